@@ -1,0 +1,41 @@
+# Everything a person types. Each target installs and builds what it needs by itself.
+.DEFAULT_GOAL := help
+.PHONY: help run test check bench build clean spec format soak
+MODULES := node_modules/.ready
+
+help: ## what can be typed here
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | while IFS="	" read -r name what; do printf '  make %-8s %s\n' "$$name" "$$what"; done
+
+$(MODULES): package-lock.json package.json .npmrc
+	@npm ci --no-audit --no-fund --loglevel=error
+	@npx --no-install tap build >/dev/null 2>&1 || { echo 'cannot build the test runner: run npx tap build to see why'; exit 1; }
+	@touch $@
+
+build: $(MODULES) ## bundle the commands and the console into build/
+	@node tools/build.mjs
+
+run: build ## this machine as a box in a territory of its own, live in the provider's console
+	@exec node tools/run.mjs
+
+test: build ## the tests
+	@node tools/test.mjs $(ONLY)
+
+check: build ## types, lint, import directions, the published specification
+	@npx --no-install tsc --noEmit
+	@npx --no-install biome check --error-on-warnings .
+	@node tools/directions.mjs
+
+bench: build ## figures beside their references, into build/bench.json
+	@node build/test/bench/main.js
+
+soak: build ## the tests at full size
+	@KILLS=1000 node tools/test.mjs
+
+spec: build ## write docs/spec and the client's types again from the code
+	@node build/test/support/write-spec.js
+
+format: $(MODULES) ## format the sources
+	@npx --no-install biome check --write .
+
+clean: ## remove what was built; the state in .run stays
+	@rm -rf build node_modules .tap

@@ -1,0 +1,54 @@
+/** What `webizen-agent status --json` prints, read from `<runtimeDir>/admin.sock`. */
+import { type Static, Type } from 'typebox';
+import { BoxId } from './box-id.js';
+import { Capability } from './capabilities.js';
+import { Epoch, Sample, Time } from './health.js';
+import { AppState } from './status.js';
+
+/** A refusal as it is remembered: code and remedy are those of the table of problems. */
+export const Refused = Type.Object({
+  at: Time,
+  code: Type.String(),
+  title: Type.String(),
+  remedy: Type.String(),
+  detail: Type.Optional(Type.String()),
+});
+export type Refused = Static<typeof Refused>;
+
+export const AgentStatus = Type.Object(
+  {
+    agent: Type.String({ description: 'version' }),
+    state: Type.Union([Type.Literal('enrolling'), Type.Literal('enrolled')]),
+    box: Type.Union([BoxId, Type.Null()]),
+    territory: Type.Union([Type.String(), Type.Null()]),
+    certificate: Type.Union([Type.Object({ serial: Type.String(), notAfter: Time, renewAt: Time }), Type.Null()]),
+    link: Type.Object({ online: Type.Boolean(), since: Type.Union([Time, Type.Null()]) }),
+    health: Type.Object({
+      epoch: Epoch,
+      lastSequence: Type.Integer({ minimum: 0 }),
+      acknowledged: Type.Integer({ minimum: 0 }),
+      waiting: Type.Integer({ minimum: 0, description: 'samples in the outbox' }),
+      deadLetters: Type.Integer({ minimum: 0 }),
+      lost: Type.Integer({
+        minimum: 0,
+        description: 'samples given up: dead letters, and what the budget had no room for',
+      }),
+      latest: Type.Union([Sample, Type.Null()]),
+    }),
+    apps: Type.Array(
+      Type.Object({
+        id: Type.String(),
+        state: AppState,
+        sandbox: Type.Literal('none'),
+        restarts: Type.Integer({ minimum: 0 }),
+        pid: Type.Union([Type.Integer(), Type.Null()]),
+        grants: Type.Array(Capability),
+        quotaBytes: Type.Integer(),
+        usedBytes: Type.Integer(),
+      }),
+    ),
+    refusals: Type.Array(Refused, { description: 'the newest last, at most 20' }),
+  },
+  { $id: 'AgentStatus' },
+);
+export type AgentStatus = Static<typeof AgentStatus>;

@@ -1,0 +1,22 @@
+/** What an enrolled box is told by its provider: `GET /v1/profile` over mutual TLS. */
+import { type Static, Type } from 'typebox';
+import { BoxId } from './box-id.js';
+
+export const Profile = Type.Object(
+  {
+    box: BoxId,
+    territory: Type.Object({
+      id: Type.String({ minLength: 1, maxLength: 64 }),
+      name: Type.String({ minLength: 1, maxLength: 200 }),
+      jurisdiction: Type.String({ pattern: '^[A-Z]{2}(-[A-Z0-9]{1,3})?$', description: 'ISO 3166-1 or 3166-2' }),
+      law: Type.String({ minLength: 1, maxLength: 500, description: 'governing law' }),
+    }),
+    broker: Type.Object({
+      url: Type.String({ pattern: '^mqtts://', description: 'mqtts://host:port' }),
+      protocolVersion: Type.Union([Type.Literal(4), Type.Literal(5)], { description: '4 is MQTT 3.1.1' }),
+      maxPacketBytes: Type.Integer({ minimum: 1024, description: 'larger packets are refused' }),
+    }),
+  },
+  { $id: 'Profile', additionalProperties: true },
+);
+export type Profile = Static<typeof Profile>;

@@ -1,0 +1,86 @@
+/** What a box says of itself on `up/`: birth, death, events, and what runs. */
+import { type Static, Type } from 'typebox';
+import { Epoch, Time } from './health.js';
+
+/** Made anew for each MQTT session, so that the will of an evicted session is not taken for this one's. */
+export const SessionId = Type.String({ pattern: '^[0-9a-f]{16}$' });
+
+/** Payload of `up/status`, retained, after each connect. */
+export const Birth = Type.Object(
+  {
+    kind: Type.Literal('birth'),
+    session: SessionId,
+    epoch: Epoch,
+    /** The highest sequence taken so far in this epoch: what lies below it and never came is a gap. */
+    lastSequence: Type.Integer({ minimum: 0 }),
+    at: Time,
+    agent: Type.String({ maxLength: 64, description: 'agent version' }),
+    api: Type.String({ maxLength: 16, description: 'version of the standard API' }),
+    hardware: Type.Optional(
+      Type.Object(
+        {
+          model: Type.String({ maxLength: 200 }),
+          os: Type.String({ maxLength: 200 }),
+          arch: Type.String({ maxLength: 40 }),
+          cpus: Type.Integer({ minimum: 1 }),
+        },
+        { description: 'inventory, read once at start' },
+      ),
+    ),
+  },
+  { $id: 'Birth', additionalProperties: true },
+);
+export type Birth = Static<typeof Birth>;
+
+/** Payload of `up/status`: published before a clean disconnect, and the session's last will. */
+export const Death = Type.Object(
+  {
+    kind: Type.Literal('death'),
+    session: SessionId,
+    reason: Type.Union([Type.Literal('stopped'), Type.Literal('lost')]),
+  },
+  { $id: 'Death', additionalProperties: true },
+);
+export type Death = Static<typeof Death>;
+
+export const Status = Type.Union([Birth, Death], { $id: 'Status' });
+export type Status = Static<typeof Status>;
+
+/** Payload of `up/event`: an alarm or an audit-worthy fact. */
+export const BoxEvent = Type.Object(
+  {
+    id: Type.String({ pattern: '^[0-9a-f]{16}$', description: 'the same event sent twice has the same id' }),
+    at: Time,
+    type: Type.String({ pattern: '^[a-z][a-z0-9.-]{0,63}$' }),
+    severity: Type.Union([Type.Literal('info'), Type.Literal('attention'), Type.Literal('trouble')]),
+    text: Type.String({ maxLength: 1000 }),
+  },
+  { $id: 'BoxEvent', additionalProperties: true },
+);
+export type BoxEvent = Static<typeof BoxEvent>;
+
+export const AppState = Type.Union([
+  Type.Literal('starting'),
+  Type.Literal('running'),
+  Type.Literal('backing-off'),
+  Type.Literal('stopped'),
+]);
+
+/** Payload of `up/reported`, retained: what runs. */
+export const Reported = Type.Object(
+  {
+    at: Time,
+    agent: Type.String({ maxLength: 64 }),
+    apps: Type.Array(
+      Type.Object({
+        id: Type.String({ maxLength: 64 }),
+        state: AppState,
+        sandbox: Type.Union([Type.Literal('none')], { description: 'none: a plain child process' }),
+        restarts: Type.Integer({ minimum: 0 }),
+      }),
+      { maxItems: 100 },
+    ),
+  },
+  { $id: 'Reported', additionalProperties: true },
+);
+export type Reported = Static<typeof Reported>;

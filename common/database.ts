@@ -1,0 +1,40 @@
+/** Opens the one level database of a process, and says plainly why it cannot. */
+import { Level } from 'level';
+import { Refusal } from '#contract/problems.js';
+import type { Database } from './commits.js';
+import { isErrno } from './files.js';
+
+const codesOf = (error: unknown): string => {
+  const codes: string[] = [];
+  for (let at = error; at instanceof Error; at = at.cause)
+    codes.push((at as NodeJS.ErrnoException).code ?? '', at.message);
+  return codes.join(' ');
+};
+
+/**
+ * @throws Refusal `directory-in-use` when another process has it open, `disk-full`, `store-damaged`,
+ *   `store-newer` when `version` is below the one that wrote it
+ */
+export async function openDatabase(directory: string, version: number): Promise<Database> {
+  const db: Database = new Level<string, unknown>(directory, { valueEncoding: 'json' });
+  try {
+    await db.open();
+  } catch (error) {
+    const codes = codesOf(error);
+    if (codes.includes('LEVEL_LOCKED')) throw new Refusal('directory-in-use', directory, { cause: error });
+    if (isErrno(error, 'ENOSPC') || /ENOSPC|No space left/i.test(codes))
+      throw new Refusal('disk-full', directory, { cause: error });
+    throw new Refusal('store-damaged', directory, { cause: error });
+  }
+  const found = await db.get('version');
+  if (typeof found === 'number' && found > version) {
+    await db.close();
+    throw new Refusal('store-newer', `version ${found} in ${directory}; this program knows ${version}`);
+  }
+  if (found !== version) await db.put('version', version, { sync: true } as object);
+  return db;
+}
+
+/** Whether a failed write was for want of space. */
+export const isDiskFull = (error: unknown): boolean =>
+  /ENOSPC|EDQUOT|No space left|quota exceeded/i.test(codesOf(error));

@@ -1,0 +1,99 @@
+/**
+ * The provider's one database: a sublevel a concern, and everything that must hold together in one synced batch.
+ * The broker is never the store of record; this is.
+ */
+import path from 'node:path';
+import type { AbstractSublevel } from 'abstract-level';
+import { type Commits, createCommits, type Database, type Operation } from '#common/commits.js';
+import { openDatabase } from '#common/database.js';
+import type { Sample } from '#contract/health.js';
+import type { FleetEvent } from '#contract/operator.js';
+import type { Birth, Reported } from '#contract/status.js';
+
+/** Keyed by the hash of its code; its id is the first 12 digits of that hash. */
+export interface ClaimRecord {
+  label: string;
+  createdAt: number;
+  expiresAt: number;
+  revokedAt?: number;
+  /** One claim, one key: the same key gets the same certificate again, another key is refused. */
+  use?: { at: number; keyHash: string; box: string; certificate: string };
+}
+
+export interface CertificateRecord {
+  /** Upper-case hex, as node:crypto prints it. */
+  serial: string;
+  notAfter: number;
+  /** SHA-256 of the SubjectPublicKeyInfo, hex. */
+  keyHash: string;
+  /** DER in base64. */
+  der: string;
+}
+
+/** Keyed by box id. */
+export interface BoxRecord {
+  enrolledAt: number;
+  claim: string;
+  certificate: CertificateRecord;
+  /** Issued by a renewal and not yet seen in use; both are accepted until it is. */
+  next?: CertificateRecord;
+  revokedAt?: number;
+}
+
+/** Which sequences of one epoch are here: everything up to `contiguous`, and `above` it these ranges. */
+export interface Track {
+  contiguous: number;
+  above: [number, number][];
+  /** Sequences that the box has declared lost; they count as gaps for ever. */
+  lost: number;
+}
+
+/** What the box has said of itself. Keyed by box id, written by ingest alone. */
+export interface LifeRecord {
+  lastSeen: number;
+  tracks: Record<string, Track>;
+  birth?: Birth;
+  reported?: Reported;
+  health?: { at: number; values: Sample['values'] };
+}
+
+type Sub<V> = AbstractSublevel<Database, string | Buffer | Uint8Array, string, V>;
+
+export interface Store {
+  readonly claims: Sub<ClaimRecord>;
+  readonly boxes: Sub<BoxRecord>;
+  readonly lives: Sub<LifeRecord>;
+  /** `{box}!{time, 16 digits}!{epoch}!{sequence, 16 digits}` to the values. */
+  readonly samples: Sub<Sample['values']>;
+  readonly events: Sub<FleetEvent>;
+  commit(operations: readonly Operation[]): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** A release's store opens under the release before it: expand now, contract one release later. */
+const storeVersion = 1;
+
+/** @throws Refusal as `openDatabase` */
+export async function openStore(directory: string): Promise<Store> {
+  const db = await openDatabase(path.join(directory, 'store'), storeVersion);
+  const commits: Commits = createCommits(db);
+  const json = { valueEncoding: 'json' } as const;
+  return {
+    claims: db.sublevel<string, ClaimRecord>('claims', json),
+    boxes: db.sublevel<string, BoxRecord>('boxes', json),
+    lives: db.sublevel<string, LifeRecord>('lives', json),
+    samples: db.sublevel<string, Sample['values']>('samples', json),
+    events: db.sublevel<string, FleetEvent>('events', json),
+    commit: (operations) => commits.commit(operations),
+    async close() {
+      await commits.idle();
+      await db.close();
+    },
+  };
+}
+
+export const sampleKey = (box: string, at: number, epoch: string, sequence: number): string =>
+  `${box}!${String(at).padStart(16, '0')}!${epoch}!${String(sequence).padStart(16, '0')}`;
+
+/** The time that a sample's key holds. */
+export const sampleTime = (key: string): number => Number(key.split('!')[1]);

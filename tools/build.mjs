@@ -1,0 +1,67 @@
+// Builds everything into build/: the commands as bundles (what a box ships), every source file one by one (what the
+// tests import), and the consoles' static files.
+
+import { existsSync } from 'node:fs';
+import { cp, mkdir, readdir, rm } from 'node:fs/promises';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import * as esbuild from 'esbuild';
+
+const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '..');
+process.chdir(root);
+
+/** @param {string} dir @param {RegExp} pattern */
+async function filesUnder(dir, pattern) {
+  const entries = await readdir(dir, { recursive: true, withFileTypes: true }).catch(() => []);
+  return entries
+    .filter((entry) => entry.isFile() && pattern.test(entry.name))
+    .map((entry) => path.join(entry.parentPath, entry.name));
+}
+
+// An ESM bundle of CommonJS packages dies with "Dynamic require is not supported" without a require of its own.
+const banner = {
+  js: "import { createRequire as __createRequire } from 'node:module';const require = __createRequire(import.meta.url);",
+};
+const node = /** @type {const} */ ({ platform: 'node', target: 'node20', format: 'esm', logLevel: 'warning' });
+const bundle = { ...node, bundle: true, minify: true, keepNames: true, external: ['classic-level'], banner };
+
+/** @param {Record<string, string>} entries */
+const present = (entries) => Object.fromEntries(Object.entries(entries).filter(([, file]) => existsSync(file)));
+const rooms = ['agent', 'common', 'provisioning', 'sdk', 'test'];
+const sources = (await Promise.all(rooms.map((room) => filesUnder(room, /\.ts$/)))).flat();
+const browser = await filesUnder('provisioning/console/web', /^main\.tsx$/);
+
+await rm('build/test', { recursive: true, force: true }); // a deleted test must not run on
+await mkdir('build/bin', { recursive: true });
+await Promise.all([
+  esbuild.build({ ...node, entryPoints: sources, outdir: 'build', outbase: '.', sourcemap: 'linked' }),
+  esbuild.build({
+    ...bundle,
+    entryPoints: present({ 'webizen-agent': 'agent/main.ts', 'webizen-provider': 'provisioning/main.ts' }),
+    outdir: 'build/bin',
+    banner: { js: `#!/usr/bin/env node\n${banner.js}` },
+  }),
+  esbuild.build({
+    ...bundle,
+    entryPoints: present({ visits: 'sdk/examples/visits/main.ts' }),
+    outdir: 'build/examples',
+  }),
+  esbuild.build({
+    bundle: true,
+    minify: true,
+    platform: 'browser',
+    target: 'es2022',
+    format: 'esm',
+    jsx: 'automatic',
+    jsxImportSource: 'preact',
+    logLevel: 'warning',
+    entryPoints: browser,
+    outbase: 'provisioning/console/web',
+    outdir: 'build/console',
+  }),
+]);
+await Promise.all(
+  (await filesUnder('provisioning/console/web', /\.(html|svg)$/)).map((file) =>
+    cp(file, path.join('build/console', path.relative('provisioning/console/web', file))),
+  ),
+);

@@ -1,0 +1,30 @@
+/** What the agent does to the machine it runs on. Tests hand in another one; everything else in the agent is real. */
+import { readFile, statfs } from 'node:fs/promises';
+import { type Clock, systemClock } from '#common/clock.js';
+import { type Files, files } from '#common/files.js';
+
+export interface Space {
+  totalBytes: number;
+  freeBytes: number;
+}
+
+export interface Host {
+  clock: Clock;
+  files: Files;
+  /** Of the filesystem that holds the directory; free to this user. */
+  space(directory: string): Promise<Space>;
+  /** A file of /proc or /sys; undefined where the machine has none. */
+  kernel(file: string): Promise<string | undefined>;
+}
+
+export const realHost: Host = {
+  clock: systemClock,
+  files,
+  async space(directory) {
+    const found = await statfs(directory);
+    return { totalBytes: found.blocks * found.bsize, freeBytes: found.bavail * found.bsize };
+  },
+  async kernel(file) {
+    return readFile(file, 'utf8').catch(() => undefined);
+  },
+};

@@ -1,0 +1,104 @@
+/**
+ * The keys and certificates the box holds, under `<dataDir>/identity`, 0700, files 0600.
+ *
+ * Invariants: a key and its certificate stand in one file, written whole, so that there is never a certificate without
+ * its key. The operational identity is replaced only by one that has been proven. A key is on the disk before anybody
+ * is asked to certify it, so that a lost reply can be asked for again.
+ */
+import type { KeyObject, X509Certificate } from 'node:crypto';
+import path from 'node:path';
+import { type Files, ownDirectory } from '#common/files.js';
+import { keyFromPem, keyInFile, keyToPem } from '#common/pki/keys.js';
+import { certificatesFromPem, certificateToPem } from '#common/pki/pem.js';
+import { commonNameOf } from '#common/pki/subject.js';
+import { isBoxId } from '#contract/box-id.js';
+
+export interface Operational {
+  box: string;
+  key: KeyObject;
+  keyPem: string;
+  leaf: X509Certificate;
+  /** PEM, leaf first, as TLS wants it. */
+  chain: string;
+}
+
+export interface Identity {
+  /** PEM of the territory's root, once it matched the pin. */
+  root(): Promise<string | undefined>;
+  trust(rootPem: string): Promise<void>;
+  operational(): Promise<Operational | undefined>;
+  /** The key that waits for its certificate; made when there is none. */
+  pendingKey(): Promise<KeyObject>;
+  /** A renewed identity, not yet proven. */
+  next(): Promise<Operational | undefined>;
+  keepNext(key: KeyObject, chain: readonly X509Certificate[]): Promise<Operational>;
+  /** For the first enrolment: there is nothing to fall back to, so it becomes operational at once. */
+  adopt(key: KeyObject, chain: readonly X509Certificate[]): Promise<Operational>;
+  /** The next identity has been proven: it becomes the operational one. */
+  promote(): Promise<void>;
+}
+
+export async function openIdentity({ dataDir, files }: { dataDir: string; files: Files }): Promise<Identity> {
+  const directory = path.join(dataDir, 'identity');
+  await ownDirectory(directory);
+  const file = {
+    root: path.join(directory, 'root.crt'),
+    operational: path.join(directory, 'operational.pem'),
+    next: path.join(directory, 'next.pem'),
+    pending: path.join(directory, 'pending.key'),
+  };
+
+  async function load(name: string): Promise<Operational | undefined> {
+    const pem = (await files.read(name))?.toString('utf8');
+    if (pem === undefined) return undefined;
+    const key = keyFromPem(pem);
+    const certificates = certificatesFromPem(pem);
+    const leaf = certificates[0];
+    const box = leaf && commonNameOf(leaf);
+    if (!leaf || !isBoxId(box) || !leaf.checkPrivateKey(key))
+      throw new Error(`cannot use ${name}: it holds no key with its certificate`);
+    return {
+      box,
+      key,
+      keyPem: keyToPem(key),
+      leaf,
+      chain: certificates.map((one) => certificateToPem(one.raw)).join(''),
+    };
+  }
+
+  async function keep(name: string, key: KeyObject, chain: readonly X509Certificate[]): Promise<Operational> {
+    await files.write(name, keyToPem(key) + chain.map((one) => certificateToPem(one.raw)).join(''), 0o600);
+    const kept = await load(name);
+    if (!kept) throw new Error(`cannot read ${name} back`);
+    return kept;
+  }
+
+  return {
+    root: async () => (await files.read(file.root))?.toString('utf8'),
+    trust: (rootPem) => files.write(file.root, rootPem, 0o600),
+    operational: () => load(file.operational),
+    async pendingKey() {
+      const now = await load(file.operational);
+      const pending = await keyInFile(files, file.pending);
+      // A cut in `adopt` leaves the key of the operational identity behind: a renewal wants a new one.
+      if (!now?.leaf.checkPrivateKey(pending)) return pending;
+      await files.remove(file.pending);
+      return keyInFile(files, file.pending);
+    },
+    next: () => load(file.next),
+    keepNext: (key, chain) => keep(file.next, key, chain),
+    async adopt(key, chain) {
+      const kept = await keep(file.operational, key, chain);
+      await files.remove(file.pending);
+      return kept;
+    },
+    async promote() {
+      const next = await files.read(file.next);
+      if (!next) return;
+      await files.write(file.operational, next, 0o600);
+      // In this order: a cut between the two leaves a next that is promoted again, never a spent key that looks new.
+      await files.remove(file.pending);
+      await files.remove(file.next);
+    },
+  };
+}

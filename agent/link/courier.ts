@@ -1,0 +1,168 @@
+/**
+ * Carries health samples from the outbox to the provider within one session.
+ *
+ * A PUBACK proves nothing about storage: a sample counts as delivered when `down/ack` covers it. What is not covered in
+ * time is sent again; the provider drops duplicates by (epoch, sequence). What the provider refuses goes to the dead
+ * letters, so that one poison message never blocks the queue.
+ */
+import { createHash } from 'node:crypto';
+import type { Clock } from '#common/clock.js';
+import type { Ack, HealthBatch, Range } from '#contract/health.js';
+import { isProblemCode, Refusal } from '#contract/problems.js';
+import type { Outbox } from './outbox.js';
+
+export interface Courier {
+  /** Sends what has been stored until now. */
+  flush(): void;
+  acknowledged(ack: Ack): void;
+  /** Resolves when nothing moves any more, after the session's end. */
+  stop(): Promise<void>;
+}
+
+interface Flight {
+  range: Range;
+  digest: string;
+  puback: boolean;
+}
+
+/** Batches that the broker ended the session at, by first sequence; lives longer than a session. */
+export type Strikes = Map<number, number>;
+
+const window = 4;
+const batchCount = 100;
+const ackMilliseconds = 30_000;
+const longestAckMilliseconds = 600_000;
+const mostStrikes = 5;
+
+export const digestOf = (payload: string): string => createHash('sha256').update(payload).digest('hex').slice(0, 16);
+
+export function createCourier(wish: {
+  outbox: Outbox;
+  maxBytes: number;
+  send: (payload: string) => Promise<void>;
+  onRefused: (refusal: Refusal) => void;
+  strikes: Strikes;
+  clock: Clock;
+}): Courier {
+  const { outbox, send, onRefused, strikes, clock } = wish;
+  const ended = new AbortController();
+  let flights: Flight[] = [];
+  let sent = outbox.state().acknowledged;
+  let target = 0;
+  let stored = 0; // what the provider said last in this session; a restored provider may know less than we do
+  let patience = ackMilliseconds;
+  let pumping: Promise<void> | undefined;
+  const resend: Range[] = [];
+  const side = new Set<Promise<void>>();
+
+  const beside = (work: Promise<void>): void => {
+    const settled = work.catch(() => {}).finally(() => side.delete(settled));
+    side.add(settled);
+  };
+
+  async function fly(from: number, to: number): Promise<number> {
+    const { epoch } = outbox.state();
+    const struck = strikes.size > 0; // one suspect at a time, so that blame falls on the right one
+    const samples = await outbox.read(from, to, { count: struck ? 1 : batchCount, bytes: wish.maxBytes });
+    const end = samples.at(-1)?.seq ?? to;
+    const lost = (await outbox.lostWithin(from, end)).slice(0, 100);
+    if (samples.length === 0 && lost.length === 0) return end;
+    const batch: HealthBatch = { epoch, samples, ...(lost.length > 0 ? { lost } : {}) };
+    const payload = JSON.stringify(batch);
+    const flight: Flight = { range: [from, end], digest: digestOf(payload), puback: false };
+    flights.push(flight);
+    void send(payload).then(
+      () => {
+        flight.puback = true;
+        strikes.delete(from);
+      },
+      () => {}, // the session ended: stop() judges
+    );
+    return end;
+  }
+
+  async function pump(): Promise<void> {
+    while (!ended.signal.aborted && flights.length < (strikes.size > 0 ? 1 : window)) {
+      const again = resend.shift();
+      if (again && again[1] > stored) await fly(again[0], again[1]);
+      else if (again) continue;
+      else if (sent < target) sent = await fly(sent + 1, target);
+      else break;
+    }
+  }
+
+  function move(): void {
+    pumping ??= pump()
+      .catch((error: unknown) => onRefused(new Refusal('internal', 'cannot read the outbox', { cause: error })))
+      .finally(() => {
+        pumping = undefined;
+      });
+  }
+
+  async function settle(ack: Ack): Promise<void> {
+    const state = outbox.state();
+    if (ack.epoch !== state.epoch) return;
+    for (const refused of ack.refused ?? []) {
+      const flight = flights.find((candidate) => candidate.digest === refused.digest);
+      if (!flight) continue;
+      const code = isProblemCode(refused.code) ? refused.code : 'message-malformed';
+      await outbox.deadLetter(flight.range, code);
+      onRefused(new Refusal(code, refused.detail ?? `samples ${flight.range.join(' to ')}`));
+      flights = flights.filter((other) => other !== flight);
+      resend.push(flight.range); // now to be declared lost
+    }
+    stored = ack.contiguous;
+    await outbox.acknowledge(stored);
+    for (const first of strikes.keys()) if (first <= stored) strikes.delete(first);
+    const before = flights.length;
+    flights = flights.filter((flight) => flight.range[1] > ack.contiguous);
+    if (flights.length < before) patience = ackMilliseconds;
+    sent = Math.max(sent, outbox.state().acknowledged);
+    const asked = ack.missing.filter(
+      ([from]) => from <= sent && !flights.some((flight) => overlap(flight.range, from)),
+    );
+    for (const range of asked) if (!resend.some((other) => overlap(other, range[0]))) resend.push(range);
+    move();
+  }
+
+  async function watch(): Promise<void> {
+    while (!ended.signal.aborted) {
+      const oldest = flights[0];
+      await clock.sleep(patience, ended.signal);
+      if (ended.signal.aborted || !oldest || !flights.includes(oldest)) continue;
+      // A whole wait without an answer: the broker may have taken it for somebody who was not there.
+      patience = Math.min(patience * 2, longestAckMilliseconds);
+      flights = [];
+      sent = outbox.state().acknowledged;
+      move();
+    }
+  }
+  const watching = watch();
+
+  return {
+    flush() {
+      target = outbox.state().last;
+      move();
+    },
+    acknowledged(ack) {
+      beside(settle(ack));
+    },
+    async stop() {
+      ended.abort();
+      const suspect = flights.find((flight) => !flight.puback);
+      if (suspect) {
+        const [from] = suspect.range;
+        const count = (strikes.get(from) ?? 0) + 1;
+        strikes.set(from, count);
+        if (count >= mostStrikes) {
+          strikes.clear();
+          await outbox.deadLetter(suspect.range, 'publish-refused');
+          onRefused(new Refusal('publish-refused', `samples ${suspect.range.join(' to ')}`));
+        }
+      }
+      await Promise.all([pumping, watching, ...side]);
+    },
+  };
+}
+
+const overlap = (range: Range, sequence: number): boolean => range[0] <= sequence && sequence <= range[1];

@@ -1,0 +1,155 @@
+/**
+ * Keeps the box connected to its provider: one session after another, with growing, jittered pauses. Whether the
+ * provider is there or not never stops anything else on the box.
+ */
+
+import type { Clock } from '#common/clock.js';
+import type { Ack } from '#contract/health.js';
+import { Refusal } from '#contract/problems.js';
+import type { Profile } from '#contract/profile.js';
+import type { Birth, Reported } from '#contract/status.js';
+import { type Courier, createCourier, type Strikes } from './courier.js';
+import type { Outbox } from './outbox.js';
+import { type Credentials, openSession, type Session } from './session.js';
+
+export interface Link {
+  start(): void;
+  stop(): Promise<void>;
+  online(): boolean;
+  /** When it last went on or off line. */
+  since(): number | null;
+  /** Told at each change. Answers the way to end it. */
+  subscribe(listener: (online: boolean) => void): () => void;
+  /** Sends what the outbox holds now rather than with the next batch. */
+  flush(): void;
+  /** What runs has changed. */
+  report(): void;
+}
+
+const firstPause = 1000;
+const longestPause = 60_000;
+/** A session that lasted so long was a good one: the next pause is short again. */
+const goodMilliseconds = 10_000;
+
+export function createLink(wish: {
+  clock: Clock;
+  outbox: Outbox;
+  batchSeconds: number;
+  /** Asked anew before each session; `fresh` after failures, when the provider may have moved. */
+  access: (fresh: boolean) => Promise<{ profile: Profile; credentials: Credentials }>;
+  birth: (session: string) => Birth;
+  reported: () => Reported;
+  /** Runs after each birth. */
+  onBirth: () => Promise<void>;
+  onRefused: (refusal: Refusal) => void;
+}): Link {
+  const { clock, outbox, batchSeconds, onRefused } = wish;
+  const listeners = new Set<(online: boolean) => void>();
+  const strikes: Strikes = new Map();
+  const stopping = new AbortController();
+  let session: Session | undefined;
+  let courier: Courier | undefined;
+  let since: number | null = null;
+  let running: Promise<void> | undefined;
+  let box = '';
+
+  function tell(online: boolean): void {
+    since = clock.now();
+    for (const listener of listeners) listener(online);
+  }
+
+  function report(): void {
+    // Retained, so a lost one is mended by the next session's.
+    session
+      ?.publish({ box, direction: 'up', kind: 'reported' }, JSON.stringify(wish.reported()), { retain: true })
+      .catch(() => {});
+  }
+
+  async function batches(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      await clock.sleep(batchSeconds * 1000, signal);
+      if (!signal.aborted) courier?.flush();
+    }
+  }
+
+  async function oneSession(fresh: boolean): Promise<void> {
+    const { profile, credentials } = await wish.access(fresh);
+    const over = new AbortController();
+    const early: Ack[] = [];
+    const onAck = (ack: Ack): void => void (courier ? courier.acknowledged(ack) : early.push(ack));
+    // Keepalive no shorter than the batches: a ping costs about 200 bytes.
+    const keepaliveSeconds = Math.min(1200, Math.max(60, batchSeconds));
+    const opened = await openSession({
+      profile,
+      credentials,
+      keepaliveSeconds,
+      birth: wish.birth,
+      onAck,
+      signal: stopping.signal,
+    });
+    box = profile.box;
+    session = opened;
+    courier = createCourier({
+      outbox,
+      maxBytes: Math.floor(profile.broker.maxPacketBytes / 2),
+      send: (payload) => opened.publish({ box: profile.box, direction: 'up', kind: 'health' }, payload),
+      onRefused,
+      strikes,
+      clock,
+    });
+    for (const ack of early) courier.acknowledged(ack);
+    tell(true);
+    report();
+    const flushing = batches(over.signal);
+    try {
+      await wish.onBirth();
+      courier.flush();
+      await opened.closed;
+    } finally {
+      session = undefined;
+      over.abort();
+      tell(false);
+      await Promise.all([courier.stop(), flushing]);
+      courier = undefined;
+    }
+  }
+
+  async function run(): Promise<void> {
+    let pause = firstPause;
+    let failures = 0;
+    while (!stopping.signal.aborted) {
+      const began = clock.now();
+      try {
+        await oneSession(failures > 0);
+        failures = 0;
+      } catch (error) {
+        failures += 1;
+        if (stopping.signal.aborted) return;
+        onRefused(error instanceof Refusal ? error : new Refusal('internal', undefined, { cause: error }));
+      }
+      if (stopping.signal.aborted) return;
+      if (clock.now() - began > goodMilliseconds) pause = firstPause;
+      await clock.sleep(pause * (0.5 + Math.random() / 2), stopping.signal);
+      pause = Math.min(pause * 2, longestPause);
+    }
+  }
+
+  return {
+    start() {
+      running ??= run();
+    },
+    async stop() {
+      await session?.end(); // a clean stop publishes its own death before it is cut
+      stopping.abort();
+      await running;
+    },
+    online: () => session !== undefined,
+    since: () => since,
+    subscribe(listener) {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
+    flush: () => courier?.flush(),
+    report,
+  };
+}

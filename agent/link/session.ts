@@ -1,0 +1,130 @@
+/**
+ * One MQTT session over mutual TLS, from connect to close. A session is never revived: the next one is a new one with a
+ * new session id, the newest certificate and its own birth.
+ */
+import { randomBytes } from 'node:crypto';
+import mqtt from 'mqtt';
+import { Ack } from '#contract/health.js';
+import { parseJson } from '#contract/parse.js';
+import { Refusal } from '#contract/problems.js';
+import type { Profile } from '#contract/profile.js';
+import type { Birth, Death } from '#contract/status.js';
+import { buildTopic, parseTopic, subtree, type Topic } from '#contract/topics.js';
+
+export interface Credentials {
+  /** PEM. */
+  key: string;
+  /** PEM, leaf first. */
+  chain: string;
+  /** PEM of the territory's root. */
+  root: string;
+}
+
+export interface Session {
+  /** Resolves with the broker's PUBACK; rejects when the session ends before it. */
+  publish(topic: Topic, payload: string, options?: { retain?: boolean }): Promise<void>;
+  /** Publishes the death and disconnects. */
+  end(): Promise<void>;
+  /** Resolves when the session is over, however it ended. */
+  readonly closed: Promise<void>;
+}
+
+const connectMilliseconds = 20_000;
+
+function refusalOf(error: unknown, url: string): Refusal {
+  const code = (error as { code?: unknown }).code;
+  const message = error instanceof Error ? error.message : String(error);
+  // MQTT 3.1.1 section 3.2.2.3: return codes of a refused CONNECT.
+  if (typeof code === 'number' && code >= 1 && code <= 5) return new Refusal('link-refused', message, { cause: error });
+  if (typeof code === 'string' && /SSL|CERT|TLS|ALTNAME|ISSUER|SIGNED|UNABLE_TO/.test(code))
+    return new Refusal('link-refused', `${url}: ${message}`, { cause: error });
+  return new Refusal('link-unreachable', `${url}: ${message}`, { cause: error });
+}
+
+/** @throws Refusal `link-refused` or `link-unreachable` */
+export async function openSession(wish: {
+  profile: Profile;
+  credentials: Credentials;
+  keepaliveSeconds: number;
+  birth: (session: string) => Birth;
+  onAck: (ack: Ack) => void;
+  signal: AbortSignal;
+}): Promise<Session> {
+  const { profile, credentials, birth, onAck, signal } = wish;
+  const { box, broker } = profile;
+  const id = randomBytes(8).toString('hex');
+  const status = buildTopic({ box, direction: 'up', kind: 'status' });
+  const death = (reason: Death['reason']): string =>
+    JSON.stringify({ kind: 'death', session: id, reason } satisfies Death);
+
+  const client = mqtt.connect(broker.url, {
+    clientId: box,
+    username: box,
+    clean: true,
+    protocolVersion: broker.protocolVersion,
+    keepalive: wish.keepaliveSeconds,
+    connectTimeout: connectMilliseconds,
+    reconnectPeriod: 0,
+    key: credentials.key,
+    cert: credentials.chain,
+    ca: credentials.root,
+    rejectUnauthorized: true,
+    will: { topic: status, payload: Buffer.from(death('lost')), qos: 1, retain: true },
+  });
+  let lastError: unknown = new Error('the connection was closed');
+  client.on('error', (error) => {
+    lastError = error;
+  });
+  const unanswered = new Set<(error: Error) => void>();
+  const abort = () => client.end(true);
+  signal.addEventListener('abort', abort, { once: true });
+  const closed = new Promise<void>((resolve) => client.once('close', resolve)).then(() => {
+    signal.removeEventListener('abort', abort);
+    client.end(true);
+    for (const reject of unanswered) reject(new Error('the session ended before the acknowledgement'));
+  });
+
+  client.on('message', (name, payload) => {
+    const topic = parseTopic(name);
+    if (topic?.box !== box || topic.direction !== 'down' || topic.kind !== 'ack') return;
+    const ack = parseJson(Ack, payload);
+    if (ack.ok) onAck(ack.value);
+  });
+
+  const publish = (name: string, payload: string, retain: boolean): Promise<void> =>
+    new Promise((resolve, reject) => {
+      unanswered.add(reject);
+      client.publish(name, payload, { qos: 1, retain }, (error) => {
+        unanswered.delete(reject);
+        if (error) reject(error);
+        else resolve();
+      });
+    });
+
+  try {
+    await Promise.race([
+      new Promise<void>((resolve) => client.once('connect', () => resolve())),
+      closed.then(() => Promise.reject(refusalOf(lastError, broker.url))),
+    ]);
+    const down = `${subtree(box, 'down')}/#`;
+    const [granted] = await Promise.race([client.subscribeAsync(down, { qos: 1 }), closed.then((): [] => [])]);
+    if (!granted || granted.qos > 1) throw new Refusal('link-refused', `cannot subscribe to ${down}`);
+    await publish(status, JSON.stringify(birth(id)), true);
+  } catch (error) {
+    client.end(true);
+    throw error instanceof Refusal ? error : refusalOf(lastError, broker.url);
+  }
+
+  return {
+    closed,
+    publish: (topic, payload, options) => publish(buildTopic(topic), payload, options?.retain ?? false),
+    async end() {
+      // Without an answer within a second the will says it: stopping must not wait for a provider.
+      const timer = setTimeout(() => client.end(true), 1000);
+      await publish(status, death('stopped'), true).catch(() => {});
+      clearTimeout(timer);
+      client.end();
+      await closed;
+    },
+  };
+}

@@ -1,0 +1,93 @@
+/** `webizen-agent`: command line, configuration file, signals. The only file of the agent that touches the process. */
+import { readFile } from 'node:fs/promises';
+import { parseArgs } from 'node:util';
+import { pino } from 'pino';
+import { explain, parseOrRefuse } from '#common/cli.js';
+import { callControl } from '#common/control.js';
+import { version } from '#common/version.js';
+import { AgentStatus } from '#contract/agent-status.js';
+import { check, describeFaults } from '#contract/parse.js';
+import { Refusal } from '#contract/problems.js';
+import { createAgent } from './agent.js';
+import { adminSocket, type Config, parseConfig } from './config.js';
+import { realHost } from './host/host.js';
+
+const help = `webizen-agent ${version}: the daemon of a Webizen box
+
+  webizen-agent --config FILE                  run in the foreground; SIGTERM stops it
+  webizen-agent status --config FILE [--json]  what the running agent says of itself
+  webizen-agent check --config FILE            check the configuration file and nothing else
+
+Exit codes: 0 done, 1 it could not be done, 2 the command line or the configuration is wrong.
+`;
+
+async function configFrom(file: string | undefined): Promise<Config> {
+  if (file === undefined) throw new Refusal('arguments-invalid', '--config FILE is missing');
+  const text = await readFile(file, 'utf8').catch((error: unknown) => {
+    throw new Refusal('config-unreadable', file, { cause: error });
+  });
+  return parseConfig(text);
+}
+
+function inWords(status: AgentStatus): string {
+  const { link, health, certificate } = status;
+  return [
+    `box          ${status.box ?? 'not enrolled yet'}`,
+    `territory    ${status.territory ?? '-'}`,
+    `link         ${link.online ? 'online' : 'offline'}${link.since ? ` since ${new Date(link.since).toISOString()}` : ''}`,
+    `certificate  ${certificate ? `until ${new Date(certificate.notAfter).toISOString()}, renewed from ${new Date(certificate.renewAt).toISOString()}` : '-'}`,
+    `health       ${health.waiting} waiting, ${health.lost} lost, ${health.deadLetters} dead letters`,
+    ...status.apps.map((app) => `app          ${app.id}: ${app.state}, not sandboxed, ${app.restarts} restarts`),
+    ...status.refusals.map(
+      (one) =>
+        `refused      ${new Date(one.at).toISOString()} ${one.code}: ${one.title}. ${one.detail ?? ''}\n             ${one.remedy}`,
+    ),
+  ].join('\n');
+}
+
+async function run(config: Config): Promise<void> {
+  const log = pino(
+    { base: undefined, timestamp: pino.stdTimeFunctions.isoTime },
+    pino.destination({ dest: 2, sync: true }),
+  );
+  const agent = createAgent(config, realHost, { log });
+  const stop = (): void => {
+    agent.stop().then(() => process.exit(0), fail);
+  };
+  process.once('SIGTERM', stop);
+  process.once('SIGINT', stop);
+  await agent.start();
+}
+
+function fail(error: unknown): never {
+  const { text, exitCode } = explain('webizen-agent', error);
+  process.stderr.write(`${text}\n`);
+  process.exit(exitCode);
+}
+
+async function main(): Promise<void> {
+  const { values, positionals } = parseOrRefuse(() =>
+    parseArgs({
+      allowPositionals: true,
+      options: {
+        config: { type: 'string' },
+        json: { type: 'boolean' },
+        help: { type: 'boolean' },
+        version: { type: 'boolean' },
+      },
+    }),
+  );
+  const [command, ...more] = positionals;
+  if (values.help) return void process.stdout.write(help);
+  if (values.version) return void process.stdout.write(`${version}\n`);
+  if (more.length > 0) throw new Refusal('arguments-invalid', `unexpected ${more.join(' ')}`);
+  const config = await configFrom(values.config);
+  if (command === undefined) return run(config);
+  if (command === 'check') return void process.stdout.write('the configuration is right\n');
+  if (command !== 'status') throw new Refusal('arguments-invalid', `there is no command ${command}`);
+  const answer = check(AgentStatus, await callControl(adminSocket(config.runtimeDir), 'status'));
+  if (!answer.ok) throw new Refusal('internal', describeFaults(answer.faults));
+  process.stdout.write(`${values.json ? JSON.stringify(answer.value, null, 2) : inWords(answer.value)}\n`);
+}
+
+main().catch(fail);

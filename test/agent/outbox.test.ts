@@ -1,0 +1,252 @@
+import { EventEmitter, once } from 'node:events';
+import t from 'tap';
+import { createCommits } from '#common/commits.js';
+import { openDatabase } from '#common/database.js';
+import type { HealthBatch } from '#contract/health.js';
+import { HealthBatch as HealthBatchSchema } from '#contract/health.js';
+import { parseJson } from '#contract/parse.js';
+import type { Refusal } from '#contract/problems.js';
+import { networkTotals } from '../../agent/health/probe.js';
+import { createCourier, digestOf, type Strikes } from '../../agent/link/courier.js';
+import { createOutbox, type Outbox } from '../../agent/link/outbox.js';
+import { testClock } from '../support/clock.js';
+import { ownFolder } from '../support/folder.js';
+
+const sample = (value: number) => ({ at: 1_000 * value, values: { 'system.uptime': value } });
+
+async function openOutbox(
+  folder: string,
+  budgetBytes = 1_000_000,
+): Promise<{ outbox: Outbox; close: () => Promise<void> }> {
+  const db = await openDatabase(folder, 1);
+  const commits = createCommits(db);
+  const outbox = await createOutbox({ store: { db, commit: commits.commit }, budgetBytes });
+  return { outbox, close: () => db.close() };
+}
+
+/** A provider that stores what it is sent, and says so only when told to. */
+function desk() {
+  const arrived = new EventEmitter();
+  const batches: HealthBatch[] = [];
+  const payloads: string[] = [];
+  return {
+    batches,
+    payloads,
+    next: () => once(arrived, 'batch'),
+    send: async (payload: string): Promise<void> => {
+      const parsed = parseJson(HealthBatchSchema, payload);
+      if (!parsed.ok) throw new Error(JSON.stringify(parsed.faults));
+      batches.push(parsed.value);
+      payloads.push(payload);
+      arrived.emit('batch');
+    },
+  };
+}
+
+const none: Strikes = new Map();
+
+t.test('the outbox gives each sample the next sequence, also after it was emptied and opened again', async (t) => {
+  const folder = await ownFolder(t);
+  const first = await openOutbox(folder);
+  const { epoch } = first.outbox.state();
+  for (const value of [1, 2, 3]) await first.outbox.add(sample(value));
+  await first.outbox.acknowledge(3);
+  t.equal(first.outbox.state().waiting, 0, 'acknowledged samples are gone');
+  await first.close();
+  const second = await openOutbox(folder);
+  t.teardown(second.close);
+  t.equal(second.outbox.state().epoch, epoch, 'the epoch lives as long as the store');
+  t.equal((await second.outbox.add(sample(4))).seq, 4);
+});
+
+t.test('samples added at once get different sequences, and all are stored', async (t) => {
+  const { outbox, close } = await openOutbox(await ownFolder(t));
+  t.teardown(close);
+  const added = await Promise.all(Array.from({ length: 50 }, (_, index) => outbox.add(sample(index))));
+  t.same(
+    added.map((one) => one.seq),
+    Array.from({ length: 50 }, (_, index) => index + 1),
+  );
+  t.equal((await outbox.read(1, 50, { count: 100, bytes: 1_000_000 })).length, 50);
+  t.same((await outbox.read(1, 50, { count: 100, bytes: 1 })).length, 1, 'at least one, however small the limit');
+});
+
+t.test('an acknowledgement of more than was ever taken acknowledges what was taken', async (t) => {
+  const { outbox, close } = await openOutbox(await ownFolder(t));
+  t.teardown(close);
+  await outbox.add(sample(1));
+  await outbox.acknowledge(900);
+  t.equal(outbox.state().acknowledged, 1);
+  t.equal((await outbox.add(sample(2))).seq, 2);
+});
+
+t.test('beyond its budget the outbox gives up the oldest samples, counts them and can name them', async (t) => {
+  const { outbox, close } = await openOutbox(await ownFolder(t), 300);
+  t.teardown(close);
+  for (let value = 1; value <= 20; value += 1) await outbox.add(sample(value));
+  const { waiting, lost } = outbox.state();
+  t.ok(waiting >= 1 && waiting < 20);
+  t.equal(waiting + lost, 20, 'each is held or counted');
+  t.same(await outbox.lostWithin(1, 20), [[1, lost]]);
+});
+
+t.test('the courier sends what waits in order, and forgets only what the provider has acknowledged', async (t) => {
+  const { outbox, close } = await openOutbox(await ownFolder(t));
+  t.teardown(close);
+  for (const value of [1, 2, 3]) await outbox.add(sample(value));
+  const { epoch } = outbox.state();
+  const provider = desk();
+  const clock = testClock();
+  const courier = createCourier({
+    outbox,
+    maxBytes: 100_000,
+    send: provider.send,
+    onRefused: t.fail,
+    strikes: none,
+    clock,
+  });
+  const sent = provider.next();
+  courier.flush();
+  await sent;
+  t.same(
+    provider.batches[0]?.samples.map((one) => one.seq),
+    [1, 2, 3],
+  );
+  t.equal(outbox.state().waiting, 3, 'a PUBACK proves nothing');
+  courier.acknowledged({ epoch: '0000000000000000', contiguous: 3, missing: [] });
+  courier.acknowledged({ epoch, contiguous: 2, missing: [] });
+  await courier.stop();
+  t.equal(outbox.state().waiting, 1, 'another epoch acknowledges nothing here');
+});
+
+t.test('what stays unacknowledged for a whole wait is sent again', async (t) => {
+  const { outbox, close } = await openOutbox(await ownFolder(t));
+  t.teardown(close);
+  await outbox.add(sample(1));
+  const provider = desk();
+  const clock = testClock();
+  const courier = createCourier({
+    outbox,
+    maxBytes: 100_000,
+    send: provider.send,
+    onRefused: t.fail,
+    strikes: none,
+    clock,
+  });
+  t.teardown(() => courier.stop());
+  const sent = provider.next();
+  courier.flush();
+  await sent;
+  const again = provider.next();
+  for (let turn = 0; turn < 3; turn += 1) await clock.advance(30_000);
+  await again;
+  t.same(provider.payloads[1], provider.payloads[0]);
+});
+
+t.test('a range that the provider misses is sent again, and what the box no longer has is declared lost', async (t) => {
+  const { outbox, close } = await openOutbox(await ownFolder(t));
+  t.teardown(close);
+  for (const value of [1, 2, 3, 4]) await outbox.add(sample(value));
+  const { epoch } = outbox.state();
+  await outbox.acknowledge(2);
+  const provider = desk();
+  const courier = createCourier({
+    outbox,
+    maxBytes: 100_000,
+    send: provider.send,
+    onRefused: t.fail,
+    strikes: none,
+    clock: testClock(),
+  });
+  t.teardown(() => courier.stop());
+  let sent = provider.next();
+  courier.flush();
+  await sent;
+  sent = provider.next();
+  courier.acknowledged({ epoch, contiguous: 0, missing: [[1, 2]] }); // a provider restored from an older backup
+  await sent;
+  t.same(provider.batches[1], { epoch, samples: [], lost: [[1, 2]] });
+});
+
+t.test(
+  'a payload that the provider refuses becomes a dead letter, is told with its code, and is declared lost',
+  async (t) => {
+    const { outbox, close } = await openOutbox(await ownFolder(t));
+    t.teardown(close);
+    await outbox.add(sample(1));
+    const { epoch } = outbox.state();
+    const provider = desk();
+    const refusals: Refusal[] = [];
+    const courier = createCourier({
+      outbox,
+      maxBytes: 100_000,
+      send: provider.send,
+      onRefused: (refusal) => refusals.push(refusal),
+      strikes: none,
+      clock: testClock(),
+    });
+    t.teardown(() => courier.stop());
+    let sent = provider.next();
+    courier.flush();
+    await sent;
+    sent = provider.next();
+    const digest = digestOf(provider.payloads[0] ?? '');
+    courier.acknowledged({ epoch, contiguous: 0, missing: [], refused: [{ digest, code: 'message-malformed' }] });
+    await sent;
+    t.same(provider.batches[1], { epoch, samples: [], lost: [[1, 1]] });
+    t.equal(refusals[0]?.code, 'message-malformed');
+    t.match(outbox.state(), { deadLetters: 1, lost: 1, waiting: 0 });
+  },
+);
+
+t.test('a sample at which the broker ends five sessions is set aside, and the next one goes through', async (t) => {
+  const { outbox, close } = await openOutbox(await ownFolder(t));
+  t.teardown(close);
+  await outbox.add(sample(1));
+  await outbox.add(sample(2));
+  const strikes: Strikes = new Map();
+  const refusals: Refusal[] = [];
+  const onRefused = (refusal: Refusal) => void refusals.push(refusal);
+  for (let session = 1; session <= 5; session += 1) {
+    const reached = new EventEmitter();
+    const arrived = once(reached, 'sent');
+    const send = (): Promise<void> => {
+      reached.emit('sent');
+      return new Promise(() => {}); // no PUBACK ever: the session ends first
+    };
+    const courier = createCourier({ outbox, maxBytes: 100_000, send, onRefused, strikes, clock: testClock() });
+    courier.flush();
+    await arrived;
+    await courier.stop();
+  }
+  t.same(
+    refusals.map((refusal) => refusal.code),
+    ['publish-refused'],
+  );
+  t.match(outbox.state(), { deadLetters: 1, waiting: 1 });
+  const provider = desk();
+  const courier = createCourier({
+    outbox,
+    maxBytes: 100_000,
+    send: provider.send,
+    onRefused,
+    strikes,
+    clock: testClock(),
+  });
+  t.teardown(() => courier.stop());
+  const sent = provider.next();
+  courier.flush();
+  await sent;
+  t.match(provider.batches[0], { samples: [{ seq: 2 }], lost: [[1, 1]] });
+});
+
+t.test("the kernel's network counters are summed without loopback", async (t) => {
+  const text = `Inter-|   Receive                                                |  Transmit
+ face |bytes    packets errs drop fifo frame compressed multicast|bytes    packets errs drop fifo colls carrier compressed
+    lo: 999 1 0 0 0 0 0 0 999 1 0 0 0 0 0 0
+  eth0: 100 1 0 0 0 0 0 0 10 1 0 0 0 0 0 0
+ wlan0:23 1 0 0 0 0 0 0 2 1 0 0 0 0 0 0
+`;
+  t.same(networkTotals(text), { receive: 123, transmit: 12 });
+  t.same(networkTotals('nonsense'), { receive: 0, transmit: 0 });
+});

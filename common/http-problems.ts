@@ -60,7 +60,11 @@ export function refuseRaw(error: NodeJS.ErrnoException, socket: Duplex): void {
       : error.code === 'HPE_HEADER_OVERFLOW'
         ? 'headers-too-large'
         : 'request-malformed';
-  const refusal = new Refusal(code);
+  refuseSocket(new Refusal(code), socket);
+}
+
+/** A whole answer on a bare socket; closes this side of it. */
+export function refuseSocket(refusal: Refusal, socket: Duplex): void {
   const body = JSON.stringify(refusal.problem);
   socket.end(
     `HTTP/1.1 ${refusal.status} ${STATUS_CODES[refusal.status] ?? 'Refused'}\r\nContent-Type: application/problem+json\r\n` +

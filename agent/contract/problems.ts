@@ -18,6 +18,7 @@ const table = {
   'body-timeout': [408, 'the request did not arrive in time', 'send the whole request within the stated time'],
   'headers-too-large': [431, 'the request headers are larger than the limit', 'send fewer or shorter headers'],
   'request-malformed': [400, 'the request is not well-formed HTTP', 'send HTTP/1.1 as RFC 9112 defines it'],
+  'upgrade-refused': [400, 'this address does not change protocols', 'send plain HTTP/1.1 requests'],
   'media-type-unsupported': [
     415,
     'this address does not take that content type',

@@ -65,6 +65,7 @@ export const AppState = Type.Union([
   Type.Literal('backing-off'),
   Type.Literal('stopped'),
 ]);
+export type AppState = Static<typeof AppState>;
 
 /** Payload of `up/reported`, retained: what runs. */
 export const Reported = Type.Object(

@@ -1,4 +1,5 @@
 /** What the agent does to the machine it runs on. Tests hand in another one; everything else in the agent is real. */
+import { statfsSync } from 'node:fs';
 import { readFile, statfs } from 'node:fs/promises';
 import { type Clock, systemClock } from '#common/clock.js';
 import { type Files, files } from '#common/files.js';
@@ -13,6 +14,8 @@ export interface Host {
   files: Files;
   /** Of the filesystem that holds the directory; free to this user. */
   space(directory: string): Promise<Space>;
+  /** As `space`, at once: for who must know before each write. */
+  freeBytes(directory: string): number;
   /** A file of /proc or /sys; undefined where the machine has none. */
   kernel(file: string): Promise<string | undefined>;
 }
@@ -23,6 +26,10 @@ export const realHost: Host = {
   async space(directory) {
     const found = await statfs(directory);
     return { totalBytes: found.blocks * found.bsize, freeBytes: found.bavail * found.bsize };
+  },
+  freeBytes(directory) {
+    const found = statfsSync(directory);
+    return found.bavail * found.bsize;
   },
   async kernel(file) {
     return readFile(file, 'utf8').catch(() => undefined);

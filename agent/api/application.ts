@@ -55,32 +55,40 @@ export function createApplication({
   events,
   features,
   log,
+  plugin = () => {},
 }: {
   callers: Callers;
   events: EventStreams;
   features: Features;
   log: Log;
+  /** Sees every route: how the specification is made from them. */
+  plugin?: (application: FastifyInstance) => void;
 }): FastifyInstance {
   const application: FastifyInstance = fastify({
     bodyLimit: maxBatchBytes,
     exposeHeadRoutes: false,
     routerOptions: { maxParamLength: 3 * maxKeyBytes }, // each byte may come as %XX
-    frameworkErrors: (error, _request, reply) => {
-      const refusal = toRefusal(error);
-      sendRefusal(reply, refusal);
+    frameworkErrors: (error, request, reply) => {
+      const isKey = error.code === 'FST_ERR_BAD_URL' && request.url.startsWith('/v1/storage/');
+      sendRefusal(reply, isKey ? new Refusal('key-invalid', undefined, { cause: error }) : toRefusal(error));
     },
     schemaController: { compilersFactory },
   });
+  application.removeContentTypeParser('text/plain');
   answerProblems(application, (refusal, reply) => {
     // Fastify would close after an oversize body, and the caller, still sending, would never read why. Node drains it.
-    reply.removeHeader('connection');
+    if (reply.hasHeader('connection')) reply.removeHeader('connection');
     if (refusal.status === 500)
       log.error({ err: refusal.cause ?? refusal }, 'cannot answer a request of the standard API');
   });
   guardRoutes(application, callers);
-  boxRoutes(application, { callers, features });
-  storageRoutes(application, { callers, storage: features.storage });
-  eventRoutes(application, { events });
-  openapiRoutes(application);
+  plugin(application);
+  application.register((routes, _options, done) => {
+    boxRoutes(routes, { callers, features });
+    storageRoutes(routes, { callers, storage: features.storage });
+    eventRoutes(routes, { events });
+    openapiRoutes(routes);
+    done();
+  });
   return application;
 }

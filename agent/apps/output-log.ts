@@ -1,0 +1,69 @@
+/**
+ * What an app prints, in a file that cannot fill the disk: at 1 MiB it becomes `{file}.1`, in place of the one before.
+ * The app is read only as fast as the disk takes it.
+ */
+import { type FileHandle, open, rename } from 'node:fs/promises';
+import type { Readable } from 'node:stream';
+
+export const maxLogBytes = 1024 * 1024;
+
+export interface OutputLog {
+  /** Resolves when the stream has ended and is written. */
+  follow(stream: Readable): Promise<void>;
+  /** A line of the agent's own. */
+  note(line: string): Promise<void>;
+  close(): Promise<void>;
+}
+
+export function createOutputLog({
+  file,
+  maxBytes = maxLogBytes,
+  onError,
+}: {
+  file: string;
+  maxBytes?: number;
+  /** The disk is full, most likely: the app runs on without its log. */
+  onError: (error: unknown) => void;
+}): OutputLog {
+  let handle: FileHandle | undefined;
+  let size = 0;
+  let last: Promise<void> = Promise.resolve();
+
+  async function append(chunk: Buffer): Promise<void> {
+    if (!handle) {
+      handle = await open(file, 'a', 0o600);
+      size = (await handle.stat()).size;
+    }
+    if (size > 0 && size + chunk.length > maxBytes) {
+      await handle.close();
+      handle = undefined;
+      await rename(file, `${file}.1`);
+      handle = await open(file, 'a', 0o600);
+      size = 0;
+    }
+    await handle.appendFile(chunk);
+    size += chunk.length;
+  }
+
+  /** Writers take turns: stdout and stderr share the file. */
+  const write = (chunk: Buffer): Promise<void> => {
+    last = last.then(() => append(chunk)).catch(onError);
+    return last;
+  };
+
+  return {
+    async follow(stream) {
+      try {
+        for await (const chunk of stream) await write(Buffer.from(chunk as Uint8Array));
+      } catch (error) {
+        onError(error);
+      }
+    },
+    note: (line) => write(Buffer.from(`${line}\n`)),
+    async close() {
+      await last;
+      await handle?.close();
+      handle = undefined;
+    },
+  };
+}

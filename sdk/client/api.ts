@@ -1,0 +1,164 @@
+// Made from docs/spec/openapi.json by `make spec`; do not edit.
+
+export const apiVersion = '1.0';
+
+export type AppEvent = {
+  type: 'hello';
+  at: number;
+  online: boolean;
+} | {
+  type: 'connectivity';
+  at: number;
+  online: boolean;
+} | {
+  type: 'shutdown';
+  at: number;
+};
+
+export type Box = {
+  /** null until the box is enrolled */
+  id: string | null;
+  territory: {
+    id: string;
+    name: string;
+    jurisdiction: string;
+    law: string;
+  } | null;
+  /** whether the provider is connected now */
+  online: boolean;
+  agent: string;
+  /** version of this API */
+  api: string;
+  time: number;
+};
+
+export type Capability = 'storage' | 'health.read';
+
+export type Health = {
+  /** null until the first sample is taken */
+  latest: Sample | null;
+};
+
+export type Problem = {
+  /** urn:webizen:problem:{code} */
+  type: string;
+  /** what is wrong, in one sentence */
+  title: string;
+  status: number;
+  /** stable; programs branch on this */
+  code: string;
+  /** what to do about it */
+  remedy: string;
+  /** what this occurrence adds */
+  detail?: string;
+};
+
+export type Sample = {
+  seq: number;
+  at: number;
+  /** metric name to value; names and units as OpenTelemetry has them */
+  values: Record<string, number>;
+};
+
+export type Self = {
+  id: string;
+  state: 'starting' | 'running' | 'backing-off' | 'stopped';
+  /** none: a plain child process, not sandboxed */
+  sandbox: 'none';
+  grants: Capability[];
+  storage: {
+    quotaBytes: number;
+    /** keys and values */
+    usedBytes: number;
+  };
+  restarts: number;
+};
+
+export type StorageBatch = {
+  /** all are done, or none */
+  operations: ({
+    op: 'put';
+    key: string;
+    contentType?: string;
+    /** the value as text, stored in UTF-8 */
+    value?: string;
+    /** the value as bytes, in base64; instead of value */
+    valueBase64?: string;
+    /** only if the stored value has this ETag; "*": only if there is one */
+    ifMatch?: string;
+    /** only if nothing is stored under the key */
+    ifNoneMatch?: '*';
+  } | {
+    op: 'delete';
+    key: string;
+    /** only if the stored value has this ETag; "*": only if there is one */
+    ifMatch?: string;
+    /** only if nothing is stored under the key */
+    ifNoneMatch?: '*';
+  })[];
+};
+
+export type StorageBatchResult = {
+  results: ({
+    key: string;
+    etag: string | null;
+  })[];
+};
+
+export type StorageEntry = {
+  key: string;
+  sizeBytes: number;
+  contentType: string;
+  etag: string;
+  modifiedAt: number;
+};
+
+export type StorageList = {
+  entries: StorageEntry[];
+  /** give it back for the next page; null at the end */
+  cursor: string | null;
+};
+
+/** What a refusal of this API can be. */
+export type ProblemCode =
+  | 'body-invalid'
+  | 'body-malformed'
+  | 'body-timeout'
+  | 'body-too-large'
+  | 'cursor-invalid'
+  | 'disk-full'
+  | 'grant-missing'
+  | 'headers-too-large'
+  | 'internal'
+  | 'key-invalid'
+  | 'key-not-found'
+  | 'media-type-unsupported'
+  | 'precondition-failed'
+  | 'quota-exceeded'
+  | 'request-malformed'
+  | 'unavailable';
+
+export const operations = {
+  /** facts about the box and its territory */
+  getBox: { method: 'GET', path: '/v1/box', capability: null },
+  /** the calling app: its grants, its limits, how it is run */
+  getSelf: { method: 'GET', path: '/v1/self', capability: null },
+  /** the newest health sample of the box */
+  getHealth: { method: 'GET', path: '/v1/health', capability: 'health.read' },
+  /** a stored value, with its content type and its ETag */
+  getValue: { method: 'GET', path: '/v1/storage/{key}', capability: 'storage' },
+  /** the size, content type and ETag of a stored value */
+  headValue: { method: 'HEAD', path: '/v1/storage/{key}', capability: 'storage' },
+  /** delete a stored value */
+  deleteValue: { method: 'DELETE', path: '/v1/storage/{key}', capability: 'storage' },
+  /** store a value of up to 1 MiB with its Content-Type; the answer has its ETag and no body */
+  putValue: { method: 'PUT', path: '/v1/storage/{key}', capability: 'storage' },
+  /** the stored keys, ascending by their bytes, without the values */
+  listValues: { method: 'GET', path: '/v1/storage', capability: 'storage' },
+  /** many writes in order: all are done, or none */
+  batchValues: { method: 'POST', path: '/v1/storage:batch', capability: 'storage' },
+  /** what happens on the box, as server-sent events; each has an AppEvent as its data */
+  getEvents: { method: 'GET', path: '/v1/events', capability: null },
+  /** this specification */
+  getOpenapi: { method: 'GET', path: '/v1/openapi.json', capability: null },
+} as const;

@@ -1,0 +1,49 @@
+/** A clock that stands still until a test moves it. */
+import type { Clock } from '#common/clock.js';
+
+export interface ManualClock extends Clock {
+  /** Wakes whoever sleeps until then, earliest first. */
+  advance(milliseconds: number): void;
+  /** Resolves once somebody sleeps, or at once if somebody does. Answers how long the shortest sleep still is. */
+  sleeping(): Promise<number>;
+}
+
+interface Sleeper {
+  at: number;
+  wake: () => void;
+}
+
+export function createManualClock(start = Date.UTC(2026, 10, 1)): ManualClock {
+  let now = start;
+  let sleepers: Sleeper[] = [];
+  let watchers: (() => void)[] = [];
+  const shortest = () => Math.min(...sleepers.map((sleeper) => sleeper.at)) - now;
+
+  return {
+    now: () => now,
+    sleep(milliseconds, signal) {
+      if (signal?.aborted) return Promise.resolve();
+      return new Promise((resolve) => {
+        const wake = () => {
+          sleepers = sleepers.filter((one) => one !== sleeper);
+          signal?.removeEventListener('abort', wake);
+          resolve();
+        };
+        const sleeper = { at: now + milliseconds, wake };
+        sleepers.push(sleeper);
+        signal?.addEventListener('abort', wake);
+        const told = watchers;
+        watchers = [];
+        for (const watcher of told) watcher();
+      });
+    },
+    advance(milliseconds) {
+      now += milliseconds;
+      for (const sleeper of sleepers.filter(({ at }) => at <= now).sort((a, b) => a.at - b.at)) sleeper.wake();
+    },
+    async sleeping() {
+      if (sleepers.length === 0) await new Promise<void>((resolve) => watchers.push(resolve));
+      return shortest();
+    },
+  };
+}

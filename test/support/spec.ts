@@ -1,0 +1,155 @@
+/** The published specification, made from the code: OpenAPI 3.1, JSON Schema, and the client's types. */
+import swagger from '@fastify/swagger';
+import type { FastifySchema, RouteOptions } from 'fastify';
+import type { TSchema } from 'typebox';
+import { apiVersion } from '#contract/api.js';
+import { Ack, HealthBatch, Sample } from '#contract/health.js';
+import { Problem, type ProblemCode, problem } from '#contract/problems.js';
+import { Profile } from '#contract/profile.js';
+import { Birth, BoxEvent, Death, Reported, Status } from '#contract/status.js';
+import { createCallers } from '../../agent/api/access.js';
+import { createApplication } from '../../agent/api/application.js';
+import { type ApiDocument, clientTypes } from './client-types.js';
+
+type Json = Record<string, unknown>;
+const isObject = (value: unknown): value is Json =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+
+/** Problems that any call can meet, whatever the route. */
+const everywhere: ProblemCode[] = ['request-malformed', 'headers-too-large', 'internal'];
+
+/** The plugin drops `$id`, so a schema's name travels as a keyword of its own. */
+function named(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(named);
+  if (!isObject(value)) return value;
+  return Object.fromEntries(
+    Object.entries(value).map(([key, inner]) => (key === '$id' ? ['x-name', inner] : [key, named(inner)])),
+  );
+}
+
+/** Puts what the route's config says beside its schemas into the operation. */
+function describeRoute({ schema, url, route }: { schema: FastifySchema; url: string; route: RouteOptions }) {
+  const { operationId, capability, problems = [], bodyType, answerType } = route.config ?? {};
+  const codes = [...new Set([...(capability ? (['grant-missing'] as const) : []), ...problems, ...everywhere])].sort();
+  const response: Json = isObject(schema?.response) ? { ...schema.response } : { 200: { description: 'as asked' } };
+  for (const status of Object.keys(response)) {
+    const body = response[status] as Json;
+    const description = body.description ?? 'as asked';
+    if (body.type === 'null') response[status] = { description, type: 'null' };
+    else response[status] = { description, content: { [answerType ?? 'application/json']: { schema: body } } };
+  }
+  for (const status of new Set(codes.map((code) => problem(code).status))) {
+    const here = codes.filter((code) => problem(code).status === status);
+    const content = { 'application/problem+json': { schema: Problem } };
+    response[status] = { description: here.map((code) => `${code}: ${problem(code).title}`).join('; '), content };
+  }
+  return {
+    url,
+    schema: {
+      ...(named(schema) as Json),
+      operationId,
+      response: named(response),
+      ...(bodyType ? { consumes: [bodyType], body: { type: 'string', format: 'binary' } } : {}),
+      'x-webizen-capability': capability ?? null,
+      'x-webizen-problems': codes,
+    },
+  };
+}
+
+/** Moves every schema that has a name under components, once. */
+function nameSchemas(document: Json): Json {
+  const schemas: Record<string, unknown> = {};
+  const walk = (value: unknown): unknown => {
+    if (Array.isArray(value)) return value.map(walk);
+    if (!isObject(value)) return value;
+    const { 'x-name': name, ...rest } = value;
+    const walked = Object.fromEntries(Object.entries(rest).map(([key, inner]) => [key, walk(inner)]));
+    if (typeof name !== 'string') return walked;
+    schemas[name] = walked;
+    return { $ref: `#/components/schemas/${name}` };
+  };
+  const { paths, ...rest } = document;
+  const named = walk(paths);
+  const sorted = Object.fromEntries(Object.entries(schemas).sort(([a], [b]) => (a < b ? -1 : 1)));
+  return { ...rest, components: { schemas: sorted }, paths: named };
+}
+
+export async function openapiDocument(): Promise<Json> {
+  const never = (): never => {
+    throw new Error('not called');
+  };
+  const application = createApplication({
+    callers: createCallers(),
+    events: { start: never, open: never, stop: never },
+    features: {
+      box: never,
+      health: { latest: never },
+      appView: never,
+      storage: { get: never, head: never, list: never, write: never, usedBytes: never },
+    },
+    log: { info: never, warn: never, error: never },
+    plugin: (app) =>
+      app.register(swagger, {
+        exposeHeadRoutes: true,
+        openapi: {
+          openapi: '3.1.0',
+          info: {
+            title: 'The Webizen standard API',
+            version: apiVersion,
+            description:
+              'HTTP over a unix socket, WEBIZEN_SOCKET or /run/webizen/api.sock. The socket is the identity of the app: there are no tokens. A refusal is problem details (RFC 9457) with a stable code and a remedy. What the owner has not granted is refused as grant-missing. /v1 only ever grows.',
+            license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
+          },
+          servers: [{ url: 'http://localhost', description: 'the unix socket of the app' }],
+        },
+        transform: describeRoute as never,
+      }),
+  });
+  await application.ready();
+  const document = JSON.parse(JSON.stringify(application.swagger())) as Json;
+  await application.close();
+  return nameSchemas(document);
+}
+
+const schemas: Record<string, TSchema> = {
+  Ack,
+  Birth,
+  BoxEvent,
+  Death,
+  HealthBatch,
+  Problem,
+  Profile,
+  Reported,
+  Sample,
+  Status,
+};
+
+function jsonSchema(name: string, schema: TSchema): string {
+  const { $id: _, ...rest } = JSON.parse(JSON.stringify(schema)) as Json;
+  const strip = (value: unknown): unknown => {
+    if (Array.isArray(value)) return value.map(strip);
+    if (!isObject(value)) return value;
+    const { $id: __, ...inner } = value;
+    return Object.fromEntries(Object.entries(inner).map(([key, one]) => [key, strip(one)]));
+  };
+  const head = {
+    $schema: 'https://json-schema.org/draft/2020-12/schema',
+    $id: `urn:webizen:schema:${name}`,
+    title: name,
+  };
+  return `${JSON.stringify({ ...head, ...(strip(rest) as Json) }, null, 2)}\n`;
+}
+
+/** Each published file and its text, by its path in the repository. */
+export async function specFiles(): Promise<Map<string, string>> {
+  const document = await openapiDocument();
+  const files = new Map([['docs/spec/openapi.json', `${JSON.stringify(document, null, 2)}\n`]]);
+  for (const [name, schema] of Object.entries(schemas))
+    files.set(`docs/spec/schemas/${name}.json`, jsonSchema(name, schema));
+  files.set(
+    'agent/api/openapi.generated.ts',
+    `// Made from the routes by \`make spec\`; do not edit.\nexport default ${JSON.stringify(JSON.stringify(document))};\n`,
+  );
+  files.set('sdk/client/api.ts', clientTypes(document as unknown as ApiDocument));
+  return files;
+}

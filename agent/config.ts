@@ -1,6 +1,6 @@
 /** The agent's configuration file: JSON, checked whole, so that a person mends every fault in one go. */
 import path from 'node:path';
-import { type Static, Type } from 'typebox';
+import { Type } from 'typebox';
 import { maxSocketPathBytes } from '#common/files.js';
 import { AppId } from '#contract/api.js';
 import { Capability } from '#contract/capabilities.js';
@@ -70,27 +70,32 @@ function fingerprint(text: string): string | undefined {
   return /^[0-9a-f]{64}$/.test(plain) ? plain : undefined;
 }
 
-function furtherFaults(file: Static<typeof ConfigFile>): Fault[] {
+/** What a schema does not say. Looks only at what has the right type, so that it can speak beside the schema's faults. */
+function furtherFaults(json: unknown): Fault[] {
   const faults: Fault[] = [];
+  const fields = (value: unknown): Record<string, unknown> => ({ ...(typeof value === 'object' ? value : {}) });
+  const file = fields(json);
+  const territory = fields(file.territory);
+  const runtimeDir = typeof file.runtimeDir === 'string' ? file.runtimeDir : undefined;
   const tooLong = (socket: string) => Buffer.byteLength(socket) > maxSocketPathBytes;
-  for (const name of ['dataDir', 'runtimeDir', 'claimCodeFile'] as const)
-    if (file[name] !== undefined && !path.isAbsolute(file[name]))
-      faults.push({ path: `/${name}`, message: 'must be an absolute path' });
-  if (!estUrl(file.territory.est))
-    faults.push({ path: '/territory/est', message: 'must be an https address, such as https://provider.example:8440' });
-  if (!fingerprint(file.territory.caSha256))
-    faults.push({ path: '/territory/caSha256', message: 'must be a SHA-256 fingerprint: 64 hex digits' });
-  if (tooLong(adminSocket(file.runtimeDir)))
-    faults.push({ path: '/runtimeDir', message: `is too long: a socket path has at most ${maxSocketPathBytes} bytes` });
-  file.apps?.forEach((app, index) => {
-    if (file.apps?.findIndex((other) => other.id === app.id) !== index)
-      faults.push({ path: `/apps/${index}/id`, message: `"${app.id}" stands twice` });
-    if (tooLong(appSocket(file.runtimeDir, app.id)))
-      faults.push({
-        path: `/apps/${index}/id`,
-        message: `its socket path is over ${maxSocketPathBytes} bytes: shorten runtimeDir or the id`,
-      });
-    if (app.command[0] === '') faults.push({ path: `/apps/${index}/command/0`, message: 'must name a program' });
+  const wrong = (path: string, message: string) => void faults.push({ path, message });
+
+  for (const name of ['dataDir', 'runtimeDir', 'claimCodeFile'])
+    if (typeof file[name] === 'string' && !path.isAbsolute(file[name])) wrong(`/${name}`, 'must be an absolute path');
+  if (typeof territory.est === 'string' && !estUrl(territory.est))
+    wrong('/territory/est', 'must be an https address, such as https://provider.example:8440');
+  if (typeof territory.caSha256 === 'string' && !fingerprint(territory.caSha256))
+    wrong('/territory/caSha256', 'must be a SHA-256 fingerprint: 64 hex digits');
+  if (runtimeDir !== undefined && tooLong(adminSocket(runtimeDir)))
+    wrong('/runtimeDir', `is too long: a socket path has at most ${maxSocketPathBytes} bytes`);
+
+  const apps = (Array.isArray(file.apps) ? file.apps : []).map(fields);
+  apps.forEach(({ id, command }, index) => {
+    if (typeof id !== 'string') return;
+    if (apps.findIndex((other) => other.id === id) !== index) wrong(`/apps/${index}/id`, `"${id}" stands twice`);
+    if (runtimeDir !== undefined && tooLong(appSocket(runtimeDir, id)))
+      wrong(`/apps/${index}/id`, `its socket path is over ${maxSocketPathBytes} bytes: shorten runtimeDir or the id`);
+    if (Array.isArray(command) && command[0] === '') wrong(`/apps/${index}/command/0`, 'must name a program');
   });
   return faults;
 }
@@ -107,12 +112,12 @@ export function parseConfig(text: string): Config {
     throw new Refusal('config-unreadable', error instanceof Error ? error.message : undefined, { cause: error });
   }
   const parsed = check(ConfigFile, json);
-  if (!parsed.ok) throw new Refusal('config-invalid', listed(parsed.faults));
+  const faults = [...(parsed.ok ? [] : parsed.faults), ...furtherFaults(json)];
+  if (!parsed.ok || faults.length > 0) throw new Refusal('config-invalid', listed(faults));
   const file = parsed.value;
-  const faults = furtherFaults(file);
   const est = estUrl(file.territory.est);
   const caSha256 = fingerprint(file.territory.caSha256);
-  if (faults.length > 0 || !est || !caSha256) throw new Refusal('config-invalid', listed(faults));
+  if (!est || !caSha256) throw new Refusal('config-invalid', listed([{ path: '/territory', message: 'is wrong' }]));
   return {
     dataDir: path.resolve(file.dataDir),
     runtimeDir: path.resolve(file.runtimeDir),

@@ -1,5 +1,6 @@
 /** Parses outside bytes against a schema, once, where they enter. */
 import type { Static, TSchema } from 'typebox';
+import { Settings } from 'typebox/system';
 import { Value } from 'typebox/value';
 
 export interface Fault {
@@ -10,21 +11,42 @@ export interface Fault {
 
 export type Parsed<T> = { ok: true; value: T } | { ok: false; faults: Fault[] };
 
+/** Typebox stops at eight, which is fewer than a bad configuration has. */
+Settings.Set({ maxErrors: 100 });
+
+type Detail = ReturnType<typeof Value.Errors>[number];
+
+const namesIn = (names: unknown): string[] => (Array.isArray(names) ? names.map(String) : []);
+
+/** In words, all that is wrong at one place. */
+function faultsAt(path: string, errors: readonly Detail[]): Fault[] {
+  const allowed = errors.flatMap((error) =>
+    error.keyword === 'const' ? [JSON.stringify(error.params.allowedValue)] : [],
+  );
+  if (allowed.length > 0)
+    return [{ path, message: `must be ${allowed.length > 1 ? 'one of ' : ''}${allowed.join(', ')}` }];
+  return errors.flatMap((error): Fault[] => {
+    if (error.keyword === 'required')
+      return namesIn(error.params.requiredProperties).map((name) => ({
+        path: `${path}/${name}`,
+        message: 'is missing',
+      }));
+    if (error.keyword === 'additionalProperties')
+      return namesIn(error.params.additionalProperties).map((name) => ({
+        path: `${path}/${name}`,
+        message: 'is not a known field',
+      }));
+    return error.keyword === 'boolean' ? [] : [{ path, message: error.message }]; // boolean: said as additionalProperties
+  });
+}
+
 /** Every fault at once, at most 20. Unknown fields are faults where the schema closes the object. */
 export function check<T extends TSchema>(schema: T, value: unknown): Parsed<Static<T>> {
   if (Value.Check(schema, value)) return { ok: true, value: value as Static<T> };
-  const faults = Value.Errors(schema, value).flatMap((error): Fault[] => {
-    const path = error.instancePath;
-    const params = error.params as Record<string, unknown>;
-    const named = params.requiredProperties ?? params.additionalProperties;
-    if (Array.isArray(named))
-      return named.map((name) => ({
-        path: `${path}/${String(name)}`,
-        message: params.requiredProperties ? 'is missing' : 'is not a known field',
-      }));
-    return [{ path, message: error.message }];
-  });
-  return { ok: false, faults: faults.slice(0, 20) };
+  const places = new Map<string, Detail[]>();
+  for (const error of Value.Errors(schema, value))
+    places.set(error.instancePath, [...(places.get(error.instancePath) ?? []), error]);
+  return { ok: false, faults: [...places].flatMap(([path, errors]) => faultsAt(path, errors)).slice(0, 20) };
 }
 
 export function parseJson<T extends TSchema>(schema: T, bytes: Uint8Array | string): Parsed<Static<T>> {

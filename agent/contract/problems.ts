@@ -117,6 +117,11 @@ const table = {
     'the client certificate is not the current one of its box',
     'connect with the newest certificate',
   ],
+  'renewal-used': [
+    409,
+    'the box has been given a renewed certificate for another key, and has not used it yet',
+    'use that certificate, or ask again with the key that it was given for',
+  ],
   'box-revoked': [403, 'the provider has revoked this box', 'ask the provider why; a claim code enrols the box anew'],
 
   // The link (MQTT)

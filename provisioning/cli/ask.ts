@@ -1,0 +1,43 @@
+/** A level database belongs to one process: ask the server that has it open, or open it when there is none. */
+import path from 'node:path';
+import { systemClock } from '#common/clock.js';
+import { callControl } from '#common/control.js';
+import { files } from '#common/files.js';
+import { Refusal } from '#contract/problems.js';
+import { createOperations, pageSize } from '../operations.js';
+import { controlSocket, openRooms } from '../provider.js';
+import { required } from './arguments.js';
+
+export type Ask = (operation: string, parameters: unknown) => Promise<unknown>;
+
+export function asking(dir: string | undefined): Ask {
+  const directory = path.resolve(required(dir, '--dir'));
+  return async (operation, parameters) => {
+    try {
+      return await callControl(controlSocket(directory), operation, parameters);
+    } catch (error) {
+      if (!(error instanceof Refusal) || error.code !== 'not-running') throw error;
+    }
+    const rooms = await openRooms({ directory, files, clock: systemClock });
+    try {
+      return await createOperations(rooms)[operation]?.(parameters);
+    } finally {
+      await rooms.close();
+    }
+  };
+}
+
+/** Every page of a listing, each parsed. */
+export async function askAll<T extends { id: string }>(
+  ask: Ask,
+  operation: string,
+  parse: (page: unknown) => T[],
+): Promise<T[]> {
+  const all: T[] = [];
+  for (;;) {
+    const after = all.at(-1)?.id;
+    const page = parse(await ask(operation, { limit: pageSize, ...(after === undefined ? {} : { after }) }));
+    all.push(...page);
+    if (page.length < pageSize) return all;
+  }
+}

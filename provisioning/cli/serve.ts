@@ -1,0 +1,31 @@
+/** `serve`: the provider, until it is told to stop. */
+import { once } from 'node:events';
+import path from 'node:path';
+import { pino } from 'pino';
+import { systemClock } from '#common/clock.js';
+import { files } from '#common/files.js';
+import { createProvider } from '../provider.js';
+import { noMore, readArguments, required, text, wholeNumber } from './arguments.js';
+import type { Command } from './command.js';
+
+const defaultPortBase = 8440;
+
+export const serve: Command = async (args, { out, stop }) => {
+  const { values, positionals } = readArguments(args, { dir: text, host: text, 'port-base': text });
+  noMore(positionals);
+  const config = {
+    directory: path.resolve(required(values.dir, '--dir')),
+    host: required(values.host ?? 'localhost', '--host'),
+    portBase: wholeNumber(values['port-base'] ?? String(defaultPortBase), '--port-base', [0, 65_533]),
+  };
+  const provider = createProvider(config, {
+    files,
+    clock: systemClock,
+    log: pino({ level: 'warn' }, pino.destination(2)),
+  });
+  await provider.start();
+  for (const [what, url] of Object.entries(provider.urls)) out(`${what} ${url}`);
+  out('ready');
+  if (!stop.aborted) await once(stop, 'abort');
+  await provider.stop();
+};

@@ -1,0 +1,31 @@
+/** What a territory is, as `init` wrote it down. */
+import path from 'node:path';
+import { type Static, Type } from 'typebox';
+import type { Files } from '#common/files.js';
+import { describeFaults, parseJson } from '#contract/parse.js';
+import { Refusal } from '#contract/problems.js';
+import { Profile } from '#contract/profile.js';
+
+export const shortestLeafSeconds = 10;
+export const longestLeafSeconds = 3660 * 86_400;
+
+export const Territory = Type.Object(
+  {
+    ...Profile.properties.territory.properties,
+    leafLifetimeSeconds: Type.Integer({ minimum: shortestLeafSeconds, maximum: longestLeafSeconds }),
+  },
+  { additionalProperties: true }, // a newer version may have written more
+);
+export type Territory = Static<typeof Territory>;
+
+export const territoryFile = (directory: string): string => path.join(directory, 'territory.json');
+
+/** @throws Refusal `territory-missing`, `config-invalid` */
+export async function readTerritory(files: Files, directory: string): Promise<Territory> {
+  const file = territoryFile(directory);
+  const bytes = await files.read(file);
+  if (!bytes) throw new Refusal('territory-missing', directory);
+  const parsed = parseJson(Territory, bytes);
+  if (!parsed.ok) throw new Refusal('config-invalid', `${file}: ${describeFaults(parsed.faults)}`);
+  return parsed.value;
+}

@@ -61,6 +61,8 @@ interface Session {
   readonly filters: Set<string>;
   box?: string;
   connect?: Connect;
+  /** A newer session of the same box has been let in: this one's will says nothing about the box. */
+  replaced?: boolean;
 }
 
 interface Running {
@@ -73,6 +75,8 @@ const tickMilliseconds = 1000;
 const connackError = (fault: Fault) =>
   Object.assign(new Refusal(fault.code, fault.detail), { returnCode: fault.code === 'client-id-taken' ? 2 : 5 });
 const ignore = () => {};
+/** Who it is by a certificate that this territory issued, for the record only: `admit` decides. */
+const nameIn = ({ subject }: X509Certificate): string | undefined => /^CN=(.*)$/m.exec(subject)?.[1];
 
 export function createBroker({ tls, admit, receive, left, events, clock, log, ...parts }: BrokerParts): Broker {
   const limits: Limits = { ...defaultLimits, ...parts.limits };
@@ -89,7 +93,7 @@ export function createBroker({ tls, admit, receive, left, events, clock, log, ..
       return session;
     };
     const tell = (session: Session, fault: Fault) =>
-      events.refused(fault.code, { box: session.box, detail: fault.detail });
+      events.refused(fault.code, { box: session.box ?? nameIn(session.certificate), detail: fault.detail });
 
     async function authenticate(session: Session): Promise<Fault | undefined> {
       try {
@@ -127,14 +131,18 @@ export function createBroker({ tls, admit, receive, left, events, clock, log, ..
       authenticate(client, _username, _password, done) {
         const session = sessionOf(client);
         void authenticate(session).then((fault) => {
-          if (!fault) return done(null, true);
+          if (!fault) {
+            const before = sessions.get(session.box ?? '');
+            if (before) before.replaced = true;
+            return done(null, true);
+          }
           tell(session, fault);
           done(connackError(fault), false);
         });
       },
       authorizePublish(client, packet, done) {
         const session = client && sessionOf(client);
-        if (!session?.box || stopping.signal.aborted) return done(new Refusal('unavailable'));
+        if (!session?.box || session.replaced || stopping.signal.aborted) return done(new Refusal('unavailable'));
         const { topic, payload, qos, retain } = packet;
         const verdict = judgePublish(session.box, { topic, qos, retain });
         if (!verdict.ok) {

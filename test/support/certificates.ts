@@ -26,16 +26,47 @@ export async function createTestCa(name = 'Test CA'): Promise<TestCa> {
   const directory = await mkdtemp(path.join(tmpdir(), 'webizen-ca-'));
   const file = (part: string) => path.join(directory, part);
   const openssl = (...parameters: string[]) => run('openssl', parameters);
-  await openssl('req', '-x509', ...curve, '-subj', `/CN=${name}`, '-days', '2', '-keyout', file('ca.key'), '-out', file('ca.crt'));
+  await openssl(
+    'req',
+    '-x509',
+    ...curve,
+    '-subj',
+    `/CN=${name}`,
+    '-days',
+    '2',
+    '-keyout',
+    file('ca.key'),
+    '-out',
+    file('ca.crt'),
+  );
 
   let count = 0;
   async function issue(subject: string, extensions: string): Promise<KeyAndCertificate> {
     const id = `leaf${count++}`;
     await writeFile(file(`${id}.ext`), extensions);
-    await openssl('req', '-new', ...curve, '-subj', `/CN=${subject}`, '-keyout', file(`${id}.key`), '-out', file(`${id}.csr`));
+    await openssl(
+      'req',
+      '-new',
+      ...curve,
+      '-subj',
+      `/CN=${subject}`,
+      '-keyout',
+      file(`${id}.key`),
+      '-out',
+      file(`${id}.csr`),
+    );
     await openssl(
       ...['x509', '-req', '-in', file(`${id}.csr`), '-CA', file('ca.crt'), '-CAkey', file('ca.key')],
-      ...['-set_serial', `0x${(4096 + count).toString(16)}`, '-days', '1', '-extfile', file(`${id}.ext`), '-out', file(`${id}.crt`)],
+      ...[
+        '-set_serial',
+        `0x${(4096 + count).toString(16)}`,
+        '-days',
+        '1',
+        '-extfile',
+        file(`${id}.ext`),
+        '-out',
+        file(`${id}.crt`),
+      ],
     );
     return { key: await readFile(file(`${id}.key`), 'utf8'), cert: await readFile(file(`${id}.crt`), 'utf8') };
   }

@@ -142,6 +142,16 @@ const table = {
     'a box subscribes only under its own down/ topics',
     'subscribe under wz/1/{shard}/{box}/down/',
   ],
+  'packet-malformed': [
+    400,
+    'what came is not well-formed MQTT 3.1.1',
+    'speak MQTT as OASIS mqtt-v3.1.1 defines it; check the client library',
+  ],
+  'mqtt-version': [
+    400,
+    'the broker does not speak this version of MQTT',
+    'use the version that protocolVersion in the profile names',
+  ],
   'packet-too-large': [413, 'an MQTT packet is larger than the broker takes', 'send smaller batches'],
   'packet-unfinished': [408, 'an MQTT packet did not arrive whole in time', 'send whole packets; check the line'],
   'packet-rate': [
@@ -154,6 +164,11 @@ const table = {
     400,
     'a message does not have the shape that the contract gives',
     'compare the payload with the published schema',
+  ],
+  'message-unexpected': [
+    400,
+    'this provider has no use for messages of this kind',
+    'keep the message aside; send it when the provider asks for it',
   ],
   'publish-refused': [
     403,

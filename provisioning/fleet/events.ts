@@ -4,12 +4,23 @@
  */
 
 import type { Clock } from '#common/clock.js';
+import type { Operation } from '#common/commits.js';
 import type { FleetEvent } from '#contract/operator.js';
 import { type ProblemCode, Refusal } from '#contract/problems.js';
 import type { Store } from '../store/store.js';
 
+export interface Happening {
+  type: string;
+  box?: string | undefined;
+  text: string;
+}
+
 export interface EventLog {
-  record(event: { type: string; box?: string | undefined; text: string }): void;
+  record(event: Happening): void;
+  /** Told to whoever listens, and not stored: what happens so often that it would crowd out the rest. */
+  announce(event: Happening): void;
+  /** For a writer that must store it together with something else; `tell` is called once that is done. */
+  compose(event: Happening): { operation: Operation; tell(): void };
   /** A hostile peer repeats itself: the same code for the same box is written once in ten seconds, with its count. */
   refused(code: ProblemCode, about: { box?: string | undefined; detail?: string | undefined }): void;
   /** The newest, oldest first. */
@@ -45,7 +56,7 @@ export function createEventLog({ store, clock }: { store: Store; clock: Clock })
     if (last !== undefined) await store.events.clear({ lte: last });
   }
 
-  function add(event: Omit<FleetEvent, 'id' | 'at'>): void {
+  function compose(event: Omit<FleetEvent, 'id' | 'at'>): { operation: Operation; tell(): void } {
     const at = clock.now();
     counter = (counter + 1) % 1_000_000;
     const full: FleetEvent = {
@@ -53,8 +64,22 @@ export function createEventLog({ store, clock }: { store: Store; clock: Clock })
       at,
       ...event,
     };
-    for (const listener of listeners) listener(full);
-    write(store.commit([{ type: 'put', sublevel: store.events, key: full.id, value: full }]));
+    return {
+      operation: { type: 'put', sublevel: store.events, key: full.id, value: full },
+      tell() {
+        for (const listener of listeners) listener(full);
+      },
+    };
+  }
+
+  function add(event: Omit<FleetEvent, 'id' | 'at'>): void {
+    const { operation, tell } = compose(event);
+    tell();
+    write(store.commit([operation]));
+    written();
+  }
+
+  function written(): void {
     sincePrune += 1;
     if (sincePrune < kept / 10) return;
     sincePrune = 0;
@@ -64,6 +89,11 @@ export function createEventLog({ store, clock }: { store: Store; clock: Clock })
   return {
     refusals,
     record: ({ type, box, text }) => add({ type, box: box ?? null, text }),
+    announce: ({ type, box, text }) => compose({ type, box: box ?? null, text }).tell(),
+    compose({ type, box, text }) {
+      written();
+      return compose({ type, box: box ?? null, text });
+    },
     refused(code, { box, detail }) {
       refusals.set(code, (refusals.get(code) ?? 0) + 1);
       const key = `${code} ${box ?? ''}`;

@@ -54,6 +54,8 @@ export interface LifeRecord {
   tracks: Record<string, Track>;
   birth?: Birth;
   reported?: Reported;
+  /** Ids of its last events: one that is sent twice is told once. */
+  recentEvents?: string[];
   health?: { at: number; values: Sample['values'] };
 }
 
@@ -94,6 +96,12 @@ export async function openStore(directory: string): Promise<Store> {
 
 export const sampleKey = (box: string, at: number, epoch: string, sequence: number): string =>
   `${box}!${String(at).padStart(16, '0')}!${epoch}!${String(sequence).padStart(16, '0')}`;
+
+/** Everything of a box between two times, both included. */
+export const sampleRange = (box: string, from: number, to: number): { gte: string; lt: string } => ({
+  gte: `${box}!${String(Math.max(0, from)).padStart(16, '0')}`,
+  lt: `${box}!${String(Math.max(0, to)).padStart(16, '0')}"`, // the character after the separator
+});
 
 /** The time that a sample's key holds. */
 export const sampleTime = (key: string): number => Number(key.split('!')[1]);

@@ -9,8 +9,9 @@ import type { Refusal } from '#contract/problems.js';
 import { networkTotals } from '../../agent/health/probe.js';
 import { createCourier, digestOf, type Strikes } from '../../agent/link/courier.js';
 import { createOutbox, type Outbox } from '../../agent/link/outbox.js';
-import { testClock } from '../support/clock.js';
+
 import { ownFolder } from '../support/folder.js';
+import { createManualClock } from '../support/manual-clock.js';
 
 const sample = (value: number) => ({ at: 1_000 * value, values: { 'system.uptime': value } });
 
@@ -96,7 +97,7 @@ t.test('the courier sends what waits in order, and forgets only what the provide
   for (const value of [1, 2, 3]) await outbox.add(sample(value));
   const { epoch } = outbox.state();
   const provider = desk();
-  const clock = testClock();
+  const clock = createManualClock();
   const courier = createCourier({
     outbox,
     maxBytes: 100_000,
@@ -124,7 +125,7 @@ t.test('what stays unacknowledged for a whole wait is sent again', async (t) => 
   t.teardown(close);
   await outbox.add(sample(1));
   const provider = desk();
-  const clock = testClock();
+  const clock = createManualClock();
   const courier = createCourier({
     outbox,
     maxBytes: 100_000,
@@ -138,7 +139,7 @@ t.test('what stays unacknowledged for a whole wait is sent again', async (t) => 
   courier.flush();
   await sent;
   const again = provider.next();
-  for (let turn = 0; turn < 3; turn += 1) await clock.advance(30_000);
+  for (let turn = 0; turn < 3; turn += 1) await clock.pass(30_000);
   await again;
   t.same(provider.payloads[1], provider.payloads[0]);
 });
@@ -156,7 +157,7 @@ t.test('a range that the provider misses is sent again, and what the box no long
     send: provider.send,
     onRefused: t.fail,
     strikes: none,
-    clock: testClock(),
+    clock: createManualClock(),
   });
   t.teardown(() => courier.stop());
   let sent = provider.next();
@@ -183,7 +184,7 @@ t.test(
       send: provider.send,
       onRefused: (refusal) => refusals.push(refusal),
       strikes: none,
-      clock: testClock(),
+      clock: createManualClock(),
     });
     t.teardown(() => courier.stop());
     let sent = provider.next();
@@ -214,7 +215,7 @@ t.test('a sample at which the broker ends five sessions is set aside, and the ne
       reached.emit('sent');
       return new Promise(() => {}); // no PUBACK ever: the session ends first
     };
-    const courier = createCourier({ outbox, maxBytes: 100_000, send, onRefused, strikes, clock: testClock() });
+    const courier = createCourier({ outbox, maxBytes: 100_000, send, onRefused, strikes, clock: createManualClock() });
     courier.flush();
     await arrived;
     await courier.stop();
@@ -231,7 +232,7 @@ t.test('a sample at which the broker ends five sessions is set aside, and the ne
     send: provider.send,
     onRefused,
     strikes,
-    clock: testClock(),
+    clock: createManualClock(),
   });
   t.teardown(() => courier.stop());
   const sent = provider.next();

@@ -4,6 +4,8 @@ import type { Clock } from '#common/clock.js';
 export interface ManualClock extends Clock {
   /** Wakes whoever sleeps until then, earliest first. */
   advance(milliseconds: number): void;
+  /** As `advance`, one sleeper after the other; whoever slept until then has gone on when it resolves. */
+  pass(milliseconds: number): Promise<void>;
   /** Resolves once somebody sleeps, or at once if somebody does. Answers how long the shortest sleep still is. */
   sleeping(): Promise<number>;
 }
@@ -40,6 +42,17 @@ export function createManualClock(start = Date.UTC(2026, 10, 1)): ManualClock {
     advance(milliseconds) {
       now += milliseconds;
       for (const sleeper of sleepers.filter(({ at }) => at <= now).sort((a, b) => a.at - b.at)) sleeper.wake();
+    },
+    async pass(milliseconds) {
+      const end = now + milliseconds;
+      for (;;) {
+        const next = sleepers.toSorted((a, b) => a.at - b.at)[0];
+        if (!next || next.at > end) break;
+        now = Math.max(now, next.at);
+        next.wake();
+        await new Promise((resolve) => setImmediate(resolve));
+      }
+      now = end;
     },
     async sleeping() {
       if (sleepers.length === 0) await new Promise<void>((resolve) => watchers.push(resolve));

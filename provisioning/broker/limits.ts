@@ -1,0 +1,28 @@
+/** What the broker takes from one box. Generous beside what a box needs, small beside what a server has. */
+export interface Limits {
+  /** Of a whole packet, its header included. A declared length above it is refused before the bytes come. */
+  maxPacketBytes: number;
+  /** From the end of the TLS handshake to a whole CONNECT. */
+  firstPacketSeconds: number;
+  /** From the first byte of a packet to its last. */
+  unfinishedSeconds: number;
+  /** Twice as much may come at once. */
+  packetsPerSecond: number;
+  bytesPerSecond: number;
+  /** Written for the box and not taken by it. */
+  unsentBytes: number;
+  /** Subscriptions of one session. */
+  filters: number;
+  connections: number;
+}
+
+export const defaultLimits: Limits = {
+  maxPacketBytes: 256 * 1024,
+  firstPacketSeconds: 10,
+  unfinishedSeconds: 20,
+  packetsPerSecond: 2000,
+  bytesPerSecond: 4 * 1024 * 1024,
+  unsentBytes: 1024 * 1024,
+  filters: 20,
+  connections: 20_000,
+};

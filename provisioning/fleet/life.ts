@@ -1,0 +1,66 @@
+/** What a message changes in what is known of its box. Pure: the caller writes what comes back, or nothing of it. */
+import type { Ack, HealthBatch } from '#contract/health.js';
+import type { Birth } from '#contract/status.js';
+import type { LifeRecord, Track } from '../store/store.js';
+import { add, emptyTrack, gaps, has, highest, holes, lose } from './track.js';
+
+/** So many epochs of a box are followed; an old one's samples stay, its gaps are no longer counted. */
+const mostTracks = 8;
+const mostMissing = 100;
+
+export const emptyLife = (): LifeRecord => ({ lastSeen: 0, tracks: {} });
+
+const trackOf = (life: LifeRecord, epoch: string): Track => life.tracks[epoch] ?? emptyTrack;
+
+function withTrack(life: LifeRecord, epoch: string, track: Track): LifeRecord {
+  const tracks = { ...life.tracks, [epoch]: track };
+  const spare = Object.keys(tracks).filter((other) => other !== epoch && other !== life.birth?.epoch);
+  for (const oldest of spare.slice(0, Math.max(0, Object.keys(tracks).length - mostTracks))) delete tracks[oldest];
+  return { ...life, tracks };
+}
+
+export function takeBirth(life: LifeRecord, birth: Birth): LifeRecord {
+  const next = { ...life, birth };
+  return withTrack(next, birth.epoch, trackOf(next, birth.epoch));
+}
+
+/** The samples that were not here yet, and the box's life with them. */
+export function takeHealth(
+  life: LifeRecord,
+  { epoch, samples, lost = [] }: HealthBatch,
+): { life: LifeRecord; fresh: HealthBatch['samples'] } {
+  let track = trackOf(life, epoch);
+  let { health } = life;
+  const isCurrent = life.birth === undefined || life.birth.epoch === epoch;
+  const fresh: HealthBatch['samples'] = [];
+  for (const sample of samples) {
+    if (has(track, sample.seq)) continue;
+    // The newest by sequence: the time is the box's own and may be absurd.
+    if (isCurrent && sample.seq > highest(track)) health = { at: sample.at, values: sample.values };
+    track = add(track, sample.seq, sample.seq);
+    fresh.push(sample);
+  }
+  for (const [first, last] of lost) track = lose(track, first, last);
+  return { life: { ...withTrack(life, epoch, track), ...(health && { health }) }, fresh };
+}
+
+/** Of one epoch: the ranges between what has come, and what the box has given up. */
+export const gapsOf = (life: LifeRecord, epoch: string): number => gaps(trackOf(life, epoch), 0);
+
+/** Samples that were taken, by the box's own count at its birth, and are not stored here. */
+export function allGaps(life: LifeRecord): number {
+  const sum = Object.entries(life.tracks).reduce(
+    (total, [epoch, track]) => total + gaps(track, life.birth?.epoch === epoch ? life.birth.lastSequence : 0),
+    0,
+  );
+  return Math.min(sum, Number.MAX_SAFE_INTEGER);
+}
+
+/**
+ * Asks again for what lies below the highest sequence that has come. What a birth only announces is not asked for: the
+ * box is about to send it.
+ */
+export function ackOf(life: LifeRecord, epoch: string): Ack {
+  const track = trackOf(life, epoch);
+  return { epoch, contiguous: track.contiguous, missing: holes(track, highest(track)).slice(0, mostMissing) };
+}

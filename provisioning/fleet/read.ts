@@ -1,0 +1,79 @@
+/** Turns what arrived on `up/` into what it means, or into the refusal that its box will be told. Pure. */
+import { isUtf8 } from 'node:buffer';
+import { createHash } from 'node:crypto';
+import type { Static, TSchema } from 'typebox';
+import { Compile } from 'typebox/compile';
+import { HealthBatch } from '#contract/health.js';
+import { describeFaults, parseJson } from '#contract/parse.js';
+import type { ProblemCode } from '#contract/problems.js';
+import { BoxEvent, Reported, Status } from '#contract/status.js';
+import type { Topic } from '#contract/topics.js';
+
+export interface RefusedPayload {
+  digest: string;
+  code: ProblemCode;
+  detail?: string;
+}
+
+export type Said =
+  | { kind: 'health'; value: HealthBatch }
+  | { kind: 'status'; value: Status }
+  | { kind: 'event'; value: BoxEvent }
+  | { kind: 'reported'; value: Reported }
+  | { kind: 'refused'; value: RefusedPayload };
+
+/** Thousands come a second: the compiled check decides, and only a payload that fails is asked for its faults. */
+function reader<T extends TSchema>(schema: T): (payload: Buffer) => Static<T> | string {
+  const compiled = Compile(schema);
+  return (payload) => {
+    if (isUtf8(payload)) {
+      try {
+        const value: unknown = JSON.parse(payload.toString('utf8'));
+        if (compiled.Check(value)) return value;
+      } catch {
+        // told below
+      }
+    }
+    const parsed = parseJson(schema, payload);
+    return parsed.ok ? parsed.value : describeFaults(parsed.faults).slice(0, 300);
+  };
+}
+
+const readHealth = reader(HealthBatch);
+const readStatus = reader(Status);
+const readEvent = reader(BoxEvent);
+const readReported = reader(Reported);
+
+/** First 8 bytes of SHA-256 of the payload: how the box finds the message that was refused. */
+export const digestOf = (payload: Uint8Array): string =>
+  createHash('sha256').update(payload).digest('hex').slice(0, 16);
+
+export function read({ kind }: Topic, payload: Buffer): Said {
+  const refuse = (code: ProblemCode, detail: string): Said => ({
+    kind: 'refused',
+    value: { digest: digestOf(payload), code, detail },
+  });
+  switch (kind) {
+    case 'health': {
+      const value = readHealth(payload);
+      if (typeof value === 'string') return refuse('message-malformed', value);
+      const turned = value.lost?.find(([first, last]) => first > last);
+      if (turned) return refuse('message-malformed', `/lost holds ${turned[0]} to ${turned[1]}`);
+      return { kind, value };
+    }
+    case 'status': {
+      const value = readStatus(payload);
+      return typeof value === 'string' ? refuse('message-malformed', value) : { kind, value };
+    }
+    case 'event': {
+      const value = readEvent(payload);
+      return typeof value === 'string' ? refuse('message-malformed', value) : { kind, value };
+    }
+    case 'reported': {
+      const value = readReported(payload);
+      return typeof value === 'string' ? refuse('message-malformed', value) : { kind, value };
+    }
+    default:
+      return refuse('message-unexpected', kind);
+  }
+}

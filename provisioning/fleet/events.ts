@@ -10,6 +10,8 @@ import type { Store } from '../store/store.js';
 
 export interface EventLog {
   record(event: { type: string; box?: string | undefined; text: string }): void;
+  /** Told to whoever listens and not stored: what is true only now, such as that new samples are there to be read. */
+  announce(event: { type: string; box?: string | undefined; text: string }): void;
   /** A hostile peer repeats itself: the same code for the same box is written once in ten seconds, with its count. */
   refused(code: ProblemCode, about: { box?: string | undefined; detail?: string | undefined }): void;
   /** The newest, oldest first. */
@@ -45,7 +47,7 @@ export function createEventLog({ store, clock }: { store: Store; clock: Clock })
     if (last !== undefined) await store.events.clear({ lte: last });
   }
 
-  function add(event: Omit<FleetEvent, 'id' | 'at'>): void {
+  function tell(event: Omit<FleetEvent, 'id' | 'at'>): FleetEvent {
     const at = clock.now();
     counter = (counter + 1) % 1_000_000;
     const full: FleetEvent = {
@@ -54,6 +56,11 @@ export function createEventLog({ store, clock }: { store: Store; clock: Clock })
       ...event,
     };
     for (const listener of listeners) listener(full);
+    return full;
+  }
+
+  function add(event: Omit<FleetEvent, 'id' | 'at'>): void {
+    const full = tell(event);
     write(store.commit([{ type: 'put', sublevel: store.events, key: full.id, value: full }]));
     sincePrune += 1;
     if (sincePrune < kept / 10) return;
@@ -64,6 +71,7 @@ export function createEventLog({ store, clock }: { store: Store; clock: Clock })
   return {
     refusals,
     record: ({ type, box, text }) => add({ type, box: box ?? null, text }),
+    announce: ({ type, box, text }) => void tell({ type, box: box ?? null, text }),
     refused(code, { box, detail }) {
       refusals.set(code, (refusals.get(code) ?? 0) + 1);
       const key = `${code} ${box ?? ''}`;

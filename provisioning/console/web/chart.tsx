@@ -179,7 +179,7 @@ export function Chart(props: { spec: ChartSpec; samples: readonly StoredSample[]
   return (
     <figure class="panel chart" data-chart={spec.id} data-points={columns.times.length - columns.gaps.length}>
       <figcaption>
-        <h3>{spec.title}</h3>
+        <h2>{spec.title}</h2>
         <p class="values">
           {spec.lines.map(({ name }, index) => {
             const line = columns.lines[index] ?? [];

@@ -91,9 +91,8 @@ async function compose(config: Config, host: Host, log: Logger, signal: AbortSig
       hardware ??= await probe.inventory();
       const profile = await enrolment.profile(fresh);
       const now = enrolment.current();
-      const root = await identity.root();
-      if (!now || root === undefined) throw new Refusal('unavailable', 'not enrolled yet');
-      return { profile, credentials: { key: now.keyPem, chain: now.chain, root } };
+      if (!now) throw new Refusal('unavailable', 'not enrolled yet');
+      return { profile, credentials: { key: now.keyPem, chain: now.chain, root: await enrolment.rootPem() } };
     },
     birth: (session) => ({
       kind: 'birth',

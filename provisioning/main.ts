@@ -1,4 +1,5 @@
 /** `webizen-provider`: arguments, signals and exit codes. Nothing else touches the process. */
+import { fileURLToPath } from 'node:url';
 import { explain } from '#common/cli.js';
 import { version } from '#common/version.js';
 import { Refusal } from '#contract/problems.js';
@@ -30,7 +31,7 @@ async function run([name = '', ...args]: string[]): Promise<void> {
   const command = await load();
   // Serving ends in order; anything else is short, and ends as the kernel says. Once: who asks twice means it.
   if (name === 'serve') for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stop.abort());
-  await command(args, { out, stop: stop.signal });
+  await command(args, { out, stop: stop.signal, assetsDir: fileURLToPath(new URL('../console/', import.meta.url)) });
 }
 
 try {

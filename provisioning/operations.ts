@@ -4,8 +4,8 @@ import type { Handlers } from '#common/control.js';
 import { type Claim, type CreatedClaim, NewClaim } from '#contract/operator.js';
 import { check, describeFaults, type Parsed } from '#contract/parse.js';
 import { Refusal } from '#contract/problems.js';
-import type { Boxes } from './boxes/boxes.js';
 import type { Claims } from './claims/claims.js';
+import type { Fleet } from './fleet/fleet.js';
 
 /** An answer must fit in one message of the control socket. */
 export const pageSize = 500;
@@ -26,7 +26,7 @@ function wanted<T>(parsed: Parsed<T>): T {
   throw new Refusal('arguments-invalid', describeFaults(parsed.faults));
 }
 
-export function createOperations({ claims, boxes }: { claims: Claims; boxes: Boxes }): Handlers {
+export function createOperations({ claims, fleet }: { claims: Claims; fleet: Fleet }): Handlers {
   return {
     async 'claim.create'(parameters): Promise<CreatedClaim[]> {
       const { count, ...wish } = wanted(check(CreateClaims, parameters));
@@ -42,13 +42,13 @@ export function createOperations({ claims, boxes }: { claims: Claims; boxes: Box
       await claims.revoke(wanted(check(OneClaim, parameters)).id);
     },
     async 'box.list'(parameters) {
-      return boxes.list(wanted(check(Page, parameters)));
+      return fleet.list(wanted(check(Page, parameters)));
     },
     async 'box.show'(parameters) {
-      return boxes.show(wanted(check(OneBox, parameters)).box);
+      return fleet.show(wanted(check(OneBox, parameters)).box);
     },
     async 'box.revoke'(parameters) {
-      await boxes.revoke(wanted(check(OneBox, parameters)).box);
+      await fleet.revoke(wanted(check(OneBox, parameters)).box);
     },
   };
 }

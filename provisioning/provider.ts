@@ -5,15 +5,21 @@ import type { Clock } from '#common/clock.js';
 import { serveControl } from '#common/control.js';
 import { type Files, ownDirectory } from '#common/files.js';
 import { type Boxes, createBoxes } from './boxes/boxes.js';
+import { createBroker } from './broker/broker.js';
 import { type Ca, openCa } from './ca/ca.js';
 import { hostsOf, type ServerTls, serverTls } from './ca/server-certificate.js';
 import { type Claims, createClaims, type Redemption } from './claims/claims.js';
+import { createConsole } from './console/console.js';
+import { isLoopback } from './console/origin.js';
 import { createEst } from './est/est.js';
 import { createEventLog, type EventLog } from './fleet/events.js';
+import { createIngest, type Ingest } from './fleet/ingest.js';
+import { createRetention } from './fleet/retention.js';
+import { createFleet } from './fleet/view.js';
 import { createOperations } from './operations.js';
 import { openStore, type Store } from './store/store.js';
 import { createTurns } from './store/turns.js';
-import { readTerritory, type Territory } from './territory.js';
+import { readSecret, readTerritory, type Territory } from './territory.js';
 
 export interface Rooms {
   readonly territory: Territory;
@@ -66,6 +72,8 @@ export interface ProviderConfig {
   host: string;
   /** EST there, MQTT on the next, console on the one after; 0 for three that are free. */
   portBase: number;
+  /** Where the built console lies. */
+  assetsDir: string;
 }
 
 export interface Provider {
@@ -74,7 +82,7 @@ export interface Provider {
   /** Harmless when stopped already. */
   stop(): Promise<void>;
   /** Of what listens; complete after `start`. */
-  readonly urls: { readonly est: string };
+  readonly urls: { readonly est: string; readonly broker: string; readonly console: string };
 }
 
 export const controlSocket = (directory: string): string => path.join(directory, 'control.sock');
@@ -85,11 +93,11 @@ const bindAddress = (host: string): string => (host === 'localhost' ? '127.0.0.1
 const maxPacketBytes = 256 * 1024;
 
 export function createProvider(
-  { directory, host, portBase }: ProviderConfig,
+  { directory, host, portBase, assetsDir }: ProviderConfig,
   { files, clock, log }: { files: Files; clock: Clock; log: FastifyBaseLogger },
 ): Provider {
   const started: (() => Promise<void>)[] = [];
-  const urls = { est: '' };
+  const urls = { est: '', broker: '', console: '' };
   const hosts = hostsOf(host);
   const name = hosts[0]?.includes(':') ? `[${hosts[0]}]` : (hosts[0] ?? host);
   const portAt = (place: number) => (portBase === 0 ? 0 : portBase + place);
@@ -101,11 +109,37 @@ export function createProvider(
   async function startRooms(): Promise<void> {
     const rooms = await openRooms({ directory, files, clock });
     started.push(() => rooms.close());
-    const { territory, ca, boxes, claims, events } = rooms;
+    const { territory, store, ca, boxes, claims, events } = rooms;
     const tls: ServerTls = await serverTls({ files, clock, directory, ca, hosts });
     const { id, name: called, jurisdiction, law } = territory;
 
-    const brokerPort = portAt(1);
+    // The broker hands messages to ingest, and ingest answers through the broker.
+    const ingest: Ingest = createIngest({
+      store,
+      events,
+      clock,
+      log,
+      publish: (topic, payload) => broker.publish(topic, payload, { qos: 1 }),
+    });
+    const broker = createBroker({
+      tls,
+      admit: boxes.admit,
+      receive: ingest.receive,
+      left: ingest.left,
+      events,
+      clock,
+      log,
+      limits: { maxPacketBytes },
+    });
+    started.push(() => ingest.stop());
+    const brokerPort = await broker.start(bindAddress(host), portAt(1));
+    started.push(() => broker.stop());
+    urls.broker = `mqtts://${name}:${brokerPort}`;
+
+    const retention = createRetention({ store, clock, log });
+    retention.start();
+    started.push(() => retention.stop());
+
     const est = createEst({
       tls,
       cacerts: [ca.issuer.certificate.raw, ca.root.raw],
@@ -121,8 +155,33 @@ export function createProvider(
     started.push(() => est.stop());
     urls.est = `https://${name}:${await est.start(bindAddress(host), portAt(0))}`;
 
+    const fleet = createFleet({
+      store,
+      online: ingest.online,
+      async revokeBox(box) {
+        await boxes.revoke(box);
+        broker.disconnect(box);
+      },
+    });
+    const secret = await readSecret(files, directory);
+    const plain = isLoopback(host);
+    const operators = createConsole({
+      fleet,
+      claims,
+      events,
+      secret,
+      territory: { id, name: called, jurisdiction, law },
+      assetsDir,
+      clock,
+      log,
+      ...(plain ? {} : { tls: { key: tls.key, cert: tls.cert } }),
+    });
+    started.push(() => operators.stop());
+    const consolePort = await operators.start(bindAddress(host), portAt(2));
+    urls.console = `${plain ? 'http' : 'https'}://${name}:${consolePort}`;
+
     // Last: who reaches the socket finds everything else running.
-    const control = await serveControl(controlSocket(directory), createOperations({ claims, boxes }));
+    const control = await serveControl(controlSocket(directory), createOperations({ claims, fleet }));
     started.push(() => control.close());
   }
 

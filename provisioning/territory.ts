@@ -29,3 +29,12 @@ export async function readTerritory(files: Files, directory: string): Promise<Te
   if (!parsed.ok) throw new Refusal('config-invalid', `${file}: ${describeFaults(parsed.faults)}`);
   return parsed.value;
 }
+
+export const secretFile = (directory: string): string => path.join(directory, 'operator.secret');
+
+/** What the operator signs in with. @throws Refusal `territory-missing` */
+export async function readSecret(files: Files, directory: string): Promise<string> {
+  const secret = (await files.read(secretFile(directory)))?.toString('utf8').trim();
+  if (!secret) throw new Refusal('territory-missing', `${secretFile(directory)} is missing or empty`);
+  return secret;
+}

@@ -106,6 +106,7 @@ for await (const line of createInterface({ input: serving.stdout })) {
   if (name === 'ready') break;
   urls[name] = value;
 }
+if (!urls.console) await new Promise(() => {}); // it has ended, and its end is told above
 serving.stdout.resume();
 const secret = readFileSync(path.join(provider, 'operator.secret'), 'utf8').trim();
 say(`console ${urls.console}`);

@@ -244,8 +244,20 @@ const table = {
   'store-newer': [409, 'the database was written by a newer version', 'run the newer version'],
   'not-running': [503, 'nothing is running in this directory', 'start it first'],
   unauthorized: [401, 'this needs the operator secret', 'send Authorization: Bearer with the secret, or sign in'],
+  'secret-wrong': [
+    401,
+    'this is not the operator secret of this territory',
+    'copy the secret again from where the territory keeps it, without spaces',
+  ],
+  'session-ended': [401, 'the session has ended', 'sign in again'],
   'origin-refused': [403, 'the request came from another site', 'use the console on its own address'],
   'too-many-attempts': [429, 'too many wrong attempts', 'wait for the time in Retry-After'],
+  'too-many-streams': [503, 'too many event streams are open', 'close a console that nobody looks at, or poll'],
+  'time-invalid': [
+    400,
+    'a time is not one, or the range ends before it starts',
+    'give times in milliseconds since 1970 or in ISO 8601, from before to',
+  ],
   'box-unknown': [404, 'this territory has no such box', 'list the boxes to see their ids'],
   'claim-id-unknown': [404, 'this territory has no such claim', 'list the claims to see their ids'],
 } as const satisfies Record<string, readonly [status: number, title: string, remedy: string]>;

@@ -17,7 +17,7 @@ import { parseClaimCode } from '#contract/claim-code.js';
 import { Refusal } from '#contract/problems.js';
 import { Profile } from '#contract/profile.js';
 import type { Identity, Operational } from '../identity/identity.js';
-import { checkIssued, isPinned, pinnedRoot } from './chain.js';
+import { type Authorities, checkIssued, pinnedAuthorities } from './chain.js';
 import { createEstClient, RetryLater } from './est-client.js';
 
 export interface Enrolment {
@@ -27,6 +27,8 @@ export interface Enrolment {
   keepRenewing(): Promise<void>;
   /** The profile, from the provider when asked anew or when none is held, else the one on the disk. */
   profile(fresh: boolean): Promise<Profile>;
+  /** What a TLS connection to the provider is checked against, PEM. */
+  rootPem(): Promise<string>;
   /** What identifies the box now. */
   current(): Operational | undefined;
   /** The last profile that was seen. */
@@ -75,14 +77,13 @@ export async function createEnrolment(wish: {
     }
   }
 
-  async function trustedRoot(): Promise<string> {
-    const kept = await identity.root();
-    if (kept && isPinned(kept, wish.caSha256)) return kept;
-    if (kept && held)
-      throw new Refusal('ca-mismatch', 'the box is enrolled under another CA than the configuration names');
-    const root = pinnedRoot(await client.cacerts(), wish.caSha256);
-    await identity.trust(root);
-    return root;
+  /** Nothing that the provider shows is believed before its root matches the pin. */
+  async function authorities(fresh: boolean): Promise<Authorities> {
+    const kept = fresh ? [] : await identity.authorities();
+    if (kept.length > 0) return pinnedAuthorities(kept, wish.caSha256);
+    const shown = pinnedAuthorities(await client.cacerts(), wish.caSha256);
+    await identity.trust([shown.root, ...shown.below]);
+    return shown;
   }
 
   async function claimCode(): Promise<string> {
@@ -100,18 +101,18 @@ export async function createEnrolment(wish: {
   }
 
   async function enrolOnce(): Promise<Operational> {
-    const root = await trustedRoot();
+    const known = await authorities(true);
     const code = await claimCode();
     const key = await identity.pendingKey();
     // The provider assigns the name; the request only has to have one.
-    const chain = await client.simpleenroll({ root, claimCode: code, csr: await csrFor(key, 'new-box') });
-    checkIssued({ chain, key, rootPem: root });
-    return identity.adopt(key, chain);
+    const csr = await csrFor(key, 'new-box');
+    const answer = await client.simpleenroll({ root: known.root.toString(), claimCode: code, csr });
+    return identity.adopt(key, checkIssued({ answer, key, authorities: known }));
   }
 
   async function fetchProfile(who: Operational): Promise<Profile> {
-    const root = await trustedRoot();
-    const profile = await client.profile({ root, identity: who });
+    const { root } = await authorities(false);
+    const profile = await client.profile({ root: root.toString(), identity: who });
     if (profile.box !== who.box) throw new Refusal('certificate-mismatch', `the profile is for ${profile.box}`);
     seenProfile = profile;
     await files.write(profileFile, JSON.stringify(profile), 0o600);
@@ -133,11 +134,11 @@ export async function createEnrolment(wish: {
     if (await proveNext()) return;
     const now = held;
     if (!now) return;
-    const root = await trustedRoot();
+    const known = await authorities(true); // the provider may have a new issuing CA since
     const key = await identity.pendingKey();
-    const chain = await client.simplereenroll({ root, identity: now, csr: await csrFor(key, now.box) });
-    checkIssued({ chain, key, rootPem: root, box: now.box });
-    await identity.keepNext(key, chain);
+    const csr = await csrFor(key, now.box);
+    const answer = await client.simplereenroll({ root: known.root.toString(), identity: now, csr });
+    await identity.keepNext(key, checkIssued({ answer, key, authorities: known, box: now.box }));
     await proveNext();
   }
 
@@ -161,6 +162,7 @@ export async function createEnrolment(wish: {
   }
 
   return {
+    rootPem: async () => (await authorities(false)).root.toString(),
     current: () => held,
     lastProfile: () => seenProfile,
     renewAt: () => held && renewalTime(held.leaf),

@@ -23,9 +23,9 @@ export interface Operational {
 }
 
 export interface Identity {
-  /** PEM of the territory's root, once it matched the pin. */
-  root(): Promise<string | undefined>;
-  trust(rootPem: string): Promise<void>;
+  /** The territory's CA certificates, once the root among them matched the pin. */
+  authorities(): Promise<X509Certificate[]>;
+  trust(certificates: readonly X509Certificate[]): Promise<void>;
   operational(): Promise<Operational | undefined>;
   /** The key that waits for its certificate; made when there is none. */
   pendingKey(): Promise<KeyObject>;
@@ -38,11 +38,14 @@ export interface Identity {
   promote(): Promise<void>;
 }
 
+const pemOf = (certificates: readonly X509Certificate[]): string =>
+  certificates.map((one) => certificateToPem(one.raw)).join('');
+
 export async function openIdentity({ dataDir, files }: { dataDir: string; files: Files }): Promise<Identity> {
   const directory = path.join(dataDir, 'identity');
   await ownDirectory(directory);
   const file = {
-    root: path.join(directory, 'root.crt'),
+    authorities: path.join(directory, 'authorities.crt'),
     operational: path.join(directory, 'operational.pem'),
     next: path.join(directory, 'next.pem'),
     pending: path.join(directory, 'pending.key'),
@@ -62,20 +65,20 @@ export async function openIdentity({ dataDir, files }: { dataDir: string; files:
       key,
       keyPem: keyToPem(key),
       leaf,
-      chain: certificates.map((one) => certificateToPem(one.raw)).join(''),
+      chain: pemOf(certificates),
     };
   }
 
   async function keep(name: string, key: KeyObject, chain: readonly X509Certificate[]): Promise<Operational> {
-    await files.write(name, keyToPem(key) + chain.map((one) => certificateToPem(one.raw)).join(''), 0o600);
+    await files.write(name, keyToPem(key) + pemOf(chain), 0o600);
     const kept = await load(name);
     if (!kept) throw new Error(`cannot read ${name} back`);
     return kept;
   }
 
   return {
-    root: async () => (await files.read(file.root))?.toString('utf8'),
-    trust: (rootPem) => files.write(file.root, rootPem, 0o600),
+    authorities: async () => certificatesFromPem((await files.read(file.authorities))?.toString('utf8') ?? ''),
+    trust: (certificates) => files.write(file.authorities, pemOf(certificates), 0o600),
     operational: () => load(file.operational),
     async pendingKey() {
       const now = await load(file.operational);

@@ -4,6 +4,7 @@ import { systemClock } from '#common/clock.js';
 import { callControl } from '#common/control.js';
 import { files } from '#common/files.js';
 import { Refusal } from '#contract/problems.js';
+import { createFleet } from '../fleet/view.js';
 import { createOperations, pageSize } from '../operations.js';
 import { controlSocket, openRooms } from '../provider.js';
 import { required } from './arguments.js';
@@ -19,8 +20,10 @@ export function asking(dir: string | undefined): Ask {
       if (!(error instanceof Refusal) || error.code !== 'not-running') throw error;
     }
     const rooms = await openRooms({ directory, files, clock: systemClock });
+    const { store, boxes, claims } = rooms;
+    const fleet = createFleet({ store, online: () => false, revokeBox: boxes.revoke });
     try {
-      return await createOperations(rooms)[operation]?.(parameters);
+      return await createOperations({ claims, fleet })[operation]?.(parameters);
     } finally {
       await rooms.close();
     }

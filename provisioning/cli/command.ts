@@ -3,6 +3,8 @@ export interface Io {
   out(line: string): void;
   /** Aborted when the process is told to stop. */
   readonly stop: AbortSignal;
+  /** Where the built console lies. */
+  readonly assetsDir: string;
 }
 
 /** @throws Refusal whatever stands in the way */

@@ -8,7 +8,7 @@ import { check, describeFaults } from '#contract/parse.js';
 import { Refusal } from '#contract/problems.js';
 import { createCa } from '../ca/ca.js';
 import { openStore } from '../store/store.js';
-import { longestLeafSeconds, shortestLeafSeconds, Territory, territoryFile } from '../territory.js';
+import { longestLeafSeconds, secretFile, shortestLeafSeconds, Territory, territoryFile } from '../territory.js';
 import { duration, noMore, readArguments, required, text } from './arguments.js';
 import type { Command } from './command.js';
 
@@ -59,7 +59,7 @@ export const init: Command = async (args, { out }) => {
 
   await prepare(directory);
   await createCa({ files, clock: systemClock, directory, territory: territory.value });
-  const secret = path.join(directory, 'operator.secret');
+  const secret = secretFile(directory);
   if (!(await files.read(secret))) await files.write(secret, `${randomBytes(32).toString('base64url')}\n`, 0o600);
   await (await openStore(directory)).close();
   await files.write(territoryFile(directory), `${JSON.stringify(territory.value, null, 2)}\n`);

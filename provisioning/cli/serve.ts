@@ -10,10 +10,11 @@ import type { Command } from './command.js';
 
 const defaultPortBase = 8440;
 
-export const serve: Command = async (args, { out, stop }) => {
+export const serve: Command = async (args, { out, stop, assetsDir }) => {
   const { values, positionals } = readArguments(args, { dir: text, host: text, 'port-base': text });
   noMore(positionals);
   const config = {
+    assetsDir,
     directory: path.resolve(required(values.dir, '--dir')),
     host: required(values.host ?? 'localhost', '--host'),
     portBase: wholeNumber(values['port-base'] ?? String(defaultPortBase), '--port-base', [0, 65_533]),

@@ -1,0 +1,92 @@
+/** The operator's side of a provider: console, API and `/metrics` on one origin. */
+import { createServer as createHttp } from 'node:http';
+import { createServer as createHttps } from 'node:https';
+import fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify';
+import type { Clock } from '#common/clock.js';
+import { answerProblems, refuseRaw } from '#common/http-problems.js';
+import { listen } from '#common/listen.js';
+import type { Claims } from '../claims/claims.js';
+import type { EventLog } from '../fleet/events.js';
+import type { Fleet } from '../fleet/fleet.js';
+import { createAccess } from './access.js';
+import { serveAssets } from './assets.js';
+import { createMetrics } from './metrics.js';
+import { isLoopback } from './origin.js';
+import { declareRoutes, type Territory } from './routes.js';
+import { createSecretCheck } from './secret.js';
+import { createSessions } from './sessions.js';
+import { createEventStreams } from './stream.js';
+
+export interface ConsoleParts {
+  fleet: Fleet;
+  claims: Claims;
+  events: EventLog;
+  /** What the operator signs in with. */
+  secret: string;
+  territory: Territory;
+  /** Where the built console lies: index.html, main.js, main.css. */
+  assetsDir: string;
+  clock: Clock;
+  log: FastifyBaseLogger;
+  /** PEM. Plain http is served on loopback only. */
+  tls?: { key: string | Buffer; cert: string | Buffer };
+}
+
+export interface Console {
+  /** Answers the port. @throws Refusal `port-in-use`, `address-unavailable` */
+  start(host: string, port: number): Promise<number>;
+  stop(): Promise<void>;
+}
+
+const limits = { requestTimeout: 10_000, headersTimeout: 10_000, keepAliveTimeout: 30_000, maxHeaderSize: 16_384 };
+const bodyLimit = 16 * 1024;
+
+export function createConsole(parts: ConsoleParts): Console {
+  const { fleet, claims, events, secret, territory, assetsDir, clock, log, tls } = parts;
+  const secrets = createSecretCheck({ secret, clock, events });
+  const access = createAccess({ secrets, sessions: createSessions({ clock }), secure: tls !== undefined });
+  const streams = createEventStreams({ events, clock });
+  const metrics = createMetrics({ fleet, claims, events, clock, territory: territory.id });
+  let running: FastifyInstance | undefined;
+
+  async function build(): Promise<FastifyInstance> {
+    const app = fastify({
+      loggerInstance: log,
+      logController: new LogController({ disableRequestLogging: true }),
+      bodyLimit,
+      exposeHeadRoutes: false,
+      clientErrorHandler: (error, socket) => refuseRaw(error, socket),
+      serverFactory: (handler) => (tls ? createHttps({ ...limits, ...tls }, handler) : createHttp(limits, handler)),
+    });
+    app.removeContentTypeParser('text/plain'); // what a form of another site may send without asking first
+    answerProblems(app);
+    access.guard(app);
+    declareRoutes(app, { fleet, claims, streams, metrics, access, territory, clock });
+    await serveAssets(app, assetsDir);
+    await app.ready();
+    return app;
+  }
+
+  return {
+    async start(host, port) {
+      if (!tls && !isLoopback(host)) throw new Error(`cannot serve the console on ${host} without TLS`);
+      running = await build();
+      access.listensOn(host, port);
+      const bound = await listen(running.server, host, port);
+      access.listensOn(host, bound);
+      metrics.start();
+      return bound;
+    },
+    async stop() {
+      const app = running;
+      running = undefined;
+      if (!app) return;
+      metrics.stop();
+      streams.stop();
+      // Fastify closes only a server that it opened itself.
+      const closed = new Promise<void>((resolve) => app.server.close(() => resolve()));
+      app.server.closeAllConnections();
+      await Promise.all([closed, app.close()]);
+    },
+  };
+}

@@ -1,0 +1,116 @@
+/** The operator's API. Who may call stands beside each path; refusals come from the one table. */
+import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
+import type { FastifyInstance } from 'fastify';
+import { type TSchema, Type } from 'typebox';
+import { Value } from 'typebox/value';
+import type { Clock } from '#common/clock.js';
+import { BoxId } from '#contract/box-id.js';
+import { NewClaim } from '#contract/operator.js';
+import { check, describeFaults } from '#contract/parse.js';
+import { Refusal } from '#contract/problems.js';
+import type { Claims } from '../claims/claims.js';
+import type { Fleet } from '../fleet/fleet.js';
+import type { Access } from './access.js';
+import { type Metrics, metricsType } from './metrics.js';
+import type { EventStreams } from './stream.js';
+import { parseRange } from './times.js';
+
+/** What the console says of its territory. */
+export interface Territory {
+  id: string;
+  name: string;
+  jurisdiction: string;
+  law: string;
+}
+
+const Secret = Type.Object({ secret: Type.String({ minLength: 1, maxLength: 200 }) }, { additionalProperties: false });
+const OneBox = Type.Object({ id: Type.String({ maxLength: 100 }) });
+const Page = Type.Object({
+  after: Type.Optional(Type.String({ maxLength: 100 })),
+  limit: Type.Integer({ minimum: 1, maximum: 1000, default: 100 }),
+});
+const Period = Type.Object({
+  from: Type.Optional(Type.String({ maxLength: 40 })),
+  to: Type.Optional(Type.String({ maxLength: 40 })),
+  limit: Type.Integer({ minimum: 1, maximum: 10_000, default: 2000, description: 'evenly thinned to so many' }),
+});
+const OfBox = Type.Object({ box: Type.Optional(BoxId) });
+
+const operator = { consoleAccess: 'operator' } as const;
+const open = { consoleAccess: 'open' } as const;
+
+export interface RouteParts {
+  fleet: Fleet;
+  claims: Claims;
+  streams: EventStreams;
+  metrics: Metrics;
+  access: Access;
+  territory: Territory;
+  clock: Clock;
+}
+
+/** A query is text and is converted; a body says what it means and is refused rather than mended. */
+function validateByContract(app: FastifyInstance): void {
+  app.setValidatorCompiler<TSchema>(({ schema, httpPart }) => (data: unknown) => {
+    const mended = httpPart === 'querystring' ? Value.Convert(schema, Value.Default(schema, data)) : data;
+    const parsed = check(schema, mended);
+    if (parsed.ok) return { value: parsed.value };
+    return { error: new Refusal('body-invalid', describeFaults(parsed.faults)) };
+  });
+}
+
+export function declareRoutes(
+  plain: FastifyInstance,
+  { fleet, claims, streams, metrics, access, territory, clock }: RouteParts,
+): void {
+  validateByContract(plain);
+  const app = plain.withTypeProvider<TypeBoxTypeProvider>();
+
+  app.post('/v1/session', { config: open, schema: { body: Secret } }, async (request, reply) => {
+    access.signIn(request, reply, request.body.secret);
+    return reply.code(204).send();
+  });
+  app.delete('/v1/session', { config: operator }, async (request, reply) => {
+    access.signOut(request, reply);
+    return reply.code(204).send();
+  });
+  app.get('/v1/territory', { config: operator }, async () => territory);
+
+  app.get('/v1/boxes', { config: operator, schema: { querystring: Page } }, async ({ query }) => fleet.list(query));
+  app.get('/v1/boxes/:id', { config: operator, schema: { params: OneBox } }, async ({ params }) =>
+    fleet.show(params.id),
+  );
+  app.get(
+    '/v1/boxes/:id/health',
+    { config: operator, schema: { params: OneBox, querystring: Period } },
+    async ({ params, query }) => {
+      const range = parseRange(query, clock.now());
+      return fleet.health(params.id, { ...range, limit: query.limit });
+    },
+  );
+  app.post('/v1/boxes/:id/revoke', { config: operator, schema: { params: OneBox } }, async ({ params }) => {
+    await fleet.revoke(params.id);
+    return fleet.show(params.id);
+  });
+
+  app.get('/v1/claims', { config: operator }, async () => claims.list());
+  app.post('/v1/claims', { config: operator, schema: { body: NewClaim } }, async (request, reply) =>
+    reply.code(201).send(await claims.create(request.body)),
+  );
+  app.delete('/v1/claims/:id', { config: operator, schema: { params: OneBox } }, async ({ params }, reply) => {
+    await claims.revoke(params.id);
+    return reply.code(204).send();
+  });
+
+  app.get('/v1/events', { config: operator, schema: { querystring: OfBox } }, async (request, reply) => {
+    const { box } = request.query;
+    reply.header('vary', 'accept');
+    if (/application\/json/.test(request.headers.accept ?? '')) return streams.recent({ box });
+    streams.open(request, reply, { box, allowed: () => access.stillAllowed(request) });
+    return reply;
+  });
+
+  app.get('/metrics', { config: operator }, async (_request, reply) =>
+    reply.type(metricsType).send(await metrics.text()),
+  );
+}

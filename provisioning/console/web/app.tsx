@@ -1,0 +1,104 @@
+import { useEffect, useReducer } from 'preact/hooks';
+import { BoxPage } from './box-page.js';
+import { BoxesPage } from './boxes-page.js';
+import { ClaimsPage } from './claims-page.js';
+import { EventsPage } from './events-page.js';
+import { clockTime } from './format.js';
+import type { Live, State } from './live.js';
+import { Mark, Title } from './parts.js';
+import { Link, type Page, pageOf, usePath } from './route.js';
+import { SignIn } from './sign-in.js';
+import { texts } from './texts.js';
+
+function Body(props: { page: Page; live: Live; state: State }) {
+  const { page, live, state } = props;
+  if (page.name === 'boxes') return <BoxesPage state={state} />;
+  if (page.name === 'box') return <BoxPage key={page.id} id={page.id} live={live} state={state} />;
+  if (page.name === 'claims') return <ClaimsPage live={live} />;
+  if (page.name === 'events') return <EventsPage state={state} />;
+  return (
+    <>
+      <Title page={texts.product}>{texts.notFound.title}</Title>
+      <p>
+        <Link to="/">{texts.notFound.back}</Link>
+      </p>
+    </>
+  );
+}
+
+function Pulse({ state }: { state: State }) {
+  const now = !state.reachable ? 'down' : state.streaming ? 'live' : 'polling';
+  const tone = now === 'live' ? 'good' : now === 'polling' ? 'attention' : 'trouble';
+  return (
+    <span class="pulse" role="status" title={texts.streamingTitle[now]}>
+      <Mark tone={tone}>{texts.streaming[now]}</Mark>
+    </span>
+  );
+}
+
+function Header(props: { page: Page; live: Live; state: State }) {
+  const { page, live, state } = props;
+  return (
+    <header>
+      <div class="inner">
+        <Link to="/" class="brand">
+          <img src="/icon.svg" alt="" width="24" height="24" />
+          <span>
+            {state.territory?.name ?? texts.product}
+            {state.territory && <small>{state.territory.jurisdiction}</small>}
+          </span>
+        </Link>
+        <nav aria-label={texts.sections}>
+          <Link to="/" current={page.name === 'boxes' || page.name === 'box'}>
+            {texts.nav.boxes}
+          </Link>
+          <Link to="/claims" current={page.name === 'claims'}>
+            {texts.nav.claims}
+          </Link>
+          <Link to="/events" current={page.name === 'events'}>
+            {texts.nav.events}
+          </Link>
+        </nav>
+        <Pulse state={state} />
+        <button type="button" class="quiet" onClick={() => void live.signOut().catch(() => {})}>
+          {texts.signOut}
+        </button>
+      </div>
+    </header>
+  );
+}
+
+function Unreachable({ state }: { state: State }) {
+  const { since, never, remedy } = texts.unreachable;
+  return (
+    <div class="notice" role="alert">
+      <Mark tone="trouble">
+        <strong>{state.answeredAt === undefined ? never : since(clockTime(state.answeredAt))}</strong>
+      </Mark>
+      <p>{remedy}</p>
+    </div>
+  );
+}
+
+export function App({ live }: { live: Live }) {
+  const [, redraw] = useReducer((count: number) => count + 1, 0);
+  useEffect(() => live.onChange(() => redraw(undefined)), [live]);
+  const page = pageOf(usePath());
+  const { state } = live;
+  const inside = state.session === 'in';
+  return (
+    <>
+      <a class="skip" href="#content">
+        {texts.skip}
+      </a>
+      {inside && <Header page={page} live={live} state={state} />}
+      <main id="content" tabIndex={-1}>
+        {!state.reachable && <Unreachable state={state} />}
+        {inside && <Body page={page} live={live} state={state} />}
+        {(state.session === 'out' || state.session === 'ended') && (
+          <SignIn live={live} ended={state.session === 'ended'} />
+        )}
+      </main>
+    </>
+  );
+}

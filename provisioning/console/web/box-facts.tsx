@@ -1,0 +1,106 @@
+import type { ComponentChildren } from 'preact';
+import type { BoxDetail } from '#contract/operator.js';
+import type { Tone } from './care.js';
+import { Mark, When } from './parts.js';
+import { texts } from './texts.js';
+
+function Fact(props: { name: string; children: ComponentChildren }) {
+  return (
+    <div>
+      <dt>{props.name}</dt>
+      <dd>{props.children}</dd>
+    </div>
+  );
+}
+
+function Reports({ box }: { box: BoxDetail }) {
+  const { certificate } = box;
+  return (
+    <div class="panel">
+      <h2>{texts.box.facts}</h2>
+      <dl>
+        <Fact name={texts.box.enrolled}>
+          <When at={box.enrolledAt} />
+        </Fact>
+        {box.birth && (
+          <Fact name={texts.box.born}>
+            <When at={box.birth.at} />
+          </Fact>
+        )}
+        {box.health && (
+          <Fact name={texts.box.newest}>
+            <When at={box.health.at} />
+          </Fact>
+        )}
+        <Fact name={texts.box.gaps}>
+          {box.gaps === 0 ? texts.box.noGaps : <Mark tone="attention">{box.gaps.toLocaleString('en-GB')}</Mark>}
+        </Fact>
+        <Fact name={`${texts.box.certificate}: ${texts.box.ends.toLowerCase()}`}>
+          <When at={certificate.notAfter} />
+        </Fact>
+        <Fact name={`${texts.box.certificate}: ${texts.box.serial.toLowerCase()}`}>
+          <code>{certificate.serial}</code>
+        </Fact>
+      </dl>
+    </div>
+  );
+}
+
+function Hardware({ birth }: { birth: BoxDetail['birth'] }) {
+  const hardware = birth?.hardware;
+  return (
+    <div class="panel">
+      <h2>{texts.box.hardware}</h2>
+      {!birth && <p class="muted">{texts.box.unknownHardware}</p>}
+      <dl>
+        {hardware && (
+          <>
+            <Fact name={texts.box.model}>{hardware.model}</Fact>
+            <Fact name={texts.box.system}>{hardware.os}</Fact>
+            <Fact name={texts.box.processor}>{texts.box.cores(hardware.cpus, hardware.arch)}</Fact>
+          </>
+        )}
+        {birth && (
+          <>
+            <Fact name={texts.box.agent}>{birth.agent}</Fact>
+            <Fact name={texts.box.api}>{birth.api}</Fact>
+          </>
+        )}
+      </dl>
+    </div>
+  );
+}
+
+const toneOf: Record<string, Tone> = { running: 'good', 'backing-off': 'trouble' };
+
+function Apps({ reported }: { reported: BoxDetail['reported'] }) {
+  const apps = reported?.apps ?? [];
+  return (
+    <div class="panel">
+      <h2>{texts.box.apps}</h2>
+      {apps.length === 0 && <p class="muted">{texts.box.noApps}</p>}
+      <ul class="apps">
+        {apps.map((app) => (
+          <li key={app.id}>
+            <strong>{app.id}</strong>
+            <Mark tone={toneOf[app.state] ?? 'unknown'}>{texts.box.appStates[app.state]}</Mark>
+            <span class="muted">{texts.box.restarts(app.restarts)}</span>
+            <span title={texts.box.unsandboxedTitle}>
+              <Mark tone="attention">{texts.box.unsandboxed}</Mark>
+            </span>
+          </li>
+        ))}
+      </ul>
+    </div>
+  );
+}
+
+export function Facts({ box }: { box: BoxDetail }) {
+  return (
+    <section class="facts" aria-label={texts.box.facts}>
+      <Reports box={box} />
+      <Hardware birth={box.birth} />
+      <Apps reported={box.reported} />
+    </section>
+  );
+}

@@ -1,0 +1,90 @@
+import { useMemo, useState } from 'preact/hooks';
+import { Refused } from './api.js';
+import { Facts } from './box-facts.js';
+import { type Standing, standingOf } from './care.js';
+import { Chart } from './chart.js';
+import { chartsFor } from './charts.js';
+import { EventList } from './event-list.js';
+import type { Live, State } from './live.js';
+import { Choice, Failure, Mark, Skeleton, Title, When } from './parts.js';
+import { RevokeBox } from './revoke-box.js';
+import { Link } from './route.js';
+import { texts } from './texts.js';
+import { type BoxView, type Range, ranges, useBox } from './use-box.js';
+
+function Lead({ view, standing }: { view: BoxView; standing: Standing }) {
+  const { box } = view;
+  if (!box) return null;
+  return (
+    <p class="lead">
+      <Mark tone={standing.tone}>{standing.word}</Mark>
+      {standing.reasons.length > 0 && <span>{standing.reasons.join('; ')}</span>}
+      {box.lastSeen !== null && (
+        <span>
+          {texts.box.lastSeen} <When at={box.lastSeen} />
+        </span>
+      )}
+      {box.revokedAt !== null && (
+        <span>
+          {texts.box.revokedAt} <When at={box.revokedAt} />
+        </span>
+      )}
+    </p>
+  );
+}
+
+function Charts(props: { view: BoxView; range: Range; setRange: (range: Range) => void }) {
+  const { view, range, setRange } = props;
+  const samples = view.samples;
+  const specs = useMemo(() => chartsFor(samples ?? []), [samples]);
+  const to = Math.max(Date.now(), samples?.at(-1)?.at ?? 0);
+  return (
+    <section aria-label={texts.box.reports}>
+      <Choice name="range" legend={texts.box.range} options={texts.box.ranges} value={range} choose={setRange} />
+      {!samples && <Skeleton lines={8} />}
+      {samples?.length === 0 && (
+        <p class="panel empty">{view.box?.health ? texts.box.noSamples : texts.box.noSamplesYet}</p>
+      )}
+      {samples && samples.length > 0 && (
+        <div class="charts">
+          {specs.map((spec) => (
+            <Chart key={spec.id} spec={spec} samples={samples} from={to - ranges[range]} to={to} />
+          ))}
+        </div>
+      )}
+    </section>
+  );
+}
+
+export function BoxPage({ id, live, state }: { id: string; live: Live; state: State }) {
+  const [range, setRange] = useState<Range>('1h');
+  const view = useBox(live, id, range);
+  const { box, error } = view;
+  const standing = box && standingOf(box, Date.now());
+  const unknown = error instanceof Refused && !box;
+  return (
+    <>
+      <p class="back">
+        <Link to="/">← {texts.box.back}</Link>
+      </p>
+      <Title page={id}>{box && standing ? texts.box.title(id, box.state, standing.reasons) : id}</Title>
+      {error !== undefined && (unknown || state.reachable) && <Failure error={error} />}
+      {standing && <Lead view={view} standing={standing} />}
+      {!unknown && (
+        <>
+          <Charts view={view} range={range} setRange={setRange} />
+          {box && <Facts box={box} />}
+          <section aria-labelledby="events-heading">
+            <h2 id="events-heading">{texts.box.events}</h2>
+            {view.events ? (
+              <EventList events={view.events} empty={texts.box.noEvents} ofOneBox />
+            ) : (
+              <Skeleton lines={3} />
+            )}
+          </section>
+          {box && box.state !== 'revoked' && <RevokeBox id={id} live={live} done={view.again} />}
+        </>
+      )}
+    </>
+  );
+}

@@ -1,0 +1,216 @@
+/** One chart of one box. The line's newest value stands beside it as text: a picture alone tells nobody enough. */
+import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
+import uPlot from 'uplot';
+import type { StoredSample } from '#contract/operator.js';
+import type { ChartSpec } from './charts.js';
+import { clockTime, dayOf, exact, secondsTime } from './format.js';
+import { useMedia } from './parts.js';
+import { type Columns, columnsOf, summaryOf } from './series.js';
+import { texts } from './texts.js';
+
+const heightPixels = 168;
+const font = '12px system-ui, sans-serif';
+const day = 86_400;
+
+/** The stylesheet's tokens as the canvas needs them. */
+function colours(place: Element) {
+  const probe = document.createElement('i');
+  place.append(probe);
+  const read = (token: string) => {
+    probe.style.color = `var(--${token})`;
+    return getComputedStyle(probe).color;
+  };
+  const found = {
+    text: read('muted'),
+    grid: read('grid'),
+    gap: read('gap'),
+    threshold: read('attention'),
+    lines: [read('line-1'), read('line-2')],
+    fill: read('line-fill'),
+  };
+  probe.remove();
+  return found;
+}
+
+const stepsOf = (base: 2 | 10): number[] => {
+  const steps: number[] = [];
+  if (base === 2) for (let power = 0; power < 60; power += 1) steps.push(2 ** power);
+  else for (let power = -4; power < 15; power += 1) for (const step of [1, 2, 5]) steps.push(step * 10 ** power);
+  return steps;
+};
+
+function timeLabels(splits: number[], secondsEach: number): string[] {
+  return splits.map((at) => {
+    if (secondsEach >= day) return dayOf(at * 1000);
+    return secondsEach < 60 ? secondsTime(at * 1000) : clockTime(at * 1000);
+  });
+}
+
+interface Drawing {
+  plot: uPlot;
+  show(columns: Columns, from: number, to: number): void;
+}
+
+function draw(place: HTMLElement, spec: ChartSpec, onCursor: (index: number | undefined) => void): Drawing {
+  const ink = colours(place);
+  const shown = { gaps: [] as [number, number][], from: 0, to: 1 };
+
+  function behind(plot: uPlot): void {
+    const { ctx, bbox } = plot;
+    ctx.save();
+    ctx.fillStyle = ink.gap;
+    for (const [from, to] of shown.gaps) {
+      const left = Math.max(bbox.left, plot.valToPos(from, 'x', true));
+      const right = Math.min(bbox.left + bbox.width, plot.valToPos(to, 'x', true));
+      if (right > left) ctx.fillRect(left, bbox.top, right - left, bbox.height);
+    }
+    ctx.restore();
+  }
+
+  function thresholdLine(plot: uPlot): void {
+    if (spec.threshold === undefined || spec.threshold > (plot.scales.y?.max ?? 0)) return;
+    const { ctx, bbox } = plot;
+    const y = plot.valToPos(spec.threshold, 'y', true);
+    ctx.save();
+    ctx.strokeStyle = ink.threshold;
+    ctx.lineWidth = devicePixelRatio;
+    ctx.setLineDash([4 * devicePixelRatio, 4 * devicePixelRatio]);
+    ctx.beginPath();
+    ctx.moveTo(bbox.left, y);
+    ctx.lineTo(bbox.left + bbox.width, y);
+    ctx.stroke();
+    ctx.restore();
+  }
+
+  const axis = { stroke: ink.text, font, ticks: { show: false } };
+  const options: uPlot.Options = {
+    width: Math.max(200, place.clientWidth),
+    height: heightPixels,
+    legend: { show: false },
+    cursor: { sync: { key: 'box' }, drag: { x: false, y: false }, points: { size: 7 }, y: false },
+    padding: [8, 8, 0, 0],
+    scales: {
+      x: { range: () => [shown.from, shown.to] },
+      y: {
+        range: (_plot, least, most) => {
+          if (spec.ceiling !== undefined) return [0, spec.ceiling];
+          if (spec.id === 'temperature')
+            return [Math.min(20, least ?? 20), Math.max(spec.threshold ?? 60, most ?? 60) * 1.05];
+          return [0, Math.max(1000, (most ?? 0) * 1.1)];
+        },
+      },
+    },
+    axes: [
+      {
+        ...axis,
+        grid: { show: false },
+        space: 72,
+        values: (_plot, splits, _axis, _space, each) => timeLabels(splits, each),
+      },
+      {
+        ...axis,
+        size: 72,
+        space: 36,
+        incrs: stepsOf(spec.base),
+        grid: { stroke: ink.grid, width: 1 },
+        values: (_plot, splits) => splits.map((value) => spec.say(value)),
+      },
+    ],
+    series: [
+      {},
+      ...spec.lines.map(({ name }, index) => ({
+        label: name,
+        stroke: ink.lines[index] ?? ink.text,
+        width: 1.5,
+        points: { show: shown.to - shown.from === 0 },
+        ...(spec.lines.length === 1 ? { fill: ink.fill } : {}),
+        ...(index === 1 ? { dash: [5, 3] } : {}),
+      })),
+    ],
+    hooks: {
+      drawClear: [behind],
+      draw: [thresholdLine],
+      setCursor: [(plot) => onCursor(plot.cursor.idx ?? undefined)],
+    },
+  };
+  const plot = new uPlot(options, [[], ...spec.lines.map(() => [])], place);
+  return {
+    plot,
+    show(columns, from, to) {
+      shown.gaps = columns.gaps;
+      shown.from = from / 1000;
+      shown.to = to / 1000;
+      plot.setData([columns.times, ...columns.lines]);
+    },
+  };
+}
+
+export function Chart(props: { spec: ChartSpec; samples: readonly StoredSample[]; from: number; to: number }) {
+  const { spec, samples, from, to } = props;
+  const place = useRef<HTMLDivElement>(null);
+  const drawing = useRef<Drawing>(null);
+  const [cursor, setCursor] = useState<number>();
+  const isDark = useMedia('(prefers-color-scheme: dark)');
+  const columns = useMemo(
+    () =>
+      columnsOf(
+        samples,
+        spec.lines.map(({ read }) => read),
+      ),
+    [samples, spec.id],
+  );
+  const key = `${spec.id} ${spec.ceiling} ${isDark}`;
+
+  useEffect(() => {
+    const element = place.current;
+    if (!element) return;
+    const drawn = draw(element, spec, setCursor);
+    drawing.current = drawn;
+    const watching = new ResizeObserver(() => drawn.plot.setSize({ width: element.clientWidth, height: heightPixels }));
+    watching.observe(element);
+    return () => {
+      watching.disconnect();
+      drawn.plot.destroy();
+    };
+  }, [key]);
+  useEffect(() => drawing.current?.show(columns, from, to), [key, columns, from, to]);
+
+  const pointedAt = cursor === undefined ? undefined : columns.times[cursor];
+  return (
+    <figure class="panel chart" data-chart={spec.id} data-points={columns.times.length - columns.gaps.length}>
+      <figcaption>
+        <h2>{spec.title}</h2>
+        <p class="values">
+          {spec.lines.map(({ name }, index) => {
+            const line = columns.lines[index] ?? [];
+            const summary = summaryOf(line);
+            const pointed = cursor === undefined ? undefined : line[cursor];
+            const value = pointed ?? (pointedAt === undefined ? summary?.last : undefined);
+            return (
+              <span key={name}>
+                {spec.lines.length > 1 && (
+                  <>
+                    <svg class={`key line-${index + 1}`} viewBox="0 0 16 4" width="16" height="4" aria-hidden="true">
+                      <path d="M0 2h16" />
+                    </svg>
+                    {name}{' '}
+                  </>
+                )}
+                <strong>{value === undefined || value === null ? texts.claims.none : spec.say(value)}</strong>
+                {summary && (
+                  <span class="unseen"> ({texts.box.between(spec.say(summary.least), spec.say(summary.most))})</span>
+                )}
+              </span>
+            );
+          })}
+          <small class="muted">
+            {pointedAt !== undefined
+              ? exact(pointedAt * 1000)
+              : columns.gaps.length > 0 && texts.box.gapsDrawn(columns.gaps.length)}
+          </small>
+        </p>
+      </figcaption>
+      <div ref={place} class="plot" aria-hidden="true" />
+    </figure>
+  );
+}

@@ -1,0 +1,81 @@
+/** The charts of one box: what each reads from a sample, and in what unit. */
+import type { StoredSample } from '#contract/operator.js';
+import { thresholds } from './care.js';
+import { bytes, celsius, percent, rate } from './format.js';
+import { gauge, perSecond, type Read } from './series.js';
+import { texts } from './texts.js';
+
+export interface ChartSpec {
+  id: string;
+  title: string;
+  /** A value as text, with its unit; on the axis as well. */
+  say: (value: number) => string;
+  lines: readonly { name: string; read: Read }[];
+  /** Top of the scale; by the values where it is not known. */
+  ceiling: number | undefined;
+  threshold: number | undefined;
+  /** What steps of the axis are made of: 1024 for bytes. */
+  base: 2 | 10;
+}
+
+const words = texts.box.charts;
+
+/** The charts that these samples can fill. */
+export function chartsFor(samples: readonly StoredSample[]): ChartSpec[] {
+  const newest = samples.at(-1)?.values ?? {};
+  const memory = newest['system.memory.limit'];
+  const disk = newest['system.filesystem.limit'];
+  const all: ChartSpec[] = [
+    {
+      id: 'cpu',
+      title: words.cpu,
+      say: percent,
+      lines: [{ name: words.cpu, read: gauge('system.cpu.utilization') }],
+      ceiling: 1,
+      threshold: undefined,
+      base: 10,
+    },
+    {
+      id: 'memory',
+      title: memory === undefined ? words.memory : `${words.memory}, of ${bytes(memory)}`,
+      say: bytes,
+      lines: [{ name: words.memory, read: gauge('system.memory.usage') }],
+      ceiling: memory,
+      threshold: memory === undefined ? undefined : memory * thresholds.memory,
+      base: 2,
+    },
+    {
+      id: 'temperature',
+      title: words.temperature,
+      say: celsius,
+      lines: [{ name: words.temperature, read: gauge('hw.temperature') }],
+      ceiling: undefined,
+      threshold: thresholds.temperature,
+      base: 10,
+    },
+    {
+      id: 'disk',
+      title: disk === undefined ? words.disk : `${words.disk}, of ${bytes(disk)}`,
+      say: bytes,
+      lines: [{ name: words.disk, read: gauge('system.filesystem.usage') }],
+      ceiling: disk,
+      threshold: disk === undefined ? undefined : disk * thresholds.disk,
+      base: 2,
+    },
+    {
+      id: 'network',
+      title: words.network,
+      say: rate,
+      lines: [
+        { name: words.received, read: perSecond('system.network.io{network.io.direction=receive}') },
+        { name: words.sent, read: perSecond('system.network.io{network.io.direction=transmit}') },
+      ],
+      ceiling: undefined,
+      threshold: undefined,
+      base: 10,
+    },
+  ];
+  const fills = ({ lines }: ChartSpec) =>
+    samples.some((sample, index) => lines.some(({ read }) => read(sample, samples[index - 1]) !== null));
+  return all.filter(fills);
+}

@@ -1,0 +1,13 @@
+import { render } from 'preact';
+import 'uplot/dist/uPlot.min.css';
+import './style.css';
+import { App } from './app.js';
+import { createLive } from './live.js';
+
+const place = document.getElementById('app');
+if (place) {
+  const live = createLive();
+  place.replaceChildren();
+  render(<App live={live} />, place);
+  live.start();
+}

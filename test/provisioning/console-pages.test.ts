@@ -1,0 +1,173 @@
+/** The console as an operator meets it: real Chromium, phone and desktop, light and dark, the keyboard alone. */
+import { mkdir, readFile } from 'node:fs/promises';
+import { type Browser, chromium, type Page } from 'playwright-core';
+import t from 'tap';
+import type { StoredSample } from '#contract/operator.js';
+import { Refusal } from '#contract/problems.js';
+import { boxOf, secret, startConsole } from '../support/console.js';
+
+const shots = 'build/screenshots';
+const axe = await readFile('node_modules/axe-core/axe.min.js', 'utf8');
+const sizes = { phone: { width: 360, height: 740 }, desktop: { width: 1280, height: 900 } };
+const schemes = ['light', 'dark'] as const;
+const now = Date.now();
+const gib = 2 ** 30;
+
+await mkdir(shots, { recursive: true });
+const browser: Browser = await chromium.launch({
+  executablePath: '/usr/bin/chromium',
+  args: [
+    '--no-sandbox',
+    '--disable-quic',
+    '--disable-background-networking',
+    '--disable-component-update',
+    '--disable-sync',
+  ],
+});
+t.teardown(() => browser.close());
+
+/** A plausible sample of a small box; the values swing slowly. */
+function sampleAt(at: number): StoredSample {
+  const minute = at / 60_000;
+  const wave = (period: number) => (1 + Math.sin((minute * 2 * Math.PI) / period)) / 2;
+  const seconds = (at - now) / 1000 + 90_000;
+  return {
+    at,
+    values: {
+      'system.cpu.utilization': 0.06 + 0.2 * wave(17) * wave(5) + 0.1 * wave(2.3),
+      'system.memory.limit': 4 * gib,
+      'system.memory.usage': (1.4 + 0.5 * wave(41)) * gib,
+      'system.memory.utilization': (1.4 + 0.5 * wave(41)) / 4,
+      'system.filesystem.limit': 58 * gib,
+      'system.filesystem.usage': (21 + seconds / 90_000) * gib,
+      'system.filesystem.utilization': 22 / 58,
+      'hw.temperature': 46 + 9 * wave(23),
+      'system.network.io{network.io.direction=receive}': seconds * 41_000 + 300_000 * wave(7),
+      'system.network.io{network.io.direction=transmit}': seconds * 9000 + 200_000 * wave(11),
+    },
+  };
+}
+
+const hardware = { model: 'Raspberry Pi 4 Model B Rev 1.5', os: 'Debian GNU/Linux 13', arch: 'arm64', cpus: 4 };
+const healthy = 'box-8f3kq0vz7ahm';
+
+async function startFedConsole(test: Parameters<typeof startConsole>[0]) {
+  const served = await startConsole(test);
+  const { fleet, events } = served;
+  const day = 86_400_000;
+  fleet.boxes.set(
+    healthy,
+    boxOf(healthy, now, {
+      gaps: 3,
+      birth: {
+        kind: 'birth',
+        session: '0011223344556677',
+        epoch: '8899aabbccddeeff',
+        lastSequence: 60,
+        at: now - 7_200_000,
+        agent: '0.1.0',
+        api: '1.0',
+        hardware,
+      },
+      reported: {
+        at: now,
+        agent: '0.1.0',
+        apps: [
+          { id: 'visits', state: 'running', sandbox: 'none', restarts: 0 },
+          { id: 'notes', state: 'backing-off', sandbox: 'none', restarts: 7 },
+        ],
+      },
+    }),
+  );
+  for (let at = now - 3_500_000; at < now; at += 60_000) {
+    if (at > now - 1_500_000 && at < now - 1_000_000) continue; // a gap, to be drawn as one
+    fleet.sample(healthy, sampleAt(at));
+  }
+  const others: [string, Parameters<typeof boxOf>[2]][] = [
+    ['box-0c4n9x2rt5ge', { state: 'offline', lastSeen: now - 3 * 3_600_000, health: sampleAt(now - 3 * 3_600_000) }],
+    ['box-4pd7wq1m8szk', {}],
+    ['box-9y2hv6e3j0bn', { state: 'enrolled', lastSeen: null, enrolledAt: now - 600_000 }],
+    ['box-k5t1rg8c4xwq', { state: 'revoked', revokedAt: now - day, lastSeen: now - day }],
+  ];
+  for (const [id, change] of others) fleet.boxes.set(id, boxOf(id, now, { health: sampleAt(now - 20_000), ...change }));
+  const full = fleet.boxes.get('box-4pd7wq1m8szk');
+  if (full?.health) full.health.values['system.filesystem.utilization'] = 0.93;
+  events.record({ type: 'enrolled', box: healthy, text: 'the box enrolled with a claim code' });
+  events.record({ type: 'online', box: healthy, text: 'the box is online' });
+  events.refused('claim-used', { detail: 'claim 4f0a2b' });
+  events.refused('publish-outside', { box: healthy, detail: 'wz/1/00/box-other/up/health' });
+  return served;
+}
+
+type View = { width: number; height: number };
+async function open(url: string, viewport: View, colorScheme: 'light' | 'dark' = 'light'): Promise<Page> {
+  const context = await browser.newContext({ viewport, colorScheme, timezoneId: 'Australia/Sydney' });
+  const page = await context.newPage();
+  await page.goto(url);
+  return page;
+}
+
+async function signIn(page: Page): Promise<void> {
+  await page.getByLabel('Operator secret').fill(secret);
+  await page.getByRole('button', { name: 'Sign in' }).click();
+  await page.getByRole('navigation').waitFor();
+}
+
+interface Violation {
+  id: string;
+  nodes: { html: string; failureSummary: string }[];
+}
+
+/** Injected by the debugger, so that the content security policy stays as strict as it is. */
+async function violations(page: Page): Promise<string[]> {
+  await page.evaluate(axe);
+  const found: Violation[] = await page.evaluate('axe.run().then((result) => result.violations)');
+  return found.flatMap(({ id, nodes }) => nodes.map((node) => `${id}: ${node.html} ${node.failureSummary}`));
+}
+
+const overflow = (page: Page) => page.evaluate<number>('document.documentElement.scrollWidth - innerWidth');
+const title = (page: Page) => page.locator('h1').innerText();
+
+await t.test(
+  'every page fits phone and desktop, has no accessibility violation, and breaks no policy',
+  async (test) => {
+    const { url, claims } = await startFedConsole(test);
+    await claims.create({ label: 'Mrs Nguyen, 4 Rose St' });
+    const used = await claims.create({});
+    await claims.revoke(used.id);
+    for (const [size, viewport] of Object.entries(sizes)) {
+      for (const scheme of schemes) {
+        const page = await open(url, viewport, scheme);
+        const complaints: string[] = [];
+        page.on('console', (message) => message.type() === 'error' && complaints.push(message.text()));
+        page.on('pageerror', (error) => complaints.push(error.message));
+        const look = async (name: string) => {
+          await page.screenshot({ path: `${shots}/${name}-${size}-${scheme}.png`, fullPage: true, caret: 'initial' });
+          test.same(await violations(page), [], `${name}, ${size}, ${scheme}: axe finds nothing`);
+          test.ok((await overflow(page)) <= 0, `${name}, ${size}: nothing sticks out sideways`);
+        };
+        await page.getByLabel('Operator secret').waitFor();
+        await look('sign-in');
+        await signIn(page);
+        await page.getByText(healthy).waitFor();
+        test.equal(await title(page), 'Two boxes need care.');
+        await look('boxes');
+        await page.getByRole('link', { name: healthy }).click();
+        await page.locator('[data-chart=network] canvas').waitFor();
+        await page.getByRole('heading', { name: 'What happened' }).waitFor();
+        await page.getByText('a box publishes only', { exact: false }).waitFor();
+        test.equal(await title(page), `${healthy} is online and healthy.`);
+        await look('box');
+        await page.getByRole('link', { name: 'Claims' }).click();
+        await page.getByText('Mrs Nguyen').waitFor();
+        await look('claims');
+        await page.getByRole('link', { name: 'Events' }).click();
+        await page.getByText('What to do:').first().waitFor();
+        await look('events');
+        test.same(complaints, [], `${size}, ${scheme}: the browser complains of nothing`);
+        await page.context().close();
+      }
+    }
+  },
+);
+void Refusal;

@@ -1,0 +1,84 @@
+/** A console on a real port, over a real event log, with a fleet that the test feeds. */
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { fastify } from 'fastify';
+import { type Clock, systemClock } from '#common/clock.js';
+import type { BoxDetail } from '#contract/operator.js';
+import { createConsole } from '../../provisioning/console/console.js';
+import { createEventLog } from '../../provisioning/fleet/events.js';
+import { openStore } from '../../provisioning/store/store.js';
+import { createFedClaims, createFedFleet } from './fleet.js';
+
+export const secret = 'correct-horse-battery-staple';
+export const territory = {
+  id: 'au-nsw-1',
+  name: 'Harbour Network',
+  jurisdiction: 'AU-NSW',
+  law: 'Law of New South Wales',
+};
+const day = 86_400_000;
+
+export function boxOf(id: string, now: number, change: Partial<BoxDetail> = {}): BoxDetail {
+  return {
+    id,
+    state: 'online',
+    lastSeen: now - 4000,
+    enrolledAt: now - 12 * day,
+    certificate: { serial: '3A7F00C15E9B44D2', notAfter: now + 18 * day },
+    gaps: 0,
+    health: null,
+    birth: null,
+    reported: null,
+    revokedAt: null,
+    ...change,
+  };
+}
+
+export interface Teardown {
+  teardown(done: () => Promise<void>): unknown;
+}
+
+export async function startConsole(
+  t: Teardown,
+  options: { clock?: Clock; tls?: { key: string; cert: string }; port?: number } = {},
+) {
+  const clock = options.clock ?? systemClock;
+  const directory = await mkdtemp(path.join(tmpdir(), 'wz-console-'));
+  const store = await openStore(directory);
+  const events = createEventLog({ store, clock });
+  const fleet = createFedFleet(() => clock.now());
+  const claims = createFedClaims(() => clock.now());
+  const parts = {
+    fleet,
+    claims,
+    events,
+    secret,
+    territory,
+    clock,
+    log: fastify({ logger: false }).log,
+    assetsDir: path.resolve('build/console'),
+    ...(options.tls ? { tls: options.tls } : {}),
+  };
+  let running = createConsole(parts);
+  const port = await running.start('127.0.0.1', options.port ?? 0);
+  t.teardown(async () => {
+    await running.stop();
+    await events.stop();
+    await store.close();
+    await rm(directory, { recursive: true });
+  });
+  return {
+    fleet,
+    claims,
+    events,
+    port,
+    url: `${options.tls ? 'https' : 'http'}://127.0.0.1:${port}`,
+    stop: () => running.stop(),
+    /** The same parts on the same port, as after a restart: nobody is signed in. */
+    async startAgain() {
+      running = createConsole(parts);
+      await running.start('127.0.0.1', port);
+    },
+  };
+}

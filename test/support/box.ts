@@ -1,0 +1,93 @@
+/** A whole agent over directories of its own, in this process or as the built command. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdir, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { pino } from 'pino';
+import type { AgentStatus } from '#contract/agent-status.js';
+import { type Agent, createAgent } from '../../agent/agent.js';
+import { parseConfig } from '../../agent/config.js';
+import { type Host, realHost } from '../../agent/host/host.js';
+import { ownFolder } from './folder.js';
+import { command } from './provider.js';
+
+interface Teardown {
+  teardown(work: () => unknown): void;
+}
+
+export interface TestBox {
+  folder: string;
+  dataDir: string;
+  configFile: string;
+  config: Record<string, unknown>;
+  agent: Agent | undefined;
+  setClaim(code: string): Promise<void>;
+  start(host?: Host): Promise<Agent>;
+  stop(): Promise<void>;
+  /** As the built command. */
+  spawn(): ChildProcess;
+  /** Resolves once this holds for the agent in this process. */
+  until(holds: (status: AgentStatus) => boolean): Promise<AgentStatus>;
+}
+
+export async function testBox(
+  t: Teardown,
+  wish: { est: string; caSha256: string; claim?: string; apps?: unknown[]; health?: object },
+): Promise<TestBox> {
+  const folder = await ownFolder(t);
+  const claimCodeFile = path.join(folder, 'claim');
+  const configFile = path.join(folder, 'agent.json');
+  const dataDir = path.join(folder, 'data');
+  const runtimeDir = path.join(folder, 'run');
+  const config = {
+    dataDir,
+    runtimeDir,
+    territory: { est: wish.est, caSha256: wish.caSha256 },
+    claimCodeFile,
+    health: wish.health ?? { intervalSeconds: 1, batchSeconds: 1 },
+    apps: wish.apps ?? [],
+  };
+  await mkdir(folder, { recursive: true });
+  await writeFile(configFile, JSON.stringify(config));
+  if (wish.claim) await writeFile(claimCodeFile, `${wish.claim}\n`);
+
+  const box: TestBox = {
+    folder,
+    dataDir,
+    configFile,
+    config,
+    agent: undefined,
+    setClaim: (code) => writeFile(claimCodeFile, `${code}\n`),
+    async start(host = realHost) {
+      const agent = createAgent(parseConfig(JSON.stringify(config)), host, { log: pino({ level: 'silent' }) });
+      box.agent = agent;
+      await agent.start();
+      return agent;
+    },
+    async stop() {
+      await box.agent?.stop();
+      box.agent = undefined;
+    },
+    spawn: () =>
+      spawn(process.execPath, [command('webizen-agent'), '--config', configFile], {
+        stdio: ['ignore', 'ignore', 'ignore'],
+      }),
+    async until(holds) {
+      for (;;) {
+        const status = box.agent?.status();
+        if (!status) throw new Error('the agent does not run');
+        if (holds(status)) return status;
+        await realHost.clock.sleep(20); // the status is a look, not an event
+      }
+    },
+  };
+  t.teardown(() => box.stop());
+  return box;
+}
+
+export async function killed(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  const gone = once(child, 'exit');
+  child.kill('SIGKILL');
+  await gone;
+}

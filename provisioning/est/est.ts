@@ -6,7 +6,13 @@
 import type { X509Certificate } from 'node:crypto';
 import { isIPv6 } from 'node:net';
 import { TLSSocket } from 'node:tls';
-import Fastify, { type FastifyBaseLogger, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
+import Fastify, {
+  type FastifyBaseLogger,
+  type FastifyInstance,
+  type FastifyReply,
+  type FastifyRequest,
+  LogController,
+} from 'fastify';
 import type { Clock } from '#common/clock.js';
 import { answerProblems } from '#common/http-problems.js';
 import { decodeBody, encodeBody } from '#common/pki/pem.js';
@@ -87,7 +93,7 @@ export function createEst(parts: EstParts): Est {
 
   const app: FastifyInstance = Fastify({
     loggerInstance: parts.log,
-    disableRequestLogging: true,
+    logController: new LogController({ disableRequestLogging: true }),
     bodyLimit,
     serverFactory(handler) {
       listening = createEstServer(parts.tls, handler, parts.patience);

@@ -23,7 +23,9 @@ import { Profile } from '#contract/profile.js';
 import { serverTls } from '../../provisioning/ca/server-certificate.js';
 import { init } from '../../provisioning/cli/init.js';
 import { createEst } from '../../provisioning/est/est.js';
-import { controlSocket, createProvider, openRooms } from '../../provisioning/provider.js';
+import { createProvider } from '../../provisioning/provider.js';
+import { openRooms } from '../../provisioning/rooms.js';
+import { controlSocket } from '../../provisioning/territory.js';
 
 const run = promisify(execFile);
 const est = '/.well-known/est';

@@ -21,6 +21,7 @@ export function parseOrRefuse<T>(parse: () => T): T {
   try {
     return parse();
   } catch (error) {
-    throw new Refusal('arguments-invalid', error instanceof Error ? error.message : undefined, { cause: error });
+    const said = error instanceof Error ? error.message.split('\n', 1)[0] : undefined; // advice follows; ours is --help
+    throw new Refusal('arguments-invalid', said, { cause: error });
   }
 }

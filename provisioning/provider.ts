@@ -1,70 +1,19 @@
 /** The provider as a value: every room is made and wired here, and nowhere else. */
-import path from 'node:path';
 import type { FastifyBaseLogger } from 'fastify';
 import type { Clock } from '#common/clock.js';
 import { serveControl } from '#common/control.js';
-import { type Files, ownDirectory } from '#common/files.js';
-import { type Boxes, createBoxes } from './boxes/boxes.js';
+import type { Files } from '#common/files.js';
 import { createBroker } from './broker/broker.js';
-import { type Ca, openCa } from './ca/ca.js';
-import { hostsOf, type ServerTls, serverTls } from './ca/server-certificate.js';
-import { type Claims, createClaims, type Redemption } from './claims/claims.js';
+import { hostsOf, serverTls } from './ca/server-certificate.js';
 import { createConsole } from './console/console.js';
 import { isLoopback } from './console/origin.js';
 import { createEst } from './est/est.js';
-import { createEventLog, type EventLog } from './fleet/events.js';
 import { createIngest, type Ingest } from './fleet/ingest.js';
 import { createRetention } from './fleet/retention.js';
 import { createFleet } from './fleet/view.js';
 import { createOperations } from './operations.js';
-import { openStore, type Store } from './store/store.js';
-import { createTurns } from './store/turns.js';
-import { readSecret, readTerritory, type Territory } from './territory.js';
-
-export interface Rooms {
-  readonly territory: Territory;
-  readonly store: Store;
-  readonly events: EventLog;
-  readonly ca: Ca;
-  readonly boxes: Boxes;
-  readonly claims: Claims & Redemption;
-  close(): Promise<void>;
-}
-
-/**
- * What the server and the commands that run without one have in common.
- * @throws Refusal `directory-owner`, `territory-missing`, `config-invalid`, and those of `openStore`
- */
-export async function openRooms({
-  directory,
-  files,
-  clock,
-}: {
-  directory: string;
-  files: Files;
-  clock: Clock;
-}): Promise<Rooms> {
-  const territory = await readTerritory(files, directory);
-  await ownDirectory(directory);
-  const { leafLifetimeSeconds } = territory;
-  const ca = await openCa({ files, clock, directory, leafLifetimeSeconds });
-  const store = await openStore(directory);
-  const events = createEventLog({ store, clock });
-  const turns = createTurns();
-  const { issue, issuer } = ca;
-  return {
-    territory,
-    store,
-    events,
-    ca,
-    boxes: createBoxes({ store, clock, turns, events, issuer: issuer.certificate, issue }),
-    claims: createClaims({ store, clock, turns, events, issue }),
-    async close() {
-      await events.stop();
-      await store.close();
-    },
-  };
-}
+import { openRooms } from './rooms.js';
+import { controlSocket, readSecret } from './territory.js';
 
 export interface ProviderConfig {
   directory: string;
@@ -84,8 +33,6 @@ export interface Provider {
   /** Of what listens; complete after `start`. */
   readonly urls: { readonly est: string; readonly broker: string; readonly console: string };
 }
-
-export const controlSocket = (directory: string): string => path.join(directory, 'control.sock');
 
 /** `localhost` is bound on IPv4, which every machine has; its name stays in the addresses. */
 const bindAddress = (host: string): string => (host === 'localhost' ? '127.0.0.1' : host);
@@ -110,7 +57,7 @@ export function createProvider(
     const rooms = await openRooms({ directory, files, clock });
     started.push(() => rooms.close());
     const { territory, store, ca, boxes, claims, events } = rooms;
-    const tls: ServerTls = await serverTls({ files, clock, directory, ca, hosts });
+    const tls = await serverTls({ files, clock, directory, ca, hosts });
     const { id, name: called, jurisdiction, law } = territory;
 
     // The broker hands messages to ingest, and ingest answers through the broker.

@@ -1,7 +1,8 @@
 /** What a territory is, as `init` wrote it down. */
+import { lstat } from 'node:fs/promises';
 import path from 'node:path';
 import { type Static, Type } from 'typebox';
-import type { Files } from '#common/files.js';
+import { type Files, isErrno, ownDirectory } from '#common/files.js';
 import { describeFaults, parseJson } from '#contract/parse.js';
 import { Refusal } from '#contract/problems.js';
 import { Profile } from '#contract/profile.js';
@@ -18,7 +19,20 @@ export const Territory = Type.Object(
 );
 export type Territory = Static<typeof Territory>;
 
+/** Where the running server answers commands. */
+export const controlSocket = (directory: string): string => path.join(directory, 'control.sock');
+
 export const territoryFile = (directory: string): string => path.join(directory, 'territory.json');
+
+/** @throws Refusal `territory-missing`, `directory-owner` */
+export async function checkDirectory(directory: string): Promise<void> {
+  await lstat(directory).catch((error: unknown) => {
+    if (isErrno(error, 'ENOENT', 'ENOTDIR')) throw new Refusal('territory-missing', directory, { cause: error });
+    if (isErrno(error, 'EACCES')) throw new Refusal('directory-owner', `cannot reach ${directory}`, { cause: error });
+    throw error;
+  });
+  await ownDirectory(directory);
+}
 
 /** @throws Refusal `territory-missing`, `config-invalid` */
 export async function readTerritory(files: Files, directory: string): Promise<Territory> {

@@ -70,11 +70,18 @@ interface Wish extends Validity {
   extensions: readonly Node[];
 }
 
-async function issue(issuer: Omit<Issuer, 'certificate'>, wish: Wish): Promise<Buffer> {
+export interface Issued {
+  der: Buffer;
+  /** Upper-case hex, as node:crypto prints it. */
+  serial: string;
+}
+
+async function issue(issuer: Omit<Issuer, 'certificate'>, wish: Wish): Promise<Issued> {
+  const serial = newSerial();
   const keyId = keyIdOf(wish.spki);
   const body = sequence(
     context(0, smallInteger(2)), // v3
-    integer(newSerial()),
+    integer(serial),
     signedWith,
     issuer.name,
     sequence(time(wish.notBefore), time(wish.notAfter)),
@@ -89,7 +96,11 @@ async function issue(issuer: Omit<Issuer, 'certificate'>, wish: Wish): Promise<B
       ),
     ),
   );
-  return encode(sequence(body, signedWith, bitString(await issuer.signer.sign(encode(body)))));
+  const signature = await issuer.signer.sign(encode(body));
+  return {
+    der: encode(sequence(body, signedWith, bitString(signature))),
+    serial: serial.toString('hex').toUpperCase(),
+  };
 }
 
 /** DER of a self-signed root. */
@@ -101,7 +112,8 @@ export async function issueRoot({
   const name = nameOf(subject);
   const spki = decode(spkiOf(signer.publicKey));
   const extensions = [extension(oids.basicConstraints, sequence(boolean(true)), true), caUsage];
-  return issue({ signer, name, keyId: keyIdOf(spki) }, { ...validity, subject: name, spki, extensions });
+  const self = { signer, name, keyId: keyIdOf(spki) };
+  return (await issue(self, { ...validity, subject: name, spki, extensions })).der;
 }
 
 /** @throws Error when the certificate and the key do not belong together */
@@ -115,24 +127,25 @@ export function createIssuer({ certificate, signer }: { certificate: X509Certifi
 }
 
 /** DER of a CA that may sign leaves and no further CA. */
-export function issueIntermediate(
+export async function issueIntermediate(
   issuer: Issuer,
   { subject, spki, ...validity }: { subject: Subject; spki: Uint8Array } & Validity,
 ): Promise<Buffer> {
   const constraints = extension(oids.basicConstraints, sequence(boolean(true), smallInteger(0)), true);
-  return issue(issuer, {
+  const wish = {
     ...validity,
     subject: nameOf(subject),
     spki: decode(spki),
     extensions: [constraints, caUsage],
-  });
+  };
+  return (await issue(issuer, wish)).der;
 }
 
-/** DER of a box's operational certificate: clientAuth only. */
+/** A box's operational certificate: clientAuth only. */
 export function issueBox(
   issuer: Issuer,
   { commonName, spki, ...validity }: { commonName: string; spki: Uint8Array } & Validity,
-): Promise<Buffer> {
+): Promise<Issued> {
   const extensions = [notCa, leafUsage, clientOnly];
   return issue(issuer, { ...validity, subject: nameOf({ commonName }), spki: decode(spki), extensions });
 }
@@ -149,7 +162,7 @@ function addressBytes(address: string): Buffer {
 }
 
 /** DER of a server's certificate: serverAuth only, for these host names and IP addresses. */
-export function issueServer(
+export async function issueServer(
   issuer: Issuer,
   { hosts, spki, ...validity }: { hosts: readonly string[]; spki: Uint8Array } & Validity,
 ): Promise<Buffer> {
@@ -158,5 +171,5 @@ export function issueServer(
   );
   const extensions = [notCa, leafUsage, serverOnly, extension(oids.subjectAltName, sequence(...names))];
   const subject = nameOf({ commonName: hosts[0]!.slice(0, 64) }); // RFC 5280: ub-common-name
-  return issue(issuer, { ...validity, subject, spki: decode(spki), extensions });
+  return (await issue(issuer, { ...validity, subject, spki: decode(spki), extensions })).der;
 }

@@ -19,7 +19,7 @@ import {
   smallInteger,
   tags,
 } from './der.js';
-import { keyHash, type Signer, spkiOf } from './keys.js';
+import { type Signer, spkiHash, spkiOf } from './keys.js';
 import { commonNameOf, nameOf } from './names.js';
 import { oids } from './oids.js';
 
@@ -48,10 +48,18 @@ const algorithms: Record<string, { key: 'ec' | 'rsa'; hash: string } | undefined
   [oids.rsaSha512]: { key: 'rsa', hash: 'sha512' },
 };
 
+function first(nodes: readonly Node[]): Node {
+  const [node] = nodes;
+  if (!node) throw new Error('an element is missing');
+  return node;
+}
+
 interface Parts {
   signed: Buffer;
   subject: Node | undefined;
   spki: Buffer;
+  /** The AlgorithmIdentifier of the key. */
+  kind: Buffer;
   attributes: Node[];
   algorithm: string;
   signature: Buffer;
@@ -67,6 +75,7 @@ function split(der: Uint8Array): Parts {
     signed: encode(info),
     subject,
     spki: encode(spki),
+    kind: encode(first(items(spki, tags.sequence))),
     attributes: contextItems(attributes, 0) ?? [],
     algorithm: readOid(items(algorithm, tags.sequence)[0]),
     signature: readBits(signature),
@@ -91,11 +100,11 @@ function asksCa(attributes: readonly Node[]): boolean {
 
 const p256 = encode(sequence(oid(oids.ecPublicKey), oid(oids.p256)));
 
-function isStrong(key: KeyObject, spki: Uint8Array): boolean {
-  const { modulusLength = 0 } = key.asymmetricKeyDetails ?? {};
-  if (key.asymmetricKeyType === 'rsa') return modulusLength >= 2048 && modulusLength <= 8192; // beyond, only work for us
+function isStrong(key: KeyObject, kind: Buffer): boolean {
   // The curve by its name: one spelt out in parameters may have another base point (RFC 5480 section 2.1.1)
-  return key.asymmetricKeyType === 'ec' && encode(items(decode(spki), tags.sequence)[0]!).equals(p256);
+  if (key.asymmetricKeyType !== 'rsa') return kind.equals(p256);
+  const { modulusLength = 0 } = key.asymmetricKeyDetails ?? {};
+  return modulusLength >= 2048 && modulusLength <= 8192; // beyond, it is only work for us
 }
 
 function reading<T>(read: () => T): T {
@@ -111,12 +120,12 @@ function reading<T>(read: () => T): T {
  * @throws Refusal `csr-malformed`, `csr-weak-key`, `csr-signature`, `csr-ca`
  */
 export function parseCsr(der: Uint8Array): Csr {
-  const { signed, subject, spki, attributes, algorithm, signature } = reading(() => split(der));
+  const { signed, subject, spki, kind, attributes, algorithm, signature } = reading(() => split(der));
   const key = reading(() => createPublicKey({ key: spki, format: 'der', type: 'spki' }));
-  const { key: kind, hash } = algorithms[algorithm] ?? {};
-  if (!isStrong(key, spki)) throw new Refusal('csr-weak-key');
+  const { key: signedWith, hash } = algorithms[algorithm] ?? {};
+  if (!isStrong(key, kind)) throw new Refusal('csr-weak-key');
   if (hash === undefined) throw new Refusal('csr-weak-key', `signature algorithm ${algorithm}`);
-  if (kind !== key.asymmetricKeyType || !verify(hash, signed, key, signature)) throw new Refusal('csr-signature');
+  if (signedWith !== key.asymmetricKeyType || !verify(hash, signed, key, signature)) throw new Refusal('csr-signature');
   if (reading(() => asksCa(attributes))) throw new Refusal('csr-ca');
-  return { spki, keyHash: keyHash(key), commonName: reading(() => commonNameOf(subject)) };
+  return { spki, keyHash: spkiHash(spki), commonName: reading(() => commonNameOf(subject)) };
 }

@@ -44,5 +44,7 @@ export async function keyInFile(files: Files, file: string): Promise<KeyObject> 
 /** DER SubjectPublicKeyInfo. */
 export const spkiOf = (key: KeyObject): Buffer => key.export({ type: 'spki', format: 'der' });
 
-/** SHA-256 of the SubjectPublicKeyInfo, hex: how a key is known in the store. */
-export const keyHash = (key: KeyObject): string => createHash('sha256').update(spkiOf(key)).digest('hex');
+/** SHA-256 of a DER SubjectPublicKeyInfo, hex: how a key is known in the store. */
+export const spkiHash = (spki: Uint8Array): string => createHash('sha256').update(spki).digest('hex');
+
+export const keyHash = (key: KeyObject): string => spkiHash(spkiOf(key));

@@ -72,52 +72,59 @@ export function createBoxes({
   const { boxes } = store;
   const put = (key: string, value: BoxRecord) => store.commit([{ type: 'put', sublevel: boxes, key, value }]);
 
-  async function recognise(presented: X509Certificate): Promise<{ id: string; record: BoxRecord; isNext: boolean }> {
+  /** The id that the certificate claims; nothing is proven by it. */
+  function idIn(presented: X509Certificate): string {
     const id = /^CN=([^\n]*)$/.exec(presented.subject)?.[1];
-    const record = isBoxId(id) ? await boxes.get(id) : undefined;
-    if (id === undefined || !record) throw new Refusal('certificate-foreign');
+    if (!isBoxId(id)) throw new Refusal('certificate-foreign');
+    return id;
+  }
+
+  function recognise(presented: X509Certificate, id: string): { record: BoxRecord; isNext: boolean } {
+    const record = boxes.getSync(id); // every connection passes here: the hop to a thread costs more than the read
+    if (!record) throw new Refusal('certificate-foreign');
     const der = presented.raw.toString('base64');
     const isNext = record.next?.der === der;
     if (!isNext && record.certificate.der !== der)
       throw new Refusal(presented.verify(issuer.publicKey) ? 'certificate-superseded' : 'certificate-foreign', id);
     if (record.revokedAt !== undefined) throw new Refusal('box-revoked', id);
-    return { id, record, isNext };
+    return { record, isNext };
   }
 
-  /** Only if it still is the next one when its turn comes. */
-  const promote = (id: string, next: CertificateRecord) =>
-    turns.take(id, async () => {
-      const record = await boxes.get(id);
-      if (record?.next?.serial !== next.serial) return;
-      const { next: _, ...kept } = record;
-      await put(id, { ...kept, certificate: next });
-      events.record({ type: 'renewed', box: id, text: `uses its renewed certificate ${next.serial}` });
-    });
+  /** The record with its next certificate as the current one. */
+  function promoted(id: string, { next, ...record }: BoxRecord): BoxRecord {
+    if (!next) return record;
+    events.record({ type: 'renewed', box: id, text: `uses its renewed certificate ${next.serial}` });
+    return { ...record, certificate: next };
+  }
 
   return {
     async admit(presented) {
-      const { id, record, isNext } = await recognise(presented);
+      const id = idIn(presented);
+      const { isNext } = recognise(presented, id);
       const now = clock.now();
       if (now > Date.parse(presented.validTo)) throw new Refusal('certificate-foreign', `${id}: it has expired`);
       if (now < Date.parse(presented.validFrom)) throw new Refusal('certificate-foreign', `${id}: not valid yet`);
-      if (isNext && record.next) await promote(id, record.next);
-      return id;
+      if (!isNext) return id;
+      return turns.take(id, async () => {
+        const again = recognise(presented, id);
+        if (again.isNext) await put(id, promoted(id, again.record));
+        return id;
+      });
     },
 
     async renew(presented, request) {
-      const { id, record: found, isNext } = await recognise(presented);
-      if (isNext && found.next) await promote(id, found.next);
-      const csr = parseCsr(request);
-      if (csr.commonName !== id) throw new Refusal('csr-subject', `expected CN=${id}`);
+      const id = idIn(presented);
       return turns.take(id, async () => {
-        const record = await boxes.get(id);
-        if (!record || record.revokedAt !== undefined) throw new Refusal('box-revoked', id);
-        const { next } = record;
+        const { record, isNext } = recognise(presented, id);
+        const csr = parseCsr(request);
+        if (csr.commonName !== id) throw new Refusal('csr-subject', `expected CN=${id}`);
+        const current = isNext ? promoted(id, record) : record;
+        const { next } = current;
         if (next?.keyHash === csr.keyHash) return Buffer.from(next.der, 'base64');
         // One that ran out unseen is spent: a box that lost that key must be able to ask with another.
         if (next && clock.now() <= next.notAfter) throw new Refusal('renewal-used', id);
         const certificate = await issue(id, csr);
-        await put(id, { ...record, next: certificate });
+        await put(id, { ...current, next: certificate });
         return Buffer.from(certificate.der, 'base64');
       });
     },

@@ -99,14 +99,13 @@ export async function openCa({
     async issue(box, csr) {
       const now = clock.now();
       const notAfter = Math.floor(Math.min(now + lifetime, end) / 1000) * 1000;
-      const der = await issueBox(issuer, {
+      const { der, serial } = await issueBox(issuer, {
         commonName: box,
         spki: csr.spki,
         notBefore: now - backdated,
         notAfter,
       });
-      const { serialNumber } = new X509Certificate(der);
-      return { serial: serialNumber, notAfter, keyHash: csr.keyHash, der: der.toString('base64') };
+      return { serial, notAfter, keyHash: csr.keyHash, der: der.toString('base64') };
     },
   };
 }

@@ -6,7 +6,8 @@ import { files } from '#common/files.js';
 import { Refusal } from '#contract/problems.js';
 import { createFleet } from '../fleet/view.js';
 import { createOperations, pageSize } from '../operations.js';
-import { controlSocket, openRooms } from '../provider.js';
+import { openRooms } from '../rooms.js';
+import { checkDirectory, controlSocket } from '../territory.js';
 import { required } from './arguments.js';
 
 export type Ask = (operation: string, parameters: unknown) => Promise<unknown>;
@@ -14,6 +15,7 @@ export type Ask = (operation: string, parameters: unknown) => Promise<unknown>;
 export function asking(dir: string | undefined): Ask {
   const directory = path.resolve(required(dir, '--dir'));
   return async (operation, parameters) => {
+    await checkDirectory(directory);
     try {
       return await callControl(controlSocket(directory), operation, parameters);
     } catch (error) {

@@ -1,0 +1,55 @@
+/**
+ * The rooms around the store, wired once for both who uses them: the server, and a command that runs without one and
+ * need not load what serves.
+ */
+import type { Clock } from '#common/clock.js';
+import type { Files } from '#common/files.js';
+import { type Boxes, createBoxes } from './boxes/boxes.js';
+import { type Ca, openCa } from './ca/ca.js';
+import { type Claims, createClaims, type Redemption } from './claims/claims.js';
+import { createEventLog, type EventLog } from './fleet/events.js';
+import { openStore, type Store } from './store/store.js';
+import { createTurns } from './store/turns.js';
+import { checkDirectory, readTerritory, type Territory } from './territory.js';
+
+export interface Rooms {
+  readonly territory: Territory;
+  readonly store: Store;
+  readonly events: EventLog;
+  readonly ca: Ca;
+  readonly boxes: Boxes;
+  readonly claims: Claims & Redemption;
+  close(): Promise<void>;
+}
+
+/** @throws Refusal `directory-owner`, `territory-missing`, `config-invalid`, and those of `openStore` */
+export async function openRooms({
+  directory,
+  files,
+  clock,
+}: {
+  directory: string;
+  files: Files;
+  clock: Clock;
+}): Promise<Rooms> {
+  await checkDirectory(directory);
+  const territory = await readTerritory(files, directory);
+  const { leafLifetimeSeconds } = territory;
+  const ca = await openCa({ files, clock, directory, leafLifetimeSeconds });
+  const store = await openStore(directory);
+  const events = createEventLog({ store, clock });
+  const turns = createTurns();
+  const { issue, issuer } = ca;
+  return {
+    territory,
+    store,
+    events,
+    ca,
+    boxes: createBoxes({ store, clock, turns, events, issuer: issuer.certificate, issue }),
+    claims: createClaims({ store, clock, turns, events, issue }),
+    async close() {
+      await events.stop();
+      await store.close();
+    },
+  };
+}

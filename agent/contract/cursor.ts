@@ -13,7 +13,8 @@ export function parseCursor(prefix: string, cursor: string): string | undefined 
     if (!Array.isArray(parsed) || parsed.length !== 3) return undefined;
     const [itsVersion, itsPrefix, lastKey] = parsed as unknown[];
     if (itsVersion !== version || itsPrefix !== prefix || typeof lastKey !== 'string') return undefined;
-    return lastKey.startsWith(prefix) ? lastKey : undefined;
+    // Base64 has many spellings of the same bytes; ours is one.
+    return lastKey.startsWith(prefix) && buildCursor(prefix, lastKey) === cursor ? lastKey : undefined;
   } catch {
     return undefined;
   }

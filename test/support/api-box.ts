@@ -65,7 +65,16 @@ export async function startApiBox(
       storage,
     },
   });
-  await api.start();
+  async function stop(): Promise<void> {
+    await api.stop();
+    await storage.stop();
+    await store.close();
+    if (!options.directory) await rm(directory, { recursive: true, force: true });
+  }
+  await api.start().catch(async (error: unknown) => {
+    await stop();
+    throw error;
+  });
   return {
     api,
     directory,
@@ -81,12 +90,7 @@ export async function startApiBox(
     setFreeBytes: (bytes) => {
       freeBytes = bytes;
     },
-    async stop() {
-      await api.stop();
-      await storage.stop();
-      await store.close();
-      if (!options.directory) await rm(directory, { recursive: true, force: true });
-    },
+    stop,
   };
 }
 
@@ -116,11 +120,11 @@ export function call(
   {
     headers = {},
     body,
-    agent,
-  }: { headers?: OutgoingHttpHeaders; body?: string | Buffer | undefined; agent?: Agent } = {},
+    agent = false,
+  }: { headers?: OutgoingHttpHeaders; body?: string | Buffer | undefined; agent?: Agent | false } = {},
 ): Promise<Answer> {
   return new Promise((resolve, reject) => {
-    const message = request({ socketPath, method, path: target, headers, ...(agent ? { agent } : {}) }, (reply) => {
+    const message = request({ socketPath, method, path: target, headers, agent }, (reply) => {
       const chunks: Buffer[] = [];
       reply.on('data', (chunk: Buffer) => chunks.push(chunk));
       reply.once('error', reject);

@@ -1,0 +1,173 @@
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import fc from 'fast-check';
+import t from 'tap';
+import { systemClock } from '#common/clock.js';
+import { createApps } from '../../agent/apps/apps.js';
+import { type AppEvent, connect, type Webizen, WebizenError } from '../../sdk/client/client.js';
+import { dataOf } from '../../sdk/client/events.js';
+import { allGrants, startApiBox } from '../support/api-box.js';
+
+const here = path.dirname(fileURLToPath(import.meta.url));
+const apps = [
+  { id: 'full', grants: allGrants, quotaBytes: 2 ** 24 },
+  { id: 'none', grants: [], quotaBytes: 1000 },
+  { id: 'visits', grants: allGrants, quotaBytes: 1000 },
+];
+type Tap = Pick<typeof t, 'teardown'>;
+
+async function start(t: Tap) {
+  const box = await startApiBox(apps);
+  t.teardown(() => box.stop());
+  const client = (id: string): Webizen => {
+    const made = connect({ socket: box.socket(id) });
+    t.teardown(() => made.close());
+    return made;
+  };
+  return { box, client };
+}
+
+async function refusal(promise: Promise<unknown>): Promise<WebizenError> {
+  try {
+    await promise;
+  } catch (error) {
+    if (error instanceof WebizenError) return error;
+    throw error;
+  }
+  throw new Error('it was not refused');
+}
+
+t.test('an app reads the box, itself and the health through the client', async (t) => {
+  const { box, client } = await start(t);
+  const webizen = client('full');
+  t.match(await webizen.box(), { id: null, online: false, api: '1.0' });
+  t.match(await webizen.self(), { id: 'full', sandbox: 'none', grants: allGrants });
+  t.same(await webizen.health(), { latest: null });
+  box.setLatest({ seq: 1, at: 1, values: { 'system.memory.limit': 5 } });
+  t.equal((await webizen.health()).latest?.values['system.memory.limit'], 5);
+});
+
+t.test('an app stores, compares and sets, lists and deletes through the client', async (t) => {
+  const { client } = await start(t);
+  const { storage } = client('full');
+  t.equal(await storage.get('a/b?c#d%'), undefined);
+  const etag = await storage.put('a/b?c#d%', 'grüß', { ifNoneMatch: '*' });
+  const stored = await storage.get('a/b?c#d%');
+  t.match(stored, { etag, contentType: 'text/plain; charset=utf-8' });
+  t.equal(stored?.text(), 'grüß');
+  t.equal((await refusal(storage.put('a/b?c#d%', 'x', { ifMatch: '"0"' }))).code, 'precondition-failed');
+  await storage.put('a/b?c#d%', '{"x":1}', { ifMatch: etag, contentType: 'application/json' });
+  t.same((await storage.get('a/b?c#d%'))?.json(), { x: 1 });
+
+  const large = new Uint8Array(1024 * 1024).fill(7);
+  await storage.put('large', large);
+  t.same((await storage.get('large'))?.value, Buffer.from(large));
+  t.equal((await refusal(storage.put('large', new Uint8Array(4 * 1024 * 1024)))).code, 'body-too-large');
+
+  const operations = Array.from({ length: 7 }, (_, n) => ({ op: 'put', key: `n/${n}`, value: `${n}` }) as const);
+  t.equal((await storage.batch(operations)).length, 7);
+  const keys: string[] = [];
+  for await (const entry of storage.list({ prefix: 'n/', pageSize: 3 })) keys.push(entry.key);
+  t.same(
+    keys,
+    operations.map(({ key }) => key),
+  );
+  t.equal(await storage.delete('n/0'), true);
+  t.equal(await storage.delete('n/0'), false);
+});
+
+t.test('a missing permission is a readable error', async (t) => {
+  const { client } = await start(t);
+  const error = await refusal(client('none').storage.get('x'));
+  t.equal(error.code, 'grant-missing');
+  t.equal(error.status, 403);
+  t.match(error.message, /does not have the permission "storage".*owner/);
+  t.match((await refusal(client('none').health())).message, /"health\.read"/);
+  t.match(error.remedy, /ask the owner/);
+});
+
+t.test('a box that does not answer, or answers nonsense, is a readable error too', async (t) => {
+  const directory = await mkdtemp(path.join(tmpdir(), 'wz-'));
+  t.teardown(() => rm(directory, { recursive: true, force: true }));
+  const socket = path.join(directory, 'api.sock');
+  const missing = await refusal(connect({ socket }).box());
+  t.match(missing, { code: 'unreachable', status: 0 });
+  t.match(missing.message, new RegExp(`does not answer on ${socket}`));
+
+  const server = createServer((_message, reply) => reply.writeHead(502).end('<html>'));
+  await new Promise<void>((resolve) => server.listen(socket, resolve));
+  t.teardown(() => server.close());
+  const webizen = connect({ socket });
+  t.match(await refusal(webizen.box()), { code: 'internal', status: 502 });
+  webizen.close();
+});
+
+t.test('the events go on across a restart of the box, and end when the app wants', async (t) => {
+  const directory = await mkdtemp(path.join(tmpdir(), 'wz-'));
+  t.teardown(() => rm(directory, { recursive: true, force: true }));
+  const first = await startApiBox(apps, { directory });
+  const webizen = connect({ socket: first.socket('none') });
+  const stop = new AbortController();
+  const seen: string[] = [];
+  let second: typeof first | undefined;
+  for await (const event of webizen.events({ signal: stop.signal })) {
+    seen.push('online' in event ? `${event.type} ${event.online}` : event.type);
+    if (event.type === 'hello' && !second) first.setOnline(true);
+    if (event.type === 'connectivity') void first.stop();
+    if (event.type === 'shutdown') second = await startApiBox(apps, { directory });
+    if (event.type === 'hello' && second) stop.abort();
+  }
+  t.same(seen, ['hello false', 'connectivity true', 'shutdown', 'hello false']);
+  for await (const event of webizen.events() as AsyncIterable<AppEvent>) {
+    t.equal(event.type, 'hello');
+    break; // leaving the loop ends the stream
+  }
+  await second?.stop();
+});
+
+t.test('server-sent events are read the same however they are cut', async (t) => {
+  const text = 'retry: 1\nevent: a\ndata: {"x":\ndata:1}\n\n:\n\ndata: zwei ü\r\n\r\nevent: b\n\ndata: unfinished';
+  await fc.assert(
+    fc.asyncProperty(fc.array(fc.integer({ min: 0, max: text.length })), async (cuts) => {
+      const places = [0, ...cuts.sort((a, b) => a - b), text.length];
+      async function* chunks() {
+        for (const [n, end] of places.slice(1).entries()) yield text.slice(places[n], end);
+      }
+      const found: string[] = [];
+      for await (const data of dataOf(chunks())) found.push(data);
+      return JSON.stringify(found) === JSON.stringify(['{"x":\n1}', 'zwei ü']);
+    }),
+  );
+  t.pass();
+});
+
+t.test('the sample app counts its starts, watches events and ends when it is told to', async (t) => {
+  const { box } = await start(t);
+  box.setLatest({ seq: 1, at: 1, values: { 'system.memory.utilization': 0.42 } });
+  const logFile = path.join(box.directory, 'data/logs/visits.log');
+  const log = () => readFile(logFile, 'utf8').catch(() => '');
+  for (const run of [1, 2]) {
+    const running = createApps({
+      apps: [
+        { ...apps[2], id: 'visits', command: [process.execPath, path.join(here, '../../examples/visits.js')] } as never,
+      ],
+      dataDir: path.join(box.directory, 'data'),
+      runtimeDir: path.join(box.directory, 'run'),
+      socketOf: box.socket,
+      clock: systemClock,
+      log: { info: () => {}, warn: () => {} },
+    });
+    await running.start();
+    while ((await log()).split('event: hello (offline)').length <= run) await delay(5);
+    await running.stop();
+    t.match(await log(), new RegExp(`visits: ${run}\n`));
+  }
+  t.match(
+    await log(),
+    /^visits: 1\nhealth: memory 42 % in use\nevent: hello \(offline\)\nstopped\nwebizen: ended with code 0\n/,
+  );
+});

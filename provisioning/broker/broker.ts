@@ -16,7 +16,7 @@ import type { EventLog } from '../fleet/events.js';
 import type { Fault } from './framing.js';
 import { Guard } from './guard.js';
 import { defaultLimits, type Limits } from './limits.js';
-import { type Connect, judgeConnect, judgePublish, judgeSubscribe } from './rules.js';
+import { type Connect, createTopicMemory, judgeConnect, judgePublish, judgeSubscribe } from './rules.js';
 
 export type Log = Pick<FastifyBaseLogger, 'debug' | 'info' | 'warn' | 'error'>;
 
@@ -59,6 +59,7 @@ interface Session {
   readonly guard: Guard;
   readonly certificate: X509Certificate;
   readonly filters: Set<string>;
+  readonly parseTopic: (topic: string) => Topic | undefined;
   box?: string;
   connect?: Connect;
   /** A newer session of the same box has been let in: this one's will says nothing about the box. */
@@ -144,7 +145,7 @@ export function createBroker({ tls, admit, receive, left, events, clock, log, ..
         const session = client && sessionOf(client);
         if (!session?.box || session.replaced || stopping.signal.aborted) return done(new Refusal('unavailable'));
         const { topic, payload, qos, retain } = packet;
-        const verdict = judgePublish(session.box, { topic, qos, retain });
+        const verdict = judgePublish(session.box, { topic, qos, retain }, session.parseTopic);
         if (!verdict.ok) {
           tell(session, verdict.fault);
           return done(new Refusal(verdict.fault.code, verdict.fault.detail));
@@ -215,7 +216,7 @@ export function createBroker({ tls, admit, receive, left, events, clock, log, ..
       socket.setNoDelay(true);
       socket.setKeepAlive(true, 60_000); // a box may ask for no MQTT keep-alive
       const guard = new Guard(socket, limits, (why) => tell(session, why));
-      const session: Session = { guard, certificate, filters: new Set() };
+      const session: Session = { guard, certificate, filters: new Set(), parseTopic: createTopicMemory() };
       guards.add(guard);
       socket.once('close', () => guards.delete(guard));
       guard.on('error', ignore);

@@ -11,7 +11,7 @@ import type { Ack } from '#contract/health.js';
 import { Refusal } from '#contract/problems.js';
 import type { BoxEvent, Status } from '#contract/status.js';
 import { buildTopic, type Topic } from '#contract/topics.js';
-import { type LifeRecord, type Store, sampleKey } from '../store/store.js';
+import { type LifeRecord, type Store, sampleKey, sampleOperation } from '../store/store.js';
 import type { EventLog } from './events.js';
 import { ackOf, emptyLife, gapsOf, takeBirth, takeHealth } from './life.js';
 import { createLives } from './lives.js';
@@ -125,12 +125,7 @@ export function createIngest({ store, events, clock, publish, log }: IngestParts
         const { epoch } = said.value;
         const taken = takeHealth(life, said.value);
         for (const { at, seq, values } of taken.fresh)
-          round.operations.push({
-            type: 'put',
-            sublevel: store.samples,
-            key: sampleKey(box, at, epoch, seq),
-            value: values,
-          });
+          round.operations.push(sampleOperation(store, sampleKey(box, at, epoch, seq), values));
         round.samples += taken.fresh.length;
         round.duplicates += said.value.samples.length - taken.fresh.length;
         round.epochs.set(box, (round.epochs.get(box) ?? new Set()).add(epoch));

@@ -9,12 +9,13 @@ import type { Operation } from '#common/commits.js';
 import { isDiskFull } from '#common/database.js';
 import type { Ack } from '#contract/health.js';
 import { Refusal } from '#contract/problems.js';
-import type { BoxEvent, Status } from '#contract/status.js';
+import type { Status } from '#contract/status.js';
 import { buildTopic, type Topic } from '#contract/topics.js';
 import { type LifeRecord, type Store, sampleKey, sampleOperation } from '../store/store.js';
 import type { EventLog } from './events.js';
 import { ackOf, emptyLife, gapsOf, takeBirth, takeHealth } from './life.js';
 import { createLives } from './lives.js';
+import { createQuota } from './quota.js';
 import { type RefusedPayload, read, type Said } from './read.js';
 
 export interface Ingest {
@@ -36,6 +37,8 @@ export interface IngestParts {
   publish: (topic: string, payload: string) => void;
   log: { error(details: object, text: string): void };
 }
+
+type SaidEvent = Extract<Said, { kind: 'event' }>;
 
 interface Waiting {
   box: string;
@@ -59,6 +62,7 @@ const mostInRound = 4000;
 const mostRefusedInAck = 20;
 const rememberedEvents = 100;
 const noEpoch = '0'.repeat(16);
+const turnsBeforeRound = 3;
 const retryMilliseconds = 1000;
 const gapQuietMilliseconds = 60_000;
 
@@ -68,6 +72,7 @@ const plural = (count: number, noun: string) => `${count} ${noun}${count === 1 ?
 export function createIngest({ store, events, clock, publish, log }: IngestParts): Ingest {
   const lives = createLives(store);
   const stopping = new AbortController();
+  const quota = createQuota({ clock, burst: 100, perMinute: 20 });
   /** Boxes online, with the session of their birth. */
   const alive = new Map<string, string>();
   const gapsTold = new Map<string, number>();
@@ -76,8 +81,12 @@ export function createIngest({ store, events, clock, publish, log }: IngestParts
   let running: Promise<void> | undefined;
   let failing = false;
 
+  /** Told always, and stored unless one box would fill the log. */
+  const tell = (box: string, type: string, text: string) =>
+    quota.take(box) ? events.record({ type, box, text }) : events.announce({ type, box, text });
+
   function offline(box: string, why: string): void {
-    if (alive.delete(box)) events.record({ type: 'offline', box, text: why });
+    if (alive.delete(box)) tell(box, 'offline', why);
   }
 
   function tellGap(box: string, before: number, after: number): void {
@@ -88,12 +97,18 @@ export function createIngest({ store, events, clock, publish, log }: IngestParts
     events.record({ type: 'gap', box, text: `${plural(after - before, 'sample')} missing, ${after} in all` });
   }
 
+  function refuse(round: Round, box: string, life: LifeRecord, payload: RefusedPayload): LifeRecord {
+    events.refused(payload.code, { box, detail: payload.detail });
+    round.refused.set(box, [...(round.refused.get(box) ?? []), payload]);
+    return life;
+  }
+
   function takeStatus(round: Round, box: string, life: LifeRecord, status: Status): LifeRecord {
     if (status.kind === 'birth') {
       const { session, epoch } = status;
       round.epochs.set(box, (round.epochs.get(box) ?? new Set()).add(epoch));
       round.after.push(() => {
-        if (!alive.has(box)) events.record({ type: 'online', box, text: `agent ${status.agent}` });
+        if (!alive.has(box)) tell(box, 'online', `agent ${status.agent}`);
         alive.set(box, session);
       });
       return takeBirth(life, status);
@@ -106,9 +121,12 @@ export function createIngest({ store, events, clock, publish, log }: IngestParts
     return life;
   }
 
-  function takeEvent(round: Round, box: string, life: LifeRecord, event: BoxEvent): LifeRecord {
+  function takeEvent(round: Round, box: string, life: LifeRecord, said: SaidEvent): LifeRecord {
+    const event = said.value;
     const recent = life.recentEvents ?? [];
     if (recent.includes(event.id)) return life;
+    if (!quota.take(box))
+      return refuse(round, box, life, { digest: said.digest, code: 'packet-rate', detail: 'too many events' });
     const { operation, tell } = events.compose({
       type: 'event',
       box,
@@ -134,13 +152,11 @@ export function createIngest({ store, events, clock, publish, log }: IngestParts
       case 'status':
         return takeStatus(round, box, life, said.value);
       case 'event':
-        return takeEvent(round, box, life, said.value);
+        return takeEvent(round, box, life, said);
       case 'reported':
         return { ...life, reported: said.value };
       case 'refused':
-        events.refused(said.value.code, { box, detail: said.value.detail });
-        round.refused.set(box, [...(round.refused.get(box) ?? []), said.value]);
-        return life;
+        return refuse(round, box, life, said.value);
     }
   }
 
@@ -231,6 +247,9 @@ export function createIngest({ store, events, clock, publish, log }: IngestParts
 
   async function run(): Promise<void> {
     while (waiting.length > 0) {
+      // The broker reads on from a box some turns of the loop after its last message is done. Those turns make this
+      // round twice as large, and a round costs a flush of the disk whatever its size.
+      for (let turn = 0; turn < turnsBeforeRound; turn += 1) await new Promise((resolve) => setImmediate(resolve));
       let count = 0;
       let size = 0;
       while (count < waiting.length && size < mostInRound) size += sizeOf(waiting[count++]!);

@@ -333,6 +333,47 @@ t.test('absurd clocks do not hide what is new, and old samples go', async (t) =>
   await retention.stop();
 });
 
+t.test('one box cannot fill the log that all share, and its excess is refused by digest', async (t) => {
+  const { events, acks, ingest, clock } = await openRig(t);
+  const box = 'box-aaaaaaaa';
+  const send = (number: number) => {
+    const event = { id: String(number).padStart(16, '0'), at: 1, type: 'noise', severity: 'info', text: 'x' };
+    return ingest.receive({
+      box,
+      topic: { box, direction: 'up', kind: 'event' },
+      payload: Buffer.from(JSON.stringify(event)),
+    });
+  };
+  await Promise.all(Array.from({ length: 150 }, (_, index) => send(index)));
+  const stored = async () => (await events.recent(1000)).filter(({ type }) => type === 'event').length;
+  t.equal(await stored(), 100);
+  const refused = acks.flatMap((ack) => ack.refused ?? []);
+  t.equal(refused.length, 50);
+  t.ok(refused.every(({ code }) => code === 'packet-rate'));
+  await clock.pass(60_000);
+  await send(200);
+  t.equal(await stored(), 101, 'later there is room again');
+});
+
+t.test('a birth that is stored after its session ended does not put the box online', async (t) => {
+  const { ingest, say } = await openRig(t);
+  const born = say('box-aaaaaaaa', 'status', birth('1'.repeat(16)));
+  ingest.left('box-aaaaaaaa');
+  await born;
+  await say('box-aaaaaaaa', 'health', health(1, 1));
+  t.notOk(ingest.online('box-aaaaaaaa'));
+});
+
+t.test('a listener that fails is no reason to store again', async (t) => {
+  const { events, say, store } = await openRig(t);
+  const end = events.subscribe(() => {
+    throw new Error('a listener failed');
+  });
+  await say('box-aaaaaaaa', 'health', health(1, 2));
+  end();
+  t.equal((await store.samples.keys().all()).length, 2);
+});
+
 t.test('at most eight epochs of a box are followed, and the one of its birth always', async (t) => {
   const { store, say } = await openRig(t);
   const box = 'box-aaaaaaaa';

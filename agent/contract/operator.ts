@@ -78,7 +78,7 @@ export const FleetEvent = Type.Object(
     at: Time,
     type: Type.String({
       description:
-        'enrolled, renewed, online, offline, health, refused, revoked, gap, event, claim-created, claim-revoked',
+        'enrolled, renewed, online, offline, health, refused, revoked, gap, event, store, claim-created, claim-revoked',
     }),
     box: NullOr(Type.String()),
     text: Type.String(),

@@ -6,26 +6,18 @@ import type { X509Certificate } from 'node:crypto';
 import { EventEmitter } from 'node:events';
 import type { Duplex } from 'node:stream';
 import { createServer, type TLSSocket } from 'node:tls';
-import { Aedes, type Client, type PublishPacket, type Subscription } from 'aedes';
+import { Aedes, type Client, type PublishPacket } from 'aedes';
 import type { FastifyBaseLogger } from 'fastify';
 import type { Clock } from '#common/clock.js';
 import { listen } from '#common/listen.js';
 import { Refusal } from '#contract/problems.js';
-import type { Topic } from '#contract/topics.js';
 import type { EventLog } from '../fleet/events.js';
 import type { Fault } from './framing.js';
+import { createGate, createSession, type Incoming, type Session, tellRefusal } from './gate.js';
 import { Guard } from './guard.js';
 import { defaultLimits, type Limits } from './limits.js';
-import { type Connect, judgeConnect, judgePublish, judgeSubscribe } from './rules.js';
 
 export type Log = Pick<FastifyBaseLogger, 'debug' | 'info' | 'warn' | 'error'>;
-
-export interface Incoming {
-  box: string;
-  topic: Topic;
-  payload: Buffer;
-  retain: boolean;
-}
 
 export interface Broker {
   /** Answers the port. @throws Refusal `port-in-use`, `address-unavailable` */
@@ -55,28 +47,22 @@ export interface BrokerParts {
   limits?: Partial<Limits>;
 }
 
-interface Session {
-  readonly guard: Guard;
-  readonly certificate: X509Certificate;
-  readonly filters: Set<string>;
-  box?: string;
-  connect?: Connect;
-  /** A newer session of the same box has been let in: this one's will says nothing about the box. */
-  replaced?: boolean;
-}
-
 interface Running {
   stop(): Promise<void>;
   publish(packet: PublishPacket): void;
 }
 
 const tickMilliseconds = 1000;
-/** aedes sends it in the CONNACK: 5 is "not authorized", 2 "identifier rejected" (section 3.2.2.3). */
-const connackError = (fault: Fault) =>
-  Object.assign(new Refusal(fault.code, fault.detail), { returnCode: fault.code === 'client-id-taken' ? 2 : 5 });
 const ignore = () => {};
-/** Who it is by a certificate that this territory issued, for the record only: `admit` decides. */
-const nameIn = ({ subject }: X509Certificate): string | undefined => /^CN=(.*)$/m.exec(subject)?.[1];
+/** What aedes says when a session ends for no fault in what the box said. */
+const quietErrors = new Set([
+  'connection closed',
+  'keep alive timeout',
+  'drain timeout',
+  'connect did not arrive in time',
+  'unacceptable protocol version',
+  'broker closed',
+]);
 
 export function createBroker({ tls, admit, receive, left, events, clock, log, ...parts }: BrokerParts): Broker {
   const limits: Limits = { ...defaultLimits, ...parts.limits };
@@ -92,84 +78,13 @@ export function createBroker({ tls, admit, receive, left, events, clock, log, ..
       if (!session) throw new Error('a client without a session');
       return session;
     };
-    const tell = (session: Session, fault: Fault) =>
-      events.refused(fault.code, { box: session.box ?? nameIn(session.certificate), detail: fault.detail });
-
-    async function authenticate(session: Session): Promise<Fault | undefined> {
-      try {
-        const box = await admit(session.certificate);
-        session.box = box;
-        if (!session.connect) throw new Error('authenticated before CONNECT');
-        const verdict = judgeConnect(box, session.connect);
-        return verdict.ok ? undefined : verdict.fault;
-      } catch (error) {
-        if (error instanceof Refusal) return { code: error.code, detail: error.detail ?? error.message };
-        log.error({ err: error }, 'cannot tell whether to admit a box');
-        return { code: 'unavailable', detail: 'the certificate cannot be looked up' };
-      }
-    }
+    const tell = (session: Session, fault: Fault) => tellRefusal(events, session, fault);
 
     const aedes = new Aedes({
       connectTimeout: limits.firstPacketSeconds * 2000, // the guard's is the one that decides
       drainTimeout: 0, // the guard's cap on unsent bytes is the one that decides
       maxClientsIdLength: 40,
-      preConnect(client, packet, done) {
-        const session = sessionOf(client);
-        const { clientId, username, will, protocolVersion } = packet;
-        session.connect = {
-          clientId: clientId ?? '',
-          username: username === undefined ? undefined : String(username),
-          protocolVersion: protocolVersion ?? 4,
-          will: will && { topic: will.topic, qos: will.qos ?? 0, retain: will.retain ?? false },
-        };
-        if (protocolVersion !== 3 && protocolVersion !== 4)
-          tell(session, { code: 'mqtt-version', detail: `version ${protocolVersion}` });
-        // The store of record is the provider's, never a queue in the broker.
-        packet.clean = true;
-        done(null, true);
-      },
-      authenticate(client, _username, _password, done) {
-        const session = sessionOf(client);
-        void authenticate(session).then((fault) => {
-          if (!fault) {
-            const before = sessions.get(session.box ?? '');
-            if (before) before.replaced = true;
-            return done(null, true);
-          }
-          tell(session, fault);
-          done(connackError(fault), false);
-        });
-      },
-      authorizePublish(client, packet, done) {
-        const session = client && sessionOf(client);
-        if (!session?.box || session.replaced || stopping.signal.aborted) return done(new Refusal('unavailable'));
-        const { topic, payload, qos, retain } = packet;
-        const verdict = judgePublish(session.box, { topic, qos, retain });
-        if (!verdict.ok) {
-          tell(session, verdict.fault);
-          return done(new Refusal(verdict.fault.code, verdict.fault.detail));
-        }
-        // Nobody reads `up/` here, so that the broker need not remember it.
-        packet.retain = false;
-        const bytes = typeof payload === 'string' ? Buffer.from(payload) : payload;
-        receive({ box: session.box, topic: verdict.value, payload: bytes, retain }).then(
-          () => done(null),
-          (error) => done(error instanceof Error ? error : new Error(String(error))),
-        );
-      },
-      authorizeSubscribe(client, subscription: Subscription, done) {
-        const session = sessionOf(client);
-        const verdict = judgeSubscribe(session.box ?? '', subscription);
-        const fault: Fault | undefined = !verdict.ok
-          ? verdict.fault
-          : session.filters.add(subscription.topic).size > limits.filters
-            ? { code: 'subscribe-outside', detail: `more than ${limits.filters} filters` }
-            : undefined;
-        if (!fault) return done(null, subscription);
-        if (verdict.ok) session.filters.delete(subscription.topic);
-        tell(session, fault);
-        done(null, null); // 0x80 in the SUBACK; the session goes on
-      },
+      ...createGate({ admit, receive, events, log, limits, sessions, sessionOf, stopping: stopping.signal }),
     });
     EventEmitter.prototype.on.call(aedes, 'error', (error) => log.error({ err: error }, 'the broker failed'));
 
@@ -215,7 +130,7 @@ export function createBroker({ tls, admit, receive, left, events, clock, log, ..
       socket.setNoDelay(true);
       socket.setKeepAlive(true, 60_000); // a box may ask for no MQTT keep-alive
       const guard = new Guard(socket, limits, (why) => tell(session, why));
-      const session: Session = { guard, certificate, filters: new Set() };
+      const session = createSession(guard, certificate);
       guards.add(guard);
       socket.once('close', () => guards.delete(guard));
       guard.on('error', ignore);
@@ -277,13 +192,3 @@ export function createBroker({ tls, admit, receive, left, events, clock, log, ..
     connected: () => sessions.size,
   };
 }
-
-/** What aedes says when a session ends for no fault in what the box said. */
-const quietErrors = new Set([
-  'connection closed',
-  'keep alive timeout',
-  'drain timeout',
-  'connect did not arrive in time',
-  'unacceptable protocol version',
-  'broker closed',
-]);

@@ -17,8 +17,13 @@ const no = (code: Fault['code'], detail: string): { ok: false; fault: Fault } =>
 /** What a box wrote may be anything and long. */
 const quote = (text: string) => JSON.stringify(text.length > 120 ? `${text.slice(0, 120)}…` : text);
 
-export function judgePublish(box: string, { topic, qos, retain }: Message): Verdict<Topic> {
-  const parsed = parseTopic(topic);
+/** `parse` is `parseTopic`, or a session's memory of it. */
+export function judgePublish(
+  box: string,
+  { topic, qos, retain }: Message,
+  parse: (topic: string) => Topic | undefined = parseTopic,
+): Verdict<Topic> {
+  const parsed = parse(topic);
   if (!parsed || parsed.box !== box || parsed.direction !== 'up') return no('publish-outside', quote(topic));
   if (qos > 1) return no('qos-refused', `QoS ${qos} on ${quote(topic)}`);
   if (retain && parsed.kind !== 'status' && parsed.kind !== 'reported') return no('retain-refused', quote(topic));
@@ -45,4 +50,19 @@ export function judgeConnect(box: string, { clientId, username, will }: Connect)
   if (!will) return { ok: true, value: undefined };
   const verdict = judgePublish(box, will);
   return verdict.ok ? { ok: true, value: undefined } : verdict;
+}
+
+const rememberedTopics = 32;
+
+/** A box says the same few topics again and again, and each parse hashes its id. */
+export function createTopicMemory(): (topic: string) => Topic | undefined {
+  const known = new Map<string, Topic>();
+  return (topic) => {
+    const before = known.get(topic);
+    if (before) return before;
+    const parsed = parseTopic(topic);
+    if (known.size >= rememberedTopics) known.clear();
+    if (parsed) known.set(topic, parsed);
+    return parsed;
+  };
 }

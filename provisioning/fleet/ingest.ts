@@ -5,17 +5,17 @@
  * store fails nothing is acknowledged and nothing is dropped: the messages wait, and with them their boxes.
  */
 import type { Clock } from '#common/clock.js';
-import type { Operation } from '#common/commits.js';
 import { isDiskFull } from '#common/database.js';
-import type { Ack } from '#contract/health.js';
 import { Refusal } from '#contract/problems.js';
-import type { BoxEvent, Status } from '#contract/status.js';
 import { buildTopic, type Topic } from '#contract/topics.js';
-import { type LifeRecord, type Store, sampleKey } from '../store/store.js';
+import type { LifeRecord, Store } from '../store/store.js';
 import type { EventLog } from './events.js';
-import { ackOf, emptyLife, gapsOf, takeBirth, takeHealth } from './life.js';
+import { emptyLife, gapsOf } from './life.js';
 import { createLives } from './lives.js';
-import { type RefusedPayload, read, type Said } from './read.js';
+import { createPresence } from './presence.js';
+import { createQuota } from './quota.js';
+import { read, type Said } from './read.js';
+import { acksOf, createTaker, newRound, type Round } from './round.js';
 
 export interface Ingest {
   /** Resolves when the message is on the disk. Rejects only when it will not be taken any more: at `stop`. */
@@ -44,21 +44,8 @@ interface Waiting {
   reject: (error: unknown) => void;
 }
 
-/** What one round changes beside the store: done after the commit, or forgotten with it. */
-interface Round {
-  readonly operations: Operation[];
-  readonly lives: Map<string, LifeRecord>;
-  readonly epochs: Map<string, Set<string>>;
-  readonly refused: Map<string, RefusedPayload[]>;
-  readonly after: (() => void)[];
-  samples: number;
-  duplicates: number;
-}
-
 const mostInRound = 4000;
-const mostRefusedInAck = 20;
-const rememberedEvents = 100;
-const noEpoch = '0'.repeat(16);
+const turnsBeforeRound = 3;
 const retryMilliseconds = 1000;
 const gapQuietMilliseconds = 60_000;
 
@@ -68,17 +55,14 @@ const plural = (count: number, noun: string) => `${count} ${noun}${count === 1 ?
 export function createIngest({ store, events, clock, publish, log }: IngestParts): Ingest {
   const lives = createLives(store);
   const stopping = new AbortController();
-  /** Boxes online, with the session of their birth. */
-  const alive = new Map<string, string>();
+  const quota = createQuota({ clock, burst: 100, perMinute: 20 });
+  const presence = createPresence({ events, quota });
+  const taker = createTaker({ store, events, quota, presence });
   const gapsTold = new Map<string, number>();
   const totals = { messages: 0, samples: 0, duplicates: 0 };
   let waiting: Waiting[] = [];
   let running: Promise<void> | undefined;
   let failing = false;
-
-  function offline(box: string, why: string): void {
-    if (alive.delete(box)) events.record({ type: 'offline', box, text: why });
-  }
 
   function tellGap(box: string, before: number, after: number): void {
     const now = clock.now();
@@ -88,105 +72,21 @@ export function createIngest({ store, events, clock, publish, log }: IngestParts
     events.record({ type: 'gap', box, text: `${plural(after - before, 'sample')} missing, ${after} in all` });
   }
 
-  function takeStatus(round: Round, box: string, life: LifeRecord, status: Status): LifeRecord {
-    if (status.kind === 'birth') {
-      const { session, epoch } = status;
-      round.epochs.set(box, (round.epochs.get(box) ?? new Set()).add(epoch));
-      round.after.push(() => {
-        if (!alive.has(box)) events.record({ type: 'online', box, text: `agent ${status.agent}` });
-        alive.set(box, session);
-      });
-      return takeBirth(life, status);
-    }
-    round.after.push(() => {
-      // The will of a session that the box itself has replaced says nothing about the box.
-      if (alive.get(box) !== status.session) return;
-      offline(box, status.reason === 'stopped' ? 'stopped' : 'the connection was lost');
-    });
-    return life;
-  }
-
-  function takeEvent(round: Round, box: string, life: LifeRecord, event: BoxEvent): LifeRecord {
-    const recent = life.recentEvents ?? [];
-    if (recent.includes(event.id)) return life;
-    const { operation, tell } = events.compose({
-      type: 'event',
-      box,
-      text: `${event.severity}: ${event.type}: ${event.text}`,
-    });
-    round.operations.push(operation);
-    round.after.push(tell);
-    return { ...life, recentEvents: [...recent, event.id].slice(-rememberedEvents) };
-  }
-
-  function take(round: Round, box: string, said: Said, life: LifeRecord): LifeRecord {
-    switch (said.kind) {
-      case 'health': {
-        const { epoch } = said.value;
-        const taken = takeHealth(life, said.value);
-        for (const { at, seq, values } of taken.fresh)
-          round.operations.push({
-            type: 'put',
-            sublevel: store.samples,
-            key: sampleKey(box, at, epoch, seq),
-            value: values,
-          });
-        round.samples += taken.fresh.length;
-        round.duplicates += said.value.samples.length - taken.fresh.length;
-        round.epochs.set(box, (round.epochs.get(box) ?? new Set()).add(epoch));
-        return taken.life;
-      }
-      case 'status':
-        return takeStatus(round, box, life, said.value);
-      case 'event':
-        return takeEvent(round, box, life, said.value);
-      case 'reported':
-        return { ...life, reported: said.value };
-      case 'refused':
-        events.refused(said.value.code, { box, detail: said.value.detail });
-        round.refused.set(box, [...(round.refused.get(box) ?? []), said.value]);
-        return life;
-    }
-  }
-
-  function acknowledge(round: Round): void {
-    for (const box of new Set([...round.epochs.keys(), ...round.refused.keys()])) {
-      const life = round.lives.get(box) ?? emptyLife();
-      const epochs = [...(round.epochs.get(box) ?? [life.birth?.epoch ?? noEpoch])];
-      const refused = round.refused.get(box) ?? [];
-      const topic = buildTopic({ box, direction: 'down', kind: 'ack' });
-      for (const epoch of epochs) {
-        const ack: Ack = ackOf(life, epoch);
-        const some = refused.splice(0, mostRefusedInAck);
-        publish(topic, JSON.stringify(some.length > 0 ? { ...ack, refused: some } : ack));
-      }
-      while (refused.length > 0)
-        publish(topic, JSON.stringify({ ...ackOf(life, epochs[0]!), refused: refused.splice(0, mostRefusedInAck) }));
-    }
-  }
-
-  async function takeAll(group: readonly Waiting[]): Promise<void> {
+  /** Stores what the group says. Answers what is to be told once that is done. */
+  async function takeAll(group: readonly Waiting[]): Promise<() => void> {
     const known = await lives.load(group.filter(({ said }) => said.kind !== 'left').map(({ box }) => box));
-    const round: Round = {
-      operations: [],
-      lives: new Map(),
-      epochs: new Map(),
-      refused: new Map(),
-      after: [],
-      samples: 0,
-      duplicates: 0,
-    };
+    const round = newRound();
     const now = clock.now();
     const fresh = new Map<string, number>();
     for (const { box, said } of group) {
       if (said.kind === 'left') {
-        round.after.push(() => offline(box, 'the connection was lost'));
+        round.after.push(() => presence.left(box));
         continue;
       }
       const samples = round.samples;
       const life = round.lives.get(box) ?? known.get(box) ?? emptyLife();
       // By this clock: the box's own may be absurd.
-      round.lives.set(box, { ...take(round, box, said, life), lastSeen: now });
+      round.lives.set(box, { ...taker.take(round, box, said, life), lastSeen: now });
       if (round.samples > samples) fresh.set(box, (fresh.get(box) ?? 0) + round.samples - samples);
     }
     for (const [box, life] of round.lives)
@@ -198,6 +98,10 @@ export function createIngest({ store, events, clock, publish, log }: IngestParts
     totals.samples += round.samples;
     totals.duplicates += round.duplicates;
     lives.keep(round.lives);
+    return () => tellRound(round, known, fresh);
+  }
+
+  function tellRound(round: Round, known: ReadonlyMap<string, LifeRecord>, fresh: ReadonlyMap<string, number>): void {
     for (const act of round.after) act();
     for (const [box, count] of fresh) events.announce({ type: 'health', box, text: plural(count, 'sample') });
     for (const [box, epochs] of round.epochs) {
@@ -206,18 +110,19 @@ export function createIngest({ store, events, clock, publish, log }: IngestParts
       );
       if (after! > before!) tellGap(box, before!, after!);
     }
-    acknowledge(round);
+    for (const { box, ack } of acksOf(round))
+      publish(buildTopic({ box, direction: 'down', kind: 'ack' }), JSON.stringify(ack));
   }
 
   /** Takes until the store takes it, or until `stop`. */
   async function insist(group: readonly Waiting[]): Promise<void> {
+    let tell: () => void;
     for (;;) {
       try {
-        await takeAll(group);
+        tell = await takeAll(group);
         if (failing) events.record({ type: 'store', text: 'the store can be written again' });
         failing = false;
-        for (const { resolve } of group) resolve();
-        return;
+        break;
       } catch (error) {
         lives.forget();
         if (!failing) {
@@ -232,10 +137,19 @@ export function createIngest({ store, events, clock, publish, log }: IngestParts
         return;
       }
     }
+    try {
+      tell();
+    } catch (error) {
+      log.error({ err: error }, 'cannot tell what was stored'); // a listener's fault is no reason to store it again
+    }
+    for (const { resolve } of group) resolve();
   }
 
   async function run(): Promise<void> {
     while (waiting.length > 0) {
+      // The broker reads on from a box some turns of the loop after its last message is done. Those turns make this
+      // round twice as large, and a round costs a flush of the disk whatever its size.
+      for (let turn = 0; turn < turnsBeforeRound; turn += 1) await new Promise((resolve) => setImmediate(resolve));
       let count = 0;
       let size = 0;
       while (count < waiting.length && size < mostInRound) size += sizeOf(waiting[count++]!);
@@ -258,12 +172,12 @@ export function createIngest({ store, events, clock, publish, log }: IngestParts
       return new Promise((resolve, reject) => enqueue({ box, said, resolve, reject }));
     },
     left(box) {
-      offline(box, 'the connection was lost');
+      presence.left(box);
       // Again in its turn: a birth that still waits is of the session that has just ended.
       enqueue({ box, said: { kind: 'left' }, resolve: () => {}, reject: () => {} });
     },
-    online: (box) => alive.has(box),
-    counts: () => ({ online: alive.size, ...totals }),
+    online: (box) => presence.online(box),
+    counts: () => ({ online: presence.count(), ...totals }),
     async stop() {
       stopping.abort();
       await running;

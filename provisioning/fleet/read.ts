@@ -18,7 +18,7 @@ export interface RefusedPayload {
 export type Said =
   | { kind: 'health'; value: HealthBatch }
   | { kind: 'status'; value: Status }
-  | { kind: 'event'; value: BoxEvent }
+  | { kind: 'event'; value: BoxEvent; digest: string }
   | { kind: 'reported'; value: Reported }
   | { kind: 'refused'; value: RefusedPayload };
 
@@ -67,7 +67,9 @@ export function read({ kind }: Topic, payload: Buffer): Said {
     }
     case 'event': {
       const value = readEvent(payload);
-      return typeof value === 'string' ? refuse('message-malformed', value) : { kind, value };
+      return typeof value === 'string'
+        ? refuse('message-malformed', value)
+        : { kind, value, digest: digestOf(payload) };
     }
     case 'reported': {
       const value = readReported(payload);

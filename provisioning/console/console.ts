@@ -1,7 +1,7 @@
 /** The operator's side of a provider: console, API and `/metrics` on one origin. */
 import { createServer as createHttp } from 'node:http';
 import { createServer as createHttps } from 'node:https';
-import fastify, { type FastifyBaseLogger, type FastifyInstance } from 'fastify';
+import fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify';
 import type { Clock } from '#common/clock.js';
 import { answerProblems, refuseRaw } from '#common/http-problems.js';
 import { listen } from '#common/listen.js';
@@ -52,7 +52,7 @@ export function createConsole(parts: ConsoleParts): Console {
   async function build(): Promise<FastifyInstance> {
     const app = fastify({
       loggerInstance: log,
-      disableRequestLogging: true,
+      logController: new LogController({ disableRequestLogging: true }),
       bodyLimit,
       exposeHeadRoutes: false,
       clientErrorHandler: (error, socket) => refuseRaw(error, socket),

@@ -105,12 +105,13 @@ function draw(place: HTMLElement, spec: ChartSpec, onCursor: (index: number | un
         ...axis,
         grid: { show: false },
         space: 72,
+        size: 28,
         values: (_plot, splits, _axis, _space, each) => timeLabels(splits, each),
       },
       {
         ...axis,
         size: 72,
-        space: 36,
+        space: 28,
         incrs: stepsOf(spec.base),
         grid: { stroke: ink.grid, width: 1 },
         values: (_plot, splits) => splits.map((value) => spec.say(value)),
@@ -193,10 +194,11 @@ export function Chart(props: { spec: ChartSpec; samples: readonly StoredSample[]
                     <svg class={`key line-${index + 1}`} viewBox="0 0 16 4" width="16" height="4" aria-hidden="true">
                       <path d="M0 2h16" />
                     </svg>
-                    {name}{' '}
+                    {` ${name} `}
                   </>
                 )}
                 <strong>{value === undefined || value === null ? texts.claims.none : spec.say(value)}</strong>
+                {spec.whole && <span class="muted"> {texts.box.of(spec.whole)}</span>}
                 {summary && (
                   <span class="unseen"> ({texts.box.between(spec.say(summary.least), spec.say(summary.most))})</span>
                 )}

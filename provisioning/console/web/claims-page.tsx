@@ -30,7 +30,7 @@ function Revoke(props: { claim: Claim; live: Live; done: () => void }) {
     return (
       <button
         type="button"
-        class="quiet"
+        class="quiet act"
         aria-label={words.revokeNamed(claim.label || claim.id)}
         onClick={() => setAsking(true)}
       >
@@ -61,7 +61,7 @@ function List(props: { claims: readonly Claim[]; live: Live; done: () => void })
           <Mark tone={tones[claim.state]}>{words.states[claim.state]}</Mark>
           <strong>{claim.label || <span class="muted">{words.noLabel}</span>}</strong>
           <span class="muted">
-            {words.columns.made} <When at={claim.createdAt} />
+            {words.made} <When at={claim.createdAt} />
           </span>
           <span class="muted">
             {claim.box !== null ? (
@@ -69,7 +69,7 @@ function List(props: { claims: readonly Claim[]; live: Live; done: () => void })
             ) : (
               claim.state === 'open' && (
                 <>
-                  {words.columns.ends} <When at={claim.expiresAt} />
+                  {words.ends} <When at={claim.expiresAt} />
                 </>
               )
             )}

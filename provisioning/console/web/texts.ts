@@ -70,7 +70,7 @@ export const texts = {
         [parts.revoked, 'revoked'],
       ]
         .filter(([n]) => n !== 0)
-        .map(([n, word]) => `${n?.toLocaleString('en-GB')} ${word}`)
+        .map(([n, word]) => `${n?.toLocaleString('en-GB')} ${word}`.replace(/ /g, '\u00a0'))
         .join(' · '),
     empty: 'No box yet.',
     emptyWhat: 'Create a claim code and hand it out. The box that enrols with it appears here within seconds.',
@@ -120,7 +120,7 @@ export const texts = {
       received: 'received',
       sent: 'sent',
     },
-    of: (used: string, whole: string) => `${used} of ${whole}`,
+    of: (whole: string) => `of ${whole}`,
     between: (least: string, most: string) => `${least} to ${most}`,
     noSamples: 'No sample in this time.',
     noSamplesYet: 'The box has not reported yet. Its first sample follows its first connection.',
@@ -207,7 +207,8 @@ export const texts = {
     list: 'Codes handed out',
     empty: 'No claim code has been made yet.',
     noLabel: 'no name',
-    columns: { label: 'For whom', state: 'State', made: 'Made', ends: 'Valid until', box: 'Box', act: 'Act' },
+    made: 'Made',
+    ends: 'Ends',
     states: { open: 'Open', used: 'Used', expired: 'Expired', revoked: 'Revoked' },
     revoke: 'Revoke',
     revokeNamed: (label: string) => `Revoke the code for ${label}`,

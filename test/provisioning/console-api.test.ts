@@ -312,18 +312,16 @@ t.test('the event stream tells the recent, then the new, and after a cut what wa
 });
 
 t.test('a stream ends with its session and with the console', async (test) => {
+  const clock = movableClock();
   let wake = () => {};
-  const clock = {
-    ...movableClock(),
-    at: 0,
-    sleep: (_ms: number, signal?: AbortSignal) =>
-      new Promise<void>((resolve) => {
-        wake = resolve;
-        signal?.addEventListener('abort', () => resolve());
-      }),
-  };
-  clock.now = () => clock.at;
-  clock.at = 1_790_000_000_000;
+  const asleep = new Promise<void>((resolve) => {
+    clock.sleep = (_milliseconds, signal) =>
+      new Promise((done) => {
+        wake = done;
+        signal?.addEventListener('abort', () => done());
+        resolve();
+      });
+  });
   const served = await startConsole(test, { clock });
   const cookie = cookieOf(await ask(`${served.url}/v1/session`, { method: 'POST', body: { secret } }));
   const open = (headers: Record<string, string>) =>
@@ -336,7 +334,7 @@ t.test('a stream ends with its session and with the console', async (test) => {
   const bySession = await open({ cookie });
   clock.at += absoluteMilliseconds;
   const over = ended(bySession);
-  await new Promise((resolve) => setImmediate(resolve));
+  await asleep;
   wake();
   await over;
   const byStop = ended(await open(bearer)).catch(() => {});

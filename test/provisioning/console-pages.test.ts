@@ -291,6 +291,13 @@ await t.test('the first line says how things stand, from an empty territory on',
     events.record({ type: 'enrolled', box: id, text: 'the box enrolled' });
   }
   await page.getByRole('heading', { name: 'All 3 boxes are online.' }).waitFor();
+  await page.getByRole('link', { name: 'box-00000003' }).click();
+  await page.getByText('No sample in this time.').waitFor();
+  fleet.sample('box-00000003', sampleAt(Date.now()));
+  events.announce({ type: 'health', box: 'box-00000003', text: 'new samples' });
+  await page.locator('[data-chart=cpu] canvas').waitFor();
+  await page.screenshot({ path: `${shots}/first-sample-desktop-light.png`, caret: 'initial' });
+  await page.goBack();
   await page.getByLabel('Find a box').fill('0002');
   test.equal(await page.getByRole('row').count(), 2, 'the head and the one that matches');
   await page.getByLabel('Find a box').fill('nowhere');

@@ -46,6 +46,11 @@ function timeLabels(splits: number[], secondsEach: number): string[] {
   });
 }
 
+const alone = (line: ArrayLike<number | null | undefined>): number[] =>
+  Array.from(line, (value, index) =>
+    value != null && line[index - 1] == null && line[index + 1] == null ? index : -1,
+  ).filter((index) => index >= 0);
+
 interface Drawing {
   plot: uPlot;
   show(columns: Columns, from: number, to: number): void;
@@ -79,6 +84,11 @@ function draw(place: HTMLElement, spec: ChartSpec, onCursor: (index: number | un
     ctx.moveTo(bbox.left, y);
     ctx.lineTo(bbox.left + bbox.width, y);
     ctx.stroke();
+    ctx.font = `${11 * devicePixelRatio}px system-ui, sans-serif`;
+    ctx.fillStyle = ink.threshold;
+    ctx.textAlign = 'right';
+    ctx.textBaseline = 'top';
+    ctx.fillText(texts.box.threshold, bbox.left + bbox.width - 4 * devicePixelRatio, y + 3 * devicePixelRatio);
     ctx.restore();
   }
 
@@ -123,7 +133,8 @@ function draw(place: HTMLElement, spec: ChartSpec, onCursor: (index: number | un
         label: name,
         stroke: ink.lines[index] ?? ink.text,
         width: 1.5,
-        points: { show: shown.to - shown.from === 0 },
+        // A line needs two ends: what stands alone between two gaps is a dot.
+        points: { show: false, size: 5, filter: (plot: uPlot, which: number) => alone(plot.data[which] ?? []) },
         ...(spec.lines.length === 1 ? { fill: ink.fill } : {}),
         ...(index === 1 ? { dash: [5, 3] } : {}),
       })),

@@ -11,6 +11,9 @@ import { texts } from './texts.js';
 const tones: Record<Claim['state'], Tone> = { open: 'good', used: 'unknown', expired: 'unknown', revoked: 'unknown' };
 const words = texts.claims;
 
+/** Stable, so that it is called when the button appears and not at each drawing. */
+const focusOn = (element: HTMLElement | null): void => element?.focus();
+
 /** Takes back a code that nobody has used: little is lost, so a second, clearly worded button is enough. */
 function Revoke(props: { claim: Claim; live: Live; done: () => void }) {
   const { claim, live, done } = props;
@@ -41,7 +44,7 @@ function Revoke(props: { claim: Claim; live: Live; done: () => void }) {
     <fieldset class="asking">
       <legend class="unseen">{words.revokeNamed(claim.label || claim.id)}</legend>
       <p>{words.revokeAsk}</p>
-      <button type="button" class="dangerous" onClick={() => void revoke()}>
+      <button ref={focusOn} type="button" class="dangerous" onClick={() => void revoke()}>
         {words.revokeYes}
       </button>
       <button type="button" onClick={() => setAsking(false)}>

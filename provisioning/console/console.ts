@@ -38,7 +38,14 @@ export interface Console {
   stop(): Promise<void>;
 }
 
-const limits = { requestTimeout: 10_000, headersTimeout: 10_000, keepAliveTimeout: 30_000, maxHeaderSize: 16_384 };
+const limits = {
+  requestTimeout: 10_000,
+  headersTimeout: 10_000,
+  connectionsCheckingInterval: 2000,
+  keepAliveTimeout: 30_000,
+  maxHeaderSize: 16_384,
+};
+const handshakeTimeout = 10_000;
 const bodyLimit = 16 * 1024;
 
 export function createConsole(parts: ConsoleParts): Console {
@@ -56,7 +63,8 @@ export function createConsole(parts: ConsoleParts): Console {
       bodyLimit,
       exposeHeadRoutes: false,
       clientErrorHandler: (error, socket) => refuseRaw(error, socket),
-      serverFactory: (handler) => (tls ? createHttps({ ...limits, ...tls }, handler) : createHttp(limits, handler)),
+      serverFactory: (handler) =>
+        tls ? createHttps({ ...limits, ...tls, handshakeTimeout }, handler) : createHttp(limits, handler),
     });
     app.removeContentTypeParser('text/plain'); // what a form of another site may send without asking first
     answerProblems(app);

@@ -49,11 +49,19 @@ export interface RouteParts {
   clock: Clock;
 }
 
-/** A query is text and is converted; a body says what it means and is refused rather than mended. */
+/** A query is text: what is all digits in `limit` is a number. */
+const numbersOf = (query: unknown): Record<string, unknown> =>
+  Object.fromEntries(
+    Object.entries(query ?? {}).map(([name, text]) => [
+      name,
+      name === 'limit' && /^\d{1,9}$/.test(String(text)) ? Number(text) : text,
+    ]),
+  );
+
+/** Fastify's own validator would convert and drop what does not fit; a body says what it means and is refused rather than mended. */
 function validateByContract(app: FastifyInstance): void {
   app.setValidatorCompiler<TSchema>(({ schema, httpPart }) => (data: unknown) => {
-    const mended = httpPart === 'querystring' ? Value.Convert(schema, Value.Default(schema, data)) : data;
-    const parsed = check(schema, mended);
+    const parsed = check(schema, httpPart === 'querystring' ? Value.Default(schema, numbersOf(data)) : data);
     if (parsed.ok) return { value: parsed.value };
     return { error: new Refusal('body-invalid', describeFaults(parsed.faults)) };
   });

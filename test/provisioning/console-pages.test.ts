@@ -3,16 +3,15 @@ import { mkdir, readFile } from 'node:fs/promises';
 import { type Browser, chromium, type Page } from 'playwright-core';
 import t from 'tap';
 import type { StoredSample } from '#contract/operator.js';
-import { Refusal } from '#contract/problems.js';
 import { boxOf, secret, startConsole } from '../support/console.js';
 
 const shots = 'build/screenshots';
 const axe = await readFile('node_modules/axe-core/axe.min.js', 'utf8');
 const sizes = { phone: { width: 360, height: 740 }, desktop: { width: 1280, height: 900 } };
-const schemes = ['light', 'dark'] as const;
 const now = Date.now();
 const gib = 2 ** 30;
 
+t.setTimeout(180_000); // on a busy machine; some 15 s on an idle one
 await mkdir(shots, { recursive: true });
 const browser: Browser = await chromium.launch({
   executablePath: '/usr/bin/chromium',
@@ -86,7 +85,7 @@ async function startFedConsole(test: Parameters<typeof startConsole>[0]) {
   const others: [string, Parameters<typeof boxOf>[2]][] = [
     ['box-0c4n9x2rt5ge', { state: 'offline', lastSeen: now - 3 * 3_600_000, health: sampleAt(now - 3 * 3_600_000) }],
     ['box-4pd7wq1m8szk', {}],
-    ['box-9y2hv6e3j0bn', { state: 'enrolled', lastSeen: null, enrolledAt: now - 600_000 }],
+    ['box-9y2hv6e3j0bn', { state: 'enrolled', lastSeen: null, health: null, enrolledAt: now - 600_000 }],
     ['box-k5t1rg8c4xwq', { state: 'revoked', revokedAt: now - day, lastSeen: now - day }],
   ];
   for (const [id, change] of others) fleet.boxes.set(id, boxOf(id, now, { health: sampleAt(now - 20_000), ...change }));
@@ -100,8 +99,9 @@ async function startFedConsole(test: Parameters<typeof startConsole>[0]) {
 }
 
 type View = { width: number; height: number };
-async function open(url: string, viewport: View, colorScheme: 'light' | 'dark' = 'light'): Promise<Page> {
-  const context = await browser.newContext({ viewport, colorScheme, timezoneId: 'Australia/Sydney' });
+async function open(url: string, viewport: View): Promise<Page> {
+  const context = await browser.newContext({ viewport, timezoneId: 'Australia/Sydney' });
+  context.setDefaultTimeout(8000); // so that a failure names what it waited for
   const page = await context.newPage();
   await page.goto(url);
   return page;
@@ -119,55 +119,219 @@ interface Violation {
 }
 
 /** Injected by the debugger, so that the content security policy stays as strict as it is. */
-async function violations(page: Page): Promise<string[]> {
-  await page.evaluate(axe);
-  const found: Violation[] = await page.evaluate('axe.run().then((result) => result.violations)');
+async function violations(page: Page, rules: 'all' | 'color-contrast' = 'all'): Promise<string[]> {
+  if (!(await page.evaluate<boolean>('"axe" in window'))) await page.evaluate(axe);
+  const options = rules === 'all' ? '{}' : `{ runOnly: ["${rules}"] }`;
+  const found: Violation[] = await page.evaluate(`axe.run(${options}).then((result) => result.violations)`);
   return found.flatMap(({ id, nodes }) => nodes.map((node) => `${id}: ${node.html} ${node.failureSummary}`));
 }
 
 const overflow = (page: Page) => page.evaluate<number>('document.documentElement.scrollWidth - innerWidth');
-const title = (page: Page) => page.locator('h1').innerText();
+const title = (page: Page) => page.locator('h1').textContent();
+
+await t.test('every page fits phone and desktop, light and dark, and breaks no rule', async (test) => {
+  const { url, claims } = await startFedConsole(test);
+  await claims.create({ label: 'Mrs Nguyen, 4 Rose St' });
+  const used = await claims.create({});
+  await claims.revoke(used.id);
+  for (const [size, viewport] of Object.entries(sizes)) {
+    const page = await open(url, viewport);
+    const complaints: string[] = [];
+    page.on('console', (message) => {
+      // Asking whether somebody is signed in is answered by 401 until somebody is.
+      if (message.type() === 'error' && !/\b401\b/.test(message.text())) complaints.push(message.text());
+    });
+    page.on('pageerror', (error) => complaints.push(error.message));
+    const look = async (name: string) => {
+      for (const colorScheme of ['light', 'dark'] as const) {
+        await page.emulateMedia({ colorScheme });
+        const found = await violations(page, colorScheme === 'light' ? 'all' : 'color-contrast');
+        test.same(found, [], `${name}, ${size}, ${colorScheme}: axe finds nothing`);
+        const file = `${shots}/${name}-${size}-${colorScheme}.png`;
+        await page.screenshot({ path: file, fullPage: true, caret: 'initial' });
+      }
+      test.ok((await overflow(page)) <= 0, `${name}, ${size}: nothing sticks out sideways`);
+    };
+    await page.getByLabel('Operator secret').waitFor();
+    await look('sign-in');
+    await signIn(page);
+    await page.getByText(healthy).waitFor();
+    test.equal(await title(page), 'Two boxes need care.');
+    await look('boxes');
+    await page.getByRole('link', { name: healthy }).click();
+    await page.locator('[data-chart=network] canvas').waitFor();
+    await page.getByText('a box publishes only', { exact: false }).waitFor();
+    test.equal(await title(page), `${healthy} is online and healthy.`);
+    await look('box');
+    await page.getByRole('link', { name: 'Claims' }).click();
+    await page.getByText('Mrs Nguyen').waitFor();
+    await look('claims');
+    await page.getByRole('link', { name: 'Events' }).click();
+    await page.getByText('What to do:').first().waitFor();
+    await look('events');
+    test.same(complaints, [], `${size}: the browser complains of nothing`);
+    await page.context().close();
+  }
+});
 
 await t.test(
-  'every page fits phone and desktop, has no accessibility violation, and breaks no policy',
+  'by the keyboard alone: sign in, choose a box, choose a time, and refuse to revoke by mistake',
   async (test) => {
-    const { url, claims } = await startFedConsole(test);
-    await claims.create({ label: 'Mrs Nguyen, 4 Rose St' });
-    const used = await claims.create({});
-    await claims.revoke(used.id);
-    for (const [size, viewport] of Object.entries(sizes)) {
-      for (const scheme of schemes) {
-        const page = await open(url, viewport, scheme);
-        const complaints: string[] = [];
-        page.on('console', (message) => message.type() === 'error' && complaints.push(message.text()));
-        page.on('pageerror', (error) => complaints.push(error.message));
-        const look = async (name: string) => {
-          await page.screenshot({ path: `${shots}/${name}-${size}-${scheme}.png`, fullPage: true, caret: 'initial' });
-          test.same(await violations(page), [], `${name}, ${size}, ${scheme}: axe finds nothing`);
-          test.ok((await overflow(page)) <= 0, `${name}, ${size}: nothing sticks out sideways`);
-        };
-        await page.getByLabel('Operator secret').waitFor();
-        await look('sign-in');
-        await signIn(page);
-        await page.getByText(healthy).waitFor();
-        test.equal(await title(page), 'Two boxes need care.');
-        await look('boxes');
-        await page.getByRole('link', { name: healthy }).click();
-        await page.locator('[data-chart=network] canvas').waitFor();
-        await page.getByRole('heading', { name: 'What happened' }).waitFor();
-        await page.getByText('a box publishes only', { exact: false }).waitFor();
-        test.equal(await title(page), `${healthy} is online and healthy.`);
-        await look('box');
-        await page.getByRole('link', { name: 'Claims' }).click();
-        await page.getByText('Mrs Nguyen').waitFor();
-        await look('claims');
-        await page.getByRole('link', { name: 'Events' }).click();
-        await page.getByText('What to do:').first().waitFor();
-        await look('events');
-        test.same(complaints, [], `${size}, ${scheme}: the browser complains of nothing`);
-        await page.context().close();
+    const { url, fleet } = await startFedConsole(test);
+    const page = await open(url, sizes.desktop);
+    await page.getByLabel('Operator secret').waitFor();
+    const press = async (key: string, until: string) => {
+      for (let times = 0; times < 40; times += 1) {
+        await page.keyboard.press(key);
+        const focus = await page.evaluate<string>(
+          '(document.activeElement.getAttribute("aria-label") ?? document.activeElement.innerText ?? "") + "|" + document.activeElement.id',
+        );
+        if (focus.split('|').includes(until)) return;
       }
-    }
+      throw new Error(`cannot reach ${until} by ${key}`);
+    };
+    await page.keyboard.press('Tab');
+    test.equal(await page.evaluate('document.activeElement.className'), 'skip', 'first comes the skip link');
+    await press('Tab', 'secret');
+    await page.keyboard.type('not the secret');
+    await page.keyboard.press('Enter');
+    await page.getByRole('alert').waitFor();
+    test.match(await page.getByRole('alert').textContent(), /not the operator secret.*What to do.*secret-wrong/);
+    await page.keyboard.type(secret); // the field was selected again
+    await page.keyboard.press('Enter');
+    await page.getByText(healthy).waitFor();
+    await press('Tab', healthy);
+    await page.keyboard.press('Enter');
+    await page.locator('[data-chart=cpu] canvas').waitFor();
+    await page.waitForFunction('document.activeElement.tagName === "H1"', undefined);
+    test.match(page.url(), `/boxes/${healthy}`);
+    await page.getByLabel('1 h', { exact: true }).focus();
+    await page.keyboard.press('ArrowLeft');
+    test.ok(await page.getByLabel('15 min').isChecked());
+
+    await press('Tab', 'Revoke this box…');
+    await page.keyboard.press('Enter');
+    await page.getByLabel('Type “revoke” to confirm').waitFor();
+    await page.screenshot({ path: `${shots}/revoke-desktop-light.png`, caret: 'initial' });
+    test.same(await violations(page), []);
+    await press('Tab', 'revoke-word');
+    await page.keyboard.type('yes');
+    await page.keyboard.press('Enter');
+    await page.getByText('Type the word revoke').waitFor();
+    test.equal(fleet.boxes.get(healthy)?.state, 'online', 'nothing happened');
+    await page.keyboard.press('Escape');
+    test.notOk(await page.locator('dialog').isVisible());
+    await page.keyboard.press('Enter');
+    await press('Tab', 'revoke-word');
+    await page.keyboard.type('revoke');
+    await page.keyboard.press('Enter');
+    await page.getByRole('heading', { name: `${healthy} is revoked.` }).waitFor();
+    test.equal(fleet.boxes.get(healthy)?.state, 'revoked');
+    await page.context().close();
   },
 );
-void Refusal;
+
+await t.test('a chart grows when a sample arrives, over the stream and without it', async (test) => {
+  const { url, fleet, events } = await startFedConsole(test);
+  const page = await open(`${url}/boxes/${healthy}`, sizes.desktop);
+  await signIn(page);
+  const cpu = page.locator('[data-chart=cpu]');
+  await cpu.locator('canvas').waitFor();
+  const points = async () => Number(await cpu.getAttribute('data-points'));
+  const before = await points();
+  test.equal(before, fleet.samples.get(healthy)?.length, 'each stored sample is a point');
+  const arrive = (share: number) => {
+    const at = Date.now();
+    fleet.sample(healthy, { at, values: { ...sampleAt(at).values, 'system.cpu.utilization': share } });
+  };
+  arrive(0.77);
+  events.announce({ type: 'health', box: healthy, text: 'new samples' });
+  await cpu.getByText('77%').first().waitFor();
+  test.equal(await points(), before + 1);
+  test.match(await cpu.textContent(), '1 gap', 'and a gap is drawn as one');
+
+  await page.route('**/v1/events', (route) =>
+    route.request().headers().accept?.includes('event-stream') ? route.abort() : route.continue(),
+  );
+  await page.reload();
+  await page.getByText('Every 5 s').waitFor();
+  await cpu.locator('canvas').waitFor();
+  arrive(0.66);
+  await cpu.getByText('66%').first().waitFor();
+  test.equal(await points(), before + 2);
+  await page.context().close();
+});
+
+await t.test('the first line says how things stand, from an empty territory on', async (test) => {
+  const { url, fleet, events } = await startConsole(test);
+  const page = await open(url, sizes.desktop);
+  await signIn(page);
+  await page.getByRole('heading', { name: 'No box yet.' }).waitFor();
+  await page.screenshot({ path: `${shots}/empty-desktop-light.png`, caret: 'initial' });
+  await page.getByRole('link', { name: 'Create a claim code' }).click();
+  await page.getByLabel('For whom').fill('Mrs Nguyen');
+  await page.getByRole('button', { name: 'Create the code' }).click();
+  const code = await page.locator('[data-code]').textContent();
+  test.match(code, /^([0-9A-Z]{5}-){3}[0-9A-Z]{5}$/);
+  test.match(await page.getByRole('region', { name: 'The claim code: Mrs Nguyen' }).textContent(), /shown this once/);
+  for (const [size, viewport] of Object.entries(sizes)) {
+    await page.setViewportSize(viewport);
+    test.ok((await overflow(page)) <= 0, `the code fits: ${size}`);
+    await page.screenshot({ path: `${shots}/code-${size}-light.png`, fullPage: true, caret: 'initial' });
+  }
+  test.same(await violations(page), []);
+  await page.getByRole('button', { name: 'Done, hide the code' }).click();
+  await page.getByRole('button', { name: 'Revoke the code for Mrs Nguyen' }).click();
+  await page.getByRole('button', { name: 'Revoke the code', exact: true }).click();
+  await page.getByRole('heading', { name: 'No claim code is open.' }).waitFor();
+
+  await page.getByRole('link', { name: 'Boxes' }).click();
+  for (const id of ['box-00000001', 'box-00000002', 'box-00000003']) {
+    fleet.boxes.set(id, boxOf(id, Date.now(), { health: { ...sampleAt(Date.now()), at: Date.now() } }));
+    events.record({ type: 'enrolled', box: id, text: 'the box enrolled' });
+  }
+  await page.getByRole('heading', { name: 'All 3 boxes are online.' }).waitFor();
+  await page.getByRole('link', { name: 'box-00000003' }).click();
+  await page.getByText('No sample in this time.').waitFor();
+  fleet.sample('box-00000003', sampleAt(Date.now()));
+  events.announce({ type: 'health', box: 'box-00000003', text: 'new samples' });
+  await page.locator('[data-chart=cpu] canvas').waitFor();
+  await page.screenshot({ path: `${shots}/first-sample-desktop-light.png`, caret: 'initial' });
+  await page.goBack();
+  await page.getByLabel('Find a box').fill('0002');
+  test.equal(await page.getByRole('row').count(), 2, 'the head and the one that matches');
+  await page.getByLabel('Find a box').fill('nowhere');
+  await page.getByText('No box matches.').waitFor();
+  await page.getByRole('button', { name: 'Show all boxes' }).click();
+  test.equal(await page.getByRole('row').count(), 4);
+  await page.goto(`${url}/boxes/box-unknown`);
+  await page.getByRole('alert').waitFor();
+  test.match(await page.getByRole('alert').textContent(), 'box-unknown');
+  await page.context().close();
+});
+
+await t.test(
+  'when the provider does not answer the page says from when it is, and goes on where it was',
+  async (test) => {
+    const served = await startFedConsole(test);
+    const page = await open(served.url, sizes.desktop);
+    await signIn(page);
+    await page.getByText(healthy).waitFor();
+    await served.stop();
+    await page.getByText(/The provider does not answer. What you see is from \d\d:\d\d/).waitFor();
+    test.ok(await page.getByText(healthy).isVisible(), 'what was known stays');
+    test.same(await violations(page), []);
+    await page.screenshot({ path: `${shots}/unreachable-desktop-light.png`, caret: 'initial' });
+    await served.startAgain();
+    await page.getByText('Your session has ended').waitFor();
+    await page.getByLabel('Operator secret').fill(secret);
+    await page.getByRole('button', { name: 'Sign in' }).click();
+    await page.getByRole('heading', { name: 'Two boxes need care.' }).waitFor();
+    await page.getByRole('button', { name: 'Sign out' }).click();
+    await page.getByLabel('Operator secret').waitFor();
+    await page.reload();
+    await page.getByLabel('Operator secret').waitFor();
+    test.notOk(await page.getByText(healthy).isVisible());
+    await page.context().close();
+  },
+);

@@ -41,7 +41,7 @@ export interface Teardown {
 
 export async function startConsole(
   t: Teardown,
-  options: { clock?: Clock; tls?: { key: string; cert: string }; port?: number } = {},
+  options: { clock?: Clock; tls?: { key: string; cert: string }; host?: string; port?: number } = {},
 ) {
   const clock = options.clock ?? systemClock;
   const directory = await mkdtemp(path.join(tmpdir(), 'wz-console-'));
@@ -61,13 +61,13 @@ export async function startConsole(
     ...(options.tls ? { tls: options.tls } : {}),
   };
   let running = createConsole(parts);
-  const port = await running.start('127.0.0.1', options.port ?? 0);
   t.teardown(async () => {
     await running.stop();
     await events.stop();
     await store.close();
     await rm(directory, { recursive: true });
   });
+  const port = await running.start(options.host ?? '127.0.0.1', options.port ?? 0);
   return {
     fleet,
     claims,

@@ -35,10 +35,10 @@ function Reports({ box }: { box: BoxDetail }) {
         <Fact name={texts.box.gaps}>
           {box.gaps === 0 ? texts.box.noGaps : <Mark tone="attention">{box.gaps.toLocaleString('en-GB')}</Mark>}
         </Fact>
-        <Fact name={`${texts.box.certificate}: ${texts.box.ends.toLowerCase()}`}>
+        <Fact name={texts.box.certificateEnds}>
           <When at={certificate.notAfter} />
         </Fact>
-        <Fact name={`${texts.box.certificate}: ${texts.box.serial.toLowerCase()}`}>
+        <Fact name={texts.box.serial}>
           <code>{certificate.serial}</code>
         </Fact>
       </dl>

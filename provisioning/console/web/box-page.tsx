@@ -56,8 +56,13 @@ function Charts(props: { view: BoxView; range: Range; setRange: (range: Range) =
   );
 }
 
+/** A box that has just come would be a speck in an hour. */
+const young = 30 * 60_000;
+
 export function BoxPage({ id, live, state }: { id: string; live: Live; state: State }) {
-  const [range, setRange] = useState<Range>('1h');
+  const [chosen, setRange] = useState<Range>();
+  const enrolledAt = state.boxes?.find((box) => box.id === id)?.enrolledAt ?? 0;
+  const range = chosen ?? (Date.now() - enrolledAt < young ? '15m' : '1h');
   const view = useBox(live, id, range);
   const { box, error } = view;
   const standing = box && standingOf(box, Date.now());

@@ -46,6 +46,11 @@ function timeLabels(splits: number[], secondsEach: number): string[] {
   });
 }
 
+const alone = (line: ArrayLike<number | null | undefined>): number[] =>
+  Array.from(line, (value, index) =>
+    value != null && line[index - 1] == null && line[index + 1] == null ? index : -1,
+  ).filter((index) => index >= 0);
+
 interface Drawing {
   plot: uPlot;
   show(columns: Columns, from: number, to: number): void;
@@ -79,6 +84,11 @@ function draw(place: HTMLElement, spec: ChartSpec, onCursor: (index: number | un
     ctx.moveTo(bbox.left, y);
     ctx.lineTo(bbox.left + bbox.width, y);
     ctx.stroke();
+    ctx.font = `${11 * devicePixelRatio}px system-ui, sans-serif`;
+    ctx.fillStyle = ink.threshold;
+    ctx.textAlign = 'right';
+    ctx.textBaseline = 'top';
+    ctx.fillText(texts.box.threshold, bbox.left + bbox.width - 4 * devicePixelRatio, y + 3 * devicePixelRatio);
     ctx.restore();
   }
 
@@ -105,12 +115,13 @@ function draw(place: HTMLElement, spec: ChartSpec, onCursor: (index: number | un
         ...axis,
         grid: { show: false },
         space: 72,
+        size: 28,
         values: (_plot, splits, _axis, _space, each) => timeLabels(splits, each),
       },
       {
         ...axis,
         size: 72,
-        space: 36,
+        space: 28,
         incrs: stepsOf(spec.base),
         grid: { stroke: ink.grid, width: 1 },
         values: (_plot, splits) => splits.map((value) => spec.say(value)),
@@ -122,7 +133,8 @@ function draw(place: HTMLElement, spec: ChartSpec, onCursor: (index: number | un
         label: name,
         stroke: ink.lines[index] ?? ink.text,
         width: 1.5,
-        points: { show: shown.to - shown.from === 0 },
+        // A line needs two ends: what stands alone between two gaps is a dot.
+        points: { show: false, size: 5, filter: (plot: uPlot, which: number) => alone(plot.data[which] ?? []) },
         ...(spec.lines.length === 1 ? { fill: ink.fill } : {}),
         ...(index === 1 ? { dash: [5, 3] } : {}),
       })),
@@ -193,10 +205,11 @@ export function Chart(props: { spec: ChartSpec; samples: readonly StoredSample[]
                     <svg class={`key line-${index + 1}`} viewBox="0 0 16 4" width="16" height="4" aria-hidden="true">
                       <path d="M0 2h16" />
                     </svg>
-                    {name}{' '}
+                    {` ${name} `}
                   </>
                 )}
                 <strong>{value === undefined || value === null ? texts.claims.none : spec.say(value)}</strong>
+                {spec.whole && <span class="muted"> {texts.box.of(spec.whole)}</span>}
                 {summary && (
                   <span class="unseen"> ({texts.box.between(spec.say(summary.least), spec.say(summary.most))})</span>
                 )}

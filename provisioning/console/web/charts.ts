@@ -8,6 +8,8 @@ import { texts } from './texts.js';
 export interface ChartSpec {
   id: string;
   title: string;
+  /** What the value is a part of, as text. */
+  whole: string | undefined;
   /** A value as text, with its unit; on the axis as well. */
   say: (value: number) => string;
   lines: readonly { name: string; read: Read }[];
@@ -29,6 +31,7 @@ export function chartsFor(samples: readonly StoredSample[]): ChartSpec[] {
     {
       id: 'cpu',
       title: words.cpu,
+      whole: undefined,
       say: percent,
       lines: [{ name: words.cpu, read: gauge('system.cpu.utilization') }],
       ceiling: 1,
@@ -37,7 +40,8 @@ export function chartsFor(samples: readonly StoredSample[]): ChartSpec[] {
     },
     {
       id: 'memory',
-      title: memory === undefined ? words.memory : `${words.memory}, of ${bytes(memory)}`,
+      title: words.memory,
+      whole: memory === undefined ? undefined : bytes(memory),
       say: bytes,
       lines: [{ name: words.memory, read: gauge('system.memory.usage') }],
       ceiling: memory,
@@ -47,6 +51,7 @@ export function chartsFor(samples: readonly StoredSample[]): ChartSpec[] {
     {
       id: 'temperature',
       title: words.temperature,
+      whole: undefined,
       say: celsius,
       lines: [{ name: words.temperature, read: gauge('hw.temperature') }],
       ceiling: undefined,
@@ -55,7 +60,8 @@ export function chartsFor(samples: readonly StoredSample[]): ChartSpec[] {
     },
     {
       id: 'disk',
-      title: disk === undefined ? words.disk : `${words.disk}, of ${bytes(disk)}`,
+      title: words.disk,
+      whole: disk === undefined ? undefined : bytes(disk),
       say: bytes,
       lines: [{ name: words.disk, read: gauge('system.filesystem.usage') }],
       ceiling: disk,
@@ -65,6 +71,7 @@ export function chartsFor(samples: readonly StoredSample[]): ChartSpec[] {
     {
       id: 'network',
       title: words.network,
+      whole: undefined,
       say: rate,
       lines: [
         { name: words.received, read: perSecond('system.network.io{network.io.direction=receive}') },

@@ -11,6 +11,9 @@ import { texts } from './texts.js';
 const tones: Record<Claim['state'], Tone> = { open: 'good', used: 'unknown', expired: 'unknown', revoked: 'unknown' };
 const words = texts.claims;
 
+/** Stable, so that it is called when the button appears and not at each drawing. */
+const focusOn = (element: HTMLElement | null): void => element?.focus();
+
 /** Takes back a code that nobody has used: little is lost, so a second, clearly worded button is enough. */
 function Revoke(props: { claim: Claim; live: Live; done: () => void }) {
   const { claim, live, done } = props;
@@ -30,7 +33,7 @@ function Revoke(props: { claim: Claim; live: Live; done: () => void }) {
     return (
       <button
         type="button"
-        class="quiet"
+        class="quiet act"
         aria-label={words.revokeNamed(claim.label || claim.id)}
         onClick={() => setAsking(true)}
       >
@@ -41,7 +44,7 @@ function Revoke(props: { claim: Claim; live: Live; done: () => void }) {
     <fieldset class="asking">
       <legend class="unseen">{words.revokeNamed(claim.label || claim.id)}</legend>
       <p>{words.revokeAsk}</p>
-      <button type="button" class="dangerous" onClick={() => void revoke()}>
+      <button ref={focusOn} type="button" class="dangerous" onClick={() => void revoke()}>
         {words.revokeYes}
       </button>
       <button type="button" onClick={() => setAsking(false)}>
@@ -61,7 +64,7 @@ function List(props: { claims: readonly Claim[]; live: Live; done: () => void })
           <Mark tone={tones[claim.state]}>{words.states[claim.state]}</Mark>
           <strong>{claim.label || <span class="muted">{words.noLabel}</span>}</strong>
           <span class="muted">
-            {words.columns.made} <When at={claim.createdAt} />
+            {words.made} <When at={claim.createdAt} />
           </span>
           <span class="muted">
             {claim.box !== null ? (
@@ -69,7 +72,7 @@ function List(props: { claims: readonly Claim[]; live: Live; done: () => void })
             ) : (
               claim.state === 'open' && (
                 <>
-                  {words.columns.ends} <When at={claim.expiresAt} />
+                  {words.ends} <When at={claim.expiresAt} />
                 </>
               )
             )}

@@ -23,7 +23,7 @@ function Code({ claim, done }: { claim: CreatedClaim; done: () => void }) {
         {claim.code}
       </p>
       <p>
-        <strong>{words.once}</strong> {words.until} <When at={claim.expiresAt} />.
+        <strong>{words.once}</strong> {words.ends} <When at={claim.expiresAt} />.
       </p>
       <div class="acts">
         <button

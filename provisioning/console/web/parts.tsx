@@ -6,14 +6,18 @@ import type { Tone } from './care.js';
 import { exact, relative } from './format.js';
 import { texts } from './texts.js';
 
-/** A page's first line: what it answers. Reaching the page moves the focus here, so that a screen reader says it. */
+/**
+ * A page's first line: what it answers. Turning to the page moves the focus here, so that a screen reader says it; at
+ * first load the focus stays at the top, where the skip link is.
+ */
 export function Title(props: { page: string; children: string }) {
   const heading = useRef<HTMLHeadingElement>(null);
   useEffect(() => {
     document.title = `${props.page} – ${texts.product}`;
   }, [props.page]);
   useEffect(() => {
-    if (document.activeElement === document.body) heading.current?.focus({ preventScroll: true });
+    const isTurned = navigator.userActivation.hasBeenActive && !document.activeElement?.closest('main, dialog');
+    if (isTurned) heading.current?.focus({ preventScroll: true });
   }, []);
   return (
     <h1 ref={heading} tabIndex={-1} aria-live="polite">

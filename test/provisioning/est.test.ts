@@ -55,10 +55,11 @@ async function territory(t: Test) {
   const directory = await mkdtemp(path.join(tmpdir(), 'est-'));
   const time = { ahead: 0 };
   const clock = { now: () => Date.now() + time.ahead, sleep: async () => {} };
-  const io = { out() {}, stop: new AbortController().signal };
+  const io = { out() {}, stop: new AbortController().signal, assetsDir: directory };
   const about = ['--territory', 'kowhai', '--name', 'Kōwhai', '--jurisdiction', 'AU-NSW', '--law', 'NSW'];
   await init(['--dir', directory, ...about], io);
-  const provider = createProvider({ directory, host: 'localhost', portBase: 0 }, { files, clock, log });
+  const config = { directory, host: 'localhost', portBase: 0, assetsDir: directory };
+  const provider = createProvider(config, { files, clock, log });
   await provider.start();
   t.teardown(async () => {
     await provider.stop();

@@ -1,10 +1,12 @@
 /** How a command ends: a refusal is one line with its code, one with the remedy; anything else shows its stack. */
 import { Refusal } from '#contract/problems.js';
+import { isErrno } from './files.js';
 
 /** Exit code 2: what was asked is wrong. 1: it could not be done. */
 const wrongRequest = new Set(['arguments-invalid', 'config-invalid', 'config-unreadable', 'socket-path-too-long']);
 
-export function explain(program: string, error: unknown): { text: string; exitCode: number } {
+export function explain(program: string, thrown: unknown): { text: string; exitCode: number } {
+  const error = isErrno(thrown, 'ENOSPC', 'EDQUOT') ? new Refusal('disk-full', undefined, { cause: thrown }) : thrown;
   if (error instanceof Refusal)
     return {
       text: `${program}: ${error.code}: ${error.message}\n  ${error.remedy}`,

@@ -58,24 +58,24 @@ export function createSupervisor({
   async function runOnce(signal: AbortSignal): Promise<void> {
     const [file = '', ...parameters] = launch.command;
     become('starting');
-    const process = spawn(file, parameters, {
+    const started = spawn(file, parameters, {
       cwd: launch.directory,
       env: launch.environment,
       detached: true, // a process group of its own, to be ended whole
       stdio: ['ignore', 'pipe', 'pipe'],
     });
-    const { pid } = process;
+    const { pid } = started;
     if (pid === undefined) {
-      const [error] = (await once(process, 'error')) as [Error];
+      const [error] = (await once(started, 'error')) as [Error];
       await output.note(`webizen: cannot start: ${error.message}`);
       return;
     }
     leftovers.record(launch.id, pid);
-    child = process;
-    process.on('error', () => {}); // a signal that could not be sent
+    child = started;
+    started.on('error', () => {}); // a signal that could not be sent
     become('running');
-    const exit = once(process, 'exit');
-    const read = Promise.all([output.follow(process.stdout), output.follow(process.stderr)]);
+    const exit = once(started, 'exit');
+    const read = Promise.all([output.follow(started.stdout), output.follow(started.stderr)]);
     const end = () => signalGroup(pid, 'SIGTERM');
     signal.addEventListener('abort', end);
     const done = new AbortController();

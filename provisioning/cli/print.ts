@@ -1,5 +1,5 @@
 /** Columns for people; `--json` is for programs. */
-export const when = (milliseconds: number): string => new Date(milliseconds).toISOString().replace('.000Z', 'Z');
+export const when = (milliseconds: number): string => `${new Date(milliseconds).toISOString().slice(0, 19)}Z`;
 
 export function table(rows: readonly (readonly string[])[]): string[] {
   const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));

@@ -5,9 +5,10 @@
 import path from 'node:path';
 import type { AbstractSublevel } from 'abstract-level';
 import { type Commits, createCommits, type Database, type Operation } from '#common/commits.js';
-import { openDatabase } from '#common/database.js';
+import { isDiskFull, openDatabase } from '#common/database.js';
 import type { Sample } from '#contract/health.js';
 import type { FleetEvent } from '#contract/operator.js';
+import { Refusal } from '#contract/problems.js';
 import type { Birth, Reported } from '#contract/status.js';
 
 /** Keyed by the hash of its code; its id is the first 12 digits of that hash. */
@@ -68,6 +69,7 @@ export interface Store {
   /** `{box}!{time, 16 digits}!{epoch}!{sequence, 16 digits}` to the values. */
   readonly samples: Sub<Sample['values']>;
   readonly events: Sub<FleetEvent>;
+  /** All of it is on the disk, or none of it. @throws Refusal `disk-full` */
   commit(operations: readonly Operation[]): Promise<void>;
   close(): Promise<void>;
 }
@@ -86,7 +88,13 @@ export async function openStore(directory: string): Promise<Store> {
     lives: db.sublevel<string, LifeRecord>('lives', json),
     samples: db.sublevel<string, Sample['values']>('samples', json),
     events: db.sublevel<string, FleetEvent>('events', json),
-    commit: (operations) => commits.commit(operations),
+    async commit(operations) {
+      try {
+        await commits.commit(operations);
+      } catch (error) {
+        throw isDiskFull(error) ? new Refusal('disk-full', undefined, { cause: error }) : error;
+      }
+    },
     async close() {
       await commits.idle();
       await db.close();

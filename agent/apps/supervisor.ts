@@ -102,10 +102,9 @@ export function createSupervisor({
 
   async function killLater(pid: number, stop: AbortSignal, ended: AbortSignal): Promise<void> {
     await new Promise<void>((resolve) => {
-      for (const signal of [stop, ended]) {
-        if (signal.aborted) resolve();
-        signal.addEventListener('abort', () => resolve(), { once: true });
-      }
+      ended.addEventListener('abort', () => resolve());
+      // `stop` outlives many runs: the listener goes with this one.
+      stop.addEventListener('abort', () => resolve(), { signal: ended });
     });
     if (ended.aborted) return;
     await clock.sleep(graceMilliseconds, ended);

@@ -1,5 +1,5 @@
 import { fork } from 'node:child_process';
-import { once } from 'node:events';
+import { EventEmitter, once } from 'node:events';
 import { mkdtemp, rm, stat } from 'node:fs/promises';
 import { Agent, request } from 'node:http';
 import { connect as connectSocket, type Socket } from 'node:net';
@@ -8,10 +8,13 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import fastify from 'fastify';
 import t from 'tap';
+import { systemClock } from '#common/clock.js';
 import { maxSocketPathBytes } from '#common/files.js';
 import { check } from '#contract/parse.js';
 import { Problem, type ProblemCode, problem, Refusal } from '#contract/problems.js';
 import { createCallers, guardRoutes } from '../../agent/api/access.js';
+import { createStorage } from '../../agent/storage/storage.js';
+import { openStore } from '../../agent/store/store.js';
 import { type Answer, type ApiBox, allGrants, call, startApiBox } from '../support/api-box.js';
 import { createManualClock } from '../support/manual-clock.js';
 
@@ -280,6 +283,55 @@ t.test('a full disk refuses what needs room, and loses nothing', async (t) => {
   t.equal((await call(socket, 'DELETE', key('small'))).status, 204, 'deleting is always possible');
   api.setFreeBytes(2 ** 40);
   t.equal((await put(socket, 'kept', 'other')).status, 204);
+});
+
+t.test('a value keeps its bytes as it grows large and small again', async (t) => {
+  const api = await box(t, [app('a')]);
+  const socket = api.socket('a');
+  for (const size of [1, 2048, 2049, 1024 * 1024, 0, 50_000, 3]) {
+    const value = Buffer.alloc(size, size % 251);
+    await put(socket, 'k', value);
+    t.same((await call(socket, 'GET', key('k'))).bytes, value);
+    t.match((await call(socket, 'GET', '/v1/self')).json, { storage: { usedBytes: size + 1 } });
+  }
+  await put(socket, 'k', Buffer.alloc(5000));
+  t.equal((await call(socket, 'DELETE', key('k'))).status, 204);
+  await put(socket, 'k', 'small');
+  t.equal((await call(socket, 'GET', key('k'))).text, 'small');
+});
+
+t.test('when a group cannot be written, what was judged on top of it is refused with it', async (t) => {
+  const directory = await mkdtemp(path.join(tmpdir(), 'wz-'));
+  t.teardown(() => rm(directory, { recursive: true, force: true }));
+  const store = await openStore(directory);
+  t.teardown(() => store.close());
+  const disk = new EventEmitter();
+  let failing = false;
+  const commit: typeof store.commit = async (operations) => {
+    if (!failing) return await store.commit(operations);
+    setImmediate(() => disk.emit('busy'));
+    await once(disk, 'fail');
+    throw Object.assign(new Error('IO error: No space left on device'), { code: 'LEVEL_IO_ERROR' });
+  };
+  const storage = await createStorage({ store: { ...store, commit }, clock: systemClock, freeBytes: () => 2 ** 40 });
+  const write = (name: string, conditions = {}) =>
+    storage.write({ id: 'a', quotaBytes: 100 }, [
+      { op: 'put', key: name, value: Buffer.alloc(10), contentType: 'text/plain', ...conditions },
+    ]);
+  await write('a');
+  failing = true;
+  const first = t.rejects(write('b'), /No space left/);
+  await once(disk, 'busy');
+  const second = t.rejects(write('b', { ifMatch: '*' }), /No space left/);
+  disk.emit('fail');
+  await Promise.all([first, second]);
+  failing = false;
+  t.equal(storage.usedBytes('a'), 11);
+  await t.rejects(write('b', { ifMatch: '*' }), new Refusal('precondition-failed'));
+  await write('b', { ifNoneMatch: '*' });
+  t.equal(storage.usedBytes('a'), 22);
+  await storage.stop();
+  await t.rejects(write('c'), new Refusal('unavailable'));
 });
 
 t.test('of many writers with the same condition exactly one wins', async (t) => {

@@ -87,25 +87,24 @@ export function createSupervisor({
     signalGroup(pid, 'SIGKILL'); // children that it left behind hold its output open
     child = undefined;
     leftovers.forget(launch.id);
-    await drained(read, process);
+    await drained(read, started);
     await output.note(`webizen: ended ${name ? `by ${name}` : `with code ${code}`}`);
   }
 
   /** A process that left the group may hold the output open for ever: it is not waited for. */
-  async function drained(read: Promise<unknown>, process: ChildProcess): Promise<void> {
+  async function drained(read: Promise<unknown>, started: ChildProcess): Promise<void> {
     const done = new AbortController();
     await Promise.race([read.finally(() => done.abort()), clock.sleep(drainMilliseconds, done.signal)]);
     done.abort();
-    process.stdout?.destroy();
-    process.stderr?.destroy();
+    started.stdout?.destroy();
+    started.stderr?.destroy();
   }
 
   async function killLater(pid: number, stop: AbortSignal, ended: AbortSignal): Promise<void> {
     await new Promise<void>((resolve) => {
-      for (const signal of [stop, ended]) {
-        if (signal.aborted) resolve();
-        signal.addEventListener('abort', () => resolve(), { once: true });
-      }
+      ended.addEventListener('abort', () => resolve());
+      // `stop` outlives many runs: the listener goes with this one.
+      stop.addEventListener('abort', () => resolve(), { signal: ended });
     });
     if (ended.aborted) return;
     await clock.sleep(graceMilliseconds, ended);

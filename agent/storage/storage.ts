@@ -1,29 +1,13 @@
-/**
- * The apps' key-value storage.
- *
- * One writer: all writes that wait are taken together, judged in order against what is stored plus what earlier writes
- * of the same group change, and go to the disk in one synced batch with the apps' counters. So a compare-and-set is
- * exact without locks, and a busy box shares its disk flushes. Whoever was answered is on the disk.
- */
+/** The apps' key-value storage: each app sees its own keys only. Writing is in writer.ts. */
 import type { Clock } from '#common/clock.js';
-import type { Operation } from '#common/commits.js';
 import { maxKeyBytes, maxValueBytes } from '#contract/api.js';
-import { allows, type Conditions, etagOf } from '#contract/etag.js';
+import { etagOf } from '#contract/etag.js';
 import { Refusal } from '#contract/problems.js';
-import type { AppUsage, Store } from '../store/store.js';
-import { buildHead, type Head, parseHead, valueIn } from './record.js';
+import type { Store } from '../store/store.js';
+import { type Head, parseHead, valueIn } from './record.js';
+import { createWriter, type Quota, type Write, type Written } from './writer.js';
 
-export type Write = Conditions & { key: string } & (
-    | { op: 'put'; value: Buffer; contentType: string }
-    | { op: 'delete' }
-  );
-
-/** `etag` is null after a delete; `existed`: whether something was stored under the key before. */
-export interface Written {
-  key: string;
-  etag: string | null;
-  existed: boolean;
-}
+export type { Write, Written } from './writer.js';
 
 export interface Entry {
   key: string;
@@ -47,22 +31,12 @@ export interface Storage {
    * All of them or none. Resolves when they are on the disk.
    * @throws Refusal `key-invalid`, `body-too-large`, `precondition-failed`, `quota-exceeded`, `disk-full`, `unavailable`
    */
-  write(app: { id: string; quotaBytes: number }, writes: readonly Write[]): Promise<Written[]>;
+  write(app: Quota, writes: readonly Write[]): Promise<Written[]>;
   usedBytes(app: string): number;
   /** Takes no more writes, and resolves when those it took are answered. */
   stop(): Promise<void>;
 }
 
-interface Waiting {
-  app: { id: string; quotaBytes: number };
-  writes: readonly Write[];
-  bytes: number;
-  resolve: (written: Written[]) => void;
-  reject: (error: unknown) => void;
-}
-
-const mostGroupWrites = 500;
-const mostGroupBytes = 8 * 1024 * 1024;
 /** Stays free for the agent itself: health reports, renewal, and deleting. */
 const defaultReserveBytes = 64 * 1024 * 1024;
 /** Head, database key and log entry of one value, roughly. */
@@ -92,116 +66,8 @@ export async function createStorage({
   freeBytes: () => number;
   reserveBytes?: number;
 }): Promise<Storage> {
-  const usages = new Map<string, AppUsage>(await store.apps.iterator().all());
-  let waiting: Waiting[] = [];
-  let running: Promise<void> | undefined;
+  const writer = await createWriter({ store, clock, freeBytes, reserveBytes });
   let stopping = false;
-
-  const usageOf = (app: string): AppUsage => usages.get(app) ?? { revision: 0, usedBytes: 0 };
-
-  function headOf(place: string): Head | undefined {
-    const record = store.storageMeta.getSync(place);
-    return record === undefined ? undefined : parseHead(record);
-  }
-
-  /** What one group changes, on top of what is stored. */
-  interface Group {
-    heads: Map<string, { head: Head | null; value: Buffer | null }>;
-    usages: Map<string, AppUsage>;
-    roomBytes: number;
-  }
-
-  /** Judges one request against the group so far and adds it to the group; adds nothing when it refuses. */
-  function judge(group: Group, { app, writes, bytes }: Waiting): Written[] {
-    const usage = { ...(group.usages.get(app.id) ?? usageOf(app.id)) };
-    const before = usage.usedBytes;
-    const heads: Group['heads'] = new Map();
-    const now = clock.now();
-    const written = writes.map((write): Written => {
-      const { key } = write;
-      const place = `${app.id}!${key}`;
-      const planned = heads.get(place) ?? group.heads.get(place);
-      const head = planned ? planned.head : (headOf(place) ?? null);
-      if (!allows(write, head ? etagOf(head.revision) : undefined))
-        throw new Refusal('precondition-failed', writes.length > 1 ? key : undefined);
-      const existed = head !== null;
-      if (head) usage.usedBytes -= bytesOf(key) + head.sizeBytes;
-      if (write.op === 'delete') {
-        heads.set(place, { head: null, value: null });
-        return { key, etag: null, existed };
-      }
-      usage.usedBytes += bytesOf(key) + write.value.length;
-      usage.revision += 1;
-      const { contentType, value } = write;
-      const next = { revision: usage.revision, modifiedAt: now, sizeBytes: value.length, contentType };
-      heads.set(place, { head: next, value });
-      return { key, etag: etagOf(usage.revision), existed };
-    });
-    // What makes the app's storage smaller is always taken, also when its quota was lowered.
-    if (usage.usedBytes > app.quotaBytes && usage.usedBytes > before)
-      throw new Refusal('quota-exceeded', `${usage.usedBytes} of ${app.quotaBytes} bytes`);
-    if (bytes > 0 && bytes > group.roomBytes) throw new Refusal('disk-full');
-    group.roomBytes -= bytes;
-    for (const [place, change] of heads) group.heads.set(place, change);
-    group.usages.set(app.id, usage);
-    return written;
-  }
-
-  function operationsOf(group: Group): Operation[] {
-    const operations: Operation[] = [];
-    const { storage, storageMeta, apps } = store;
-    for (const [place, { head, value }] of group.heads) {
-      if (head && value) {
-        const record = buildHead(head);
-        operations.push(
-          { type: 'put', sublevel: storageMeta, key: place, value: record },
-          { type: 'put', sublevel: storage, key: place, value: Buffer.concat([record, value]) },
-        );
-      } else
-        operations.push(
-          { type: 'del', sublevel: storageMeta, key: place },
-          { type: 'del', sublevel: storage, key: place },
-        );
-    }
-    for (const [app, usage] of group.usages) operations.push({ type: 'put', sublevel: apps, key: app, value: usage });
-    return operations;
-  }
-
-  function takeGroup(): Waiting[] {
-    let count = 0;
-    let bytes = 0;
-    while (count < waiting.length && count < mostGroupWrites && bytes < mostGroupBytes)
-      bytes += waiting[count++]!.bytes;
-    const taken = waiting.slice(0, count);
-    waiting = waiting.slice(count);
-    return taken;
-  }
-
-  async function run(): Promise<void> {
-    // Let the requests of this turn of the event loop come in first: they share the first group.
-    await new Promise(setImmediate);
-    while (waiting.length > 0) {
-      const accepted: { entry: Waiting; written: Written[] }[] = [];
-      const taken = takeGroup();
-      try {
-        const roomBytes = taken.some((entry) => entry.bytes > 0) ? freeBytes() - reserveBytes : 0;
-        const group: Group = { heads: new Map(), usages: new Map(), roomBytes };
-        for (const entry of taken) {
-          try {
-            accepted.push({ entry, written: judge(group, entry) });
-          } catch (error) {
-            entry.reject(error);
-          }
-        }
-        await store.commit(operationsOf(group));
-        for (const [app, usage] of group.usages) usages.set(app, usage);
-        for (const { entry, written } of accepted) entry.resolve(written);
-      } catch (error) {
-        for (const entry of taken) entry.reject(error); // those already refused stay so
-      }
-    }
-    running = undefined;
-  }
 
   function find(app: string, key: string): string {
     checkKey(key);
@@ -218,15 +84,22 @@ export async function createStorage({
 
   return {
     get(app, key) {
-      const record = store.storage.getSync(find(app, key));
-      if (record === undefined) throw new Refusal('key-not-found');
-      const { revision, contentType, modifiedAt } = parseHead(record);
-      return { etag: etagOf(revision), contentType, modifiedAt, value: valueIn(record) };
+      const place = find(app, key);
+      for (;;) {
+        const meta = store.storageMeta.getSync(place);
+        if (meta === undefined) throw new Refusal('key-not-found');
+        const inline = parseHead(meta);
+        // Between the two reads a group may have landed: a large value has its own head, and may be gone.
+        const record = inline.apart ? store.storage.getSync(place) : meta;
+        if (record === undefined) continue;
+        const { revision, contentType, modifiedAt } = inline.apart ? parseHead(record) : inline;
+        return { etag: etagOf(revision), contentType, modifiedAt, value: valueIn(record) };
+      }
     },
     head(app, key) {
-      const head = headOf(find(app, key));
-      if (head === undefined) throw new Refusal('key-not-found');
-      return entryOf(key, head);
+      const record = store.storageMeta.getSync(find(app, key));
+      if (record === undefined) throw new Refusal('key-not-found');
+      return entryOf(key, parseHead(record));
     },
     async list(app, { prefix, after, limit }) {
       const from = after === undefined ? { gte: `${app}!${prefix}` } : { gt: `${app}!${after}` };
@@ -238,24 +111,21 @@ export async function createStorage({
         .map(([place, record]) => entryOf(place.slice(start), parseHead(record)));
       return { entries: entries.slice(0, limit), more: entries.length > limit };
     },
-    write(app, writes) {
-      return new Promise((resolve, reject) => {
-        if (stopping) throw new Refusal('unavailable');
-        let bytes = 0;
-        for (const write of writes) {
-          checkKey(write.key);
-          if (write.op !== 'put') continue;
-          if (write.value.length > maxValueBytes) throw new Refusal('body-too-large', write.key);
-          bytes += write.value.length + write.key.length + overheadBytes;
-        }
-        waiting.push({ app, writes, bytes, resolve, reject });
-        running ??= run();
-      });
+    async write(app, writes) {
+      if (stopping) throw new Refusal('unavailable');
+      let bytes = 0;
+      for (const write of writes) {
+        checkKey(write.key);
+        if (write.op !== 'put') continue;
+        if (write.value.length > maxValueBytes) throw new Refusal('body-too-large', write.key);
+        bytes += write.value.length + write.key.length + overheadBytes;
+      }
+      return await writer.write(app, writes, bytes);
     },
-    usedBytes: (app) => usageOf(app).usedBytes,
+    usedBytes: (app) => writer.usageOf(app).usedBytes,
     async stop() {
       stopping = true;
-      await running;
+      await writer.idle();
     },
   };
 }

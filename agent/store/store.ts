@@ -18,9 +18,9 @@ type Sub<V> = AbstractSublevel<Database, string | Buffer | Uint8Array, string, V
 
 export interface Store {
   readonly db: Database;
-  /** `{app}!{key}` to a record with its value, see storage/record.ts. */
+  /** `{app}!{key}` to a large value, see storage/record.ts. */
   readonly storage: Sub<Buffer>;
-  /** `{app}!{key}` to the same record without its value: what listings and conditions read. */
+  /** `{app}!{key}` to what is known of the value, and the value itself when it is small. */
   readonly storageMeta: Sub<Buffer>;
   /** Keyed by app id. */
   readonly apps: Sub<AppUsage>;

@@ -1,54 +1,20 @@
-import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, rm, stat } from 'node:fs/promises';
 import { Agent, request } from 'node:http';
 import { connect as connectSocket, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { fileURLToPath } from 'node:url';
 import fastify from 'fastify';
 import t from 'tap';
 import { maxSocketPathBytes } from '#common/files.js';
-import { check } from '#contract/parse.js';
-import { Problem, type ProblemCode, problem, Refusal } from '#contract/problems.js';
+import { Refusal } from '#contract/problems.js';
 import { createCallers, guardRoutes } from '../../agent/api/access.js';
-import { type Answer, type ApiBox, allGrants, call, startApiBox } from '../support/api-box.js';
+import { call, startApiBox } from '../support/api-box.js';
+import { app, batch, box, key, put, quotaBytes, refused } from '../support/api-calls.js';
 import { createManualClock } from '../support/manual-clock.js';
 
-const here = path.dirname(fileURLToPath(import.meta.url));
-const quotaBytes = 8 * 1024 * 1024;
-const app = (id: string, more = {}) => ({ id, grants: allGrants, quotaBytes, ...more });
-const key = (text: string) => `/v1/storage/${encodeURIComponent(text)}`;
-const put = (socket: string, name: string, body: string | Buffer, headers = {}) =>
-  call(socket, 'PUT', key(name), { body, headers });
-const batch = (socket: string, operations: unknown) =>
-  call(socket, 'POST', '/v1/storage:batch', {
-    headers: { 'content-type': 'application/json' },
-    body: typeof operations === 'string' ? operations : JSON.stringify({ operations }),
-  });
-
-/** A refusal in full: problem details with the code's own status, sentence and remedy. */
-function refused(t: Tap, answer: Answer, code: ProblemCode, detail?: RegExp): void {
-  const { status, title, remedy } = problem(code);
-  t.equal(answer.code, code, code);
-  t.equal(answer.status, status);
-  t.match(answer.headers['content-type'], /^application\/problem\+json/);
-  const parsed = check(Problem, answer.json);
-  t.ok(parsed.ok);
-  if (!parsed.ok) return;
-  t.equal(parsed.value.title, title);
-  t.equal(parsed.value.remedy, remedy);
-  if (detail) t.match(parsed.value.detail ?? '', detail);
-}
 /** `once` of node:events would reject when the connection ends with an error, which here it may. */
 const closed = (socket: Socket): Promise<void> => new Promise((resolve) => void socket.once('close', () => resolve()));
-type Tap = Pick<typeof t, 'equal' | 'match' | 'ok' | 'same' | 'teardown'>;
-
-async function box(t: Tap, ...parameters: Parameters<typeof startApiBox>): Promise<ApiBox> {
-  const started = await startApiBox(...parameters);
-  t.teardown(() => started.stop());
-  return started;
-}
 
 t.test('an app reads what the box is, what it is itself, and how the box is doing', async (t) => {
   const api = await box(t, [app('visits', { grants: ['health.read'] })]);
@@ -67,85 +33,6 @@ t.test('an app reads what the box is, what it is itself, and how the box is doin
   const sample = { seq: 7, at: 1, values: { 'system.memory.limit': 1024 } };
   api.setLatest(sample);
   t.same((await call(socket, 'GET', '/v1/health')).json, { latest: sample });
-});
-
-t.test('an app keeps bytes with their content type, conditions and listings', async (t) => {
-  const api = await box(t, [app('a')]);
-  const socket = api.socket('a');
-  const bytes = Buffer.from([0, 255, 13, 10]);
-
-  const created = await put(socket, 'dir/ü 1', bytes, { 'content-type': 'application/json; x=y' });
-  t.equal(created.status, 201);
-  const etag = String(created.headers.etag);
-  const read = await call(socket, 'GET', key('dir/ü 1'));
-  t.same(read.bytes, bytes, 'the bytes as they were sent, though they are not JSON');
-  t.equal(read.headers['content-type'], 'application/json; x=y');
-  t.equal(read.headers.etag, etag);
-  const head = await call(socket, 'HEAD', key('dir/ü 1'));
-  t.match(head.headers, { etag, 'content-length': '4', 'content-type': 'application/json; x=y' });
-
-  t.equal((await put(socket, 'dir/ü 1', 'second')).status, 204);
-  t.equal((await call(socket, 'GET', key('dir/ü 1'))).headers['content-type'], 'application/octet-stream');
-  t.equal((await put(socket, 'nothing', '')).status, 201);
-  t.equal((await call(socket, 'GET', key('nothing'))).bytes.length, 0);
-
-  const now = String((await call(socket, 'GET', key('dir/ü 1'))).headers.etag);
-  t.not(now, etag);
-  for (const [known, status] of [
-    [now, 304],
-    [`"x", W/${now}`, 304],
-    ['*', 304],
-    [etag, 200],
-  ] as const)
-    t.equal((await call(socket, 'GET', key('dir/ü 1'), { headers: { 'if-none-match': known } })).status, status, known);
-
-  await Promise.all(['z', 'dir/2', 'dis', 'dir/10'].map((name) => put(socket, name, name)));
-  const first = await call(socket, 'GET', '/v1/storage?prefix=dir%2F&limit=2');
-  const page = first.json as { entries: { key: string; sizeBytes: number }[]; cursor: string };
-  t.same(
-    page.entries.map((entry) => entry.key),
-    ['dir/10', 'dir/2'],
-  );
-  const second = await call(socket, 'GET', `/v1/storage?prefix=dir%2F&limit=2&cursor=${page.cursor}`);
-  t.match(second.json, { entries: [{ key: 'dir/ü 1', sizeBytes: 6, etag: now }], cursor: null });
-
-  const self = (await call(socket, 'GET', '/v1/self')).json;
-  const names = ['dir/ü 1', 'nothing', 'z', 'dir/2', 'dis', 'dir/10'];
-  const usedBytes = names.reduce((sum, name) => sum + Buffer.byteLength(name), 0) + 6 + 1 + 5 + 3 + 6;
-  t.match(self, { storage: { usedBytes } });
-
-  for (const name of names) t.equal((await call(socket, 'DELETE', key(name))).status, 204);
-  t.match((await call(socket, 'GET', '/v1/self')).json, { storage: { usedBytes: 0 } });
-  t.same((await call(socket, 'GET', '/v1/storage')).json, { entries: [], cursor: null });
-});
-
-t.test('a batch is done whole or not at all', async (t) => {
-  const api = await box(t, [app('a')]);
-  const socket = api.socket('a');
-  const { etag } = (await put(socket, 'old', 'x')).headers;
-  const done = await batch(socket, [
-    { op: 'put', key: 'text', value: 'é', ifNoneMatch: '*' },
-    { op: 'put', key: 'bytes', valueBase64: 'AP8=', contentType: 'image/png' },
-    { op: 'delete', key: 'old', ifMatch: etag },
-    { op: 'delete', key: 'old' },
-    { op: 'put', key: 'text', value: 'second' },
-  ]);
-  t.equal(done.status, 200);
-  t.match(done.json, { results: [{ key: 'text' }, { key: 'bytes' }, { key: 'old', etag: null }, {}, { key: 'text' }] });
-  t.equal((await call(socket, 'GET', key('text'))).text, 'second');
-  t.same((await call(socket, 'GET', key('bytes'))).bytes, Buffer.from([0, 255]));
-  refused(t, await call(socket, 'GET', key('old')), 'key-not-found');
-
-  const before = (await call(socket, 'GET', '/v1/self')).json;
-  const partly = await batch(socket, [
-    { op: 'put', key: 'new', value: 'x' },
-    { op: 'delete', key: 'text' },
-    { op: 'put', key: 'bytes', value: 'x', ifNoneMatch: '*' },
-  ]);
-  refused(t, partly, 'precondition-failed', /bytes/);
-  refused(t, await call(socket, 'GET', key('new')), 'key-not-found');
-  t.equal((await call(socket, 'GET', key('text'))).text, 'second');
-  t.same((await call(socket, 'GET', '/v1/self')).json, before);
 });
 
 t.test('what an app may not have is refused with code, sentence and remedy', async (t) => {
@@ -267,36 +154,6 @@ t.test('what an app may not have is refused with code, sentence and remedy', asy
   t.same(api.errors, []);
 });
 
-t.test('a full disk refuses what needs room, and loses nothing', async (t) => {
-  const api = await box(t, [app('a')]);
-  const socket = api.socket('a');
-  await put(socket, 'kept', 'value');
-  api.setFreeBytes(64 * 1024 * 1024 + 1000);
-  refused(t, await put(socket, 'large', Buffer.alloc(2000)), 'disk-full');
-  t.equal((await put(socket, 'small', 'x')).status, 201, 'what still fits above the reserve is taken');
-  api.setFreeBytes(1000);
-  refused(t, await put(socket, 'kept', 'other'), 'disk-full');
-  t.equal((await call(socket, 'GET', key('kept'))).text, 'value');
-  t.equal((await call(socket, 'DELETE', key('small'))).status, 204, 'deleting is always possible');
-  api.setFreeBytes(2 ** 40);
-  t.equal((await put(socket, 'kept', 'other')).status, 204);
-});
-
-t.test('of many writers with the same condition exactly one wins', async (t) => {
-  const api = await box(t, [app('a')]);
-  const socket = api.socket('a');
-  const race = (headers: object) =>
-    Promise.all(Array.from({ length: 30 }, (_, n) => put(socket, 'k', `${n}`, headers)));
-  const created = await race({ 'if-none-match': '*' });
-  t.equal(created.filter((answer) => answer.status === 201).length, 1);
-  t.equal(created.filter((answer) => answer.code === 'precondition-failed').length, 29);
-  const { etag } = (await call(socket, 'GET', key('k'))).headers;
-  const changed = await race({ 'if-match': etag });
-  const winner = changed.findIndex((answer) => answer.status === 204);
-  t.equal(changed.filter((answer) => answer.status === 204).length, 1);
-  t.equal((await call(socket, 'GET', key('k'))).text, String(winner));
-});
-
 t.test('twenty apps do not see each other, and their directories have the modes that containers need', async (t) => {
   const ids = Array.from({ length: 20 }, (_, n) => (n === 0 ? 'a' : `a${'-.b'[n % 3]}${n}`));
   const api = await box(
@@ -411,30 +268,6 @@ t.test('a box that starts again finds its data, and takes the place of stale soc
   t.match(await call(second.socket('a'), 'GET', key('k')), { text: 'v', headers: { etag } });
   t.match((await call(second.socket('a'), 'GET', '/v1/self')).json, { storage: { usedBytes: 2 } });
   t.not((await put(second.socket('a'), 'k', 'v')).headers.etag, etag);
-});
-
-t.test('every acknowledged write is there after the box was killed', async (t) => {
-  const directory = await mkdtemp(path.join(tmpdir(), 'wz-'));
-  t.teardown(() => rm(directory, { recursive: true, force: true }));
-  const child = fork(path.join(here, '../support/api-box-child.js'), [directory]);
-  const [socket] = (await once(child, 'message')) as [string];
-  const acknowledged: number[] = [];
-  const dead = once(child, 'exit');
-  const writers = Array.from({ length: 8 }, async (_, writer) => {
-    for (let n = writer; ; n += 8) {
-      const answer = await put(socket, `k${n}`, `value ${n}`).catch(() => undefined);
-      if (answer?.status !== 201) return;
-      acknowledged.push(n);
-      if (acknowledged.length === 400) child.kill('SIGKILL');
-    }
-  });
-  await Promise.all([...writers, dead]);
-  t.ok(acknowledged.length >= 400);
-  const again = await box(t, [app('a')], { directory });
-  let missing = 0;
-  for (const n of acknowledged)
-    if ((await call(again.socket('a'), 'GET', key(`k${n}`))).text !== `value ${n}`) missing += 1;
-  t.equal(missing, 0);
 });
 
 t.test('a route that names no capability stops the program at boot', async (t) => {

@@ -163,6 +163,7 @@ t.test('a stored record is read as it was written', async (t) => {
     modifiedAt: fc.nat({ max: 8.64e15 }),
     sizeBytes: fc.nat({ max: 2 ** 32 - 1 }),
     contentType: fc.stringMatching(/^[\x21-\x7e]{1,200}$/),
+    apart: fc.boolean(),
   });
   fc.assert(
     fc.property(head, fc.uint8Array(), (one, value) => {

@@ -20,8 +20,9 @@ export class Guard extends Duplex {
   #ticks = 0;
   #unfinished = { packet: 0, ticks: 0 };
   #closingTicks = 0;
+  #slowed = false;
 
-  /** `refuse` is told once why the connection ends; the guard itself then cuts it. */
+  /** `refuse` is told why the connection ends, or is slowed; the guard itself then does it. */
   constructor(socket: TLSSocket, limits: Limits, refuse: (fault: Fault) => void) {
     // The broker must never wait for one box to read: it would hold back the others. So writing always succeeds here
     // until the cap on unsent bytes ends the connection.
@@ -52,24 +53,41 @@ export class Guard extends Duplex {
     if (this.destroyed) return;
     const before = this.#framing.packets;
     const fault = this.#framing.feed(chunk);
-    if (fault) return this.#cut(fault);
+    if (fault) {
+      this.#cut(fault);
+      return;
+    }
     this.#packetsLeft -= this.#framing.packets - before;
     this.#bytesLeft -= chunk.length;
-    if (this.#packetsLeft < 0 || this.#bytesLeft < 0)
-      return this.#cut({
-        code: 'packet-rate',
-        detail: `more than ${this.#limits.packetsPerSecond} packets or ${this.#limits.bytesPerSecond} bytes a second`,
-      });
+    if (this.#packetsLeft < 0 || this.#bytesLeft < 0) this.#slow();
     if (!this.push(chunk)) this.#socket.pause();
+  }
+
+  /** Nothing more is read until what came too soon is worked off: a box that catches up is slowed, and loses nothing. */
+  #slow(): void {
+    const { packetsPerSecond, bytesPerSecond } = this.#limits;
+    this.#socket.pause();
+    if (this.#slowed) return;
+    this.#slowed = true;
+    const detail = `more than ${packetsPerSecond} packets or ${bytesPerSecond} bytes a second: read more slowly`;
+    this.#refuse({ code: 'packet-rate', detail });
   }
 
   /** To be called once a second. */
   tick(): void {
     const { packetsPerSecond, bytesPerSecond, firstPacketSeconds, unfinishedSeconds } = this.#limits;
-    if (this.destroyed || this.#socket.destroyed) return this.#tickClosing();
+    if (this.destroyed || this.#socket.destroyed) {
+      this.#tickClosing();
+      return;
+    }
     this.#ticks += 1;
     this.#packetsLeft = Math.min(this.#packetsLeft + packetsPerSecond, packetsPerSecond * 2);
     this.#bytesLeft = Math.min(this.#bytesLeft + bytesPerSecond, bytesPerSecond * 2);
+
+    if (this.#slowed && this.#packetsLeft >= 0 && this.#bytesLeft >= 0) {
+      this.#slowed = false;
+      if (this.readableLength < this.readableHighWaterMark) this.#socket.resume();
+    }
 
     const { packets, unfinished } = this.#framing;
     // A packet that waits because the broker does not read on is not late.
@@ -89,7 +107,7 @@ export class Guard extends Duplex {
   }
 
   override _read(): void {
-    this.#socket.resume();
+    if (!this.#slowed) this.#socket.resume();
   }
 
   override _write(chunk: Buffer, _encoding: BufferEncoding, done: Done): void {

@@ -6,7 +6,7 @@ export interface Limits {
   firstPacketSeconds: number;
   /** From the first byte of a packet to its last. */
   unfinishedSeconds: number;
-  /** Twice as much may come at once. */
+  /** Twice as much may come at once. What comes faster is read more slowly, not refused. */
   packetsPerSecond: number;
   bytesPerSecond: number;
   /** Written for the box and not taken by it. */

@@ -267,14 +267,22 @@ t.test('the guard ends what is too large, endless, silent or no MQTT', async (t)
   t.ok(await neighbourIsUnharmed());
 });
 
-t.test('too many packets end the session of the one that sends them', async (t) => {
+t.test('a box that sends too fast is slowed and named, loses nothing, and nobody else waits', async (t) => {
   const box = await anyBox();
-  const { client, closed } = await territory.connect(box);
+  const { client, acked } = await territory.connect(box);
   const ping = packets.generate({ cmd: 'pingreq' });
-  client.stream.write(Buffer.concat(Array.from({ length: 4001 }, () => ping)));
-  await within(closed, 'the end');
+  client.stream.write(Buffer.concat(Array.from({ length: 6001 }, () => ping)));
   await territory.refused('packet-rate', box.id);
+  let isAcknowledged = false;
+  const published = client.publishAsync(up(box.id, 'health'), health(1, 1), { qos: 1 }).then(() => {
+    isAcknowledged = true;
+  });
   t.ok(await neighbourIsUnharmed());
+  t.notOk(isAcknowledged, 'it waits');
+  await clock.pass(3_000);
+  await within(published, 'its turn');
+  await acked((ack) => ack.contiguous === 1);
+  t.ok(client.connected);
 });
 
 t.test('a box that does not read is cut before it costs memory, and nobody waits for it', async (t) => {

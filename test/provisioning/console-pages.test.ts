@@ -11,7 +11,7 @@ const sizes = { phone: { width: 360, height: 740 }, desktop: { width: 1280, heig
 const now = Date.now();
 const gib = 2 ** 30;
 
-t.setTimeout(180_000); // on a busy machine; some 15 s on an idle one
+t.jobs = 3; // two of them mostly wait for the page to ask again
 await mkdir(shots, { recursive: true });
 const browser: Browser = await chromium.launch({
   executablePath: '/usr/bin/chromium',
@@ -129,7 +129,7 @@ async function violations(page: Page, rules: 'all' | 'color-contrast' = 'all'): 
 const overflow = (page: Page) => page.evaluate<number>('document.documentElement.scrollWidth - innerWidth');
 const title = (page: Page) => page.locator('h1').textContent();
 
-await t.test('every page fits phone and desktop, light and dark, and breaks no rule', async (test) => {
+t.test('every page fits phone and desktop, light and dark, and breaks no rule', { buffered: true }, async (test) => {
   const { url, claims } = await startFedConsole(test);
   await claims.create({ label: 'Mrs Nguyen, 4 Rose St' });
   const used = await claims.create({});
@@ -174,8 +174,9 @@ await t.test('every page fits phone and desktop, light and dark, and breaks no r
   }
 });
 
-await t.test(
+t.test(
   'by the keyboard alone: sign in, choose a box, choose a time, and refuse to revoke by mistake',
+  { buffered: true },
   async (test) => {
     const { url, fleet } = await startFedConsole(test);
     const page = await open(url, sizes.desktop);
@@ -231,7 +232,7 @@ await t.test(
   },
 );
 
-await t.test('a chart grows when a sample arrives, over the stream and without it', async (test) => {
+t.test('a chart grows when a sample arrives, over the stream and without it', { buffered: true }, async (test) => {
   const { url, fleet, events } = await startFedConsole(test);
   const page = await open(`${url}/boxes/${healthy}`, sizes.desktop);
   await signIn(page);
@@ -262,7 +263,7 @@ await t.test('a chart grows when a sample arrives, over the stream and without i
   await page.context().close();
 });
 
-await t.test('the first line says how things stand, from an empty territory on', async (test) => {
+t.test('the first line says how things stand, from an empty territory on', { buffered: true }, async (test) => {
   const { url, fleet, events } = await startConsole(test);
   const page = await open(url, sizes.desktop);
   await signIn(page);
@@ -310,8 +311,9 @@ await t.test('the first line says how things stand, from an empty territory on',
   await page.context().close();
 });
 
-await t.test(
+t.test(
   'when the provider does not answer the page says from when it is, and goes on where it was',
+  { buffered: true },
   async (test) => {
     const served = await startFedConsole(test);
     const page = await open(served.url, sizes.desktop);

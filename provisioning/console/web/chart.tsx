@@ -98,7 +98,7 @@ function draw(place: HTMLElement, spec: ChartSpec, onCursor: (index: number | un
     height: heightPixels,
     legend: { show: false },
     cursor: { sync: { key: 'box' }, drag: { x: false, y: false }, points: { size: 7 }, y: false },
-    padding: [8, 8, 0, 0],
+    padding: [8, 20, 0, 0],
     scales: {
       x: { range: () => [shown.from, shown.to] },
       y: {

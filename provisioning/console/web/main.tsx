@@ -1,6 +1,9 @@
 import { render } from 'preact';
 import 'uplot/dist/uPlot.min.css';
-import './style.css';
+import './style-frame.css';
+import './style-forms.css';
+import './style-pages.css';
+import './style-small.css';
 import { App } from './app.js';
 import { createLive } from './live.js';
 

@@ -12,12 +12,12 @@ import { texts } from './texts.js';
  */
 export function Title(props: { page: string; children: string }) {
   const heading = useRef<HTMLHeadingElement>(null);
+  const [isTurned] = useState(() => navigator.userActivation.hasBeenActive);
   useEffect(() => {
     document.title = `${props.page} – ${texts.product}`;
   }, [props.page]);
   useEffect(() => {
-    const isTurned = navigator.userActivation.hasBeenActive && !document.activeElement?.closest('main, dialog');
-    if (isTurned) heading.current?.focus({ preventScroll: true });
+    if (isTurned && !document.activeElement?.closest('main, dialog')) heading.current?.focus({ preventScroll: true });
   }, []);
   return (
     <h1 ref={heading} tabIndex={-1} aria-live="polite">

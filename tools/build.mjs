@@ -1,7 +1,6 @@
 // Builds everything into build/: the commands as bundles (what a box ships), every source file one by one (what the
 // tests import), and the consoles' static files.
 
-import { existsSync } from 'node:fs';
 import { cp, mkdir, readdir, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -25,8 +24,6 @@ const banner = {
 const node = /** @type {const} */ ({ platform: 'node', target: 'node20', format: 'esm', logLevel: 'warning' });
 const bundle = { ...node, bundle: true, minify: true, keepNames: true, external: ['classic-level'], banner };
 
-/** @param {Record<string, string>} entries */
-const present = (entries) => Object.fromEntries(Object.entries(entries).filter(([, file]) => existsSync(file)));
 const rooms = ['agent', 'common', 'provisioning', 'sdk', 'test'];
 const sources = (await Promise.all(rooms.map((room) => filesUnder(room, /\.ts$/)))).flat();
 const browser = await filesUnder('provisioning/console/web', /^main\.tsx$/);
@@ -37,13 +34,13 @@ await Promise.all([
   esbuild.build({ ...node, entryPoints: sources, outdir: 'build', outbase: '.', sourcemap: 'linked' }),
   esbuild.build({
     ...bundle,
-    entryPoints: present({ 'webizen-agent': 'agent/main.ts', 'webizen-provider': 'provisioning/main.ts' }),
+    entryPoints: { 'webizen-agent': 'agent/main.ts', 'webizen-provider': 'provisioning/main.ts' },
     outdir: 'build/bin',
     banner: { js: `#!/usr/bin/env node\n${banner.js}` },
   }),
   esbuild.build({
     ...bundle,
-    entryPoints: present({ visits: 'sdk/examples/visits/main.ts' }),
+    entryPoints: { visits: 'sdk/examples/visits/main.ts' },
     outdir: 'build/examples',
   }),
   esbuild.build({

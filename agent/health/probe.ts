@@ -17,12 +17,15 @@ export interface Probe {
   inventory(): Promise<NonNullable<Birth['hardware']>>;
 }
 
-/** Bytes received and sent by all interfaces but loopback; counters of the kernel (proc_net_dev(5)). */
+/** Loopback, and what is only between containers and the machine: it never leaves the box, and would count twice. */
+const inside = /^(lo|veth|docker|podman|cni|br-|virbr)/;
+
+/** Bytes received and sent by all interfaces that lead out; counters of the kernel (proc_net_dev(5)). */
 export function networkTotals(text: string): { receive: number; transmit: number } {
   const totals = { receive: 0, transmit: 0 };
   for (const line of text.split('\n')) {
     const [name, counters] = line.split(':');
-    if (!counters || name?.trim() === 'lo') continue;
+    if (!counters || inside.test(name?.trim() ?? '')) continue;
     const fields = counters.trim().split(/\s+/).map(Number);
     totals.receive += fields[0] || 0;
     totals.transmit += fields[8] || 0;

@@ -15,8 +15,11 @@ export interface Courier {
   /** Sends what has been stored until now. */
   flush(): void;
   acknowledged(ack: Ack): void;
-  /** Resolves when nothing moves any more, after the session's end. */
-  stop(): Promise<void>;
+  /**
+   * Resolves when nothing moves any more, after the session's end. A session that the broker ended, though it had
+   * answered the birth, was ended at what it had not answered yet.
+   */
+  stop(end: { byBroker: boolean }): Promise<void>;
 }
 
 interface Flight {
@@ -147,10 +150,10 @@ export function createCourier(wish: {
     acknowledged(ack) {
       beside(settle(ack));
     },
-    async stop() {
+    async stop({ byBroker }) {
       ended.abort();
       const suspect = flights.find((flight) => !flight.puback);
-      if (suspect) {
+      if (suspect && byBroker) {
         const [from] = suspect.range;
         const count = (strikes.get(from) ?? 0) + 1;
         strikes.set(from, count);

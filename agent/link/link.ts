@@ -39,7 +39,7 @@ export function createLink(wish: {
   access: (fresh: boolean) => Promise<{ profile: Profile; credentials: Credentials }>;
   birth: (session: string) => Birth;
   reported: () => Reported;
-  /** Runs after each birth. */
+  /** Runs after each birth; never rejects. */
   onBirth: () => Promise<void>;
   onRefused: (refusal: Refusal) => void;
 }): Link {
@@ -101,17 +101,14 @@ export function createLink(wish: {
     tell(true);
     report();
     const flushing = batches(over.signal);
-    try {
-      await wish.onBirth();
-      courier.flush();
-      await opened.closed;
-    } finally {
-      session = undefined;
-      over.abort();
-      tell(false);
-      await Promise.all([courier.stop(), flushing]);
-      courier = undefined;
-    }
+    await wish.onBirth();
+    courier.flush();
+    const end = await opened.closed;
+    session = undefined;
+    over.abort();
+    tell(false);
+    await Promise.all([courier.stop(end), flushing]);
+    courier = undefined;
   }
 
   async function run(): Promise<void> {

@@ -25,8 +25,8 @@ export interface Session {
   publish(topic: Topic, payload: string, options?: { retain?: boolean }): Promise<void>;
   /** Publishes the death and disconnects. */
   end(): Promise<void>;
-  /** Resolves when the session is over, however it ended. */
-  readonly closed: Promise<void>;
+  /** Resolves when the session is over, however it ended: by the broker's act, or because one side fell silent or stopped. */
+  readonly closed: Promise<{ byBroker: boolean }>;
 }
 
 const connectMilliseconds = 20_000;
@@ -78,10 +78,13 @@ export async function openSession(wish: {
   const unanswered = new Set<(error: Error) => void>();
   const abort = () => client.end(true);
   signal.addEventListener('abort', abort, { once: true });
+  let ending = false;
   const closed = new Promise<void>((resolve) => client.once('close', resolve)).then(() => {
+    const silent = lastError instanceof Error && /keepalive/i.test(lastError.message);
     signal.removeEventListener('abort', abort);
     client.end(true);
     for (const reject of unanswered) reject(new Error('the session ended before the acknowledgement'));
+    return { byBroker: !silent && !ending && !signal.aborted };
   });
 
   client.on('message', (name, payload) => {
@@ -119,6 +122,7 @@ export async function openSession(wish: {
     closed,
     publish: (topic, payload, options) => publish(buildTopic(topic), payload, options?.retain ?? false),
     async end() {
+      ending = true;
       // Without an answer within a second the will says it: stopping must not wait for a provider.
       const timer = setTimeout(() => client.end(true), 1000);
       await publish(status, death('stopped'), true).catch(() => {});

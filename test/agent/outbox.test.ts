@@ -116,7 +116,7 @@ t.test('the courier sends what waits in order, and forgets only what the provide
   t.equal(outbox.state().waiting, 3, 'a PUBACK proves nothing');
   courier.acknowledged({ epoch: '0000000000000000', contiguous: 3, missing: [] });
   courier.acknowledged({ epoch, contiguous: 2, missing: [] });
-  await courier.stop();
+  await courier.stop({ byBroker: false });
   t.equal(outbox.state().waiting, 1, 'another epoch acknowledges nothing here');
 });
 
@@ -134,7 +134,7 @@ t.test('what stays unacknowledged for a whole wait is sent again', async (t) => 
     strikes: none,
     clock,
   });
-  t.teardown(() => courier.stop());
+  t.teardown(() => courier.stop({ byBroker: false }));
   const sent = provider.next();
   courier.flush();
   await sent;
@@ -159,7 +159,7 @@ t.test('a range that the provider misses is sent again, and what the box no long
     strikes: none,
     clock: createManualClock(),
   });
-  t.teardown(() => courier.stop());
+  t.teardown(() => courier.stop({ byBroker: false }));
   let sent = provider.next();
   courier.flush();
   await sent;
@@ -186,7 +186,7 @@ t.test(
       strikes: none,
       clock: createManualClock(),
     });
-    t.teardown(() => courier.stop());
+    t.teardown(() => courier.stop({ byBroker: false }));
     let sent = provider.next();
     courier.flush();
     await sent;
@@ -218,7 +218,7 @@ t.test('a sample at which the broker ends five sessions is set aside, and the ne
     const courier = createCourier({ outbox, maxBytes: 100_000, send, onRefused, strikes, clock: createManualClock() });
     courier.flush();
     await arrived;
-    await courier.stop();
+    await courier.stop({ byBroker: true });
   }
   t.same(
     refusals.map((refusal) => refusal.code),
@@ -234,11 +234,32 @@ t.test('a sample at which the broker ends five sessions is set aside, and the ne
     strikes,
     clock: createManualClock(),
   });
-  t.teardown(() => courier.stop());
+  t.teardown(() => courier.stop({ byBroker: false }));
   const sent = provider.next();
   courier.flush();
   await sent;
   t.match(provider.batches[0], { samples: [{ seq: 2 }], lost: [[1, 1]] });
+});
+
+t.test('a session that fell silent or was stopped blames no sample', async (t) => {
+  const { outbox, close } = await openOutbox(await ownFolder(t));
+  t.teardown(close);
+  await outbox.add(sample(1));
+  const strikes: Strikes = new Map();
+  for (let session = 1; session <= 6; session += 1) {
+    const reached = new EventEmitter();
+    const arrived = once(reached, 'sent');
+    const send = (): Promise<void> => {
+      reached.emit('sent');
+      return new Promise(() => {});
+    };
+    const clock = createManualClock();
+    const courier = createCourier({ outbox, maxBytes: 100_000, send, onRefused: t.fail, strikes, clock });
+    courier.flush();
+    await arrived;
+    await courier.stop({ byBroker: false });
+  }
+  t.match(outbox.state(), { deadLetters: 0, waiting: 1 });
 });
 
 t.test("the kernel's network counters are summed over what leads out of the box", async (t) => {

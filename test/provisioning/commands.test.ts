@@ -254,7 +254,7 @@ t.test('killed at any moment, the provider loses no certificate that it gave and
   t.comment(`SEED=${seed}`);
   const random = randomFrom(seed);
   const ca = await readFile(path.join(directory, 'ca/root.crt'), 'utf8');
-  const rounds = Math.ceil(Number(process.env.KILLS ?? 20) / 5);
+  const rounds = Math.max(4, Math.ceil(Number(process.env.KILLS ?? 20) / 20));
   const atOnce = 8;
   let enrolled = 0;
 

@@ -16,7 +16,7 @@ import { openStore } from '../../provisioning/store/store.js';
 import { createTestCa } from '../support/certificates.js';
 import { birth, epoch, health, up, within } from '../support/territory.js';
 
-const kills = Number(process.env.KILLS ?? 20);
+const kills = Math.max(20, Math.ceil(Number(process.env.KILLS ?? 20) / 2));
 const seed = Number(process.env.SEED ?? Date.now() % 1_000_000);
 console.log(`# seed ${seed} (SEED=${seed} KILLS=${kills} repeats it)`);
 t.setTimeout(30_000 + kills * 5_000);

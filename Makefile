@@ -26,7 +26,7 @@ check: build ## types, lint, import directions, the published specification
 	@node tools/directions.mjs
 
 bench: build ## figures beside their references, into build/bench.json
-	@node build/test/bench/main.js
+	@SHORT=$(SHORT) node build/test/bench/main.js $(ONLY)
 
 soak: build ## the tests at full size
 	@KILLS=1000 node tools/test.mjs

@@ -43,6 +43,12 @@ await Promise.all([
     entryPoints: { visits: 'sdk/examples/visits/main.ts' },
     outdir: 'build/examples',
   }),
+  // What the bench holds the agent's start against, bundled as the agent is.
+  esbuild.build({
+    ...bundle,
+    entryPoints: present({ 'one-route': 'test/bench/parts/one-route.ts' }),
+    outdir: 'build/test/bench/bundled',
+  }),
   esbuild.build({
     bundle: true,
     minify: true,

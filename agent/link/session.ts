@@ -65,6 +65,7 @@ export async function openSession(wish: {
     keepalive: wish.keepaliveSeconds,
     connectTimeout: connectMilliseconds,
     reconnectPeriod: 0,
+    writeCache: false, // a buffer for each of 65,536 numbers, to save a box that sends once in minutes nothing
     key: credentials.key,
     cert: credentials.chain,
     ca: credentials.root,

@@ -1,0 +1,56 @@
+/** The built agent as a box runs it, with one app that does nothing: its socket is what the bench calls. */
+import { mkdir, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { call } from '../support/api-box.js';
+import { built, type Program, type Workshop } from './workshop.js';
+
+export interface AgentUnderTest {
+  socketPath: string;
+  /** Resolves when the standard API answers. */
+  start(): Promise<Program>;
+}
+
+/** Nobody listens there: the box is never enrolled, and its API serves all the same. */
+const nowhere = { est: 'https://127.0.0.1:1', caSha256: '0'.repeat(64) };
+
+/** Until a unix socket's server answers. */
+export async function answering(socketPath: string, target: string): Promise<void> {
+  for (let tries = 0; tries < 6000; tries += 1) {
+    const answer = await call(socketPath, 'GET', target).catch(() => undefined);
+    if (answer?.status === 200) return;
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+  throw new Error(`nothing answers at ${socketPath}`);
+}
+
+export async function agentUnderTest(
+  workshop: Workshop,
+  wish: { territory?: { est: string; caSha256: string }; claim?: string; health?: object } = {},
+): Promise<AgentUnderTest> {
+  const folder = await workshop.folder();
+  const configFile = path.join(folder, 'agent.json');
+  const claimCodeFile = path.join(folder, 'claim');
+  const runtimeDir = path.join(folder, 'run');
+  const idle = { id: 'idle', command: ['sleep', '1000000'], grants: ['storage', 'health.read'], quotaBytes: 2 ** 32 };
+  await mkdir(folder, { recursive: true });
+  if (wish.claim) await writeFile(claimCodeFile, `${wish.claim}\n`);
+  const { est, caSha256 } = wish.territory ?? nowhere;
+  const config = { dataDir: path.join(folder, 'data'), runtimeDir, claimCodeFile, apps: [idle] };
+  await writeFile(
+    configFile,
+    JSON.stringify({
+      ...config,
+      territory: { est, caSha256 },
+      ...(wish.health ? { health: wish.health } : {}),
+    }),
+  );
+  const socketPath = path.join(runtimeDir, 'apps/idle/api.sock');
+  return {
+    socketPath,
+    async start() {
+      const program = workshop.start([built('bin/webizen-agent.js'), '--config', configFile]);
+      await answering(socketPath, '/v1/box');
+      return program;
+    },
+  };
+}

@@ -1,0 +1,95 @@
+/**
+ * `make bench`: each figure beside its reference, measured in the same run. One JSON object a line goes to
+ * build/bench.json; with SHORT=1 to build/bench-short.json, after a run that only shows that all can be measured.
+ * The exit code says whether it could be measured, never whether it is good.
+ */
+import { writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { api } from './api.js';
+import type { Conditions, Figure } from './compare.js';
+import { est } from './est.js';
+import { health } from './health.js';
+import { ingest } from './ingest.js';
+import { libraryCosts } from './libraries.js';
+import { memory } from './memory.js';
+import { start } from './start.js';
+import { openTerritory } from './territory.js';
+import { startWire } from './wire.js';
+import { createWorkshop } from './workshop.js';
+
+/** What we aim at: a ratio that is at least or at most so large, or the value itself. */
+const aims: Record<string, { text: string; met: (figure: Figure) => boolean } | undefined> = {};
+const least = (ratio: number) => ({ text: `≥ ${ratio}`, met: (figure: Figure) => figure.ratio >= ratio });
+const most = (ratio: number) => ({ text: `≤ ${ratio}`, met: (figure: Figure) => figure.ratio <= ratio });
+for (const name of ['api.get', 'storage.put', 'storage.get', 'ingest']) aims[name] = least(0.8);
+for (const name of ['est.enrol', 'est.reenrol']) aims[name] = least(0.6);
+aims['memory.idle'] = most(1.9);
+aims['memory.worked'] = most(2.2);
+aims.start = most(2);
+aims['health.cpu'] = { text: '≤ 2 ms', met: (figure) => figure.value <= 2 };
+
+const say = (line: string) => console.log(line);
+const cells = (row: readonly string[]) =>
+  row.map((cell, index) => (index === 0 ? cell.padEnd(16) : cell.padStart(11))).join('  ');
+
+function tell(figure: Figure): void {
+  const { name, value, unit, reference, ratio } = figure;
+  const aim = aims[name];
+  const verdict = aim ? (aim.met(figure) ? 'met' : 'missed') : '-';
+  say(`${cells([name, String(value), String(reference), ratio.toFixed(3), aim?.text ?? '-', verdict])}  ${unit}`);
+}
+
+const short = process.env.SHORT === '1';
+const only = process.argv.slice(2);
+const conditions: Conditions = { short, say: (line) => say(`  ${line}`) };
+const workshop = createWorkshop();
+const figures: Figure[] = [];
+let failed = 0;
+
+const wanted = (name: string) => only.length === 0 || only.includes(name);
+
+async function measure(name: string, work: () => Promise<Figure[]>): Promise<void> {
+  if (!wanted(name)) return;
+  try {
+    for (const figure of await work()) {
+      figures.push(figure);
+      tell(figure);
+    }
+  } catch (error) {
+    failed += 1;
+    console.error(`cannot measure ${name}:`, error);
+  }
+}
+
+for (const signal of ['SIGINT', 'SIGTERM'] as const)
+  process.once(signal, () => void workshop.close().then(() => process.exit(1)));
+
+try {
+  say(cells(['name', 'value', 'reference', 'ratio', 'aim', 'verdict']));
+  const wire = wanted('wire') ? startWire(workshop, conditions) : undefined;
+  await measure('api', () => api(workshop, conditions));
+  await measure('start', () => start(workshop, conditions));
+  await measure('health', () => health(workshop, conditions));
+  if (['est', 'ingest', 'memory'].some(wanted)) {
+    const territory = await openTerritory(workshop);
+    await measure('est', () => est(workshop, territory, conditions));
+    await measure('ingest', () => ingest(workshop, territory, conditions));
+    await measure('memory', () => memory(workshop, territory, conditions));
+  }
+  if (wire) await measure('wire', wire);
+  if (wanted('libraries')) {
+    const costs = await libraryCosts(workshop, short ? 1 : 5);
+    say('\nresident MiB of a fresh Node after importing');
+    for (const { name, residentMiB, costMiB } of costs)
+      say(`${name.padEnd(34)}${residentMiB.toFixed(1).padStart(7)}${`+${costMiB.toFixed(1)}`.padStart(8)}`);
+    await writeFile(path.join('build', short ? 'bench-memory-short.json' : 'bench-memory.json'), lines(costs));
+  }
+  await writeFile(path.join('build', short ? 'bench-short.json' : 'bench.json'), lines(figures));
+} finally {
+  await workshop.close();
+}
+process.exitCode = failed > 0 ? 1 : 0;
+
+function lines(rows: readonly object[]): string {
+  return rows.map((row) => `${JSON.stringify(row)}\n`).join('');
+}

@@ -1,6 +1,5 @@
 /** SIGKILL at every durable step of enrolment and renewal, and at random moments of agent and provider. */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { randomInt } from 'node:crypto';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import path from 'node:path';
@@ -11,23 +10,11 @@ import { openDatabase } from '#common/database.js';
 import { createOutbox, type OutboxState } from '../../agent/link/outbox.js';
 import { killed, type TestBox, testBox } from '../support/box.js';
 import { runCommand, type TestProvider, testProvider } from '../support/provider.js';
+import { kills, randomFrom, seed } from '../support/random.js';
 import { storedSamples, wholeUpTo } from '../support/stored.js';
 
-const kills = Number(process.env.KILLS ?? 20);
 /** Here the whole program; test/provisioning/killed.test.ts kills broker and ingest, which start faster, far more often. */
 const providerKills = Math.max(10, Math.ceil(kills / 10));
-const seed = Number(process.env.SEED ?? randomInt(1, 2 ** 31));
-
-/** mulberry32: small, and the same everywhere for the same seed. */
-function randomFrom(start: number): () => number {
-  let state = start >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
 
 const agentChild = path.resolve('build/test/support/agent-child.js');
 

@@ -1,5 +1,5 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
-import { createHash, X509Certificate } from 'node:crypto';
+import { X509Certificate } from 'node:crypto';
 import { once } from 'node:events';
 import { chmod, chown, mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { Agent, request } from 'node:https';
@@ -13,6 +13,7 @@ import { newPrivateKey, signerOf } from '#common/pki/keys.js';
 import { decodeBody, encodeBody } from '#common/pki/pem.js';
 import { parseCertsOnly } from '#common/pki/pkcs7.js';
 import { version } from '#common/version.js';
+import { kills, randomFrom, seed } from '../support/random.js';
 
 const program = 'build/bin/webizen-provider.js';
 const about = ['--territory', 'kowhai', '--name', 'Kōwhai', '--jurisdiction', 'AU-NSW', '--law', 'New South Wales'];
@@ -243,18 +244,12 @@ t.test('the server certificate is kept while it serves, and made again for anoth
 });
 
 /** A small generator, so that a run can be repeated from its printed seed. */
-function randomFrom(seed: string): () => number {
-  let count = 0;
-  return () => createHash('sha256').update(`${seed} ${count++}`).digest().readUInt32BE() / 2 ** 32;
-}
-
 t.test('killed at any moment, the provider loses no certificate that it gave and locks no box out', async (t) => {
   const directory = await territory(t);
-  const seed = process.env.SEED ?? String(Date.now());
   t.comment(`SEED=${seed}`);
   const random = randomFrom(seed);
   const ca = await readFile(path.join(directory, 'ca/root.crt'), 'utf8');
-  const rounds = Math.max(4, Math.ceil(Number(process.env.KILLS ?? 20) / 20));
+  const rounds = Math.max(4, Math.ceil(kills / 20));
   const atOnce = 8;
   let enrolled = 0;
 

@@ -14,25 +14,14 @@ import { subtree } from '#contract/topics.js';
 import { holes } from '../../provisioning/fleet/track.js';
 import { openStore } from '../../provisioning/store/store.js';
 import { createTestCa } from '../support/certificates.js';
+import { kills as asked, randomFrom, seed } from '../support/random.js';
 import { birth, epoch, health, up, within } from '../support/territory.js';
 
-const kills = Math.max(20, Math.ceil(Number(process.env.KILLS ?? 20) / 2));
-const seed = Number(process.env.SEED ?? Date.now() % 1_000_000);
-console.log(`# seed ${seed} (SEED=${seed} KILLS=${kills} repeats it)`);
+const kills = Math.max(20, Math.ceil(asked / 2));
+console.log(`# seed ${seed} (SEED=${seed} KILLS=${asked} repeats it)`);
 t.setTimeout(30_000 + kills * 5_000);
 
-/** Mulberry32: small, and the same everywhere. */
-function createRandom(start: number): () => number {
-  let state = start;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4294967296;
-  };
-}
-
-const random = createRandom(seed);
+const random = randomFrom(seed);
 const box = 'box-under-fire';
 const authority = await createTestCa();
 const credentials = await authority.client(box);

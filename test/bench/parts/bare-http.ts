@@ -25,7 +25,7 @@ let revision = 0;
 async function put(key: string, value: Buffer): Promise<void> {
   revision += 1;
   const contentType = 'application/octet-stream';
-  const head = buildHead({ revision, modifiedAt: Date.now(), sizeBytes: value.length, contentType });
+  const head = buildHead({ apart: false, revision, modifiedAt: Date.now(), sizeBytes: value.length, contentType });
   await commits.commit([
     { type: 'put', sublevel: heads, key, value: head },
     { type: 'put', sublevel: values, key, value: Buffer.concat([head, value]) },

@@ -46,7 +46,7 @@ await Promise.all([
   // What the bench holds the agent's start against, bundled as the agent is.
   esbuild.build({
     ...bundle,
-    entryPoints: present({ 'one-route': 'test/bench/parts/one-route.ts' }),
+    entryPoints: { 'one-route': 'test/bench/parts/one-route.ts' },
     outdir: 'build/test/bench/bundled',
   }),
   esbuild.build({

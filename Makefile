@@ -20,7 +20,7 @@ run: build ## this machine as a box in a territory of its own, live in the provi
 test: build ## the tests
 	@node tools/test.mjs $(ONLY)
 
-check: build ## types, lint, import directions, the published specification
+check: build ## types, lint, import directions
 	@npx --no-install tsc --noEmit
 	@npx --no-install biome check --error-on-warnings .
 	@node tools/directions.mjs

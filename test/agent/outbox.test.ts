@@ -1,5 +1,5 @@
 import { EventEmitter, once } from 'node:events';
-import t from 'tap';
+import t, { type Test } from 'tap';
 import { createCommits } from '#common/commits.js';
 import { openDatabase } from '#common/database.js';
 import type { HealthBatch } from '#contract/health.js';
@@ -14,6 +14,12 @@ import { ownFolder } from '../support/folder.js';
 import { createManualClock } from '../support/manual-clock.js';
 
 const sample = (value: number) => ({ at: 1_000 * value, values: { 'system.uptime': value } });
+
+async function ownOutbox(t: Test, budgetBytes?: number): Promise<Outbox> {
+  const { outbox, close } = await openOutbox(await ownFolder(t), budgetBytes);
+  t.teardown(close);
+  return outbox;
+}
 
 async function openOutbox(
   folder: string,
@@ -44,7 +50,11 @@ function desk() {
   };
 }
 
-const none: Strikes = new Map();
+type Post = Parameters<typeof createCourier>[0];
+
+/** A courier with a clock that stands still and nothing held against it, unless the test says otherwise. */
+const courierOf = (post: Pick<Post, 'outbox' | 'send' | 'onRefused'> & Partial<Post>) =>
+  createCourier({ maxBytes: 100_000, strikes: new Map(), clock: createManualClock(), ...post });
 
 t.test('the outbox gives each sample the next sequence, also after it was emptied and opened again', async (t) => {
   const folder = await ownFolder(t);
@@ -61,8 +71,7 @@ t.test('the outbox gives each sample the next sequence, also after it was emptie
 });
 
 t.test('samples added at once get different sequences, and all are stored', async (t) => {
-  const { outbox, close } = await openOutbox(await ownFolder(t));
-  t.teardown(close);
+  const outbox = await ownOutbox(t);
   const added = await Promise.all(Array.from({ length: 50 }, (_, index) => outbox.add(sample(index))));
   t.same(
     added.map((one) => one.seq),
@@ -73,8 +82,7 @@ t.test('samples added at once get different sequences, and all are stored', asyn
 });
 
 t.test('an acknowledgement of more than was ever taken acknowledges what was taken', async (t) => {
-  const { outbox, close } = await openOutbox(await ownFolder(t));
-  t.teardown(close);
+  const outbox = await ownOutbox(t);
   await outbox.add(sample(1));
   await outbox.acknowledge(900);
   t.equal(outbox.state().acknowledged, 1);
@@ -82,8 +90,7 @@ t.test('an acknowledgement of more than was ever taken acknowledges what was tak
 });
 
 t.test('beyond its budget the outbox gives up the oldest samples, counts them and can name them', async (t) => {
-  const { outbox, close } = await openOutbox(await ownFolder(t), 300);
-  t.teardown(close);
+  const outbox = await ownOutbox(t, 300);
   for (let value = 1; value <= 20; value += 1) await outbox.add(sample(value));
   const { waiting, lost } = outbox.state();
   t.ok(waiting >= 1 && waiting < 20);
@@ -92,20 +99,12 @@ t.test('beyond its budget the outbox gives up the oldest samples, counts them an
 });
 
 t.test('the courier sends what waits in order, and forgets only what the provider has acknowledged', async (t) => {
-  const { outbox, close } = await openOutbox(await ownFolder(t));
-  t.teardown(close);
+  const outbox = await ownOutbox(t);
   for (const value of [1, 2, 3]) await outbox.add(sample(value));
   const { epoch } = outbox.state();
   const provider = desk();
   const clock = createManualClock();
-  const courier = createCourier({
-    outbox,
-    maxBytes: 100_000,
-    send: provider.send,
-    onRefused: t.fail,
-    strikes: none,
-    clock,
-  });
+  const courier = courierOf({ outbox, send: provider.send, onRefused: t.fail, clock });
   const sent = provider.next();
   courier.flush();
   await sent;
@@ -121,19 +120,11 @@ t.test('the courier sends what waits in order, and forgets only what the provide
 });
 
 t.test('what stays unacknowledged for a whole wait is sent again', async (t) => {
-  const { outbox, close } = await openOutbox(await ownFolder(t));
-  t.teardown(close);
+  const outbox = await ownOutbox(t);
   await outbox.add(sample(1));
   const provider = desk();
   const clock = createManualClock();
-  const courier = createCourier({
-    outbox,
-    maxBytes: 100_000,
-    send: provider.send,
-    onRefused: t.fail,
-    strikes: none,
-    clock,
-  });
+  const courier = courierOf({ outbox, send: provider.send, onRefused: t.fail, clock });
   t.teardown(() => courier.stop({ byBroker: false }));
   const sent = provider.next();
   courier.flush();
@@ -145,20 +136,12 @@ t.test('what stays unacknowledged for a whole wait is sent again', async (t) => 
 });
 
 t.test('a range that the provider misses is sent again, and what the box no longer has is declared lost', async (t) => {
-  const { outbox, close } = await openOutbox(await ownFolder(t));
-  t.teardown(close);
+  const outbox = await ownOutbox(t);
   for (const value of [1, 2, 3, 4]) await outbox.add(sample(value));
   const { epoch } = outbox.state();
   await outbox.acknowledge(2);
   const provider = desk();
-  const courier = createCourier({
-    outbox,
-    maxBytes: 100_000,
-    send: provider.send,
-    onRefused: t.fail,
-    strikes: none,
-    clock: createManualClock(),
-  });
+  const courier = courierOf({ outbox, send: provider.send, onRefused: t.fail });
   t.teardown(() => courier.stop({ byBroker: false }));
   let sent = provider.next();
   courier.flush();
@@ -178,14 +161,7 @@ t.test(
     const { epoch } = outbox.state();
     const provider = desk();
     const refusals: Refusal[] = [];
-    const courier = createCourier({
-      outbox,
-      maxBytes: 100_000,
-      send: provider.send,
-      onRefused: (refusal) => refusals.push(refusal),
-      strikes: none,
-      clock: createManualClock(),
-    });
+    const courier = courierOf({ outbox, send: provider.send, onRefused: (refusal) => refusals.push(refusal) });
     t.teardown(() => courier.stop({ byBroker: false }));
     let sent = provider.next();
     courier.flush();
@@ -201,8 +177,7 @@ t.test(
 );
 
 t.test('a sample at which the broker ends five sessions is set aside, and the next one goes through', async (t) => {
-  const { outbox, close } = await openOutbox(await ownFolder(t));
-  t.teardown(close);
+  const outbox = await ownOutbox(t);
   await outbox.add(sample(1));
   await outbox.add(sample(2));
   const strikes: Strikes = new Map();
@@ -215,7 +190,7 @@ t.test('a sample at which the broker ends five sessions is set aside, and the ne
       reached.emit('sent');
       return new Promise(() => {}); // no PUBACK ever: the session ends first
     };
-    const courier = createCourier({ outbox, maxBytes: 100_000, send, onRefused, strikes, clock: createManualClock() });
+    const courier = courierOf({ outbox, send, onRefused, strikes });
     courier.flush();
     await arrived;
     await courier.stop({ byBroker: true });
@@ -226,14 +201,7 @@ t.test('a sample at which the broker ends five sessions is set aside, and the ne
   );
   t.match(outbox.state(), { deadLetters: 1, waiting: 1 });
   const provider = desk();
-  const courier = createCourier({
-    outbox,
-    maxBytes: 100_000,
-    send: provider.send,
-    onRefused,
-    strikes,
-    clock: createManualClock(),
-  });
+  const courier = courierOf({ outbox, send: provider.send, onRefused, strikes });
   t.teardown(() => courier.stop({ byBroker: false }));
   const sent = provider.next();
   courier.flush();
@@ -242,8 +210,7 @@ t.test('a sample at which the broker ends five sessions is set aside, and the ne
 });
 
 t.test('a session that fell silent or was stopped blames no sample', async (t) => {
-  const { outbox, close } = await openOutbox(await ownFolder(t));
-  t.teardown(close);
+  const outbox = await ownOutbox(t);
   await outbox.add(sample(1));
   const strikes: Strikes = new Map();
   for (let session = 1; session <= 6; session += 1) {
@@ -254,7 +221,7 @@ t.test('a session that fell silent or was stopped blames no sample', async (t) =
       return new Promise(() => {});
     };
     const clock = createManualClock();
-    const courier = createCourier({ outbox, maxBytes: 100_000, send, onRefused: t.fail, strikes, clock });
+    const courier = courierOf({ outbox, send, onRefused: t.fail, strikes, clock });
     courier.flush();
     await arrived;
     await courier.stop({ byBroker: false });

@@ -22,7 +22,22 @@ const banner = {
   js: "import { createRequire as __createRequire } from 'node:module';const require = __createRequire(import.meta.url);",
 };
 const node = /** @type {const} */ ({ platform: 'node', target: 'node20', format: 'esm', logLevel: 'warning' });
+const command = { outdir: 'build/bin', banner: { js: `#!/usr/bin/env node\n${banner.js}` } };
 const bundle = { ...node, bundle: true, minify: true, keepNames: true, external: ['classic-level'], banner };
+
+// Memory is dear on a box, and a module that is never used still costs its text and its first run. MQTT goes over TLS
+// alone; bodies are checked by typebox and answers written by JSON.stringify (agent/api/application.ts); only tests inject.
+const leftOut = /^(ws|socks|@fastify\/ajv-compiler|@fastify\/fast-json-stringify-compiler|light-my-request)$/;
+/** @type {esbuild.Plugin} */
+const lean = {
+  name: 'lean',
+  setup(build) {
+    build.onResolve({ filter: leftOut }, ({ path }) => ({ path, namespace: 'left-out' }));
+    build.onLoad({ filter: /./, namespace: 'left-out' }, () => ({ contents: 'module.exports = {};' }));
+  },
+};
+/** readable-stream is Node's own streams once more. */
+const box = { ...bundle, plugins: [lean], alias: { 'readable-stream': 'node:stream' } };
 
 const rooms = ['agent', 'common', 'provisioning', 'sdk', 'test'];
 const sources = (await Promise.all(rooms.map((room) => filesUnder(room, /\.ts$/)))).flat();
@@ -32,12 +47,8 @@ await rm('build/test', { recursive: true, force: true }); // a deleted test must
 await mkdir('build/bin', { recursive: true });
 await Promise.all([
   esbuild.build({ ...node, entryPoints: sources, outdir: 'build', outbase: '.', sourcemap: 'linked' }),
-  esbuild.build({
-    ...bundle,
-    entryPoints: { 'webizen-agent': 'agent/main.ts', 'webizen-provider': 'provisioning/main.ts' },
-    outdir: 'build/bin',
-    banner: { js: `#!/usr/bin/env node\n${banner.js}` },
-  }),
+  esbuild.build({ ...box, ...command, entryPoints: { 'webizen-agent': 'agent/main.ts' } }),
+  esbuild.build({ ...bundle, ...command, entryPoints: { 'webizen-provider': 'provisioning/main.ts' } }),
   esbuild.build({
     ...bundle,
     entryPoints: { visits: 'sdk/examples/visits/main.ts' },

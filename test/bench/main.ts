@@ -82,14 +82,17 @@ try {
     say('\nresident MiB of a fresh Node after importing');
     for (const { name, residentMiB, costMiB } of costs)
       say(`${name.padEnd(34)}${residentMiB.toFixed(1).padStart(7)}${`+${costMiB.toFixed(1)}`.padStart(8)}`);
-    await writeFile(path.join('build', short ? 'bench-memory-short.json' : 'bench-memory.json'), lines(costs));
+    await keep('bench-memory', costs);
   }
-  await writeFile(path.join('build', short ? 'bench-short.json' : 'bench.json'), lines(figures));
+  await keep('bench', figures);
 } finally {
   await workshop.close();
 }
 process.exitCode = failed > 0 ? 1 : 0;
 
-function lines(rows: readonly object[]): string {
-  return rows.map((row) => `${JSON.stringify(row)}\n`).join('');
+/** A run of some benchmarks (`make bench ONLY="est ingest"`) is for the reader alone. */
+async function keep(name: string, rows: readonly object[]): Promise<void> {
+  if (only.length > 0) return;
+  const text = rows.map((row) => `${JSON.stringify(row)}\n`).join('');
+  await writeFile(path.join('build', `${name}${short ? '-short' : ''}.json`), text);
 }

@@ -42,7 +42,7 @@ export async function load({ socketPath, requests, milliseconds, connections = 1
       let pending: Buffer | undefined;
       const send = () => socket.write(requests[next++ % requests.length]!);
       socket.once('connect', send);
-      socket.once('error', reject);
+      socket.on('error', reject);
       socket.once('close', () => reject(new Error('the server under load closed a connection')));
       socket.on('data', (chunk: Buffer) => {
         const bytes = pending ? Buffer.concat([pending, chunk]) : chunk;

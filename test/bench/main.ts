@@ -66,7 +66,7 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const)
 
 try {
   say(cells(['name', 'value', 'reference', 'ratio', 'aim', 'verdict']));
-  const wire = wanted('wire') ? startWire(workshop, conditions) : undefined;
+  const wire = wanted('wire') ? await startWire(workshop, conditions) : undefined;
   await measure('api', () => api(workshop, conditions));
   await measure('start', () => start(workshop, conditions));
   await measure('health', () => health(workshop, conditions));

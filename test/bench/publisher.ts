@@ -32,7 +32,7 @@ export async function openPublisher(port: number, box: EnrolledBox): Promise<Pub
   let contiguous = 0;
   const waiting = new Set<() => void>();
   const failed = new Promise<never>((_, reject) => {
-    socket.once('error', reject);
+    socket.on('error', reject);
     socket.once('close', () => reject(new Error('the broker closed a connection')));
   });
   failed.catch(() => {});

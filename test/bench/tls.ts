@@ -13,7 +13,7 @@ export function askOnce({ port, context, request }: Once): Promise<Buffer> {
     const socket = connect({ host: '127.0.0.1', port, secureContext: context });
     const chunks: Buffer[] = [];
     socket.once('secureConnect', () => socket.write(request));
-    socket.once('error', reject);
+    socket.on('error', reject);
     socket.on('data', (chunk: Buffer) => chunks.push(chunk));
     socket.once('close', () => {
       const bytes = Buffer.concat(chunks);

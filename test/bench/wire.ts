@@ -20,17 +20,16 @@ const batchSeconds = 300;
 const narrow = 'ip link set dev lo mtu 1500 gso_max_segs 1 up';
 
 /** The figure may be asked for late: most of the time nothing happens, on purpose. */
-export function startWire(workshop: Workshop, { short, say }: Conditions): () => Promise<Figure[]> {
+export async function startWire(workshop: Workshop, { short, say }: Conditions): Promise<() => Promise<Figure[]>> {
   const batches = short ? 12 : daySeconds / batchSeconds;
   // The kernel's keep-alive asks once a minute. A rest of one batch's length also shows whether MQTT's own is needed.
   const restSeconds = short ? 62 : batchSeconds - 2;
-  const counting = [part('wire'), String(batches), String(restSeconds)];
-  const inside = workshop
-    .output(['-rn', 'sh', '-c', `${narrow} && exec "$@"`, 'wire', process.execPath, ...counting], 'unshare')
-    .then(
-      (text) => ({ text }),
-      (error: unknown) => ({ error }),
-    );
+  const counting = async () => [part('wire'), await workshop.folder(), String(batches), String(restSeconds)];
+  const here = [process.execPath, ...(await counting())];
+  const inside = workshop.output(['-rn', 'sh', '-c', `${narrow} && exec "$@"`, 'wire', ...here], 'unshare').then(
+    (text) => ({ text }),
+    (error: unknown) => ({ error }),
+  );
 
   return async () => {
     const first = await inside;
@@ -38,7 +37,7 @@ export function startWire(workshop: Workshop, { short, say }: Conditions): () =>
       say(`wire.day: no network namespace here (${String(first.error).split('\n')[0]})`);
       say('wire.day: counted with all that this machine sends, over loopback with its wide packets');
     }
-    const counted = parseJson(Counted, 'text' in first ? first.text : await workshop.output(counting));
+    const counted = parseJson(Counted, 'text' in first ? first.text : await workshop.output(await counting()));
     if (!counted.ok) throw new Error('cannot read what was counted on the wire');
     const { connection, batches: sent, rest } = counted.value;
     const perDay = daySeconds / batchSeconds;

@@ -1,6 +1,7 @@
 /** The processes and folders of a benchmark: whatever it starts or makes here is gone when it ends, however it ends. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { rmSync } from 'node:fs';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -55,6 +56,10 @@ const keptErrorBytes = 4000;
 export function createWorkshop(): Workshop {
   const programs = new Set<Program>();
   const folders: string[] = [];
+  process.once('exit', () => {
+    for (const { child } of programs) child.kill('SIGKILL');
+    for (const folder of folders) rmSync(folder, { recursive: true, force: true });
+  });
 
   function start(args: readonly string[], { command = process.execPath, talks = false } = {}) {
     const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe', talks ? 'ipc' : 'ignore'] });

@@ -2,11 +2,10 @@
  * Counts what one box and its provider send each other, by the kernel's own counters of IP bytes: everything in this
  * network namespace is theirs. The link, outbox and sampler are the agent's, the broker and ingest the provider's; the
  * agent's clock is moved by hand, so that a day of batches takes a minute. What a connection costs at rest is counted in
- * real time. Arguments: how many batches, how many seconds of rest.
+ * real time. Arguments: a folder, how many batches, how many seconds of rest.
  */
 import { X509Certificate } from 'node:crypto';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { systemClock } from '#common/clock.js';
 import { files } from '#common/files.js';
@@ -46,14 +45,9 @@ async function counters(): Promise<{ bytes: number; segments: number }> {
   return { bytes: ip.get('OutOctets') ?? Number.NaN, segments: tcp.get('OutSegs') ?? Number.NaN };
 }
 
-const [batches = 0, restSeconds = 0] = process.argv.slice(2).map(Number);
-const folder = await mkdtemp(path.join(tmpdir(), 'wz-wire-'));
-
-const stops: (() => unknown)[] = [() => rm(folder, { recursive: true, force: true })];
-const stop = async () => {
-  for (const step of stops.splice(0).reverse()) await step();
-};
-process.once('SIGTERM', () => void stop().then(() => process.exit(1)));
+const [folder = '', ...numbers] = process.argv.slice(2);
+const [batches = 0, restSeconds = 0] = numbers.map(Number);
+const stops: (() => unknown)[] = [];
 
 const directory = path.join(folder, 'provider');
 const territory = ['--territory', 'bench', '--name', 'Bench', '--jurisdiction', 'AU-NSW', '--law', 'New South Wales'];
@@ -172,4 +166,4 @@ console.log(
     rest: { seconds: restSeconds, bytes: rested.bytes - to.bytes, segments: rested.segments - to.segments },
   }),
 );
-await stop();
+for (const step of stops.reverse()) await step();

@@ -65,6 +65,7 @@ const counts = { passed: 0, failed: 0, skipped: leftOut.length };
 /** @type {string[]} */
 let block = [];
 for await (const line of createInterface({ input: tap.stdout })) {
+  if (/^\s*# (?!Subtest).*SEED=\d+/.test(line)) console.log(line.trim().replace(/^# /, '')); // repeats what is random
   const file = /^(not )?ok \d+ - (\S+)(?: # time=(\S+))?/.exec(line);
   const test = /^ {4}(not )?ok \d+ - (.*?)(?: # time=(\S+))?(?: \{)?$/.exec(line);
   if (test) {

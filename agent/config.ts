@@ -6,6 +6,7 @@ import { AppId } from '#contract/api.js';
 import { Capability } from '#contract/capabilities.js';
 import { check, type Fault } from '#contract/parse.js';
 import { Refusal } from '#contract/problems.js';
+import { socketPath } from './api/sockets.js';
 
 const seconds = { minimum: 1, maximum: 86_400 };
 
@@ -54,7 +55,6 @@ export interface Config {
   apps: { id: string; command: string[]; grants: Capability[]; quotaBytes: number }[];
 }
 
-export const appSocket = (runtimeDir: string, app: string): string => path.join(runtimeDir, 'apps', app, 'api.sock');
 export const adminSocket = (runtimeDir: string): string => path.join(runtimeDir, 'admin.sock');
 
 function estUrl(text: string): URL | undefined {
@@ -93,7 +93,7 @@ function furtherFaults(json: unknown): Fault[] {
   apps.forEach(({ id, command }, index) => {
     if (typeof id !== 'string') return;
     if (apps.findIndex((other) => other.id === id) !== index) wrong(`/apps/${index}/id`, `"${id}" stands twice`);
-    if (runtimeDir !== undefined && tooLong(appSocket(runtimeDir, id)))
+    if (runtimeDir !== undefined && tooLong(socketPath(runtimeDir, id)))
       wrong(`/apps/${index}/id`, `its socket path is over ${maxSocketPathBytes} bytes: shorten runtimeDir or the id`);
     if (Array.isArray(command) && command[0] === '') wrong(`/apps/${index}/command/0`, 'must name a program');
   });

@@ -4,7 +4,8 @@ import { request } from 'node:http';
 import path from 'node:path';
 import { pino } from 'pino';
 import { createAgent } from '../../agent/agent.js';
-import { appSocket, parseConfig } from '../../agent/config.js';
+import { socketPath } from '../../agent/api/sockets.js';
+import { parseConfig } from '../../agent/config.js';
 import { realHost } from '../../agent/host/host.js';
 
 const directory = process.argv[2] ?? '';
@@ -22,7 +23,7 @@ function call(method: string, key: string, body?: string): Promise<string> {
   return new Promise((resolve, reject) => {
     const asked = request(
       {
-        socketPath: appSocket(runtimeDir, 'app'),
+        socketPath: socketPath(runtimeDir, 'app'),
         path: `/v1/storage/${key}`,
         method,
         headers: body === undefined ? {} : { 'content-type': 'text/plain', 'content-length': Buffer.byteLength(body) },

@@ -65,6 +65,7 @@ export async function createEnrolment(wish: {
   const profileFile = path.join(wish.dataDir, 'profile.json');
   let held = await identity.operational();
   let seenProfile = await storedProfile();
+  let proving: Promise<boolean> | undefined;
 
   async function storedProfile(): Promise<Profile | undefined> {
     const text = (await files.read(profileFile))?.toString('utf8');
@@ -120,7 +121,7 @@ export async function createEnrolment(wish: {
   }
 
   /** A renewed identity is proven by fetching the profile with it, and only then promoted. */
-  async function proveNext(): Promise<boolean> {
+  async function prove(): Promise<boolean> {
     const next = await identity.next();
     if (!next) return false;
     await fetchProfile(next);
@@ -128,6 +129,14 @@ export async function createEnrolment(wish: {
     held = await identity.operational();
     if (held) wish.onRenewed(held);
     return true;
+  }
+
+  /** Renewal and a new session may both find a next identity: they share one proof, and one set of files. */
+  function proveNext(): Promise<boolean> {
+    proving ??= prove().finally(() => {
+      proving = undefined;
+    });
+    return proving;
   }
 
   async function renewOnce(): Promise<void> {

@@ -101,7 +101,7 @@ async function startFedConsole(test: Parameters<typeof startConsole>[0]) {
 type View = { width: number; height: number };
 async function open(url: string, viewport: View): Promise<Page> {
   const context = await browser.newContext({ viewport, timezoneId: 'Australia/Sydney' });
-  context.setDefaultTimeout(8000); // so that a failure names what it waited for
+  context.setDefaultTimeout(30_000); // well below tap's, so that a failure names what it waited for
   const page = await context.newPage();
   await page.goto(url);
   return page;

@@ -41,6 +41,7 @@ export interface Live {
 
 const pollMilliseconds = 5000;
 const slowMilliseconds = 60_000;
+const askAgainMilliseconds = 1000;
 const gatherMilliseconds = 500;
 const pageSize = 1000;
 const keptEvents = 500;
@@ -164,10 +165,7 @@ export function createLive(): Live {
   }
 
   function tick(): void {
-    if (state.session !== 'in') {
-      if (state.session === 'asking') void enter();
-      return;
-    }
+    if (state.session !== 'in') return;
     if (state.streaming) {
       if (Date.now() - refreshedAt > slowMilliseconds) void refresh();
     } else {
@@ -186,7 +184,8 @@ export function createLive(): Live {
       openStream();
       await refresh();
     } catch {
-      // as above
+      // Nothing is shown yet, not even the way in.
+      if (state.session === 'asking') setTimeout(() => void enter(), askAgainMilliseconds);
     }
   }
 

@@ -7,7 +7,7 @@ import path from 'node:path';
 import type { Logger } from 'pino';
 import { serveControl } from '#common/control.js';
 import { isErrno, ownDirectory } from '#common/files.js';
-import { version } from '#common/version.js';
+import { releasedAt, version } from '#common/version.js';
 import type { AgentStatus } from '#contract/agent-status.js';
 import { apiVersion } from '#contract/api.js';
 import { Refusal } from '#contract/problems.js';
@@ -25,6 +25,8 @@ import { createOutbox } from './link/outbox.js';
 import { createRefusals } from './refusals.js';
 import { createStorage } from './storage/storage.js';
 import { openStore } from './store/store.js';
+import { bootId } from './time/boot.js';
+import { createTrustedTime } from './time/trusted-time.js';
 
 export interface Agent {
   /** Resolves when the standard API answers; enrolling goes on behind it. @throws Refusal */
@@ -47,9 +49,17 @@ async function ownRuntimeDirectory(directory: string): Promise<void> {
 type Parts = Awaited<ReturnType<typeof compose>>;
 
 async function compose(config: Config, host: Host, log: Logger, signal: AbortSignal) {
-  const { clock, files } = host;
+  const { files } = host;
   await ownDirectory(config.dataDir);
   await ownRuntimeDirectory(config.runtimeDir);
+  const clock = await createTrustedTime({
+    file: path.join(config.dataDir, 'time.json'),
+    files,
+    clock: host.clock,
+    monotonic: host.monotonic,
+    boot: await bootId(host),
+    releasedAt,
+  });
   const store = await openStore(config.dataDir);
   const refusals = createRefusals({ clock });
   const onRefused = (refusal: Refusal): void => {
@@ -58,6 +68,17 @@ async function compose(config: Config, host: Host, log: Logger, signal: AbortSig
   };
   const freeBytes = (): number => host.freeBytes(config.dataDir);
   const outbox = await createOutbox({ store, budgetBytes: outboxBudgetBytes });
+  /** What was stored before the time was known is put right as soon as it is, and only then sent. */
+  async function putTimesRight(): Promise<void> {
+    const known = clock.bootTime();
+    if (!known) return;
+    try {
+      await outbox.correct(known);
+      link.flush();
+    } catch (error) {
+      onRefused(new Refusal('internal', 'cannot put the times of the samples right', { cause: error }));
+    }
+  }
   const storage = await createStorage({ store, clock, freeBytes });
   const identity = await openIdentity({ dataDir: config.dataDir, files });
   const enrolment = await createEnrolment({
@@ -76,6 +97,7 @@ async function compose(config: Config, host: Host, log: Logger, signal: AbortSig
   const sampler = createSampler({
     probe,
     store: (sample) => outbox.add(sample),
+    stamp: clock.stamp,
     freeBytes,
     intervalSeconds: config.health.intervalSeconds,
     clock,
@@ -89,10 +111,15 @@ async function compose(config: Config, host: Host, log: Logger, signal: AbortSig
     batchSeconds: config.health.batchSeconds,
     async access(fresh) {
       hardware ??= await probe.inventory();
-      const profile = await enrolment.profile(fresh);
+      const profile = await enrolment.profile(fresh || !clock.trusted()); // its answer tells the time
       const now = enrolment.current();
       if (!now) throw new Refusal('unavailable', 'not enrolled yet');
-      return { profile, credentials: { key: now.keyPem, chain: now.chain, root: await enrolment.rootPem() } };
+      return { profile, credentials: { identity: now, trust: await enrolment.trust() } };
+    },
+    moment: clock.moment,
+    async learnTime() {
+      if (!clock.trusted()) await enrolment.profile(true).catch(() => {}); // refused or not, it has been told
+      await putTimesRight();
     },
     birth: (session) => ({
       kind: 'birth',
@@ -100,6 +127,7 @@ async function compose(config: Config, host: Host, log: Logger, signal: AbortSig
       epoch: outbox.state().epoch,
       lastSequence: outbox.state().last,
       at: clock.now(),
+      time: clock.trusted() ? 'authenticated' : 'unknown',
       agent: version,
       api: apiVersion,
       ...(hardware ? { hardware } : {}),
@@ -142,10 +170,10 @@ async function compose(config: Config, host: Host, log: Logger, signal: AbortSig
     log,
     onChange: () => link.report(),
   });
-  return { store, refusals, outbox, storage, enrolment, sampler, link, api, apps };
+  return { clock, putTimesRight, store, refusals, outbox, storage, enrolment, sampler, link, api, apps };
 }
 
-function statusOf({ refusals, outbox, storage, enrolment, sampler, link, apps }: Parts): AgentStatus {
+function statusOf({ clock, refusals, outbox, storage, enrolment, sampler, link, apps }: Parts): AgentStatus {
   const now = enrolment.current();
   const { epoch, last, acknowledged, waiting, deadLetters, lost } = outbox.state();
   return {
@@ -160,6 +188,7 @@ function statusOf({ refusals, outbox, storage, enrolment, sampler, link, apps }:
           renewAt: Math.round(enrolment.renewAt() ?? 0),
         }
       : null,
+    time: { now: clock.now(), source: clock.source(), offered: clock.offered() ?? null },
     link: { online: link.online(), since: link.since() },
     health: { epoch, lastSequence: last, acknowledged, waiting, deadLetters, lost, latest: sampler.latest() },
     apps: apps.list().map((app) => ({ ...app, usedBytes: storage.usedBytes(app.id) })),
@@ -189,6 +218,10 @@ export function createAgent(config: Config, host: Host, { log }: { log: Logger }
     const made = await compose(config, host, log, signal);
     parts = made;
     undo.push(() => made.store.close());
+    undo.push(() => made.clock.stop());
+    made.clock.start();
+    undo.push(made.clock.subscribe(() => void made.putTimesRight()));
+    await made.putTimesRight(); // an agent that was started again within one boot knows the time already
     undo.push(() => made.storage.stop());
     signal.throwIfAborted();
     await made.api.start();

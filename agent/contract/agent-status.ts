@@ -22,6 +22,18 @@ export const AgentStatus = Type.Object(
     box: Type.Union([BoxId, Type.Null()]),
     territory: Type.Union([Type.String(), Type.Null()]),
     certificate: Type.Union([Type.Object({ serial: Type.String(), notAfter: Time, renewAt: Time }), Type.Null()]),
+    time: Type.Object(
+      {
+        now: Time,
+        source: Type.Union([Type.Literal('authenticated'), Type.Literal('floor'), Type.Literal('release')], {
+          description: 'what is known of it: by a server of the territory, or only that it is later than this',
+        }),
+        offered: Type.Union([Time, Type.Null()], {
+          description: 'a time below the floor that waits for a confirmation',
+        }),
+      },
+      { description: 'what the box takes the time to be' },
+    ),
     link: Type.Object({ online: Type.Boolean(), since: Type.Union([Time, Type.Null()]) }),
     health: Type.Object({
       epoch: Epoch,

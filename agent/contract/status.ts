@@ -14,6 +14,11 @@ export const Birth = Type.Object(
     /** The highest sequence taken so far in this epoch: what lies below it and never came is a gap. */
     lastSequence: Type.Integer({ minimum: 0 }),
     at: Time,
+    time: Type.Optional(
+      Type.Union([Type.Literal('authenticated'), Type.Literal('unknown')], {
+        description: 'whether the box knows the time; samples of a box that does not wait until it does',
+      }),
+    ),
     agent: Type.String({ maxLength: 64, description: 'agent version' }),
     api: Type.String({ maxLength: 16, description: 'version of the standard API' }),
     hardware: Type.Optional(

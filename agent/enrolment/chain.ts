@@ -1,5 +1,7 @@
 import { createPublicKey, type KeyObject, type X509Certificate } from 'node:crypto';
+import type { Trust } from '#common/checked-tls.js';
 import { keyHash } from '#common/pki/keys.js';
+import { type Moment, validatePath } from '#common/pki/path.js';
 import { commonNameOf } from '#common/pki/subject.js';
 import { isBoxId } from '#contract/box-id.js';
 import { Refusal } from '#contract/problems.js';
@@ -7,7 +9,7 @@ import { Refusal } from '#contract/problems.js';
 const fingerprintOf = (one: X509Certificate): string => one.fingerprint256.replace(/:/g, '').toLowerCase();
 
 /** What the box trusts: the root that matched its pin, and the CAs below it that the provider showed. */
-export interface Authorities {
+export interface Authorities extends Trust {
   root: X509Certificate;
   below: X509Certificate[];
 }
@@ -22,13 +24,13 @@ export function pinnedAuthorities(certificates: readonly X509Certificate[], pin:
     const shown = certificates.map(fingerprintOf).join(', ');
     throw new Refusal('ca-mismatch', `wanted ${pin}, was shown ${shown || 'none'}`);
   }
-  return { root, below: certificates.filter((one) => one !== root && one.ca) };
+  return { root, anchors: [root], below: certificates.filter((one) => one !== root && one.ca) };
 }
 
 const mismatch = (detail: string): Refusal => new Refusal('certificate-mismatch', detail);
 
 /**
- * What came back is for this key, for a box (this one, when it has a name already), and leads to the pinned root.
+ * What came back is for this key, for a box (this one, when it has a name already), and leads to a root that is trusted.
  * Answers the chain that TLS shows: leaf first, without the root. RFC 7030 section 4.2.3 wants the leaf alone in the
  * answer, so what lies between comes from `cacerts`.
  * @throws Refusal `certificate-mismatch`
@@ -36,10 +38,12 @@ const mismatch = (detail: string): Refusal => new Refusal('certificate-mismatch'
 export function checkIssued(wish: {
   answer: readonly X509Certificate[];
   key: KeyObject;
-  authorities: Authorities;
+  trust: Trust;
+  /** It may begin a moment later than that: its issuer's clock made it, and a server's `Date` is cut to the second. */
+  at: Moment;
   box?: string;
 }): X509Certificate[] {
-  const { root, below } = wish.authorities;
+  const { trust, at } = wish;
   const leaf = wish.answer[0];
   if (!leaf) throw mismatch('no certificate');
   const name = commonNameOf(leaf);
@@ -47,13 +51,12 @@ export function checkIssued(wish: {
   if (wish.box !== undefined && name !== wish.box) throw mismatch(`it is for ${name}, not ${wish.box}`);
   if (keyHash(leaf.publicKey) !== keyHash(createPublicKey(wish.key))) throw mismatch('it is for another key');
   if (leaf.ca) throw mismatch('it is a certification authority');
-  const chain = [leaf];
-  const candidates = [root, ...below];
-  for (let last = leaf; ; ) {
-    const issuer = candidates.find((one) => one.ca && last.checkIssued(one) && last.verify(one.publicKey));
-    if (!issuer || chain.length > candidates.length) throw mismatch('it does not lead to the pinned root');
-    if (issuer === root) return chain;
-    chain.push(issuer);
-    last = issuer;
-  }
+  const verdict = validatePath({
+    chain: [...wish.answer, ...(trust.below ?? [])],
+    anchors: trust.anchors,
+    at: typeof at === 'number' ? { atLeast: at } : at,
+    purpose: 'clientAuth',
+  });
+  if (!verdict.ok) throw mismatch(verdict.detail);
+  return verdict.path.slice(0, -1);
 }

@@ -9,7 +9,8 @@ import type { KeyObject } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { Value } from 'typebox/value';
-import type { Clock } from '#common/clock.js';
+import type { Trust } from '#common/checked-tls.js';
+import { sleepUntil } from '#common/clock.js';
 import type { Files } from '#common/files.js';
 import { makeCsr } from '#common/pki/csr.js';
 import { signerOf } from '#common/pki/keys.js';
@@ -17,8 +18,9 @@ import { parseClaimCode } from '#contract/claim-code.js';
 import { Refusal } from '#contract/problems.js';
 import { Profile } from '#contract/profile.js';
 import type { Identity, Operational } from '../identity/identity.js';
+import type { TrustedTime } from '../time/trusted-time.js';
 import { type Authorities, checkIssued, pinnedAuthorities } from './chain.js';
-import { createEstClient, RetryLater } from './est-client.js';
+import { createEstClient, type MakeRequest, RetryLater } from './est-client.js';
 
 export interface Enrolment {
   /** Resolves when the box is enrolled; tries until then. */
@@ -27,8 +29,8 @@ export interface Enrolment {
   keepRenewing(): Promise<void>;
   /** The profile, from the provider when asked anew or when none is held, else the one on the disk. */
   profile(fresh: boolean): Promise<Profile>;
-  /** What a TLS connection to the provider is checked against, PEM. */
-  rootPem(): Promise<string>;
+  /** What a TLS connection to the provider is checked against. */
+  trust(): Promise<Trust>;
   /** What identifies the box now. */
   current(): Operational | undefined;
   /** The last profile that was seen. */
@@ -55,13 +57,14 @@ export async function createEnrolment(wish: {
   dataDir: string;
   identity: Identity;
   files: Files;
-  clock: Clock;
+  /** Also what the client learns the time for. */
+  clock: TrustedTime;
   signal: AbortSignal;
   onRefused: (refusal: Refusal) => void;
   onRenewed: (identity: Operational) => void;
 }): Promise<Enrolment> {
   const { identity, files, clock, signal, onRefused } = wish;
-  const client = createEstClient(wish.est, signal);
+  const client = createEstClient({ est: wish.est, signal, time: clock, onRefused });
   const profileFile = path.join(wish.dataDir, 'profile.json');
   let held = await identity.operational();
   let seenProfile = await storedProfile();
@@ -82,7 +85,7 @@ export async function createEnrolment(wish: {
   async function authorities(fresh: boolean): Promise<Authorities> {
     const kept = fresh ? [] : await identity.authorities();
     if (kept.length > 0) return pinnedAuthorities(kept, wish.caSha256);
-    const shown = pinnedAuthorities(await client.cacerts(), wish.caSha256);
+    const shown = await client.cacerts((certificates) => pinnedAuthorities(certificates, wish.caSha256));
     await identity.trust([shown.root, ...shown.below]);
     return shown;
   }
@@ -97,23 +100,22 @@ export async function createEnrolment(wish: {
     return code;
   }
 
-  async function csrFor(key: KeyObject, commonName: string): Promise<Buffer> {
-    return makeCsr({ commonName, signer: signerOf(key) });
-  }
+  const csrFor =
+    (key: KeyObject, commonName: string): MakeRequest =>
+    (channelBinding) =>
+      makeCsr({ commonName, signer: signerOf(key), channelBinding });
 
   async function enrolOnce(): Promise<Operational> {
     const known = await authorities(true);
     const code = await claimCode();
     const key = await identity.pendingKey();
     // The provider assigns the name; the request only has to have one.
-    const csr = await csrFor(key, 'new-box');
-    const answer = await client.simpleenroll({ root: known.root.toString(), claimCode: code, csr });
-    return identity.adopt(key, checkIssued({ answer, key, authorities: known }));
+    const answer = await client.simpleenroll({ trust: known, claimCode: code, csr: csrFor(key, 'new-box') });
+    return identity.adopt(key, checkIssued({ answer, key, trust: known, at: clock.moment() }));
   }
 
   async function fetchProfile(who: Operational): Promise<Profile> {
-    const { root } = await authorities(false);
-    const profile = await client.profile({ root: root.toString(), identity: who });
+    const profile = await client.profile({ trust: await authorities(false), identity: who });
     if (profile.box !== who.box) throw new Refusal('certificate-mismatch', `the profile is for ${profile.box}`);
     seenProfile = profile;
     await files.write(profileFile, JSON.stringify(profile), 0o600);
@@ -145,9 +147,9 @@ export async function createEnrolment(wish: {
     if (!now) return;
     const known = await authorities(true); // the provider may have a new issuing CA since
     const key = await identity.pendingKey();
-    const csr = await csrFor(key, now.box);
-    const answer = await client.simplereenroll({ root: known.root.toString(), identity: now, csr });
-    await identity.keepNext(key, checkIssued({ answer, key, authorities: known, box: now.box }));
+    const answer = await client.simplereenroll({ trust: known, identity: now, csr: csrFor(key, now.box) });
+    const chain = checkIssued({ answer, key, trust: known, at: clock.moment(), box: now.box });
+    await identity.keepNext(key, chain);
     await proveNext();
   }
 
@@ -171,7 +173,7 @@ export async function createEnrolment(wish: {
   }
 
   return {
-    rootPem: async () => (await authorities(false)).root.toString(),
+    trust: () => authorities(false),
     current: () => held,
     lastProfile: () => seenProfile,
     renewAt: () => held && renewalTime(held.leaf),
@@ -195,9 +197,8 @@ export async function createEnrolment(wish: {
     },
     async keepRenewing() {
       while (!signal.aborted && held) {
-        await clock.sleep(renewalTime(held.leaf) - clock.now(), signal);
-        if (signal.aborted) return;
-        if (clock.now() >= renewalTime(held.leaf)) await persist(renewOnce);
+        await sleepUntil(clock, renewalTime(held.leaf), signal);
+        if (!signal.aborted) await persist(renewOnce);
       }
     },
   };

@@ -1,110 +1,151 @@
-/** The box's side of EST (RFC 7030) and of the profile. Each call is a connection of its own. */
-
+/**
+ * The box's side of EST (RFC 7030) and of the profile. Each call is a connection of its own, whose server is judged by
+ * our own path validation before claim code, request or voucher leave the box.
+ *
+ * It is also where a box without a clock learns the time: the `Date` of a server whose chain is good, counted only
+ * within the validity of that very chain.
+ */
 import type { X509Certificate } from 'node:crypto';
-import { request } from 'node:https';
+import type { TLSSocket } from 'node:tls';
+import {
+  type ClientIdentity,
+  channelBinding,
+  judgeServer,
+  openTls,
+  serverAt,
+  shownChain,
+  type Trust,
+} from '#common/checked-tls.js';
+import type { Moment } from '#common/pki/path.js';
 import { decodeBody, encodeBody } from '#common/pki/pem.js';
 import { parseCertsOnly } from '#common/pki/pkcs7.js';
 import { describeFaults, parseJson } from '#contract/parse.js';
 import { isProblemCode, Problem, Refusal } from '#contract/problems.js';
 import { Profile } from '#contract/profile.js';
+import type { TrustedTime } from '../time/trusted-time.js';
+import type { Authorities } from './chain.js';
+import { type Answer, exchange } from './exchange.js';
 
-export interface ClientIdentity {
-  keyPem: string;
-  chain: string;
-}
+export type { ClientIdentity };
+
+/**
+ * Makes the request for this connection: what it is given goes into the challengePassword (RFC 7030 section 3.5).
+ * The provider knows a request that is asked again by its key, so another connection may have another request.
+ */
+export type MakeRequest = (channelBinding: Buffer) => Promise<Uint8Array>;
 
 export interface EstClient {
-  /** Over a connection that nothing is known of yet: the caller compares the pin before it trusts any of it. */
-  cacerts(): Promise<X509Certificate[]>;
-  /** Leaf first. @throws Refusal the one that the provider answered */
-  simpleenroll(wish: { root: string; claimCode: string; csr: Uint8Array }): Promise<X509Certificate[]>;
-  simplereenroll(wish: { root: string; identity: ClientIdentity; csr: Uint8Array }): Promise<X509Certificate[]>;
-  profile(wish: { root: string; identity: ClientIdentity }): Promise<Profile>;
+  /**
+   * The territory's CAs. `accept` says which of what was shown is to be trusted, and throws when nothing is; then the
+   * server that showed them must lead there itself. With `known` roots it must do so before it is asked anything.
+   * @throws Refusal as `accept`; `server-untrusted`, `server-expired`, `time-outside-chain`, `est-unreachable`
+   */
+  cacerts(accept: (shown: X509Certificate[]) => Authorities, known?: Trust): Promise<Authorities>;
+  /** Leaf first. @throws RetryLater, or Refusal: the one that the provider answered, or those of `cacerts` */
+  simpleenroll(wish: {
+    trust: Trust;
+    csr: MakeRequest;
+    claimCode?: string | undefined;
+    /** The factory identity. */
+    identity?: ClientIdentity | undefined;
+    /** RFC 8366, JSON in CMS. */
+    voucher?: Uint8Array | undefined;
+  }): Promise<X509Certificate[]>;
+  simplereenroll(wish: { trust: Trust; identity: ClientIdentity; csr: MakeRequest }): Promise<X509Certificate[]>;
+  profile(wish: { trust: Trust; identity: ClientIdentity }): Promise<Profile>;
 }
 
-/** The provider decides later (RFC 7030 section 4.2.3), or is too busy now. */
+/** Somebody has still to decide (202, RFC 7030 section 4.2.3), or the provider is too busy now. */
 export class RetryLater extends Error {
   readonly seconds: number;
-  constructor(seconds: number) {
-    super(`the provider asks to come back in ${seconds} s`);
+  readonly reason: 'waiting-admission' | 'busy';
+  constructor(seconds: number, reason: 'waiting-admission' | 'busy') {
+    super(`${reason}: the provider asks to come back in ${seconds} s`);
     this.name = 'RetryLater';
     this.seconds = seconds;
+    this.reason = reason;
   }
-}
-
-interface Answer {
-  status: number;
-  retryAfter: number;
-  body: Buffer;
 }
 
 interface Ask {
   path: string;
-  /** Without it the server is not verified. */
-  root?: string;
-  identity?: ClientIdentity;
-  basic?: string;
-  csr?: Uint8Array;
+  /** Judged before anything is asked; without it the caller judges the answer. */
+  trust?: Trust | undefined;
+  /** By which time; the time as it is known when absent. */
+  at?: Moment;
+  identity?: ClientIdentity | undefined;
+  headers?: Record<string, string>;
+  csr?: MakeRequest;
 }
 
-const maxBytes = 64 * 1024;
 const timeoutMilliseconds = 20_000;
-const certsOnlyPath = '.well-known/est/';
+const wellKnown = '.well-known/est/';
 
-export function createEstClient(base: URL, signal: AbortSignal): EstClient {
-  function ask(wish: Ask): Promise<Answer> {
-    const url = new URL(wish.path, base);
-    const body = wish.csr ? encodeBody(wish.csr) : undefined;
-    return new Promise<Answer>((resolve, reject) => {
-      const call = request(url, {
-        method: body === undefined ? 'GET' : 'POST',
-        agent: false,
-        signal,
-        timeout: timeoutMilliseconds,
-        rejectUnauthorized: wish.root !== undefined,
-        ...(wish.root === undefined ? {} : { ca: wish.root }),
-        ...(wish.identity ? { key: wish.identity.keyPem, cert: wish.identity.chain } : {}),
-        headers: {
-          ...(body === undefined
-            ? {}
-            : {
-                'Content-Type': 'application/pkcs10',
-                'Content-Transfer-Encoding': 'base64',
-                'Content-Length': Buffer.byteLength(body),
-              }),
-          ...(wish.basic ? { Authorization: `Basic ${Buffer.from(wish.basic).toString('base64')}` } : {}),
-        },
-      });
-      call.once('timeout', () => call.destroy(new Error('no answer in time')));
-      call.once('error', reject);
-      call.once('response', (reply) => {
-        const chunks: Buffer[] = [];
-        let size = 0;
-        reply.on('data', (chunk: Buffer) => {
-          size += chunk.length;
-          if (size > maxBytes) reply.destroy(new Error('the answer is too large'));
-          else chunks.push(chunk);
-        });
-        reply.once('error', reject);
-        reply.once('close', () => reject(new Error('the answer ended early')));
-        reply.once('end', () =>
-          resolve({
-            status: reply.statusCode ?? 0,
-            retryAfter: Number(reply.headers['retry-after']) || 0,
-            body: Buffer.concat(chunks),
-          }),
-        );
-      });
-      call.end(body);
-    }).catch((error: unknown) => {
-      const message = error instanceof Error ? error.message : String(error);
-      throw new Refusal('est-unreachable', `${url.origin}: ${message}`, { cause: error });
+export function createEstClient(wish: {
+  est: URL;
+  signal: AbortSignal;
+  time: Pick<TrustedTime, 'trusted' | 'moment' | 'learn'>;
+  /** What does not stop the work, but should be known: a time that is refused. */
+  onRefused: (refusal: Refusal) => void;
+}): EstClient {
+  const { est, signal, time, onRefused } = wish;
+  const server = serverAt(est, 443);
+  const { host } = server;
+
+  function unreachable(error: unknown): never {
+    if (error instanceof Refusal) throw error;
+    const message = error instanceof Error ? error.message : String(error);
+    throw new Refusal('est-unreachable', `${est.origin}: ${message}`, { cause: error });
+  }
+
+  /** What the answer says of the time, by a server that leads to these roots. @throws Refusal `time-outside-chain` */
+  async function learnFrom(chain: readonly X509Certificate[], trust: Trust, date: number | undefined): Promise<void> {
+    if (date === undefined) return;
+    const { validity } = judgeServer({ chain, trust, host, at: { atLeast: 0 } });
+    const lesson = await time.learn({ date, validity });
+    const said = `${host} says ${new Date(date).toISOString()}`;
+    if (lesson === 'below-floor') onRefused(new Refusal('time-below-floor', said));
+    else if (lesson === 'outside-chain' && !time.trusted()) throw new Refusal('time-outside-chain', said);
+  }
+
+  async function ask({
+    path,
+    trust,
+    at,
+    identity,
+    headers = {},
+    csr,
+  }: Ask): Promise<Answer & { chain: X509Certificate[] }> {
+    let socket: TLSSocket | undefined;
+    try {
+      socket = await openTls({ ...server, identity, signal, timeoutMilliseconds });
+      const chain = shownChain(socket);
+      if (trust) judgeServer({ chain, trust, host, at: at ?? time.moment() });
+      const body = csr && encodeBody(await csr(channelBinding(socket)));
+      const request = { url: new URL(path, est), headers, body, signal, timeoutMilliseconds };
+      return { ...(await exchange(socket, request)), chain };
+    } catch (error) {
+      return unreachable(error);
+    } finally {
+      socket?.destroy();
+    }
+  }
+
+  /** As `ask`, of a server that is trusted already, and so believed about the time. */
+  async function askTrusted(wanted: Ask & { trust: Trust }): Promise<Answer> {
+    const answer = await ask(wanted);
+    await learnFrom(answer.chain, wanted.trust, answer.date).catch((error: unknown) => {
+      if (error instanceof Refusal)
+        onRefused(error); // it has acted already: what it answered counts
+      else throw error;
     });
+    return answer;
   }
 
   function refuse(answer: Answer): never {
-    if (answer.status === 202 || answer.status === 429 || answer.status === 503)
-      throw new RetryLater(Math.min(3600, Math.max(1, answer.retryAfter || 10)));
+    const seconds = Math.min(3600, Math.max(1, answer.retryAfter || 10));
+    if (answer.status === 202) throw new RetryLater(seconds, 'waiting-admission');
+    if (answer.status === 429 || answer.status === 503) throw new RetryLater(seconds, 'busy');
     const told = parseJson(Problem, answer.body);
     if (told.ok && isProblemCode(told.value.code)) throw new Refusal(told.value.code, told.value.detail);
     throw new Refusal('est-protocol', `status ${answer.status}`);
@@ -118,13 +159,30 @@ export function createEstClient(base: URL, signal: AbortSignal): EstClient {
   }
 
   return {
-    cacerts: async () => certificatesOf(await ask({ path: `${certsOnlyPath}cacerts` })),
-    simpleenroll: async ({ root, claimCode, csr }) =>
-      certificatesOf(await ask({ path: `${certsOnlyPath}simpleenroll`, root, basic: `claim:${claimCode}`, csr })),
-    simplereenroll: async ({ root, identity, csr }) =>
-      certificatesOf(await ask({ path: `${certsOnlyPath}simplereenroll`, root, identity, csr })),
-    async profile({ root, identity }) {
-      const answer = await ask({ path: 'v1/profile', root, identity });
+    async cacerts(accept, known) {
+      // Whatever the floor says: a right time that is below it can only be offered by a server that is asked.
+      const answer = await ask({ path: `${wellKnown}cacerts`, trust: known, at: { atLeast: 0 } });
+      const trust = accept(certificatesOf(answer));
+      const { chain } = answer;
+      // Without the time at first: a rogue server is called one before its date is looked at.
+      judgeServer({ chain, trust, host, at: { atLeast: 0 } });
+      await learnFrom(chain, trust, answer.date);
+      judgeServer({ chain, trust, host, at: time.moment() });
+      return trust;
+    },
+    async simpleenroll({ trust, csr, claimCode, identity, voucher }) {
+      const headers = {
+        ...(claimCode === undefined
+          ? {}
+          : { Authorization: `Basic ${Buffer.from(`claim:${claimCode}`).toString('base64')}` }),
+        ...(voucher ? { 'Webizen-Voucher': Buffer.from(voucher).toString('base64') } : {}),
+      };
+      return certificatesOf(await askTrusted({ path: `${wellKnown}simpleenroll`, trust, identity, headers, csr }));
+    },
+    simplereenroll: async ({ trust, identity, csr }) =>
+      certificatesOf(await askTrusted({ path: `${wellKnown}simplereenroll`, trust, identity, csr })),
+    async profile({ trust, identity }) {
+      const answer = await askTrusted({ path: 'v1/profile', trust, identity });
       if (answer.status !== 200) refuse(answer);
       const profile = parseJson(Profile, answer.body);
       if (!profile.ok) throw new Refusal('est-protocol', `profile: ${describeFaults(profile.faults)}`);

@@ -2,6 +2,7 @@
 import type { Clock } from '#common/clock.js';
 import type { Sample } from '#contract/health.js';
 import { Refusal } from '#contract/problems.js';
+import type { Stamp } from '../time/trusted-time.js';
 import type { Probe, Values } from './probe.js';
 
 export interface Sampler {
@@ -17,7 +18,9 @@ const reserveBytes = 2 * 1024 * 1024;
 
 export function createSampler(wish: {
   probe: Probe;
-  store: (sample: { at: number; values: Values }) => Promise<Sample>;
+  store: (sample: Stamp & { values: Values }) => Promise<Sample>;
+  /** The time of a sample, and how to put it right where it is not known yet. */
+  stamp: () => Stamp;
   freeBytes: () => number;
   intervalSeconds: number;
   clock: Clock;
@@ -33,7 +36,7 @@ export function createSampler(wish: {
       const values = await probe.sample();
       // Not stored, so no sequence is spent on it: the provider sees the time without samples, not a gap.
       if (wish.freeBytes() < reserveBytes) throw new Refusal('disk-full', 'health samples are not taken meanwhile');
-      latest = await wish.store({ at: clock.now(), values });
+      latest = await wish.store({ ...wish.stamp(), values });
     } catch (error) {
       onRefused(
         error instanceof Refusal ? error : new Refusal('internal', 'cannot take a health sample', { cause: error }),

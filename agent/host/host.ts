@@ -12,6 +12,8 @@ export interface Space {
 export interface Host {
   clock: Clock;
   files: Files;
+  /** Milliseconds that only ever go forward while the machine runs, whatever is done to its clock. */
+  monotonic(): number;
   /** Of the filesystem that holds the directory; free to this user. */
   space(directory: string): Promise<Space>;
   /** As `space`, at once: for who must know before each write. */
@@ -23,6 +25,7 @@ export interface Host {
 export const realHost: Host = {
   clock: systemClock,
   files,
+  monotonic: () => Number(process.hrtime.bigint() / 1_000_000n), // CLOCK_MONOTONIC: since boot, across restarts
   async space(directory) {
     const found = await statfs(directory);
     return { totalBytes: found.blocks * found.bsize, freeBytes: found.bavail * found.bsize };

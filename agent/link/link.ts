@@ -4,6 +4,7 @@
  */
 
 import type { Clock } from '#common/clock.js';
+import type { Moment } from '#common/pki/path.js';
 import type { Ack } from '#contract/health.js';
 import { Refusal } from '#contract/problems.js';
 import type { Profile } from '#contract/profile.js';
@@ -37,6 +38,10 @@ export function createLink(wish: {
   batchSeconds: number;
   /** Asked anew before each session; `fresh` after failures, when the provider may have moved. */
   access: (fresh: boolean) => Promise<{ profile: Profile; credentials: Credentials }>;
+  /** By which the broker's certificate is judged, once access is given. */
+  moment: () => Moment;
+  /** Asked before samples are sent, as long as there are some whose time is not known. Never rejects. */
+  learnTime: () => Promise<void>;
   birth: (session: string) => Birth;
   reported: () => Reported;
   /** Runs after each birth; never rejects. */
@@ -65,10 +70,17 @@ export function createLink(wish: {
       .catch(() => {});
   }
 
+  /** A sample whose time is not known waits: what the provider has stored is not put right any more. */
+  function flush(): void {
+    if (outbox.state().uncertain === 0) courier?.flush();
+  }
+
   async function batches(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       await clock.sleep(batchSeconds * 1000, signal);
-      if (!signal.aborted) courier?.flush();
+      if (signal.aborted) return;
+      if (outbox.state().uncertain > 0) await wish.learnTime();
+      flush();
     }
   }
 
@@ -83,6 +95,7 @@ export function createLink(wish: {
       profile,
       credentials,
       keepaliveSeconds,
+      at: wish.moment(),
       birth: wish.birth,
       onAck,
       signal: stopping.signal,
@@ -102,7 +115,7 @@ export function createLink(wish: {
     report();
     const flushing = batches(over.signal);
     await wish.onBirth();
-    courier.flush();
+    flush();
     const end = await opened.closed;
     session = undefined;
     over.abort();
@@ -146,7 +159,7 @@ export function createLink(wish: {
       listeners.add(listener);
       return () => listeners.delete(listener);
     },
-    flush: () => courier?.flush(),
+    flush,
     report,
   };
 }

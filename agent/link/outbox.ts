@@ -8,6 +8,7 @@
 import { randomBytes } from 'node:crypto';
 import type { Database, Operation } from '#common/commits.js';
 import type { Range, Sample } from '#contract/health.js';
+import type { BootTime, Stamp, Uncertain } from '../time/trusted-time.js';
 
 export interface OutboxState {
   epoch: string;
@@ -16,6 +17,8 @@ export interface OutboxState {
   /** Everything up to here is the provider's. */
   acknowledged: number;
   waiting: number;
+  /** Of those that wait, how many were taken before the time was known. */
+  uncertain: number;
   deadLetters: number;
   lost: number;
 }
@@ -23,7 +26,12 @@ export interface OutboxState {
 export interface Outbox {
   state(): OutboxState;
   /** Durable when it resolves. */
-  add(sample: Omit<Sample, 'seq'>): Promise<Sample>;
+  add(sample: Omit<Sample, 'seq'> & Stamp): Promise<Sample>;
+  /**
+   * The time of this boot is known: what was taken in it gets its true time, in one batch. What is left of earlier boots
+   * keeps the earliest time that it can have, as nothing tells how long the box was without power.
+   */
+  correct(known: BootTime): Promise<void>;
   /** Samples in `[from, to]`, ascending, within both limits, at least one if there is one. */
   read(from: number, to: number, limits: { count: number; bytes: number }): Promise<Sample[]>;
   acknowledge(contiguous: number): Promise<void>;
@@ -46,6 +54,13 @@ interface Dead {
   sample: Sample;
 }
 
+/** As it waits on the disk. */
+interface Kept extends Sample {
+  uncertain?: Uncertain;
+}
+
+const plain = ({ seq, at, values }: Kept): Sample => ({ seq, at, values });
+
 const keyOf = (sequence: number): string => String(sequence).padStart(16, '0');
 const keptDead = 1000;
 
@@ -55,7 +70,7 @@ export async function createOutbox(wish: {
   budgetBytes: number;
 }): Promise<Outbox> {
   const { store, budgetBytes } = wish;
-  const samples = store.db.sublevel<string, Sample>('outbox', { valueEncoding: 'json' });
+  const samples = store.db.sublevel<string, Kept>('outbox', { valueEncoding: 'json' });
   const dead = store.db.sublevel<string, Dead>('dead', { valueEncoding: 'json' });
   const meta = store.db.sublevel<string, Counters>('outboxMeta', { valueEncoding: 'json' });
 
@@ -69,11 +84,10 @@ export async function createOutbox(wish: {
   };
   let waiting = 0;
   let bytes = 0;
-  const sizeOf = (sample: Sample): number => JSON.stringify(sample).length;
-  for await (const sample of samples.values()) {
-    waiting += 1;
-    bytes += sizeOf(sample);
-  }
+  let uncertain = 0;
+  let known: BootTime | undefined;
+  const sizeOf = (sample: Kept): number => JSON.stringify(sample).length;
+  for await (const sample of samples.values()) count(sample);
   if (!found) await save(counters, []);
 
   // One change at a time: each reads counters, commits, and only then lets the next see them.
@@ -89,26 +103,45 @@ export async function createOutbox(wish: {
     counters = next;
   }
 
-  async function held(range: { gte?: string; lte?: string; limit?: number }): Promise<Sample[]> {
+  async function held(range: { gte?: string; lte?: string; limit?: number }): Promise<Kept[]> {
     return samples.values(range).all();
   }
+
+  const put = (sample: Kept): Operation => ({
+    type: 'put',
+    sublevel: samples,
+    key: keyOf(sample.seq),
+    value: sample,
+  });
 
   function removal(gone: readonly Sample[]): Operation[] {
     return gone.map((sample) => ({ type: 'del', sublevel: samples, key: keyOf(sample.seq) }));
   }
 
-  function forget(gone: readonly Sample[]): void {
-    waiting -= gone.length;
-    for (const sample of gone) bytes -= sizeOf(sample);
+  function count(sample: Kept, sign = 1): void {
+    waiting += sign;
+    bytes += sign * sizeOf(sample);
+    if (sample.uncertain) uncertain += sign;
+  }
+
+  function forget(gone: readonly Kept[]): void {
+    for (const sample of gone) count(sample, -1);
+  }
+
+  /** With its true time, where that is known. */
+  function dated(sample: Kept): Kept {
+    const { uncertain: when } = sample;
+    if (!when || !known) return sample;
+    return { ...plain(sample), at: when.boot === known.boot ? Math.floor(known.zero + when.monotonic) : sample.at };
   }
 
   return {
-    state: () => ({ ...counters, waiting }),
+    state: () => ({ ...counters, waiting, uncertain }),
     add: (wanted) =>
       inTurn(async () => {
-        const sample: Sample = { seq: counters.last + 1, ...wanted };
+        const sample = dated({ seq: counters.last + 1, ...wanted }); // the time may have come since it was taken
         const size = sizeOf(sample);
-        const evicted: Sample[] = [];
+        const evicted: Kept[] = [];
         if (bytes + size > budgetBytes) {
           let over = bytes + size - budgetBytes;
           for (const old of await held({ limit: 8 })) {
@@ -119,12 +152,21 @@ export async function createOutbox(wish: {
         }
         await save({ ...counters, last: sample.seq, lost: counters.lost + evicted.length }, [
           ...removal(evicted),
-          { type: 'put', sublevel: samples, key: keyOf(sample.seq), value: sample },
+          put(sample),
         ]);
         forget(evicted);
-        waiting += 1;
-        bytes += size;
-        return sample;
+        count(sample);
+        return plain(sample);
+      }),
+    correct: (now) =>
+      inTurn(async () => {
+        known = now;
+        if (uncertain === 0) return;
+        const before = (await held({})).filter((sample) => sample.uncertain);
+        const after = before.map(dated);
+        await store.commit(after.map(put));
+        forget(before);
+        for (const sample of after) count(sample);
       }),
     async read(from, to, limits) {
       const found = await held({ gte: keyOf(from), lte: keyOf(to), limit: limits.count });
@@ -133,7 +175,7 @@ export async function createOutbox(wish: {
         size += sizeOf(sample) + 1;
         return size > limits.bytes;
       });
-      return taken < 0 ? found : found.slice(0, Math.max(1, taken));
+      return (taken < 0 ? found : found.slice(0, Math.max(1, taken))).map(plain);
     },
     acknowledge: (contiguous) =>
       inTurn(async () => {
@@ -148,7 +190,12 @@ export async function createOutbox(wish: {
         const gone = await held({ gte: keyOf(from), lte: keyOf(to) });
         if (gone.length === 0) return;
         const kept = gone.map(
-          (sample): Operation => ({ type: 'put', sublevel: dead, key: keyOf(sample.seq), value: { reason, sample } }),
+          (sample): Operation => ({
+            type: 'put',
+            sublevel: dead,
+            key: keyOf(sample.seq),
+            value: { reason, sample: plain(sample) },
+          }),
         );
         await save(
           { ...counters, deadLetters: counters.deadLetters + gone.length, lost: counters.lost + gone.length },

@@ -3,7 +3,10 @@
  * new session id, the newest certificate and its own birth.
  */
 import { randomBytes } from 'node:crypto';
+import type { TLSSocket } from 'node:tls';
 import mqtt from 'mqtt';
+import { type ClientIdentity, judgeServer, openTls, serverAt, shownChain, type Trust } from '#common/checked-tls.js';
+import type { Moment } from '#common/pki/path.js';
 import { Ack } from '#contract/health.js';
 import { parseJson } from '#contract/parse.js';
 import { Refusal } from '#contract/problems.js';
@@ -12,12 +15,9 @@ import type { Birth, Death } from '#contract/status.js';
 import { buildTopic, parseTopic, subtree, type Topic } from '#contract/topics.js';
 
 export interface Credentials {
-  /** PEM. */
-  key: string;
-  /** PEM, leaf first. */
-  chain: string;
-  /** PEM of the territory's root. */
-  root: string;
+  identity: ClientIdentity;
+  /** Whom the broker's certificate has to come from. */
+  trust: Trust;
 }
 
 export interface Session {
@@ -36,16 +36,44 @@ function refusalOf(error: unknown, url: string): Refusal {
   const message = error instanceof Error ? error.message : String(error);
   // MQTT 3.1.1 section 3.2.2.3: return codes of a refused CONNECT.
   if (typeof code === 'number' && code >= 1 && code <= 5) return new Refusal('link-refused', message, { cause: error });
-  if (typeof code === 'string' && /SSL|CERT|TLS|ALTNAME|ISSUER|SIGNED|UNABLE_TO/.test(code))
+  if (typeof code === 'string' && /SSL|TLS/.test(code))
     return new Refusal('link-refused', `${url}: ${message}`, { cause: error });
   return new Refusal('link-unreachable', `${url}: ${message}`, { cause: error });
 }
 
-/** @throws Refusal `link-refused` or `link-unreachable` */
+/**
+ * TLS to a broker that our own path validation trusts: CONNECT is sent to no other.
+ * @throws Refusal `server-untrusted`, `server-expired`, `server-revoked`; `link-refused`, `link-unreachable`
+ */
+async function openChecked(wish: {
+  url: string;
+  credentials: Credentials;
+  at: Moment;
+  signal: AbortSignal;
+}): Promise<TLSSocket> {
+  const { url, signal, at } = wish;
+  const { identity, trust } = wish.credentials;
+  const server = serverAt(new URL(url), 8883);
+  const timeoutMilliseconds = connectMilliseconds;
+  const socket = await openTls({ ...server, identity, signal, timeoutMilliseconds }).catch((error: unknown) => {
+    throw refusalOf(error, url);
+  });
+  try {
+    judgeServer({ chain: shownChain(socket), trust, host: server.host, at });
+    return socket;
+  } catch (error) {
+    socket.destroy();
+    throw error;
+  }
+}
+
+/** @throws Refusal `link-refused` or `link-unreachable`; `server-untrusted`, `server-expired`, `server-revoked` */
 export async function openSession(wish: {
   profile: Profile;
   credentials: Credentials;
   keepaliveSeconds: number;
+  /** By which the broker's certificate is judged. */
+  at: Moment;
   birth: (session: string) => Birth;
   onAck: (ack: Ack) => void;
   signal: AbortSignal;
@@ -57,7 +85,9 @@ export async function openSession(wish: {
   const death = (reason: Death['reason']): string =>
     JSON.stringify({ kind: 'death', session: id, reason } satisfies Death);
 
-  const client = mqtt.connect(broker.url, {
+  const socket = await openChecked({ url: broker.url, credentials, at: wish.at, signal });
+  const client = new mqtt.MqttClient(() => socket, {
+    protocolId: 'MQTT',
     clientId: box,
     username: box,
     clean: true,
@@ -66,10 +96,6 @@ export async function openSession(wish: {
     connectTimeout: connectMilliseconds,
     reconnectPeriod: 0,
     writeCache: false, // a buffer for each of 65,536 numbers, to save a box that sends once in minutes nothing
-    key: credentials.key,
-    cert: credentials.chain,
-    ca: credentials.root,
-    rejectUnauthorized: true,
     will: { topic: status, payload: Buffer.from(death('lost')), qos: 1, retain: true },
   });
   let lastError: unknown = new Error('the connection was closed');

@@ -1,12 +1,11 @@
 /**
  * An agent that kills itself with SIGKILL at one durable step: `node agent-child.js CONFIG STEP before|after [AHEAD]`.
  * Each file written or removed is a step, counted from 1. AHEAD milliseconds are added to its clock, so that a renewal is
- * due at once. Prints each step's name, so that the test can say where it was cut.
+ * due at once: an agent that was started again within one boot goes by the monotonic clock. Prints each step's name, so that the test can say where it was cut.
  */
 import { readFileSync, writeSync } from 'node:fs';
 import path from 'node:path';
 import { pino } from 'pino';
-import type { Clock } from '#common/clock.js';
 import type { Files } from '#common/files.js';
 import { createAgent } from '../../agent/agent.js';
 import { parseConfig } from '../../agent/config.js';
@@ -25,17 +24,17 @@ async function at<T>(name: string, work: () => Promise<T>): Promise<T> {
   return done;
 }
 
-const { files, clock } = realHost;
+const { files, monotonic } = realHost;
 const cutting: Files = {
   read: files.read,
   write: (file, data, mode) => at(`write ${path.basename(file)}`, () => files.write(file, data, mode)),
   remove: (file) => at(`remove ${path.basename(file)}`, () => files.remove(file)),
 };
-const shifted: Clock = { ...clock, now: () => clock.now() + Number(ahead) };
+const shifted = () => monotonic() + Number(ahead);
 
 const agent = createAgent(
   parseConfig(readFileSync(configFile, 'utf8')),
-  { ...realHost, files: cutting, clock: shifted },
+  { ...realHost, files: cutting, monotonic: shifted },
   { log: pino({ level: 'silent' }) },
 );
 process.once('SIGTERM', () => void agent.stop().then(() => process.exit(0)));

@@ -97,6 +97,7 @@ const onRefused = (refusal: Error) => console.error(refusal);
 const sampler = createSampler({
   probe: createProbe({ host: realHost, dataDir: folder }),
   store: (sample) => outbox.add(sample),
+  stamp: () => ({ at: clock.now() }),
   freeBytes: () => 2 ** 40,
   ...{ intervalSeconds, clock, onRefused },
 });
@@ -111,11 +112,12 @@ function openLink() {
         broker: { url: `mqtts://127.0.0.1:${port}`, protocolVersion: 4, maxPacketBytes: 256 * 1024 },
       },
       credentials: {
-        key: keyToPem(key),
-        chain: certificateToPem(leaf.raw) + issuing,
-        root: certificateToPem(rooms.ca.root.raw),
+        identity: { keyPem: keyToPem(key), chain: certificateToPem(leaf.raw) + issuing },
+        trust: { anchors: [rooms.ca.root] },
       },
     }),
+    moment: () => clock.now(),
+    learnTime: async () => {},
     birth: (session) => ({
       ...{ kind: 'birth', session, epoch: outbox.state().epoch, lastSequence: outbox.state().last },
       ...{ at: clock.now(), agent: '0.1.0', api: '1.0' },

@@ -20,7 +20,7 @@ import {
   tags,
 } from './der.js';
 import { type Signer, spkiHash, spkiOf } from './keys.js';
-import { commonNameOf, nameOf } from './names.js';
+import { commonNameOf, nameOf, type Subject, serialNumberOf } from './names.js';
 import { oids } from './oids.js';
 
 export interface Csr {
@@ -30,11 +30,13 @@ export interface Csr {
   keyHash: string;
   /** What the subject asks to be called; undefined when it has not exactly one common name. */
   commonName: string | undefined;
+  /** The device's serial number that the subject states, under the same condition. */
+  serialNumber: string | undefined;
 }
 
 /** DER. The signer is awaited, because a key in a security chip answers later. */
-export async function makeCsr({ commonName, signer }: { commonName: string; signer: Signer }): Promise<Buffer> {
-  const info = sequence(smallInteger(0), nameOf({ commonName }), decode(spkiOf(signer.publicKey)), context(0));
+export async function makeCsr({ signer, ...subject }: Subject & { signer: Signer }): Promise<Buffer> {
+  const info = sequence(smallInteger(0), nameOf(subject), decode(spkiOf(signer.publicKey)), context(0));
   const signature = await signer.sign(encode(info));
   return encode(sequence(info, sequence(oid(oids.ecdsaSha256)), bitString(signature)));
 }
@@ -127,5 +129,10 @@ export function parseCsr(der: Uint8Array): Csr {
   if (hash === undefined) throw new Refusal('csr-weak-key', `signature algorithm ${algorithm}`);
   if (signedWith !== key.asymmetricKeyType || !verify(hash, signed, key, signature)) throw new Refusal('csr-signature');
   if (reading(() => asksCa(attributes))) throw new Refusal('csr-ca');
-  return { spki, keyHash: spkiHash(spki), commonName: reading(() => commonNameOf(subject)) };
+  return {
+    spki,
+    keyHash: spkiHash(spki),
+    commonName: reading(() => commonNameOf(subject)),
+    serialNumber: reading(() => serialNumberOf(subject)),
+  };
 }

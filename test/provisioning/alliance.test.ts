@@ -11,7 +11,7 @@ import { certificatesFromPem } from '#common/pki/pem.js';
 import { check } from '#contract/parse.js';
 import { parseSetupCode, SetupVerifier, verifySetupCode } from '#contract/setup-code.js';
 import { payloadOf } from '../support/alliance.js';
-import { testBox } from '../support/box.js';
+import { killed, testBox } from '../support/box.js';
 import { ownFolder } from '../support/folder.js';
 import { runCommand, testProvider } from '../support/provider.js';
 
@@ -128,7 +128,9 @@ t.test('a territory takes the directory while it serves, and hands it to boxes',
   refused(t, 'directory-keys-invalid', ...accept('1.jws', '--keys', at('root.crt')));
   refused(t, 'arguments-invalid', ...accept('none.jws', '--keys', at('A/keys.json')));
 
-  await made.start();
+  // As a program of its own: a command is awaited here, and must be answered meanwhile.
+  let serving = await made.spawn();
+  t.teardown(() => killed(serving));
   t.match(await fetchDirectory(made.est), { status: 404, body: /directory-missing/ });
   t.match(done(t, ...accept('1.jws', '--keys', at('A/keys.json'))), 'the directory is accepted');
   t.match(done(t, ...accept('1.jws')), 'held already');
@@ -146,13 +148,13 @@ t.test('a territory takes the directory while it serves, and hands it to boxes',
     expired: false,
     territories: 1,
   });
-  await made.stop();
+  await killed(serving);
   t.match(done(t, 'directory', 'show', '--dir', directory), /^sequence +2\n/, 'also while it does not serve');
   refused(t, 'alliance-key', 'alliance', 'rotate', '--dir', at('A'));
   done(t, 'alliance', 'rotate', '--dir', at('A'), '--next-key', at('offline.key'));
   done(t, 'alliance', 'publish', '--dir', at('A'), '--out', at('3.jws'));
   t.match(done(t, ...accept('3.jws')), 'the directory is accepted');
-  await made.start();
+  serving = await made.spawn();
   t.equal((await fetchDirectory(made.est)).body, (await readFile(at('3.jws'), 'utf8')).trim());
 
   const foreign = await alliance(t, await readFile(at('root.crt')));

@@ -8,8 +8,10 @@ import { version } from '#common/version.js';
 import { AgentStatus } from '#contract/agent-status.js';
 import { check, describeFaults } from '#contract/parse.js';
 import { Refusal } from '#contract/problems.js';
+import { newSetupCode } from '#contract/setup-code.js';
 import { createAgent } from './agent.js';
 import { adminSocket, type Config, parseConfig } from './config.js';
+import { factoryCsr, factoryInstall } from './factory/install.js';
 import { realHost } from './host/host.js';
 
 const help = `webizen-agent ${version}: the daemon of a Webizen box
@@ -17,6 +19,11 @@ const help = `webizen-agent ${version}: the daemon of a Webizen box
   webizen-agent --config FILE                  run in the foreground; SIGTERM stops it
   webizen-agent status --config FILE [--json]  what the running agent says of itself
   webizen-agent check --config FILE            check the configuration file and nothing else
+  webizen-agent factory csr --config FILE [--serial S]
+      on the production line: makes the key of the factory identity, prints a request for its certificate
+  webizen-agent factory install --config FILE --from DIR
+      takes what the maker made for this box: certificate, setup code, voucher
+  webizen-agent factory code                   print a new setup code, for webizen.json of a home-made box
 
 Exit codes: 0 done, 1 it could not be done, 2 the command line or the configuration is wrong.
 `;
@@ -59,6 +66,37 @@ async function run(config: Config): Promise<void> {
   await agent.start();
 }
 
+/** What the board calls itself, where it does: a string that ends with a zero byte. */
+async function boardSerial(): Promise<string> {
+  const text = await realHost.kernel('/proc/device-tree/serial-number');
+  const serial = text?.split('\0')[0]?.trim();
+  if (!serial) throw new Refusal('serial-invalid', 'this board states none: give --serial');
+  return serial;
+}
+
+async function factory(
+  [name, ...more]: string[],
+  values: { config?: string | undefined; serial?: string | undefined; from?: string | undefined },
+): Promise<void> {
+  if (more.length > 0) throw new Refusal('arguments-invalid', `unexpected ${more.join(' ')}`);
+  if (name === 'code') return void process.stdout.write(`${newSetupCode()}\n`);
+  if (name !== 'csr' && name !== 'install')
+    throw new Refusal('arguments-invalid', 'factory is followed by csr, install or code');
+  const { dataDir } = await configFrom(values.config);
+  const { files, clock } = realHost;
+  if (name === 'csr') {
+    const serial = values.serial ?? (await boardSerial());
+    return void process.stdout.write(await factoryCsr({ files, dataDir, serial }));
+  }
+  if (values.from === undefined) throw new Refusal('arguments-invalid', '--from DIR is missing');
+  const {
+    serial,
+    name: called,
+    voucher,
+  } = await factoryInstall({ files, dataDir, from: values.from, at: clock.now() });
+  process.stdout.write(`${called}, serial ${serial}${voucher ? ', with a voucher' : ''}\n`);
+}
+
 function fail(error: unknown): never {
   const { text, exitCode } = explain('webizen-agent', error);
   process.stderr.write(`${text}\n`);
@@ -72,6 +110,8 @@ async function main(): Promise<void> {
       options: {
         config: { type: 'string' },
         json: { type: 'boolean' },
+        serial: { type: 'string' },
+        from: { type: 'string' },
         help: { type: 'boolean' },
         version: { type: 'boolean' },
       },
@@ -80,6 +120,7 @@ async function main(): Promise<void> {
   const [command, ...more] = positionals;
   if (values.help) return void process.stdout.write(help);
   if (values.version) return void process.stdout.write(`${version}\n`);
+  if (command === 'factory') return factory(more, values);
   if (more.length > 0) throw new Refusal('arguments-invalid', `unexpected ${more.join(' ')}`);
   const config = await configFrom(values.config);
   if (command === undefined) return run(config);

@@ -56,7 +56,7 @@ export function createProvider(
   async function startRooms(): Promise<void> {
     const rooms = await openRooms({ directory, files, clock });
     started.push(() => rooms.close());
-    const { territory, store, ca, boxes, claims, events } = rooms;
+    const { territory, store, ca, boxes, claims, events, directory: listed } = rooms;
     const tls = await serverTls({ files, clock, directory, ca, hosts });
     const { id, name: called, jurisdiction, law } = territory;
 
@@ -95,6 +95,7 @@ export function createProvider(
       broker: { port: () => brokerPort, maxPacketBytes },
       claims,
       boxes,
+      directory: listed,
       events,
       clock,
       log,
@@ -128,7 +129,10 @@ export function createProvider(
     urls.console = `${plain ? 'http' : 'https'}://${name}:${consolePort}`;
 
     // Last: who reaches the socket finds everything else running.
-    const control = await serveControl(controlSocket(directory), createOperations({ claims, fleet }));
+    const control = await serveControl(
+      controlSocket(directory),
+      createOperations({ claims, fleet, directory: listed }),
+    );
     started.push(() => control.close());
   }
 

@@ -7,6 +7,7 @@ import type { Files } from '#common/files.js';
 import { type Boxes, createBoxes } from './boxes/boxes.js';
 import { type Ca, openCa } from './ca/ca.js';
 import { type Claims, createClaims, type Redemption } from './claims/claims.js';
+import { openTerritoryDirectory, type TerritoryDirectory } from './directory/directory.js';
 import { createEventLog, type EventLog } from './fleet/events.js';
 import { openStore, type Store } from './store/store.js';
 import { createTurns } from './store/turns.js';
@@ -19,6 +20,7 @@ export interface Rooms {
   readonly ca: Ca;
   readonly boxes: Boxes;
   readonly claims: Claims & Redemption;
+  readonly directory: TerritoryDirectory;
   close(): Promise<void>;
 }
 
@@ -36,6 +38,7 @@ export async function openRooms({
   const territory = await readTerritory(files, directory);
   const { leafLifetimeSeconds } = territory;
   const ca = await openCa({ files, clock, directory, leafLifetimeSeconds });
+  const listed = await openTerritoryDirectory({ files, directory, clock });
   const store = await openStore(directory);
   const events = createEventLog({ store, clock });
   const turns = createTurns();
@@ -47,6 +50,7 @@ export async function openRooms({
     ca,
     boxes: createBoxes({ store, clock, turns, events, issuer: issuer.certificate, issue }),
     claims: createClaims({ store, clock, turns, events, issue }),
+    directory: listed,
     async close() {
       await events.stop();
       await store.close();

@@ -1,41 +1,13 @@
-/**
- * Claim codes: 95 random bits in Crockford's alphabet and a check character, `XXXXX-XXXXX-XXXXX-XXXXX`.
- *
- * The check is a weighted sum over GF(32) with a different non-zero weight for each place: it finds every single wrong
- * character and every swap of two.
- */
-import { createHash, randomBytes } from 'node:crypto';
+/** Claim codes: 95 random bits and a check character, `XXXXX-XXXXX-XXXXX-XXXXX` (base32.ts). */
+import { createHash } from 'node:crypto';
+import { newCode, parseCode } from './base32.js';
 
-const alphabet = '0123456789ABCDEFGHJKMNPQRSTVWXYZ';
 const length = 20;
 
-/** Multiplication by x in GF(32), modulo x^5 + x^2 + 1. */
-const timesX = (value: number): number => ((value << 1) ^ (value & 16 ? 0b100101 : 0)) & 31;
+export const newClaimCode = (): string => newCode(length);
 
-/** Sum of value[i] * x^i; zero for a whole code. Powers of x are distinct for up to 31 places. */
-function checksum(values: readonly number[]): number {
-  return values.reduceRight((sum, value) => timesX(sum) ^ value, 0);
-}
-
-export function newClaimCode(): string {
-  const data = [...randomBytes(length - 1)].map((byte) => byte & 31);
-  const check = checksum([0, ...data]); // the check stands at place 0, whose weight is 1
-  const text = [...data, check].map((value) => alphabet[value]).join('');
-  return text.replace(/(.{5})(?!$)/g, '$1-');
-}
-
-/**
- * The 20 characters without separators, or undefined. Forgives what people do: lower case, spaces and dashes, O for 0,
- * I and L for 1. Takes outside bytes.
- */
-export function parseClaimCode(text: string): string | undefined {
-  if (text.length > 200) return undefined;
-  const plain = text.replace(/[\s-]/g, '').toUpperCase().replace(/O/g, '0').replace(/[IL]/g, '1');
-  if (plain.length !== length) return undefined;
-  const values = [...plain].map((character) => alphabet.indexOf(character));
-  if (values.some((value) => value < 0)) return undefined;
-  return checksum([values[length - 1]!, ...values.slice(0, -1)]) === 0 ? plain : undefined;
-}
+/** The 20 characters without separators, or undefined. Takes outside bytes. */
+export const parseClaimCode = (text: string): string | undefined => parseCode(text, length);
 
 /** What is stored of a code. 95 random bits need no salt and no slow hash. */
 export function claimCodeHash(parsed: string): string {

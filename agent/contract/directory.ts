@@ -1,12 +1,20 @@
 /**
- * The alliance's directory: which territories and makers it answers for. One JWS (RFC 7515, compact, ES256) whose
- * payload is a `Directory`; its header names the key by `kid` and has the type below. Higher sequence wins; a lower one
- * is refused.
+ * The alliance's directory: which territories and makers it answers for. One compact JWS (RFC 7515, ES256) whose payload
+ * is a `Directory`. Its header has the type below, names the signing key by `kid`, and carries in `rotation` every
+ * change of keys since the first, so that a reader who slept through several can follow. Of two directories the one by
+ * the later generation of keys wins, then the one with the higher sequence.
  */
+import { createHash } from 'node:crypto';
 import { type Static, Type } from 'typebox';
 import { Time } from './health.js';
 
 export const directoryType = 'webizen-directory+jws';
+/** Media type and address of the directory on a territory's EST origin. */
+export const directoryMediaType = 'application/jose';
+export const directoryPath = '/v1/directory';
+/** The entity tag (RFC 9110 section 8.8.3) that a territory gives to the compact JWS. */
+export const directoryTag = (jws: string): string => `"${createHash('sha256').update(jws).digest('hex')}"`;
+export const largestDirectoryBytes = 5 * 1024 * 1024;
 
 /** ISO 3166-1 alpha-2 or 3166-2. */
 export const Jurisdiction = Type.String({
@@ -26,6 +34,24 @@ export const PublicJwk = Type.Object(
   { $id: 'PublicJwk', additionalProperties: true },
 );
 export type PublicJwk = Static<typeof PublicJwk>;
+
+/** What signs directories now, and the offline key that will. Counted from 1; a box pins one generation. */
+export const DirectoryKeys = Type.Object(
+  {
+    generation: Type.Integer({ minimum: 1, maximum: 1_000_000 }),
+    keys: Type.Tuple([PublicJwk, PublicJwk], { description: 'current, next' }),
+  },
+  { $id: 'DirectoryKeys', additionalProperties: true },
+);
+export type DirectoryKeys = Static<typeof DirectoryKeys>;
+
+/**
+ * The header's `rotation`, oldest first: each a compact JWS of `DirectoryKeys`, signed by the next key of the generation
+ * before, which is the current one of the generation it announces. The current key cannot announce another: whoever
+ * steals it signs directories until the next rotation, and no longer.
+ */
+export const Rotation = Type.Array(Type.String({ maxLength: 2048 }), { maxItems: 32 });
+export const rotationType = 'webizen-directory-keys+jws';
 
 const Der = Type.String({ maxLength: 8192, pattern: '^[A-Za-z0-9+/]+={0,2}$', description: 'DER in base64' });
 
@@ -75,12 +101,33 @@ export const Directory = Type.Object(
     makers: Type.Array(DirectoryMaker, { maxItems: 2000 }),
     /** Where else this directory may be fetched from. */
     urls: Type.Optional(Type.Array(Type.String({ pattern: '^https://', maxLength: 300 }), { maxItems: 16 })),
-    /**
-     * Keys that sign from now on, each a compact JWS of a `PublicJwk` by a key that the reader holds already: current
-     * first, then the offline next one.
-     */
-    rotation: Type.Optional(Type.Array(Type.String({ maxLength: 4096 }), { maxItems: 4 })),
   },
   { $id: 'Directory', additionalProperties: true },
 );
 export type Directory = Static<typeof Directory>;
+
+/** Whether it is in good standing and its accreditation runs at that time (milliseconds since 1970). */
+export const isAccredited = (entry: DirectoryTerritory | DirectoryMaker, at: number): boolean =>
+  entry.standing === 'accredited' && entry.validFrom <= at && at < entry.validUntil;
+
+export interface StandingChange {
+  territory: string;
+  name: string;
+  from: TerritoryStanding | 'unlisted';
+  to: TerritoryStanding | 'unlisted';
+  reason?: string;
+}
+
+/** What owners of boxes in these territories are to be told. */
+export function standingChanges(before: Directory, after: Directory): StandingChange[] {
+  const ids = [...new Set([...before.territories, ...after.territories].map(({ id }) => id))];
+  const old = new Map(before.territories.map((one) => [one.id, one]));
+  const now = new Map(after.territories.map((one) => [one.id, one]));
+  return ids.flatMap((territory): StandingChange[] => {
+    const [was, is] = [old.get(territory), now.get(territory)];
+    const from = was?.standing ?? 'unlisted';
+    const to = is?.standing ?? 'unlisted';
+    const { name, reason } = is ?? was ?? { name: territory, reason: undefined };
+    return from === to ? [] : [{ territory, name, from, to, ...(is && reason ? { reason } : {}) }];
+  });
+}

@@ -44,8 +44,8 @@ export const extension = (type: string, value: Node, critical = false): Node =>
   sequence(oid(type), ...(critical ? [boolean(true)] : []), octetString(encode(value)));
 
 const caUsage = extension(oids.keyUsage, bitString(Uint8Array.of(0b0000_0110), 1), true); // keyCertSign, cRLSign
-const leafUsage = extension(oids.keyUsage, bitString(Uint8Array.of(0b1000_0000), 7), true); // digitalSignature
-const notCa = extension(oids.basicConstraints, sequence(), true);
+export const leafUsage = extension(oids.keyUsage, bitString(Uint8Array.of(0b1000_0000), 7), true); // digitalSignature
+export const notCa = extension(oids.basicConstraints, sequence(), true);
 const clientOnly = extension(oids.extendedKeyUsage, sequence(oid(oids.clientAuth)));
 const serverOnly = extension(oids.extendedKeyUsage, sequence(oid(oids.serverAuth)));
 export const signedWith = sequence(oid(oids.ecdsaSha256));
@@ -76,7 +76,8 @@ export interface Issued {
   serial: string;
 }
 
-async function issue(issuer: Omit<Issuer, 'certificate'>, wish: Wish): Promise<Issued> {
+/** DER of any certificate; what is in it is for those who call it to say. */
+export async function issue(issuer: Omit<Issuer, 'certificate'>, wish: Wish): Promise<Issued> {
   const serial = newSerial();
   const keyId = keyIdOf(wish.spki);
   const body = sequence(
@@ -107,11 +108,11 @@ async function issue(issuer: Omit<Issuer, 'certificate'>, wish: Wish): Promise<I
 export async function issueRoot({
   subject,
   signer,
+  extensions = [extension(oids.basicConstraints, sequence(boolean(true)), true), caUsage],
   ...validity
-}: { subject: Subject; signer: Signer } & Validity): Promise<Buffer> {
+}: { subject: Subject; signer: Signer; extensions?: readonly Node[] } & Validity): Promise<Buffer> {
   const name = nameOf(subject);
   const spki = decode(spkiOf(signer.publicKey));
-  const extensions = [extension(oids.basicConstraints, sequence(boolean(true)), true), caUsage];
   const self = { signer, name, keyId: keyIdOf(spki) };
   return (await issue(self, { ...validity, subject: name, spki, extensions })).der;
 }

@@ -23,7 +23,7 @@ import {
   tags,
 } from './der.js';
 import { type Signer, spkiHash, spkiOf } from './keys.js';
-import { commonNameOf, nameOf } from './names.js';
+import { commonNameOf, nameOf, type Subject, serialNumberOf } from './names.js';
 import { oids } from './oids.js';
 
 export interface Csr {
@@ -33,6 +33,8 @@ export interface Csr {
   keyHash: string;
   /** What the subject asks to be called; undefined when it has not exactly one common name. */
   commonName: string | undefined;
+  /** The device's serial number that the subject states, under the same condition. */
+  serialNumber: string | undefined;
   /** What stands in the challengePassword: the base64 of a channel binding, when the client binds (RFC 7030 section 3.5). */
   challengePassword: string | undefined;
 }
@@ -43,19 +45,15 @@ export interface Csr {
  *   `tls-unique` of TLS 1.2 (RFC 5929); put into the challengePassword as RFC 7030 section 3.5 wants it
  */
 export async function makeCsr({
-  commonName,
   signer,
   channelBinding,
-}: {
-  commonName: string;
-  signer: Signer;
-  channelBinding?: Uint8Array | undefined;
-}): Promise<Buffer> {
+  ...subject
+}: Subject & { signer: Signer; channelBinding?: Uint8Array | undefined }): Promise<Buffer> {
   const attributes = channelBinding
     ? [sequence(oid(oids.challengePassword), set(printable(Buffer.from(channelBinding).toString('base64'))))]
     : [];
   const spki = decode(spkiOf(signer.publicKey));
-  const info = sequence(smallInteger(0), nameOf({ commonName }), spki, context(0, ...attributes));
+  const info = sequence(smallInteger(0), nameOf(subject), spki, context(0, ...attributes));
   const signature = await signer.sign(encode(info));
   return encode(sequence(info, sequence(oid(oids.ecdsaSha256)), bitString(signature)));
 }
@@ -158,5 +156,6 @@ export function parseCsr(der: Uint8Array): Csr {
     keyHash: spkiHash(spki),
     commonName: reading(() => commonNameOf(subject)),
     challengePassword: reading(() => challengeIn(attributes)),
+    serialNumber: reading(() => serialNumberOf(subject)),
   };
 }

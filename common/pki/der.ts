@@ -34,6 +34,16 @@ const constructed = (type: asn1.Type, items: Node[]): Node => forge.create(Class
 export const sequence = (...items: Node[]): Node => constructed(Type.SEQUENCE, items);
 export const set = (...items: Node[]): Node => constructed(Type.SET, items);
 export const oid = (dotted: string): Node => primitive(Type.OID, forge.oidToDer(dotted).getBytes());
+/** With arcs of any size, such as those below 2.25 (X.667), which forge would round. */
+export function largeOid(dotted: string): Node {
+  const [first = 0n, second = 0n, ...rest] = dotted.split('.').map(BigInt);
+  const content = [first * 40n + second, ...rest].flatMap((arc) => {
+    const digits = [Number(arc & 127n)];
+    for (let left = arc >> 7n; left > 0n; left >>= 7n) digits.unshift(Number(left & 127n) | 128);
+    return digits;
+  });
+  return primitive(Type.OID, binary(Uint8Array.from(content)));
+}
 export const boolean = (value: boolean): Node => primitive(Type.BOOLEAN, value ? '\xff' : '\x00');
 /** Big-endian; the caller sees to the sign bit. */
 export const integer = (bytes: Uint8Array): Node => primitive(Type.INTEGER, binary(bytes));

@@ -1,6 +1,7 @@
 /** The object identifiers that the territory's certificates use. */
 export const oids = {
   commonName: '2.5.4.3',
+  serialNumber: '2.5.4.5',
   organization: '2.5.4.10',
   // RFC 5758 section 3.2, RFC 8017 appendix C
   ecdsaSha256: '1.2.840.10045.4.3.2',
@@ -28,4 +29,10 @@ export const oids = {
   extensionRequest: '1.2.840.113549.1.9.14',
   data: '1.2.840.113549.1.7.1',
   signedData: '1.2.840.113549.1.7.2',
+  contentType: '1.2.840.113549.1.9.3',
+  messageDigest: '1.2.840.113549.1.9.4',
+  sha256: '2.16.840.1.101.3.4.2.1',
+  // RFC 4108 section 5, RFC 8366 section 8.1
+  hardwareModuleName: '1.3.6.1.5.5.7.8.4',
+  animaJsonVoucher: '1.2.840.113549.1.9.16.1.40',
 } as const;

@@ -1,4 +1,5 @@
 /** The command line, read once and refused in words. */
+import { readFile } from 'node:fs/promises';
 import { type ParseArgsConfig, parseArgs } from 'node:util';
 import { parseOrRefuse } from '#common/cli.js';
 import { Refusal } from '#contract/problems.js';
@@ -44,4 +45,11 @@ export function duration(value: string, name: string, [least, most]: readonly [n
 /** @throws Refusal `arguments-invalid` */
 export function noMore(positionals: readonly string[]): void {
   if (positionals.length > 0) throw new Refusal('arguments-invalid', `what is "${positionals[0]}"?`);
+}
+
+/** A file that the command line names. @throws Refusal `arguments-invalid` */
+export async function fileText(file: string): Promise<string> {
+  return readFile(file, 'utf8').catch((error: unknown) => {
+    throw new Refusal('arguments-invalid', `cannot read ${file}`, { cause: error });
+  });
 }

@@ -8,6 +8,10 @@ export const help = `webizen-provider: brings boxes into a territory and looks a
   webizen-provider box list --dir D [--json]
   webizen-provider box show ID --dir D [--json]
   webizen-provider box revoke ID --dir D
+  webizen-provider directory accept FILE --dir D [--keys keys.json]
+  webizen-provider directory show --dir D [--json]
+  webizen-provider alliance init|territory|maker|url|publish|rotate --dir A
+  webizen-provider maker init|make-box|list --dir M
   webizen-provider --version
 
 Each command tells more with --help.
@@ -50,5 +54,45 @@ Works while the server runs and while it does not.
       refuses new connections of this box from now on
 
 Works while the server runs and while it does not.
+`,
+  directory: `webizen-provider directory: the alliance's directory, as this territory keeps it
+
+  directory accept FILE --dir D [--keys keys.json]
+      takes a newer directory; the first time it needs the alliance's public keys
+  directory show --dir D [--json]
+
+Boxes fetch it at /v1/directory; it says which makers' boxes are known. Works while the server runs and while it does not.
+`,
+  alliance: `webizen-provider alliance: the desk of the alliance, which signs the directory of territories and makers
+
+  alliance init --dir A [--next-out FILE]
+      makes the signing key and the next one, to be kept offline; boxes pin A/keys.json
+  alliance territory add --dir A --id ID --name TEXT --jurisdiction AU-NSW --law TEXT --provider TEXT \
+      --est https://HOST:PORT --ca root.crt [--valid 1095d]
+  alliance territory suspend ID --dir A [--reason TEXT]
+      takes no new boxes from then on; those that it has keep working and their owners are told
+  alliance territory reinstate ID --dir A
+  alliance territory remove ID --dir A
+  alliance territory list --dir A [--json]
+  alliance maker add --dir A --id ID --name TEXT --ca ca.crt [--valid 1095d]
+  alliance maker suspend ID --dir A
+  alliance maker reinstate ID --dir A
+  alliance maker list --dir A [--json]
+  alliance url [URL …] --dir A
+      where else the directory may be fetched from
+  alliance publish --dir A --out FILE [--valid 30d]
+  alliance rotate --dir A [--next-key FILE] [--next-out FILE]
+      the next key becomes the signing key, a new next one is made, and the old one destroyed
+`,
+  maker: `webizen-provider maker: factory identities, labels and vouchers for the boxes that a maker builds
+
+  maker init --dir M --id ID --name TEXT
+      the maker's certification authority; the alliance lists M/ca.crt
+  maker make-box --dir M --serial S --csr FILE --out DIR [--territory ID --directory FILE --keys keys.json]
+                 [--territory ID --territory-ca root.crt] [--voucher-valid 365d]
+      certifies the key of one box and writes DIR/S: idevid.crt, setup-code.json, label.svg, label.txt, voucher.vcj
+  maker make-box --dir M --batch FILE.jsonl|DIR --out DIR [--territory …]
+      a production line: a line {"serial", "csr", "territory"?} or a file SERIAL.csr a box; can be repeated after a cut
+  maker list --dir M [--json]
 `,
 };

@@ -18,6 +18,7 @@ import { answerProblems } from '#common/http-problems.js';
 import { decodeBody, encodeBody } from '#common/pki/pem.js';
 import { buildCertsOnly } from '#common/pki/pkcs7.js';
 import { isBoxId } from '#contract/box-id.js';
+import { directoryMediaType, directoryPath, directoryTag } from '#contract/directory.js';
 import { type ProblemCode, Refusal } from '#contract/problems.js';
 import type { Profile } from '#contract/profile.js';
 import type { ServerTls } from '../ca/server-certificate.js';
@@ -44,6 +45,8 @@ export interface EstParts {
     admit(certificate: X509Certificate): Promise<string>;
     renew(certificate: X509Certificate, request: Uint8Array): Promise<Buffer>;
   };
+  /** The alliance's directory as this territory holds it, for boxes and for whoever asks. */
+  directory?: { jws(): string | undefined };
   events: { refused(code: ProblemCode, about: { box?: string | undefined; detail?: string | undefined }): void };
   clock: Clock;
   log: FastifyBaseLogger;
@@ -162,6 +165,15 @@ export function createEst(parts: EstParts): Est {
         maxPacketBytes: parts.broker.maxPacketBytes,
       },
     };
+  });
+
+  app.get(directoryPath, (request, reply) => {
+    const jws = parts.directory?.jws();
+    if (jws === undefined) throw new Refusal('directory-missing');
+    const tag = directoryTag(jws);
+    reply.header('etag', tag);
+    if (request.headers['if-none-match'] === tag) return reply.code(304).send();
+    return reply.type(directoryMediaType).send(jws);
   });
 
   return {

@@ -7,6 +7,7 @@ import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { api } from './api.js';
 import type { Conditions, Figure } from './compare.js';
+import { directory } from './directory.js';
 import { est } from './est.js';
 import { health } from './health.js';
 import { ingest } from './ingest.js';
@@ -70,6 +71,7 @@ try {
   await measure('api', () => api(workshop, conditions));
   await measure('start', () => start(workshop, conditions));
   await measure('health', () => health(workshop, conditions));
+  await measure('directory', () => directory(conditions));
   if (['est', 'ingest', 'memory'].some(wanted)) {
     const territory = await openTerritory(workshop);
     await measure('est', () => est(workshop, territory, conditions));

@@ -29,24 +29,28 @@ export function toRefusal(error: unknown): Refusal {
   return new Refusal('internal', undefined, { cause: error });
 }
 
-export function sendRefusal(reply: FastifyReply, refusal: Refusal): FastifyReply {
+export function sendRefusal(reply: FastifyReply, refusal: Refusal, status = refusal.status): FastifyReply {
   return reply
-    .code(refusal.status)
+    .code(status)
     .headers(refusal.headers)
     .type('application/problem+json')
-    .send(JSON.stringify(refusal.problem));
+    .send(JSON.stringify({ ...refusal.problem, status }));
 }
 
-/** Each refusal is also told to `onRefused`; what is nobody's fault but ours goes to the log with its cause. */
+/**
+ * Each refusal is also told to `onRefused`; `statusOf` is for clients who do not know every status. What is nobody's fault but ours goes to the log with its
+ * cause.
+ */
 export function answerProblems(
   app: FastifyInstance,
   onRefused?: (refusal: Refusal, reply: FastifyReply) => void,
+  statusOf = (refusal: Refusal, _reply: FastifyReply): number => refusal.status,
 ): void {
   app.setErrorHandler((error, request, reply) => {
     const refusal = toRefusal(error);
     if (refusal.status >= 500 && refusal.cause) request.log.error({ err: refusal.cause }, refusal.message);
     onRefused?.(refusal, reply);
-    return sendRefusal(reply, refusal);
+    return sendRefusal(reply, refusal, statusOf(refusal, reply));
   });
   app.setNotFoundHandler((_request, reply) => sendRefusal(reply, new Refusal('not-found')));
 }
@@ -65,7 +69,7 @@ export function refuseRaw(error: NodeJS.ErrnoException, socket: Duplex): void {
 
 /** A whole answer on a bare socket; closes this side of it. */
 export function refuseSocket(refusal: Refusal, socket: Duplex): void {
-  const body = JSON.stringify(refusal.problem);
+  const body = JSON.stringify({ ...refusal.problem, status });
   socket.end(
     `HTTP/1.1 ${refusal.status} ${STATUS_CODES[refusal.status] ?? 'Refused'}\r\nContent-Type: application/problem+json\r\n` +
       `Content-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,

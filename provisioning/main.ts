@@ -12,6 +12,7 @@ const commands: Record<string, (() => Promise<Command>) | undefined> = {
   serve: async () => (await import('./cli/serve.js')).serve,
   claim: async () => (await import('./cli/claim.js')).claim,
   box: async () => (await import('./cli/box.js')).box,
+  request: async () => (await import('./cli/request.js')).request,
 };
 
 const stop = new AbortController();

@@ -43,11 +43,7 @@ export const AdmittedBy = Type.Union([
 export type AdmittedBy = Static<typeof AdmittedBy>;
 
 /** `superseded`: the same device has enrolled anew, as the box named in `to`. */
-export const RevocationReason = Type.Union([
-  Type.Literal('revoked'),
-  Type.Literal('superseded'),
-  Type.Literal('left'),
-]);
+export const RevocationReason = Type.Union([Type.Literal('revoked'), Type.Literal('superseded'), Type.Literal('left')]);
 export type RevocationReason = Static<typeof RevocationReason>;
 
 /** A factory identity (IEEE 802.1AR IDevID), proven by its key. */

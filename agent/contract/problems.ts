@@ -145,7 +145,11 @@ const table = {
     'the provider has refused to admit this box',
     'read the reason; ask the provider, or choose another territory',
   ],
-  'admission-full': [503, 'too many boxes wait to be admitted', 'try again later, or ask the provider for a claim code'],
+  'admission-full': [
+    503,
+    'too many boxes wait to be admitted',
+    'try again later, or ask the provider for a claim code',
+  ],
   'admission-closed': [
     401,
     'this territory does not admit a box on what it showed',

@@ -1,6 +1,7 @@
 /** The object identifiers that the territory's certificates use. */
 export const oids = {
   commonName: '2.5.4.3',
+  serialNumber: '2.5.4.5',
   organization: '2.5.4.10',
   // RFC 5758 section 3.2, RFC 8017 appendix C
   ecdsaSha256: '1.2.840.10045.4.3.2',

@@ -3,6 +3,8 @@
  * is judged here, with the time passed in.
  */
 import type { X509Certificate } from 'node:crypto';
+import { bytes, decode, isType, items, readOid, tags } from '#common/pki/der.js';
+import { oids } from '#common/pki/oids.js';
 import { validatePath } from '#common/pki/path.js';
 import type { FactoryIdentity } from '#contract/operator.js';
 import { Refusal } from '#contract/problems.js';
@@ -12,4 +14,38 @@ export interface Maker {
   id: string;
   name: string;
   ca: X509Certificate;
+}
+
+/** The one `serialNumber` of the subject (IEEE 802.1AR section 8.6). @throws Error when it is not a certificate */
+function serialIn(certificate: X509Certificate): string | undefined {
+  const fields = items(items(decode(certificate.raw), tags.sequence)[0], tags.sequence);
+  const found: string[] = [];
+  for (const step of items(fields[5], tags.sequence))
+    for (const attribute of items(step, tags.set)) {
+      const [type, value] = items(attribute, tags.sequence);
+      const kind = [tags.printable, tags.utf8].find((tag) => isType(value, tag));
+      if (readOid(type) === oids.serialNumber && kind !== undefined) found.push(bytes(value, kind).toString('utf8'));
+    }
+  return found.length === 1 && /^[\x21-\x7e]{1,64}$/.test(found[0] ?? '') ? found[0] : undefined;
+}
+
+/** Answers, rather than throws, `factory-foreign`: another credential may serve. Takes what a stranger's TLS showed. */
+export function recogniseFactory({
+  chain: [leaf, ...intermediates],
+  makers,
+  at,
+}: {
+  chain: readonly X509Certificate[];
+  makers: readonly Maker[];
+  at: number;
+}): FactoryIdentity | Refusal {
+  if (!leaf) return new Refusal('factory-foreign');
+  for (const { id, ca } of makers) {
+    const result = validatePath({ chain: [leaf, ...intermediates], anchors: [ca], at, purpose: 'clientAuth' });
+    if (!result.ok) continue;
+    const serial = serialIn(leaf);
+    if (serial === undefined) return new Refusal('factory-foreign', 'its subject has no serial number');
+    return { maker: id, serial };
+  }
+  return new Refusal('factory-foreign');
 }

@@ -13,7 +13,10 @@ export function parseWays(text: string): Ways {
   const names = text.split(',').map((name) => name.trim());
   const known = names.filter(isWay);
   if (known.length < names.length)
-    throw new Refusal('arguments-invalid', `--admission is a list of ${ways.join(', ')}: what is "${names.find((name) => !isWay(name))}"?`);
+    throw new Refusal(
+      'arguments-invalid',
+      `--admission is a list of ${ways.join(', ')}: what is "${names.find((name) => !isWay(name))}"?`,
+    );
   return new Set(known);
 }
 

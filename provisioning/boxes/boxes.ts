@@ -9,8 +9,9 @@ import type { Clock } from '#common/clock.js';
 import type { Csr } from '#common/pki/csr.js';
 import { isBoxId } from '#contract/box-id.js';
 import type { Leave, LeaveAnswer } from '#contract/leave.js';
+import type { FactoryIdentity } from '#contract/operator.js';
 import { Refusal } from '#contract/problems.js';
-import type { BoxRecord, CertificateRecord, Store } from '../store/store.js';
+import { type BoxRecord, type CertificateRecord, factoryKey, type Store } from '../store/store.js';
 import type { Turns } from '../store/turns.js';
 import { createEndings, type Endings } from './end.js';
 import { createEnter, type Enter } from './enter.js';
@@ -28,6 +29,8 @@ export interface Boxes extends Endings {
    */
   renew(certificate: X509Certificate, csr: Csr): Promise<Buffer>;
   enter: Enter;
+  /** Whether it is let in at all. @throws Refusal `factory-barred` */
+  checkDevice(factory: FactoryIdentity): Promise<void>;
   /** @throws Refusal as `admit`; who has left may say so again */
   leave(certificate: X509Certificate, leave: Leave): Promise<LeaveAnswer>;
   /** Each box that ends, whatever ends it. Answers the way to end the subscription. */
@@ -117,6 +120,10 @@ export function createBoxes({
   return {
     ...endings,
     enter: createEnter({ store, clock, turns, events, issue, ended }),
+
+    async checkDevice(factory) {
+      if ((await store.factories.get(factoryKey(factory)))?.barred) throw new Refusal('factory-barred', factory.serial);
+    },
 
     async admit(presented) {
       const id = idIn(presented);

@@ -4,9 +4,9 @@ import { isBoxId } from '#contract/box-id.js';
 import type { Leave, LeaveAnswer } from '#contract/leave.js';
 import type { NewRevocation } from '#contract/operator.js';
 import { Refusal } from '#contract/problems.js';
-import type { BoxRecord, FactoryRecord, Store } from '../store/store.js';
+import { type BoxRecord, type FactoryRecord, factoryKey, type Store } from '../store/store.js';
 import type { Turns } from '../store/turns.js';
-import { factoryKey, factoryTurn } from './enter.js';
+import { factoryTurn } from './enter.js';
 import { endOperations } from './revocations.js';
 
 export interface Endings {
@@ -104,7 +104,13 @@ export function createEndings({
         const objection = leaving?.objection;
         const value: BoxRecord = {
           ...record,
-          leaving: { phase, reason, at, ...(to !== undefined && { to }), ...(objection !== undefined && { objection }) },
+          leaving: {
+            phase,
+            reason,
+            at,
+            ...(to !== undefined && { to }),
+            ...(objection !== undefined && { objection }),
+          },
         };
         if (phase === 'completed') {
           const end = { at, reason: 'left', ...(to !== undefined && { to }) } as const;
@@ -113,7 +119,8 @@ export function createEndings({
           await ended(id);
         } else {
           await store.commit([{ type: 'put', sublevel: boxes, key: id, value }]);
-          const text = phase === 'announced' ? `its owner begins ${goes(leave)}` : `its owner has given up ${goes(leave)}`;
+          const text =
+            phase === 'announced' ? `its owner begins ${goes(leave)}` : `its owner has given up ${goes(leave)}`;
           events.record({ type: 'leaving', box: id, text });
         }
         return { ...answer, at };

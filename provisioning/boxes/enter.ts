@@ -8,7 +8,7 @@ import type { Csr } from '#common/pki/csr.js';
 import { newBoxId } from '#contract/box-id.js';
 import type { AdmittedBy, FactoryIdentity } from '#contract/operator.js';
 import { Refusal } from '#contract/problems.js';
-import type { BoxRecord, CertificateRecord, FactoryRecord, Store } from '../store/store.js';
+import { type BoxRecord, type CertificateRecord, type FactoryRecord, factoryKey, type Store } from '../store/store.js';
 import type { Turns } from '../store/turns.js';
 import { endOperations } from './revocations.js';
 
@@ -37,7 +37,6 @@ export type Enter = (
   also?: (entered: Entered) => Operation[],
 ) => Promise<Entered>;
 
-export const factoryKey = ({ maker, serial }: FactoryIdentity): string => `${maker}!${serial}`;
 /** Turns are taken in this order and no other: claim or request, device, box. */
 export const factoryTurn = (factory: FactoryIdentity): string => `factory ${factoryKey(factory)}`;
 
@@ -78,7 +77,12 @@ export function createEnter({
     return { box, certificate };
   }
 
-  async function enterDevice(csr: Pick<Csr, 'spki' | 'keyHash'>, entry: Entry, factory: FactoryIdentity, also?: (entered: Entered) => Operation[]) {
+  async function enterDevice(
+    csr: Pick<Csr, 'spki' | 'keyHash'>,
+    entry: Entry,
+    factory: FactoryIdentity,
+    also?: (entered: Entered) => Operation[],
+  ) {
     const key = factoryKey(factory);
     const known = await factories.get(key);
     if (known?.barred) throw new Refusal('factory-barred', factory.serial);

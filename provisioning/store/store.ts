@@ -61,6 +61,8 @@ export interface FactoryRecord {
   voucherKeyHash?: string;
 }
 
+export const factoryKey = ({ maker, serial }: FactoryIdentity): string => `${maker}!${serial}`;
+
 /** A box that asked to be admitted. Keyed by the hash of its key, so that asking again is the same request. */
 export interface RequestRecord {
   firstAt: number;

@@ -69,7 +69,7 @@ export function refuseRaw(error: NodeJS.ErrnoException, socket: Duplex): void {
 
 /** A whole answer on a bare socket; closes this side of it. */
 export function refuseSocket(refusal: Refusal, socket: Duplex): void {
-  const body = JSON.stringify({ ...refusal.problem, status });
+  const body = JSON.stringify(refusal.problem);
   socket.end(
     `HTTP/1.1 ${refusal.status} ${STATUS_CODES[refusal.status] ?? 'Refused'}\r\nContent-Type: application/problem+json\r\n` +
       `Content-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,

@@ -29,6 +29,14 @@ function serialIn(certificate: X509Certificate): string | undefined {
   return found.length === 1 && /^[\x21-\x7e]{1,64}$/.test(found[0] ?? '') ? found[0] : undefined;
 }
 
+const subjects = new WeakMap<X509Certificate, string>();
+
+function subjectOf(ca: X509Certificate): string {
+  const known = subjects.get(ca) ?? ca.subject;
+  subjects.set(ca, known);
+  return known;
+}
+
 /** Answers, rather than throws, `factory-foreign`: another credential may serve. Takes what a stranger's TLS showed. */
 export function recogniseFactory({
   chain: [leaf, ...intermediates],
@@ -40,7 +48,10 @@ export function recogniseFactory({
   at: number;
 }): FactoryIdentity | Refusal {
   if (!leaf) return new Refusal('factory-foreign');
+  // An alliance may have thousands: only those are tried that say they signed something here.
+  const signedBy = new Set([leaf, ...intermediates].map(({ issuer }) => issuer));
   for (const { id, ca } of makers) {
+    if (!signedBy.has(subjectOf(ca))) continue;
     const result = validatePath({ chain: [leaf, ...intermediates], anchors: [ca], at, purpose: 'clientAuth' });
     if (!result.ok) continue;
     const serial = serialIn(leaf);

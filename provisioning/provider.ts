@@ -120,6 +120,7 @@ export function createProvider(
       admission: createAdmission({
         ways,
         territory: id,
+        roots: () => [ca.root],
         claims,
         requests,
         enter: boxes.enter,

@@ -2,7 +2,6 @@
 import type { X509Certificate } from 'node:crypto';
 import type { Clock } from '#common/clock.js';
 import type { Csr } from '#common/pki/csr.js';
-import { sourceOf } from '#common/source.js';
 import type { FactoryIdentity } from '#contract/operator.js';
 import { Refusal } from '#contract/problems.js';
 import type { Enter } from '../boxes/enter.js';
@@ -24,10 +23,20 @@ export interface Application {
 }
 
 /** @throws Refusal when it is forged, out of date, or for another device */
-export type VerifyVoucher = (
-  der: Uint8Array,
-  device: { serial: string; maker: string; at: number },
-) => { territory: string } | Promise<{ territory: string }>;
+export type VerifyVoucher = (wish: {
+  der: Uint8Array;
+  /** Of the maker of that device. */
+  makers: readonly X509Certificate[];
+  serial: string;
+  at: number;
+}) => VoucherFacts | Promise<VoucherFacts>;
+
+interface VoucherFacts {
+  /** The root that the device will trust. */
+  pinned: X509Certificate;
+  /** Where the maker knew it. */
+  territory: string | undefined;
+}
 
 export interface Admission {
   /**
@@ -40,6 +49,7 @@ export interface Admission {
 export function createAdmission({
   ways,
   territory,
+  roots,
   claims,
   requests,
   enter,
@@ -51,8 +61,10 @@ export function createAdmission({
   ways: Ways;
   /** Its id. */
   territory: string;
+  /** The territory's own. */
+  roots: () => readonly X509Certificate[];
   claims: Redemption;
-  requests: { ask(asking: Asking, source: string): Promise<Buffer | Waiting> };
+  requests: { ask(asking: Asking): Promise<Buffer | Waiting> };
   enter: Enter;
   /** @throws Refusal `factory-barred` */
   checkDevice: (factory: FactoryIdentity) => Promise<void>;
@@ -63,14 +75,17 @@ export function createAdmission({
 }): Admission {
   async function voucherOf(
     der: Uint8Array | undefined,
-    factory: Shown['factory'],
-  ): Promise<string | Refusal | undefined> {
-    if (!der || !verifyVoucher || !factory || factory instanceof Refusal) return undefined;
+    device: FactoryIdentity | undefined,
+    at: number,
+  ): Promise<Shown['voucher']> {
+    const ca = makers(at).find(({ id }) => id === device?.maker)?.ca;
+    if (!der || !verifyVoucher || !device || !ca) return undefined;
     try {
-      return (await verifyVoucher(der, { ...factory, at: clock.now() })).territory;
+      const { pinned, territory: named } = await verifyVoucher({ der, makers: [ca], serial: device.serial, at });
+      const isOurs = roots().some((root) => root.raw.equals(pinned.raw)) && (named ?? territory) === territory;
+      return isOurs ? 'good' : new Refusal('voucher-elsewhere', named);
     } catch (error) {
-      if (error instanceof Refusal) return error;
-      return new Refusal('voucher-invalid', undefined, { cause: error });
+      return error instanceof Refusal ? error : new Refusal('voucher-invalid', undefined, { cause: error });
     }
   }
 
@@ -84,9 +99,9 @@ export function createAdmission({
         code,
         claimLabel: code === undefined ? undefined : claims.labelOf(code),
         factory,
-        voucher: await voucherOf(voucher, factory),
+        voucher: await voucherOf(voucher, device, at),
       };
-      const verdict = decide(ways, territory, shown);
+      const verdict = decide(ways, shown);
       switch (verdict.way) {
         case 'refused':
           throw verdict.refusal;
@@ -109,7 +124,7 @@ export function createAdmission({
         }
       }
       const { claimLabel } = shown;
-      return requests.ask({ csr, address, factory: device, claimLabel }, sourceOf(address));
+      return requests.ask({ csr, address, factory: device, claimLabel });
     },
   };
 }

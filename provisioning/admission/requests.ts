@@ -6,6 +6,7 @@
 import type { Clock } from '#common/clock.js';
 import type { Operation } from '#common/commits.js';
 import type { Csr } from '#common/pki/csr.js';
+import { sourceOf } from '#common/source.js';
 import type { AdmissionRequest, FactoryIdentity } from '#contract/operator.js';
 import { Refusal } from '#contract/problems.js';
 import { requestCode } from '#contract/request-code.js';
@@ -78,13 +79,13 @@ export function createRequests({
   enter: Enter;
   most?: number;
   mostFromOne?: number;
-}): Requests & { ask(asking: Asking, source: string): Promise<Buffer | Waiting> } {
+}): Requests & { ask(asking: Asking): Promise<Buffer | Waiting> } {
   const { requests } = store;
   const turnOf = (id: string) => `request ${id}`;
   /** Of each waiting request its source and when it last asked: read once, and kept. */
   let waiting: Map<string, { source: string; lastAt: number }> | undefined;
 
-  async function waitingNow(sourceOf: (address: string) => string) {
+  async function waitingNow() {
     if (waiting) return waiting;
     const found = new Map<string, { source: string; lastAt: number }>();
     for await (const [id, { decision, address, lastAt }] of requests.iterator())
@@ -104,20 +105,20 @@ export function createRequests({
     await store.commit(over);
   }
 
-  /** @throws Refusal `admission-full` */
-  async function checkRoom(source: string): Promise<void> {
-    const of = await waitingNow((address) => address);
-    const now = clock.now();
+  /** Takes a place in the queue. @throws Refusal `admission-full` */
+  async function enqueue(id: string, source: string, now: number): Promise<void> {
+    const of = await waitingNow();
     if (of.size >= most || [...of.values()].some(({ lastAt }) => now - lastAt > forgottenMilliseconds)) await forget();
     const fromOne = [...of.values()].filter((one) => one.source === source).length;
-    if (of.size < most && fromOne < mostFromOne) return;
+    // Checked and taken in one breath: others ask meanwhile.
+    if (of.size < most && fromOne < mostFromOne) return void of.set(id, { source, lastAt: now });
     throw new Refusal('admission-full', undefined, { headers: { 'retry-after': '600' } });
   }
 
   /** The busier the queue, the rarer the questions: ten a second at most. */
   const retry = (): Waiting => ({ retryAfter: Math.min(300, Math.max(10, Math.ceil((waiting?.size ?? 0) / 10))) });
 
-  async function askInTurn({ csr, address, factory, claimLabel }: Asking, source: string): Promise<Buffer | Waiting> {
+  async function askInTurn({ csr, address, factory, claimLabel }: Asking): Promise<Buffer | Waiting> {
     const id = csr.keyHash;
     const now = clock.now();
     const found = await requests.get(id);
@@ -129,7 +130,9 @@ export function createRequests({
       if (box?.revokedAt !== undefined) throw new Refusal('box-revoked', decision.box);
       return Buffer.from(decision.certificate, 'base64');
     }
-    if (!known || decision) await checkRoom(source);
+    const source = sourceOf(address);
+    const isNew = !known || decision !== undefined;
+    if (isNew) await enqueue(id, source, now);
     else if (now - known.lastAt < seenEvery) return retry();
     const record: RequestRecord = {
       firstAt: decision ? now : (known?.firstAt ?? now),
@@ -139,9 +142,14 @@ export function createRequests({
       ...(factory && { factory }),
       ...(claimLabel !== undefined && { claimLabel }),
     };
-    await store.commit([{ type: 'put', sublevel: requests, key: id, value: record }]);
+    try {
+      await store.commit([{ type: 'put', sublevel: requests, key: id, value: record }]);
+    } catch (error) {
+      if (isNew) waiting?.delete(id);
+      throw error;
+    }
     waiting?.set(id, { source, lastAt: now });
-    if (!known) {
+    if (isNew) {
       const device = factory ? `, device ${factory.serial} of ${factory.maker}` : '';
       events.record({ type: 'admission-asked', text: `a box asks to be admitted: ${requestCode(id)}${device}` });
     }
@@ -167,7 +175,7 @@ export function createRequests({
   }
 
   return {
-    ask: (asking, source) => turns.take(turnOf(asking.csr.keyHash), () => askInTurn(asking, source)),
+    ask: (asking) => turns.take(turnOf(asking.csr.keyHash), () => askInTurn(asking)),
 
     async list() {
       const now = clock.now();

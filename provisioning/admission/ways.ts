@@ -27,8 +27,8 @@ export interface Shown {
   claimLabel: string | undefined;
   /** A refusal: a certificate was shown and does not serve. */
   factory: FactoryIdentity | Refusal | undefined;
-  /** The territory that it names, for that very device. */
-  voucher: string | Refusal | undefined;
+  /** Good for that very device and this territory; or why it is not. */
+  voucher: 'good' | Refusal | undefined;
 }
 
 export type Verdict =
@@ -52,17 +52,15 @@ function why(ways: Ways, { code, factory, voucher }: Shown): Refusal {
  * A claim code that serves comes first: it says whose box it is. One that was never given out is refused even where an
  * operator could decide, because its owner can mend it.
  */
-export function decide(ways: Ways, territory: string, shown: Shown): Verdict {
+export function decide(ways: Ways, shown: Shown): Verdict {
   const { code, claimLabel, factory, voucher } = shown;
   const decidesOnCode = ways.has('manual') && claimLabel !== undefined;
   if (code !== undefined && ways.has('claim')) return { way: 'claim', code };
   if (code !== undefined && !decidesOnCode) return refuse(why(ways, shown));
   if (factory && !(factory instanceof Refusal)) {
     if (ways.has('open-for-accredited-makers')) return { way: 'maker', factory };
-    if (ways.has('voucher') && voucher === territory) return { way: 'voucher', factory };
+    if (ways.has('voucher') && voucher === 'good') return { way: 'voucher', factory };
     if (ways.has('manual')) return { way: 'request' };
-    if (ways.has('voucher') && typeof voucher === 'string')
-      return refuse(new Refusal('voucher-elsewhere', `it names ${voucher}`));
   }
   return ways.has('manual') ? { way: 'request' } : refuse(why(ways, shown));
 }

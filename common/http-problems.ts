@@ -29,24 +29,28 @@ export function toRefusal(error: unknown): Refusal {
   return new Refusal('internal', undefined, { cause: error });
 }
 
-export function sendRefusal(reply: FastifyReply, refusal: Refusal): FastifyReply {
+export function sendRefusal(reply: FastifyReply, refusal: Refusal, status = refusal.status): FastifyReply {
   return reply
-    .code(refusal.status)
+    .code(status)
     .headers(refusal.headers)
     .type('application/problem+json')
-    .send(JSON.stringify(refusal.problem));
+    .send(JSON.stringify({ ...refusal.problem, status }));
 }
 
-/** Each refusal is also told to `onRefused`; what is nobody's fault but ours goes to the log with its cause. */
+/**
+ * Each refusal is also told to `onRefused`; `statusOf` is for clients who do not know every status. What is nobody's fault but ours goes to the log with its
+ * cause.
+ */
 export function answerProblems(
   app: FastifyInstance,
   onRefused?: (refusal: Refusal, reply: FastifyReply) => void,
+  statusOf = (refusal: Refusal, _reply: FastifyReply): number => refusal.status,
 ): void {
   app.setErrorHandler((error, request, reply) => {
     const refusal = toRefusal(error);
     if (refusal.status >= 500 && refusal.cause) request.log.error({ err: refusal.cause }, refusal.message);
     onRefused?.(refusal, reply);
-    return sendRefusal(reply, refusal);
+    return sendRefusal(reply, refusal, statusOf(refusal, reply));
   });
   app.setNotFoundHandler((_request, reply) => sendRefusal(reply, new Refusal('not-found')));
 }

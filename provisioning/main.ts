@@ -15,6 +15,7 @@ const commands: Record<string, (() => Promise<Command>) | undefined> = {
   directory: async () => (await import('./cli/directory.js')).directory,
   alliance: async () => (await import('./cli/alliance.js')).alliance,
   maker: async () => (await import('./cli/maker.js')).maker,
+  request: async () => (await import('./cli/request.js')).request,
 };
 
 const stop = new AbortController();

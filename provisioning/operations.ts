@@ -2,9 +2,17 @@
 import { readFile } from 'node:fs/promises';
 import { Type } from 'typebox';
 import type { Handlers } from '#common/control.js';
-import { type Claim, type CreatedClaim, NewClaim } from '#contract/operator.js';
+import {
+  type AdmissionRequest,
+  type Claim,
+  type CreatedClaim,
+  NewClaim,
+  NewRevocation,
+  Reason,
+} from '#contract/operator.js';
 import { check, describeFaults, type Parsed } from '#contract/parse.js';
 import { Refusal } from '#contract/problems.js';
+import type { Requests } from './admission/requests.js';
 import type { Claims } from './claims/claims.js';
 import { parseDirectoryKeys, type TerritoryDirectory } from './directory/directory.js';
 import type { Fleet } from './fleet/fleet.js';
@@ -24,6 +32,10 @@ const OneClaim = Type.Object({ id: Type.String() });
 /** Paths, because a directory is larger than a message: whoever reaches the socket may read what we may. */
 const DirectoryFiles = Type.Object({ file: Type.String(), keys: Type.Optional(Type.String()) });
 const OneBox = Type.Object({ box: Type.String() });
+const RevokedBox = Type.Object({ box: Type.String(), ...NewRevocation.properties });
+const BoxWithReason = Type.Object({ box: Type.String(), ...Reason.properties });
+const OneRequest = Type.Object({ request: Type.String() });
+const RefusedRequest = Type.Object({ request: Type.String(), ...Reason.properties });
 
 function wanted<T>(parsed: Parsed<T>): T {
   if (parsed.ok) return parsed.value;
@@ -39,10 +51,12 @@ async function textOf(file: string): Promise<string> {
 export function createOperations({
   claims,
   fleet,
+  requests,
   directory,
 }: {
   claims: Claims;
   fleet: Fleet;
+  requests: Requests;
   directory: TerritoryDirectory;
 }): Handlers {
   return {
@@ -66,7 +80,28 @@ export function createOperations({
       return fleet.show(wanted(check(OneBox, parameters)).box);
     },
     async 'box.revoke'(parameters) {
-      await fleet.revoke(wanted(check(OneBox, parameters)).box);
+      const { box, ...wish } = wanted(check(RevokedBox, parameters));
+      await fleet.revoke(box, wish);
+    },
+    async 'box.reinstate'(parameters) {
+      await fleet.reinstate(wanted(check(OneBox, parameters)).box);
+    },
+    async 'box.object'(parameters) {
+      const { box, reason } = wanted(check(BoxWithReason, parameters));
+      await fleet.object(box, reason);
+    },
+    async 'request.list'(parameters): Promise<AdmissionRequest[]> {
+      const { after, limit } = wanted(check(Page, parameters));
+      const all = await requests.list();
+      const from = after === undefined ? 0 : all.findIndex(({ id }) => id === after) + 1;
+      return all.slice(from, from + limit);
+    },
+    async 'request.approve'(parameters) {
+      return requests.approve(wanted(check(OneRequest, parameters)).request);
+    },
+    async 'request.refuse'(parameters) {
+      const { request, reason } = wanted(check(RefusedRequest, parameters));
+      return requests.refuse(request, reason);
     },
     async 'directory.accept'(parameters) {
       const { file, keys } = wanted(check(DirectoryFiles, parameters));

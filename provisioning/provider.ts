@@ -3,6 +3,10 @@ import type { FastifyBaseLogger } from 'fastify';
 import type { Clock } from '#common/clock.js';
 import { serveControl } from '#common/control.js';
 import type { Files } from '#common/files.js';
+import { verifyVoucher as verifyVoucherCms } from '#common/pki/voucher.js';
+import { createAdmission, type VerifyVoucher } from './admission/admission.js';
+import type { Maker } from './admission/factory.js';
+import type { Ways } from './admission/ways.js';
 import { createBroker } from './broker/broker.js';
 import { hostsOf, serverTls } from './ca/server-certificate.js';
 import { createConsole } from './console/console.js';
@@ -23,6 +27,10 @@ export interface ProviderConfig {
   portBase: number;
   /** Where the built console lies. */
   assetsDir: string;
+  /** How boxes may come in; by claim code unless said. */
+  admission?: Ways;
+  /** Requests to enrol taken each second from one address. */
+  enrolmentsPerSecond?: number;
 }
 
 export interface Provider {
@@ -40,8 +48,21 @@ const bindAddress = (host: string): string => (host === 'localhost' ? '127.0.0.1
 const maxPacketBytes = 256 * 1024;
 
 export function createProvider(
-  { directory, host, portBase, assetsDir }: ProviderConfig,
-  { files, clock, log }: { files: Files; clock: Clock; log: FastifyBaseLogger },
+  { directory, host, portBase, assetsDir, admission: ways = new Set(['claim']), enrolmentsPerSecond }: ProviderConfig,
+  {
+    files,
+    clock,
+    log,
+    makers,
+    verifyVoucher = verifyVoucherCms,
+  }: {
+    files: Files;
+    clock: Clock;
+    log: FastifyBaseLogger;
+    /** Accredited at that time; those of the alliance's directory where nothing is said. */
+    makers?: (at: number) => readonly Maker[];
+    verifyVoucher?: VerifyVoucher;
+  },
 ): Provider {
   const started: (() => Promise<void>)[] = [];
   const urls = { est: '', broker: '', console: '' };
@@ -56,7 +77,7 @@ export function createProvider(
   async function startRooms(): Promise<void> {
     const rooms = await openRooms({ directory, files, clock });
     started.push(() => rooms.close());
-    const { territory, store, ca, boxes, claims, events, directory: listed } = rooms;
+    const { territory, store, ca, crl, boxes, claims, requests, events, directory: listed } = rooms;
     const tls = await serverTls({ files, clock, directory, ca, hosts });
     const { id, name: called, jurisdiction, law } = territory;
 
@@ -83,6 +104,10 @@ export function createProvider(
     started.push(() => broker.stop());
     urls.broker = `mqtts://${name}:${brokerPort}`;
 
+    const forget = boxes.onEnded((box) => broker.disconnect(box));
+    started.push(async () => void forget());
+    await crl.start();
+
     const retention = createRetention({ store, clock, log });
     retention.start();
     started.push(() => retention.stop());
@@ -93,9 +118,23 @@ export function createProvider(
       territory: { id, name: called, jurisdiction, law },
       hosts,
       broker: { port: () => brokerPort, maxPacketBytes },
-      claims,
+      admission: createAdmission({
+        ways,
+        territory: id,
+        roots: () => [ca.root],
+        claims,
+        requests,
+        enter: boxes.enter,
+        checkDevice: boxes.checkDevice,
+        makers: makers ?? listed.makers,
+        verifyVoucher,
+        clock,
+      }),
+      asksForCode: ways.has('claim') && !ways.has('manual'),
+      ...(enrolmentsPerSecond !== undefined && { enrolmentsPerSecond }),
       boxes,
       directory: listed,
+      crl,
       events,
       clock,
       log,
@@ -106,16 +145,14 @@ export function createProvider(
     const fleet = createFleet({
       store,
       online: ingest.online,
-      async revokeBox(box) {
-        await boxes.revoke(box);
-        broker.disconnect(box);
-      },
+      endings: boxes,
     });
     const secret = await readSecret(files, directory);
     const plain = isLoopback(host);
     const operators = createConsole({
       fleet,
       claims,
+      requests,
       events,
       secret,
       territory: { id, name: called, jurisdiction, law },
@@ -131,7 +168,7 @@ export function createProvider(
     // Last: who reaches the socket finds everything else running.
     const control = await serveControl(
       controlSocket(directory),
-      createOperations({ claims, fleet, directory: listed }),
+      createOperations({ claims, fleet, requests, directory: listed }),
     );
     started.push(() => control.close());
   }

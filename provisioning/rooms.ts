@@ -4,14 +4,16 @@
  */
 import type { Clock } from '#common/clock.js';
 import type { Files } from '#common/files.js';
+import { createRequests } from './admission/requests.js';
 import { type Boxes, createBoxes } from './boxes/boxes.js';
 import { type Ca, openCa } from './ca/ca.js';
+import { type Crl, createCrl } from './ca/crl.js';
 import { type Claims, createClaims, type Redemption } from './claims/claims.js';
 import { openTerritoryDirectory, type TerritoryDirectory } from './directory/directory.js';
 import { createEventLog, type EventLog } from './fleet/events.js';
 import { openStore, type Store } from './store/store.js';
 import { createTurns } from './store/turns.js';
-import { checkDirectory, readTerritory, type Territory } from './territory.js';
+import { checkDirectory, readTerritory, type Territory, usualRenewalGraceSeconds } from './territory.js';
 
 export interface Rooms {
   readonly territory: Territory;
@@ -19,8 +21,10 @@ export interface Rooms {
   readonly events: EventLog;
   readonly ca: Ca;
   readonly boxes: Boxes;
+  readonly crl: Crl;
   readonly claims: Claims & Redemption;
   readonly directory: TerritoryDirectory;
+  readonly requests: ReturnType<typeof createRequests>;
   close(): Promise<void>;
 }
 
@@ -43,15 +47,30 @@ export async function openRooms({
   const events = createEventLog({ store, clock });
   const turns = createTurns();
   const { issue, issuer } = ca;
+  const crl = createCrl({ store, files, clock, directory, issuers: () => [issuer], events });
+  const boxes = createBoxes({
+    store,
+    clock,
+    turns,
+    events,
+    isOurs: (certificate) => certificate.verify(issuer.certificate.publicKey),
+    issue,
+    renewalGrace: () => (territory.renewalGraceSeconds ?? usualRenewalGraceSeconds) * 1000,
+    revoked: crl.changed,
+  });
+  const { enter } = boxes;
   return {
     territory,
     store,
     events,
     ca,
-    boxes: createBoxes({ store, clock, turns, events, issuer: issuer.certificate, issue }),
-    claims: createClaims({ store, clock, turns, events, issue }),
     directory: listed,
+    crl,
+    boxes,
+    claims: createClaims({ store, clock, turns, events, enter }),
+    requests: createRequests({ store, clock, turns, events, enter }),
     async close() {
+      await crl.stop();
       await events.stop();
       await store.close();
     },

@@ -9,11 +9,15 @@ import { Profile } from '#contract/profile.js';
 
 export const shortestLeafSeconds = 10;
 export const longestLeafSeconds = 3660 * 86_400;
+/** A box that lay in a drawer for a year comes back by itself. */
+export const usualRenewalGraceSeconds = 730 * 86_400;
 
 export const Territory = Type.Object(
   {
     ...Profile.properties.territory.properties,
     leafLifetimeSeconds: Type.Integer({ minimum: shortestLeafSeconds, maximum: longestLeafSeconds }),
+    /** After a certificate's end, how long it still serves for renewal. */
+    renewalGraceSeconds: Type.Optional(Type.Integer({ minimum: 0, maximum: longestLeafSeconds })),
   },
   { additionalProperties: true }, // a newer version may have written more
 );
@@ -43,6 +47,9 @@ export async function readTerritory(files: Files, directory: string): Promise<Te
   if (!parsed.ok) throw new Refusal('config-invalid', `${file}: ${describeFaults(parsed.faults)}`);
   return parsed.value;
 }
+
+export const writeTerritory = (files: Files, directory: string, territory: Territory): Promise<void> =>
+  files.write(territoryFile(directory), `${JSON.stringify(territory, null, 2)}\n`);
 
 export const secretFile = (directory: string): string => path.join(directory, 'operator.secret');
 

@@ -2,13 +2,20 @@
 import { type Static, Type } from 'typebox';
 import { BoxId } from './box-id.js';
 import { Time } from './health.js';
+import { LeavePhase, LeaveReason } from './leave.js';
 import { Birth, Reported } from './status.js';
 
 const NullOr = <T extends Parameters<typeof Type.Union>[0][number]>(schema: T) => Type.Union([schema, Type.Null()]);
 
 export const BoxState = Type.Union(
-  [Type.Literal('enrolled'), Type.Literal('online'), Type.Literal('offline'), Type.Literal('revoked')],
-  { description: 'enrolled: has never been online' },
+  [
+    Type.Literal('enrolled'),
+    Type.Literal('online'),
+    Type.Literal('offline'),
+    Type.Literal('revoked'),
+    Type.Literal('left'),
+  ],
+  { description: 'enrolled: has never been online; left: its owner took it elsewhere or reset it' },
 );
 export type BoxState = Static<typeof BoxState>;
 
@@ -26,8 +33,78 @@ export const BoxSummary = Type.Object(
 );
 export type BoxSummary = Static<typeof BoxSummary>;
 
+/** `request`: an operator decided; `maker`: its maker is accredited, and that was enough. */
+export const AdmittedBy = Type.Union([
+  Type.Literal('claim'),
+  Type.Literal('maker'),
+  Type.Literal('voucher'),
+  Type.Literal('request'),
+]);
+export type AdmittedBy = Static<typeof AdmittedBy>;
+
+/** `superseded`: the same device has enrolled anew, as the box named in `to`. */
+export const RevocationReason = Type.Union([Type.Literal('revoked'), Type.Literal('superseded'), Type.Literal('left')]);
+export type RevocationReason = Static<typeof RevocationReason>;
+
+/** A factory identity (IEEE 802.1AR IDevID), proven by its key. */
+export const FactoryIdentity = Type.Object({
+  maker: Type.String({ description: 'id in the directory' }),
+  serial: Type.String(),
+});
+export type FactoryIdentity = Static<typeof FactoryIdentity>;
+
+/** How the box came, and how it goes. */
+export const BoxStanding = Type.Object({
+  admittedBy: AdmittedBy,
+  /** `barred`: it is refused, with whatever else is shown, until an operator lifts it. */
+  factory: NullOr(Type.Object({ ...FactoryIdentity.properties, barred: Type.Boolean() })),
+  leaving: NullOr(
+    Type.Object({
+      phase: LeavePhase,
+      reason: LeaveReason,
+      to: NullOr(Type.String()),
+      at: Time,
+      objection: NullOr(Type.String()),
+    }),
+  ),
+  revocation: NullOr(
+    Type.Object({
+      at: Time,
+      reason: RevocationReason,
+      text: NullOr(Type.String()),
+      /** The box that took its place, or the territory it left for. */
+      to: NullOr(Type.String()),
+    }),
+  ),
+});
+export type BoxStanding = Static<typeof BoxStanding>;
+
+/** What the operator says when a box is revoked. */
+export const NewRevocation = Type.Object(
+  {
+    reason: Type.Optional(Type.String({ minLength: 1, maxLength: 500 })),
+    barFactory: Type.Optional(
+      Type.Boolean({ description: 'refuse its factory identity too, until it is reinstated; true unless said' }),
+    ),
+  },
+  { $id: 'NewRevocation', additionalProperties: false },
+);
+export type NewRevocation = Static<typeof NewRevocation>;
+
+export const Reason = Type.Object(
+  { reason: Type.String({ minLength: 1, maxLength: 500, description: 'read by the owner' }) },
+  { $id: 'Reason', additionalProperties: false },
+);
+export type Reason = Static<typeof Reason>;
+
 export const BoxDetail = Type.Object(
-  { ...BoxSummary.properties, birth: NullOr(Birth), reported: NullOr(Reported), revokedAt: NullOr(Time) },
+  {
+    ...BoxSummary.properties,
+    birth: NullOr(Birth),
+    reported: NullOr(Reported),
+    revokedAt: NullOr(Time),
+    standing: BoxStanding,
+  },
   { $id: 'BoxDetail' },
 );
 export type BoxDetail = Static<typeof BoxDetail>;
@@ -71,6 +148,25 @@ export type NewClaim = Static<typeof NewClaim>;
 export const CreatedClaim = Type.Object({ ...Claim.properties, code: Type.String() }, { $id: 'CreatedClaim' });
 export type CreatedClaim = Static<typeof CreatedClaim>;
 
+/** A box that asks to be admitted, and the operator's decision. */
+export const AdmissionRequest = Type.Object(
+  {
+    id: Type.String({ pattern: '^[0-9a-f]{64}$', description: "SHA-256 of the request's public key" }),
+    code: Type.String({ description: 'what the owner reads out: XXXX-XXXX' }),
+    state: Type.Union([Type.Literal('waiting'), Type.Literal('approved'), Type.Literal('refused')]),
+    firstAt: Time,
+    lastAt: Time,
+    address: Type.String({ description: 'where it last asked from' }),
+    factory: NullOr(FactoryIdentity),
+    claimLabel: NullOr(Type.String({ description: 'of the claim code that it showed and that did not serve' })),
+    decidedAt: NullOr(Time),
+    reason: NullOr(Type.String({ description: 'why it was refused, as the owner reads it' })),
+    box: NullOr(BoxId),
+  },
+  { $id: 'AdmissionRequest' },
+);
+export type AdmissionRequest = Static<typeof AdmissionRequest>;
+
 /** What happened in the territory. Refusals carry code and remedy. */
 export const FleetEvent = Type.Object(
   {
@@ -78,7 +174,7 @@ export const FleetEvent = Type.Object(
     at: Time,
     type: Type.String({
       description:
-        'enrolled, renewed, online, offline, health, refused, revoked, gap, event, store, claim-created, claim-revoked',
+        'enrolled, renewed, online, offline, health, refused, revoked, reinstated, superseded, leaving, left, gap, event, store, claim-created, claim-revoked, admission-asked, admission-approved, admission-refused',
     }),
     box: NullOr(Type.String()),
     text: Type.String(),

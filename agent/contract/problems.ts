@@ -124,6 +124,74 @@ const table = {
   ],
   'box-revoked': [403, 'the provider has revoked this box', 'ask the provider why; a claim code enrols the box anew'],
 
+  // Admission, renewal and leaving, at the provider
+  'certificate-expired': [
+    401,
+    'the client certificate has expired',
+    'renew it: an expired certificate serves for that, and for nothing else',
+  ],
+  'renewal-too-late': [
+    401,
+    'the certificate expired longer ago than this provider renews',
+    'enrol the box anew, as a new one',
+  ],
+  'csr-channel': [
+    400,
+    'the request is bound to another connection than the one it came by',
+    'put the channel binding of this very connection into challengePassword (RFC 7030 section 3.5), or leave it out',
+  ],
+  'admission-refused': [
+    403,
+    'the provider has refused to admit this box',
+    'read the reason; ask the provider, or choose another territory',
+  ],
+  'admission-full': [
+    503,
+    'too many boxes wait to be admitted',
+    'try again later, or ask the provider for a claim code',
+  ],
+  'admission-closed': [
+    401,
+    'this territory does not admit a box on what it showed',
+    'ask the provider how it admits boxes; a claim code is the usual way',
+  ],
+  'claim-not-taken': [
+    401,
+    'this territory takes no claim codes',
+    'ask the provider how it admits boxes, and ask again without a code',
+  ],
+  'factory-foreign': [
+    401,
+    'the factory identity is not of an accredited maker, or is not valid',
+    "ask the box's maker, or enrol with a claim code",
+  ],
+  'factory-barred': [
+    401,
+    'the provider has barred this device: its box was revoked',
+    'ask the provider; an operator can reinstate the device',
+  ],
+  'voucher-invalid': [
+    401,
+    'the voucher is not one for this device',
+    'ask whoever sold the box for its voucher, or enrol with a claim code',
+  ],
+  'voucher-elsewhere': [
+    401,
+    'the voucher is for another territory',
+    'enrol in the territory that it names, or with a claim code',
+  ],
+  'voucher-used': [
+    401,
+    'this device has been enrolled with its voucher already',
+    'enrol with a claim code, or ask the provider to admit the box',
+  ],
+  'too-many-requests': [429, 'more requests come from this address than are taken', 'wait for the time in Retry-After'],
+  'box-left': [403, 'the box has left this territory', 'enrol it anew to come back'],
+  'box-not-leaving': [409, 'the box has not said that it leaves', 'an objection answers an announced departure'],
+  'box-not-barred': [409, 'the factory identity of this box is not barred', 'nothing needs doing'],
+  'request-unknown': [404, 'nobody asks for admission with this code or id', 'list the requests to see them'],
+  'request-decided': [409, 'this request has been decided already', 'list the requests to see how'],
+
   // The link (MQTT)
   'client-id-taken': [
     403,

@@ -6,71 +6,71 @@
  */
 import type { X509Certificate } from 'node:crypto';
 import type { Clock } from '#common/clock.js';
-import { type Csr, parseCsr } from '#common/pki/csr.js';
+import type { Csr } from '#common/pki/csr.js';
 import { isBoxId } from '#contract/box-id.js';
-import type { BoxState } from '#contract/operator.js';
+import type { Leave, LeaveAnswer } from '#contract/leave.js';
+import type { FactoryIdentity } from '#contract/operator.js';
 import { Refusal } from '#contract/problems.js';
-import type { BoxRecord, CertificateRecord, Store } from '../store/store.js';
+import { type BoxRecord, type CertificateRecord, factoryKey, type Store } from '../store/store.js';
 import type { Turns } from '../store/turns.js';
+import { createEndings, type Endings } from './end.js';
+import { createEnter, type Enter } from './enter.js';
 
-export interface EnrolledBox {
-  id: string;
-  state: Extract<BoxState, 'enrolled' | 'revoked'>;
-  enrolledAt: number;
-  certificate: { serial: string; notAfter: number };
-  revokedAt: number | null;
-}
-
-export interface Boxes {
+export interface Boxes extends Endings {
   /**
    * The id of the box that holds this certificate. Seeing a renewed one in use makes it the current one.
-   * @throws Refusal `certificate-foreign`, `certificate-superseded`, `box-revoked`
+   * @throws Refusal `certificate-foreign`, `certificate-expired`, `certificate-superseded`, `box-revoked`, `box-left`
    */
   admit(certificate: X509Certificate): Promise<string>;
   /**
    * The next certificate (DER) of the box that holds this one, which may have expired while the box was in a drawer.
    * The same key gets the same certificate again, until it has been seen in use.
-   * @throws Refusal as `admit` and `parseCsr`; `csr-subject`, `renewal-used`
+   * @throws Refusal as `admit`, but for `certificate-expired`; `csr-subject`, `renewal-used`, `renewal-too-late`
    */
-  renew(certificate: X509Certificate, request: Uint8Array): Promise<Buffer>;
-  /** By id, from after the one named. */
-  list(page: { after?: string | undefined; limit: number }): Promise<EnrolledBox[]>;
-  /** @throws Refusal `box-unknown` */
-  show(box: string): Promise<EnrolledBox>;
-  /** Refused from now on. @throws Refusal `box-unknown` */
-  revoke(box: string): Promise<void>;
+  renew(certificate: X509Certificate, csr: Csr): Promise<Buffer>;
+  enter: Enter;
+  /** Whether it is let in at all. @throws Refusal `factory-barred` */
+  checkDevice(factory: FactoryIdentity): Promise<void>;
+  /** @throws Refusal as `admit`; who has left may say so again */
+  leave(certificate: X509Certificate, leave: Leave): Promise<LeaveAnswer>;
+  /** Each box that ends, whatever ends it. Answers the way to end the subscription. */
+  onEnded(listener: (box: string) => void): () => void;
 }
 
 export interface BoxEvents {
   record(event: { type: string; box?: string | undefined; text: string }): void;
 }
 
-const describe = (id: string, { enrolledAt, certificate, revokedAt }: BoxRecord): EnrolledBox => ({
-  id,
-  state: revokedAt === undefined ? 'enrolled' : 'revoked',
-  enrolledAt,
-  certificate: { serial: certificate.serial, notAfter: certificate.notAfter },
-  revokedAt: revokedAt ?? null,
-});
-
 export function createBoxes({
   store,
   clock,
   turns,
   events,
-  issuer,
+  isOurs,
   issue,
+  renewalGrace,
+  revoked,
 }: {
   store: Store;
   clock: Clock;
   turns: Turns;
   events: BoxEvents;
-  /** To tell an old certificate of ours from a stranger's. */
-  issuer: X509Certificate;
-  issue: (box: string, csr: Csr) => Promise<CertificateRecord>;
+  /** Whether one of the territory's authorities signed it: tells an old certificate of ours from a stranger's. */
+  isOurs: (certificate: X509Certificate) => boolean;
+  issue: (box: string, csr: Pick<Csr, 'spki' | 'keyHash'>) => Promise<CertificateRecord>;
+  /** Milliseconds after its end that a certificate still serves for renewal. */
+  renewalGrace: () => number;
+  /** Resolves when the revocation list names what the store now says. */
+  revoked: () => Promise<void>;
 }): Boxes {
   const { boxes } = store;
+  const listeners = new Set<(box: string) => void>();
   const put = (key: string, value: BoxRecord) => store.commit([{ type: 'put', sublevel: boxes, key, value }]);
+
+  async function ended(box: string): Promise<void> {
+    for (const listener of listeners) listener(box);
+    await revoked();
+  }
 
   /** The id that the certificate claims; nothing is proven by it. */
   function idIn(presented: X509Certificate): string {
@@ -79,31 +79,56 @@ export function createBoxes({
     return id;
   }
 
-  function recognise(presented: X509Certificate, id: string): { record: BoxRecord; isNext: boolean } {
+  /** Of a box that lives or has ended. Whose certificate it is comes first: no date or state says more to a stranger. */
+  function known(presented: X509Certificate, id: string): { record: BoxRecord; isNext: boolean } {
     const record = boxes.getSync(id); // every connection passes here: the hop to a thread costs more than the read
     if (!record) throw new Refusal('certificate-foreign');
     const der = presented.raw.toString('base64');
     const isNext = record.next?.der === der;
     if (!isNext && record.certificate.der !== der)
-      throw new Refusal(presented.verify(issuer.publicKey) ? 'certificate-superseded' : 'certificate-foreign', id);
-    if (record.revokedAt !== undefined) throw new Refusal('box-revoked', id);
+      throw new Refusal(isOurs(presented) ? 'certificate-superseded' : 'certificate-foreign', id);
     return { record, isNext };
+  }
+
+  function recognise(presented: X509Certificate, id: string): { record: BoxRecord; isNext: boolean } {
+    const found = known(presented, id);
+    const { revokedAt, revocation } = found.record;
+    if (revokedAt === undefined) return found;
+    throw new Refusal(
+      revocation?.reason === 'left' ? 'box-left' : 'box-revoked',
+      revocation?.text === undefined ? id : `${id}: ${revocation.text}`,
+    );
+  }
+
+  function checkDates(presented: X509Certificate, id: string): void {
+    const now = clock.now();
+    if (now > Date.parse(presented.validTo)) throw new Refusal('certificate-expired', id);
+    if (now < Date.parse(presented.validFrom)) throw new Refusal('certificate-foreign', `${id}: not valid yet`);
   }
 
   /** The record with its next certificate as the current one. */
   function promoted(id: string, { next, ...record }: BoxRecord): BoxRecord {
     if (!next) return record;
     events.record({ type: 'renewed', box: id, text: `uses its renewed certificate ${next.serial}` });
-    return { ...record, certificate: next };
+    const { serial, notAfter } = record.certificate;
+    const previous = [...(record.previous ?? []), { serial, notAfter }].filter((old) => old.notAfter > clock.now());
+    return { ...record, certificate: next, previous };
   }
 
+  const { leave, ...endings } = createEndings({ store, clock, turns, events, ended });
+
   return {
+    ...endings,
+    enter: createEnter({ store, clock, turns, events, issue, ended }),
+
+    async checkDevice(factory) {
+      if ((await store.factories.get(factoryKey(factory)))?.barred) throw new Refusal('factory-barred', factory.serial);
+    },
+
     async admit(presented) {
       const id = idIn(presented);
       const { isNext } = recognise(presented, id);
-      const now = clock.now();
-      if (now > Date.parse(presented.validTo)) throw new Refusal('certificate-foreign', `${id}: it has expired`);
-      if (now < Date.parse(presented.validFrom)) throw new Refusal('certificate-foreign', `${id}: not valid yet`);
+      checkDates(presented, id);
       if (!isNext) return id;
       return turns.take(id, async () => {
         const again = recognise(presented, id);
@@ -112,11 +137,11 @@ export function createBoxes({
       });
     },
 
-    async renew(presented, request) {
+    async renew(presented, csr) {
       const id = idIn(presented);
       return turns.take(id, async () => {
         const { record, isNext } = recognise(presented, id);
-        const csr = parseCsr(request);
+        if (clock.now() > Date.parse(presented.validTo) + renewalGrace()) throw new Refusal('renewal-too-late', id);
         if (csr.commonName !== id) throw new Refusal('csr-subject', `expected CN=${id}`);
         const current = isNext ? promoted(id, record) : record;
         const { next } = current;
@@ -129,26 +154,17 @@ export function createBoxes({
       });
     },
 
-    async list({ after, limit }) {
-      const range = after === undefined ? { limit } : { gt: after, limit };
-      return (await boxes.iterator(range).all()).map(([id, record]) => describe(id, record));
+    async leave(presented, wish) {
+      const id = idIn(presented);
+      const hasLeft = known(presented, id).record.revocation?.reason === 'left';
+      if (!hasLeft) recognise(presented, id);
+      checkDates(presented, id);
+      return leave(id, wish);
     },
 
-    async show(box) {
-      const record = isBoxId(box) ? await boxes.get(box) : undefined;
-      if (!record) throw new Refusal('box-unknown', box);
-      return describe(box, record);
-    },
-
-    async revoke(box) {
-      if (!isBoxId(box)) throw new Refusal('box-unknown', box);
-      await turns.take(box, async () => {
-        const record = await boxes.get(box);
-        if (!record) throw new Refusal('box-unknown', box);
-        if (record.revokedAt !== undefined) return;
-        await put(box, { ...record, revokedAt: clock.now() });
-        events.record({ type: 'revoked', box, text: 'revoked: new connections are refused' });
-      });
+    onEnded(listener) {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
     },
   };
 }

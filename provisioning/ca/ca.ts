@@ -19,7 +19,7 @@ export interface Ca {
   readonly root: X509Certificate;
   readonly issuer: Issuer;
   /** An operational certificate for the key of the request; the subject is ours to say. */
-  issue(box: string, csr: Csr): Promise<CertificateRecord>;
+  issue(box: string, csr: Pick<Csr, 'spki' | 'keyHash'>): Promise<CertificateRecord>;
 }
 
 const year = 365.25 * 86_400_000;

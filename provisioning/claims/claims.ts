@@ -1,11 +1,11 @@
 /** Claim codes: what an operator hands out so that one box may enrol. */
 import type { Clock } from '#common/clock.js';
-import { type Csr, parseCsr } from '#common/pki/csr.js';
-import { newBoxId } from '#contract/box-id.js';
+import type { Csr } from '#common/pki/csr.js';
 import { claimCodeHash, newClaimCode, parseClaimCode } from '#contract/claim-code.js';
-import type { Claim, CreatedClaim, NewClaim } from '#contract/operator.js';
+import type { Claim, CreatedClaim, FactoryIdentity, NewClaim } from '#contract/operator.js';
 import { Refusal } from '#contract/problems.js';
-import type { BoxRecord, CertificateRecord, ClaimRecord, Store } from '../store/store.js';
+import type { Enter } from '../boxes/enter.js';
+import type { ClaimRecord, Store } from '../store/store.js';
 import type { Turns } from '../store/turns.js';
 
 export interface Claims {
@@ -19,11 +19,13 @@ export interface Claims {
 export interface Redemption {
   /**
    * One claim, one key: claim, key, box id and certificate are written together, so that a lost reply can be asked for
-   * again. Takes outside bytes: the code as it was typed and the request as DER. Answers the certificate as DER.
+   * again. Takes outside bytes: the code as it was typed. Answers the certificate as DER.
    * @throws Refusal `claim-malformed`, `claim-unknown`, `claim-used`, `claim-expired`, `claim-revoked`, `box-revoked`,
-   *   and those of `parseCsr`
+   *   `factory-barred`
    */
-  redeem(code: string, request: Uint8Array): Promise<Buffer>;
+  redeem(code: string, csr: Csr, factory?: FactoryIdentity): Promise<Buffer>;
+  /** What an operator called an unused claim that exists, whether it still serves or not. */
+  labelOf(code: string): string | undefined;
 }
 
 export interface ClaimEvents {
@@ -44,13 +46,13 @@ export function createClaims({
   clock,
   turns,
   events,
-  issue,
+  enter,
 }: {
   store: Store;
   clock: Clock;
   turns: Turns;
   events: ClaimEvents;
-  issue: (box: string, csr: Csr) => Promise<CertificateRecord>;
+  enter: Enter;
 }): Claims & Redemption {
   const { claims, boxes } = store;
 
@@ -71,18 +73,14 @@ export function createClaims({
     return Buffer.from(use.certificate, 'base64');
   }
 
-  async function enrol(hash: string, record: ClaimRecord, csr: Csr): Promise<Buffer> {
-    const box = newBoxId();
-    const certificate = await issue(box, csr);
-    const at = clock.now();
-    const used: ClaimRecord = { ...record, use: { at, keyHash: csr.keyHash, box, certificate: certificate.der } };
-    const enrolled: BoxRecord = { enrolledAt: at, claim: hash.slice(0, idDigits), certificate };
-    await store.commit([
-      { type: 'put', sublevel: claims, key: hash, value: used },
-      { type: 'put', sublevel: boxes, key: box, value: enrolled },
-    ]);
-    const label = record.label ? ` (${record.label})` : '';
-    events.record({ type: 'enrolled', box, text: `enrolled with claim ${enrolled.claim}${label}` });
+  async function enrol(hash: string, record: ClaimRecord, csr: Csr, factory?: FactoryIdentity): Promise<Buffer> {
+    const claim = hash.slice(0, idDigits);
+    const how = `with claim ${claim}${record.label ? ` (${record.label})` : ''}`;
+    const { certificate } = await enter(csr, { admittedBy: 'claim', claim, factory, how }, (entered) => {
+      const { box, certificate } = entered;
+      const use = { at: clock.now(), keyHash: csr.keyHash, box, certificate: certificate.der };
+      return [{ type: 'put', sublevel: claims, key: hash, value: { ...record, use } }];
+    });
     return Buffer.from(certificate.der, 'base64');
   }
 
@@ -120,15 +118,20 @@ export function createClaims({
       });
     },
 
-    async redeem(code, request) {
+    async redeem(code, csr, factory) {
       const parsed = parseClaimCode(code);
       if (parsed === undefined) throw new Refusal('claim-malformed');
       const hash = claimCodeHash(parsed);
       return turns.take(hash, async () => {
         const record = checkOpen(claims.getSync(hash)); // the hop to a thread costs more than the read
-        const csr = parseCsr(request);
-        return record.use ? repeat(record, record.use, csr) : enrol(hash, record, csr);
+        return record.use ? repeat(record, record.use, csr) : enrol(hash, record, csr, factory);
       });
+    },
+
+    labelOf(code) {
+      const parsed = parseClaimCode(code);
+      const record = parsed === undefined ? undefined : claims.getSync(claimCodeHash(parsed));
+      return record && !record.use && record.revokedAt === undefined ? record.label : undefined;
     },
   };
 }

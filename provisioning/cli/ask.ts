@@ -22,10 +22,10 @@ export function asking(dir: string | undefined): Ask {
       if (!(error instanceof Refusal) || error.code !== 'not-running') throw error;
     }
     const rooms = await openRooms({ directory, files, clock: systemClock });
-    const { store, boxes, claims, directory: listed } = rooms;
-    const fleet = createFleet({ store, online: () => false, revokeBox: boxes.revoke });
+    const { store, boxes, claims, requests, directory: listed } = rooms;
+    const fleet = createFleet({ store, online: () => false, endings: boxes });
     try {
-      return await createOperations({ claims, fleet, directory: listed })[operation]?.(parameters);
+      return await createOperations({ claims, fleet, requests, directory: listed })[operation]?.(parameters);
     } finally {
       await rooms.close();
     }

@@ -1,6 +1,6 @@
-/** `box list | show | revoke` */
+/** `box list | show | revoke | reinstate | object` */
 import { Type } from 'typebox';
-import { BoxDetail } from '#contract/operator.js';
+import { BoxDetail, BoxStanding } from '#contract/operator.js';
 import { check, describeFaults } from '#contract/parse.js';
 import { Refusal } from '#contract/problems.js';
 import { flag, noMore, readArguments, required, text } from './arguments.js';
@@ -27,6 +27,19 @@ const list: Command = async (args, { out }) => {
   for (const line of table([['ID', 'STATE', 'ENROLLED', 'CERTIFICATE UNTIL'], ...rows])) out(line);
 };
 
+function told({ admittedBy, factory, leaving, revocation }: BoxStanding): string[][] {
+  return [
+    ['admitted by', admittedBy],
+    ...(factory ? [['device', `${factory.serial} of ${factory.maker}${factory.barred ? ', barred' : ''}`]] : []),
+    ...(leaving
+      ? [['leaving', `${leaving.phase} ${when(leaving.at)}, ${leaving.reason}, to ${leaving.to ?? '-'}`]]
+      : []),
+    ...(leaving?.objection ? [['objection', leaving.objection]] : []),
+    ...(revocation ? [['ended', `${when(revocation.at)}, ${revocation.reason}, to ${revocation.to ?? '-'}`]] : []),
+    ...(revocation?.text ? [['reason', revocation.text]] : []),
+  ];
+}
+
 const show: Command = async (args, { out }) => {
   const { values, positionals } = readArguments(args, { dir: text, json: flag });
   const [box, ...rest] = positionals;
@@ -34,28 +47,51 @@ const show: Command = async (args, { out }) => {
   const answer = await asking(values.dir)('box.show', { box: required(box, 'the id of the box') });
   const [found] = listed([answer]);
   if (!found || values.json) return out(JSON.stringify(answer));
+  const detail = check(Type.Object({ standing: BoxStanding }, { additionalProperties: true }), answer);
   const rows = [
     ['id', found.id],
     ['state', found.state],
     ['enrolled', when(found.enrolledAt)],
     ['certificate', found.certificate.serial],
     ['valid until', when(found.certificate.notAfter)],
+    ...(detail.ok ? told(detail.value.standing) : []),
   ];
   for (const line of table(rows)) out(line);
 };
 
 const revoke: Command = async (args, { out }) => {
-  const { values, positionals } = readArguments(args, { dir: text });
+  const { values, positionals } = readArguments(args, { dir: text, reason: text, 'keep-device': flag });
   const [box, ...rest] = positionals;
   noMore(rest);
-  await asking(values.dir)('box.revoke', { box: required(box, 'the id of the box') });
+  await asking(values.dir)('box.revoke', {
+    box: required(box, 'the id of the box'),
+    ...(values.reason === undefined ? {} : { reason: values.reason }),
+    ...(values['keep-device'] ? { barFactory: false } : {}),
+  });
   out(`box ${box} is revoked`);
 };
 
-const commands: Record<string, Command | undefined> = { list, show, revoke };
+const reinstate: Command = async (args, { out }) => {
+  const { values, positionals } = readArguments(args, { dir: text });
+  const [box, ...rest] = positionals;
+  noMore(rest);
+  await asking(values.dir)('box.reinstate', { box: required(box, 'the id of the box') });
+  out(`the device of box ${box} may enrol again`);
+};
+
+const object: Command = async (args, { out }) => {
+  const { values, positionals } = readArguments(args, { dir: text, reason: text });
+  const [box, ...rest] = positionals;
+  noMore(rest);
+  const wish = { box: required(box, 'the id of the box'), reason: required(values.reason, '--reason') };
+  await asking(values.dir)('box.object', wish);
+  out(`the owner of box ${box} will read it`);
+};
+
+const commands: Record<string, Command | undefined> = { list, show, revoke, reinstate, object };
 
 export const box: Command = async ([name = '', ...args], io) => {
   const command = Object.hasOwn(commands, name) ? commands[name] : undefined;
-  if (!command) throw new Refusal('arguments-invalid', 'box is followed by list, show or revoke');
+  if (!command) throw new Refusal('arguments-invalid', 'box is followed by list, show, revoke, reinstate or object');
   await command(args, io);
 };

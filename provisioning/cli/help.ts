@@ -1,13 +1,18 @@
 export const help = `webizen-provider: brings boxes into a territory and looks after them
 
-  webizen-provider init --dir D --territory ID --name TEXT --jurisdiction AU-NSW --law TEXT [--leaf-lifetime 30d]
-  webizen-provider serve --dir D [--host H] [--port-base N]
+  webizen-provider init --dir D --territory ID --name TEXT --jurisdiction AU-NSW --law TEXT [--leaf-lifetime 30d] [--renewal-grace 730d]
+  webizen-provider serve --dir D [--host H] [--port-base N] [--admission WAYS] [--renewal-grace T]
   webizen-provider claim create --dir D [--count N] [--label TEXT] [--expires 7d] [--json]
   webizen-provider claim list --dir D [--json]
   webizen-provider claim revoke ID --dir D
   webizen-provider box list --dir D [--json]
   webizen-provider box show ID --dir D [--json]
-  webizen-provider box revoke ID --dir D
+  webizen-provider box revoke ID --dir D [--reason TEXT] [--keep-device]
+  webizen-provider box reinstate ID --dir D
+  webizen-provider box object ID --dir D --reason TEXT
+  webizen-provider request list --dir D [--json]
+  webizen-provider request approve CODE --dir D
+  webizen-provider request refuse CODE --dir D --reason TEXT
   webizen-provider directory accept FILE --dir D [--keys keys.json]
   webizen-provider directory show --dir D [--json]
   webizen-provider alliance init|territory|maker|url|publish|rotate --dir A
@@ -26,6 +31,7 @@ export const helpOf: Record<string, string> = {
   --jurisdiction CODE    ISO 3166, such as AU or AU-NSW
   --law TEXT             the governing law
   --leaf-lifetime T      how long a box's certificate lasts: 90s, 1h, 30d (30d)
+  --renewal-grace T      how long after its end it still serves for renewal (730d)
 
 Keep D/ca/root.key somewhere safe; serving does not need it.
 `,
@@ -34,6 +40,13 @@ Keep D/ca/root.key somewhere safe; serving does not need it.
   --dir D          the directory that init made
   --host H         where to listen, and the name boxes reach it by (localhost)
   --port-base N    EST on N, MQTT on N+1, console on N+2; 0 for free ones (8440)
+  --admission WAYS how boxes come in, a list with commas (claim):
+                     claim                        with a claim code
+                     voucher                      with a factory identity and its voucher for this territory
+                     open-for-accredited-makers   with a factory identity alone
+                     manual                       an operator decides about whoever shows nothing of these
+  --renewal-grace T  how long an expired certificate still serves for renewal; kept for the next start
+  --enrolments N   requests to enrol taken each second from one address, ten times that from all (20)
 
 Prints each address on a line of its own, then "ready".
 `,
@@ -50,8 +63,12 @@ Works while the server runs and while it does not.
 
   box list --dir D [--json]
   box show ID --dir D [--json]
-  box revoke ID --dir D
-      refuses new connections of this box from now on
+  box revoke ID --dir D [--reason TEXT] [--keep-device]
+      refuses this box from now on, and its device too unless it is kept: a stolen box cannot enrol anew
+  box reinstate ID --dir D
+      lets the device of a revoked box enrol again, as a new box
+  box object ID --dir D --reason TEXT
+      tells the owner what you have against a departure that was announced; it does not prevent it
 
 Works while the server runs and while it does not.
 `,
@@ -94,5 +111,15 @@ Boxes fetch it at /v1/directory; it says which makers' boxes are known. Works wh
   maker make-box --dir M --batch FILE.jsonl|DIR --out DIR [--territory …]
       a production line: a line {"serial", "csr", "territory"?} or a file SERIAL.csr a box; can be repeated after a cut
   maker list --dir M [--json]
+`,
+  request: `webizen-provider request: the boxes that ask to be admitted (serve --admission manual)
+
+  request list --dir D [--json]
+  request approve CODE --dir D
+      gives the box its certificate; it asks again by itself
+  request refuse CODE --dir D --reason TEXT
+      the owner reads the reason
+
+CODE is the one that the owner reads out, XXXX-XXXX. Works while the server runs and while it does not.
 `,
 };

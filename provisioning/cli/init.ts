@@ -8,7 +8,7 @@ import { check, describeFaults } from '#contract/parse.js';
 import { Refusal } from '#contract/problems.js';
 import { createCa } from '../ca/ca.js';
 import { openStore } from '../store/store.js';
-import { longestLeafSeconds, secretFile, shortestLeafSeconds, Territory, territoryFile } from '../territory.js';
+import { longestLeafSeconds, secretFile, shortestLeafSeconds, Territory, writeTerritory } from '../territory.js';
 import { duration, noMore, readArguments, required, text } from './arguments.js';
 import type { Command } from './command.js';
 
@@ -42,6 +42,7 @@ export const init: Command = async (args, { out }) => {
     jurisdiction: text,
     law: text,
     'leaf-lifetime': text,
+    'renewal-grace': text,
   });
   noMore(positionals);
   const directory = path.resolve(required(values.dir, '--dir'));
@@ -54,6 +55,9 @@ export const init: Command = async (args, { out }) => {
       shortestLeafSeconds,
       longestLeafSeconds,
     ]),
+    ...(values['renewal-grace'] === undefined
+      ? {}
+      : { renewalGraceSeconds: duration(values['renewal-grace'], '--renewal-grace', [0, longestLeafSeconds]) }),
   });
   if (!territory.ok) throw new Refusal('arguments-invalid', describeFaults(territory.faults));
 
@@ -62,6 +66,6 @@ export const init: Command = async (args, { out }) => {
   const secret = secretFile(directory);
   if (!(await files.read(secret))) await files.write(secret, `${randomBytes(32).toString('base64url')}\n`, 0o600);
   await (await openStore(directory)).close();
-  await files.write(territoryFile(directory), `${JSON.stringify(territory.value, null, 2)}\n`);
+  await writeTerritory(files, directory, territory.value);
   out(`territory ${territory.value.id} is in ${directory}`);
 };

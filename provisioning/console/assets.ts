@@ -20,7 +20,7 @@ const types: Record<string, string> = {
 };
 
 /** The pages that the console's one document draws. */
-const pages = ['/', '/boxes/:id', '/claims', '/events'];
+const pages = ['/', '/boxes/:id', '/claims', '/requests', '/events'];
 const open = { config: { consoleAccess: 'open' } } as const;
 
 async function readAssets(directory: string): Promise<Map<string, Asset>> {

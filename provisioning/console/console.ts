@@ -5,6 +5,7 @@ import fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } 
 import type { Clock } from '#common/clock.js';
 import { answerProblems, refuseRaw } from '#common/http-problems.js';
 import { listen } from '#common/listen.js';
+import type { Requests } from '../admission/requests.js';
 import type { Claims } from '../claims/claims.js';
 import type { EventLog } from '../fleet/events.js';
 import type { Fleet } from '../fleet/fleet.js';
@@ -20,6 +21,7 @@ import { createEventStreams } from './stream.js';
 export interface ConsoleParts {
   fleet: Fleet;
   claims: Claims;
+  requests: Requests;
   events: EventLog;
   /** What the operator signs in with. */
   secret: string;
@@ -49,11 +51,11 @@ const handshakeTimeout = 10_000;
 const bodyLimit = 16 * 1024;
 
 export function createConsole(parts: ConsoleParts): Console {
-  const { fleet, claims, events, secret, territory, assetsDir, clock, log, tls } = parts;
+  const { fleet, claims, requests, events, secret, territory, assetsDir, clock, log, tls } = parts;
   const secrets = createSecretCheck({ secret, clock, events });
   const access = createAccess({ secrets, sessions: createSessions({ clock }), secure: tls !== undefined });
   const streams = createEventStreams({ events, clock });
-  const metrics = createMetrics({ fleet, claims, events, clock, territory: territory.id });
+  const metrics = createMetrics({ fleet, claims, requests, events, clock, territory: territory.id });
   let running: FastifyInstance | undefined;
 
   async function build(): Promise<FastifyInstance> {
@@ -69,7 +71,7 @@ export function createConsole(parts: ConsoleParts): Console {
     app.removeContentTypeParser('text/plain'); // what a form of another site may send without asking first
     answerProblems(app);
     access.guard(app);
-    declareRoutes(app, { fleet, claims, streams, metrics, access, territory, clock });
+    declareRoutes(app, { fleet, claims, requests, streams, metrics, access, territory, clock });
     await serveAssets(app, assetsDir);
     await app.ready();
     return app;

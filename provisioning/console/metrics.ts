@@ -2,6 +2,7 @@
 import type { Clock } from '#common/clock.js';
 import { version } from '#common/version.js';
 import type { BoxState, Claim } from '#contract/operator.js';
+import type { Requests } from '../admission/requests.js';
 import type { Claims } from '../claims/claims.js';
 import type { EventLog } from '../fleet/events.js';
 import type { Fleet } from '../fleet/fleet.js';
@@ -14,7 +15,7 @@ export interface Metrics {
 
 export const metricsType = 'text/plain; version=0.0.4; charset=utf-8';
 
-const boxStates: readonly BoxState[] = ['enrolled', 'online', 'offline', 'revoked'];
+const boxStates: readonly BoxState[] = ['enrolled', 'online', 'offline', 'revoked', 'left'];
 const claimStates: readonly Claim['state'][] = ['open', 'used', 'expired', 'revoked'];
 /** What events are counted by; a type that is not among them is counted as `other`. */
 const eventTypes = new Set([
@@ -25,10 +26,17 @@ const eventTypes = new Set([
   'health',
   'refused',
   'revoked',
+  'reinstated',
+  'superseded',
+  'leaving',
+  'left',
   'gap',
   'event',
   'claim-created',
   'claim-revoked',
+  'admission-asked',
+  'admission-approved',
+  'admission-refused',
 ]);
 const pageSize = 1000;
 
@@ -53,12 +61,14 @@ const byState = <S extends string>(states: readonly S[], found: Iterable<S>): Se
 export function createMetrics({
   fleet,
   claims,
+  requests,
   events,
   clock,
   territory,
 }: {
   fleet: Fleet;
   claims: Claims;
+  requests: Requests;
   events: EventLog;
   clock: Clock;
   territory: string;
@@ -91,7 +101,7 @@ export function createMetrics({
       );
     },
     async text() {
-      const [{ states, gaps }, handedOut] = await Promise.all([boxes(), claims.list()]);
+      const [{ states, gaps }, handedOut, asked] = await Promise.all([boxes(), claims.list(), requests.list()]);
       const memory = process.memoryUsage();
       const cpu = process.cpuUsage();
       const started = clock.now() / 1000 - process.uptime();
@@ -100,6 +110,9 @@ export function createMetrics({
         family('webizen_boxes', 'gauge', 'Boxes of the territory by state.', byState(boxStates, states)),
         family('webizen_samples_missing', 'gauge', 'Samples that were taken and are not stored here: the gaps.', [
           [{}, gaps],
+        ]),
+        family('webizen_admission_requests', 'gauge', 'Boxes that wait for an operator to admit them.', [
+          [{}, asked.filter(({ state }) => state === 'waiting').length],
         ]),
         family(
           'webizen_claims',

@@ -5,9 +5,10 @@ import { type TSchema, Type } from 'typebox';
 import { Value } from 'typebox/value';
 import type { Clock } from '#common/clock.js';
 import { BoxId } from '#contract/box-id.js';
-import { NewClaim } from '#contract/operator.js';
+import { NewClaim, NewRevocation, Reason } from '#contract/operator.js';
 import { check, describeFaults } from '#contract/parse.js';
 import { Refusal } from '#contract/problems.js';
+import type { Requests } from '../admission/requests.js';
 import type { Claims } from '../claims/claims.js';
 import type { Fleet } from '../fleet/fleet.js';
 import type { Access } from './access.js';
@@ -42,6 +43,7 @@ const open = { consoleAccess: 'open' } as const;
 export interface RouteParts {
   fleet: Fleet;
   claims: Claims;
+  requests: Requests;
   streams: EventStreams;
   metrics: Metrics;
   access: Access;
@@ -69,7 +71,7 @@ function validateByContract(app: FastifyInstance): void {
 
 export function declareRoutes(
   plain: FastifyInstance,
-  { fleet, claims, streams, metrics, access, territory, clock }: RouteParts,
+  { fleet, claims, requests, streams, metrics, access, territory, clock }: RouteParts,
 ): void {
   validateByContract(plain);
   const app = plain.withTypeProvider<TypeBoxTypeProvider>();
@@ -96,10 +98,34 @@ export function declareRoutes(
       return fleet.health(params.id, { ...range, limit: query.limit });
     },
   );
-  app.post('/v1/boxes/:id/revoke', { config: operator, schema: { params: OneBox } }, async ({ params }) => {
-    await fleet.revoke(params.id);
+  app.post('/v1/boxes/:id/revoke', { config: operator, schema: { params: OneBox } }, async ({ params, body }) => {
+    const wish = check(NewRevocation, body ?? {}); // it may come without a body
+    if (!wish.ok) throw new Refusal('body-invalid', describeFaults(wish.faults));
+    await fleet.revoke(params.id, wish.value);
     return fleet.show(params.id);
   });
+  app.post('/v1/boxes/:id/reinstate', { config: operator, schema: { params: OneBox } }, async ({ params }) => {
+    await fleet.reinstate(params.id);
+    return fleet.show(params.id);
+  });
+  app.post(
+    '/v1/boxes/:id/object',
+    { config: operator, schema: { params: OneBox, body: Reason } },
+    async ({ params, body }) => {
+      await fleet.object(params.id, body.reason);
+      return fleet.show(params.id);
+    },
+  );
+
+  app.get('/v1/requests', { config: operator }, async () => requests.list());
+  app.post('/v1/requests/:id/approve', { config: operator, schema: { params: OneBox } }, async ({ params }) =>
+    requests.approve(params.id),
+  );
+  app.post(
+    '/v1/requests/:id/refuse',
+    { config: operator, schema: { params: OneBox, body: Reason } },
+    async ({ params, body }) => requests.refuse(params.id, body.reason),
+  );
 
   app.get('/v1/claims', { config: operator }, async () => claims.list());
   app.post('/v1/claims', { config: operator, schema: { body: NewClaim } }, async (request, reply) =>

@@ -1,6 +1,6 @@
 /** Guessing a 95-bit code is hopeless; this only keeps a guesser from costing much, and from filling the events. */
-import { isIPv6 } from 'node:net';
 import type { Clock } from '#common/clock.js';
+import { sourceOf } from '#common/source.js';
 import { Refusal } from '#contract/problems.js';
 
 export interface Attempts {
@@ -11,10 +11,6 @@ export interface Attempts {
 
 const windowMilliseconds = 60_000;
 const mostAddresses = 10_000;
-
-/** Who holds one IPv6 address holds its /64. */
-const sourceOf = (address: string): string =>
-  isIPv6(address) && !address.startsWith('::') ? address.split(':').slice(0, 4).join(':') : address;
 
 export function createAttempts({ clock, most = 20 }: { clock: Clock; most?: number }): Attempts {
   const sources = new Map<string, { count: number; until: number }>();
@@ -33,7 +29,9 @@ export function createAttempts({ clock, most = 20 }: { clock: Clock; most?: numb
         source.count += 1;
         return;
       }
-      if (sources.size >= mostAddresses) sources.clear();
+      sources.delete(key); // the oldest stand first
+      const [oldest] = sources.keys();
+      if (sources.size >= mostAddresses && oldest !== undefined) sources.delete(oldest);
       sources.set(key, { count: 1, until: now + windowMilliseconds });
     },
   };

@@ -1,10 +1,10 @@
 /**
- * Enrolment over Secure Transport (RFC 7030, clarified by RFC 8951), and the profile of an enrolled box.
+ * Enrolment over Secure Transport (RFC 7030, clarified by RFC 8951), and what an enrolled box asks beside it.
  *
- * `simpleenroll` is let in by a claim code, `simplereenroll` and `/v1/profile` by the box's own certificate.
+ * Who may `simpleenroll` is for admission to say, by claim code, factory identity, voucher or an operator; at
+ * `simplereenroll` and below `/v1` it is the box's own certificate.
  */
 import type { X509Certificate } from 'node:crypto';
-import { isIPv6 } from 'node:net';
 import { TLSSocket } from 'node:tls';
 import Fastify, {
   type FastifyBaseLogger,
@@ -15,15 +15,20 @@ import Fastify, {
 } from 'fastify';
 import type { Clock } from '#common/clock.js';
 import { answerProblems } from '#common/http-problems.js';
-import { decodeBody, encodeBody } from '#common/pki/pem.js';
+import type { Csr } from '#common/pki/csr.js';
+import { encodeBody } from '#common/pki/pem.js';
 import { buildCertsOnly } from '#common/pki/pkcs7.js';
+import { sourceOf } from '#common/source.js';
 import { isBoxId } from '#contract/box-id.js';
 import { directoryMediaType, directoryPath, directoryTag } from '#contract/directory.js';
 import { type ProblemCode, Refusal } from '#contract/problems.js';
-import type { Profile } from '#contract/profile.js';
+import type { Admission } from '../admission/admission.js';
 import type { ServerTls } from '../ca/server-certificate.js';
 import { createAttempts } from './attempts.js';
+import { type BoxRouteParts, declareBoxRoutes } from './box-routes.js';
+import { certificateOf, chainOf, codeOf, csrOf, tlsOf, voucherOf } from './credentials.js';
 import { csrAttributes } from './csrattrs.js';
+import { createLimits } from './limits.js';
 import { createEstServer } from './server.js';
 
 export interface Est {
@@ -32,19 +37,14 @@ export interface Est {
   stop(): Promise<void>;
 }
 
-export interface EstParts {
+export interface EstParts extends BoxRouteParts {
   tls: ServerTls;
   /** DER of issuing CA and root, in that order. */
   cacerts: readonly Uint8Array[];
-  territory: Profile['territory'];
-  /** The names in the server's certificate; the first stands in for a name that is not among them. */
-  hosts: readonly string[];
-  broker: { port(): number; maxPacketBytes: number };
-  claims: { redeem(code: string, request: Uint8Array): Promise<Buffer> };
-  boxes: {
-    admit(certificate: X509Certificate): Promise<string>;
-    renew(certificate: X509Certificate, request: Uint8Array): Promise<Buffer>;
-  };
+  admission: Admission;
+  /** Whether a claim code can let somebody in: who shows nothing is then asked for one. */
+  asksForCode: boolean;
+  boxes: BoxRouteParts['boxes'] & { renew(certificate: X509Certificate, csr: Csr): Promise<Buffer> };
   /** The alliance's directory as this territory holds it, for boxes and for whoever asks. */
   directory?: { jws(): string | undefined };
   events: { refused(code: ProblemCode, about: { box?: string | undefined; detail?: string | undefined }): void };
@@ -52,6 +52,8 @@ export interface EstParts {
   log: FastifyBaseLogger;
   /** Wrong codes a minute from one address. */
   mostWrongCodes?: number;
+  /** Requests to enrol, a second from one address. */
+  enrolmentsPerSecond?: number;
   /** Milliseconds for a request to arrive whole. */
   patience?: number;
 }
@@ -59,36 +61,20 @@ export interface EstParts {
 const est = '/.well-known/est';
 const bodyLimit = 64 * 1024;
 const certsOnly = 'application/pkcs7-mime; smime-type=certs-only';
-const wrongCodes = new Set<ProblemCode>(['claim-unknown', 'claim-malformed']);
-
-function codeOf(authorization: string): string {
-  const [, credentials] = /^Basic ([A-Za-z0-9+/=]{1,400})$/i.exec(authorization) ?? [];
-  const [, code] = /^claim:(.*)$/s.exec(Buffer.from(credentials ?? '', 'base64').toString('utf8')) ?? [];
-  if (code === undefined) throw new Refusal('claim-missing');
-  return code;
-}
-
-function certificateOf(request: FastifyRequest): X509Certificate {
-  const { socket } = request.raw;
-  const certificate = socket instanceof TLSSocket ? socket.getPeerX509Certificate() : undefined;
-  if (!certificate) throw new Refusal('certificate-missing');
-  return certificate;
-}
-
-function requestOf(body: unknown): Buffer {
-  const der = Buffer.isBuffer(body) ? decodeBody(body) : undefined;
-  if (!der) throw new Refusal('csr-malformed', 'the body is not base64');
-  return der;
-}
+const usualEnrolmentsPerSecond = 20;
+const wrongCodes = new Set<ProblemCode>(['claim-unknown', 'claim-malformed', 'claim-not-taken']);
+/** Refusals before a box is recognised by its certificate. */
+const ofStrangers = new Set<ProblemCode>(['certificate-missing', 'certificate-foreign', 'too-many-requests']);
 
 const sendDer = (reply: FastifyReply, type: string, der: Uint8Array): FastifyReply =>
   reply.type(type).header('content-transfer-encoding', 'base64').send(encodeBody(der));
 
-const bracketed = (host: string): string => (isIPv6(host) ? `[${host}]` : host);
+const isEst = ({ url }: FastifyRequest): boolean => url.startsWith(est);
 
 export function createEst(parts: EstParts): Est {
-  const { claims, boxes, events } = parts;
-  const attempts = createAttempts({ clock: parts.clock, ...(parts.mostWrongCodes && { most: parts.mostWrongCodes }) });
+  const { admission, boxes, events, clock, asksForCode } = parts;
+  const attempts = createAttempts({ clock, ...(parts.mostWrongCodes && { most: parts.mostWrongCodes }) });
+  const limits = createLimits({ clock, perSecond: parts.enrolmentsPerSecond ?? usualEnrolmentsPerSecond });
   const cacerts = buildCertsOnly(parts.cacerts);
   const attributes = csrAttributes();
   const challenge = `Basic realm="${parts.territory.id.replace(/[^\w.-]/g, '_')}"`;
@@ -106,17 +92,17 @@ export function createEst(parts: EstParts): Est {
 
   /** A box is named in the events only when its certificate has been recognised. */
   function boxOf(refusal: Refusal, request: FastifyRequest): string | undefined {
-    const byCertificate =
-      request.routeOptions.url !== `${est}/simpleenroll` && !refusal.code.startsWith('certificate-f');
+    if (request.routeOptions.url === `${est}/simpleenroll` || ofStrangers.has(refusal.code)) return undefined;
     const { socket } = request.raw;
-    const certificate = byCertificate && socket instanceof TLSSocket ? socket.getPeerX509Certificate() : undefined;
+    const certificate = socket instanceof TLSSocket ? socket.getPeerX509Certificate() : undefined;
     const id = certificate?.subject.replace(/^CN=/, '');
     return isBoxId(id) ? id : undefined;
   }
 
-  answerProblems(app, (refusal, reply) => {
+  function refused(refusal: Refusal, reply: FastifyReply): void {
     const { request } = reply;
-    if (refusal.status === 401) reply.header('www-authenticate', challenge);
+    if (refusal.status === 401 || (refusal.status === 403 && isEst(request)))
+      reply.header('www-authenticate', challenge);
     if (wrongCodes.has(refusal.code)) attempts.failed(request.ip);
     // EST clients ask without credentials first, to be challenged: nothing was refused yet.
     if (refusal.code === 'claim-missing' && request.headers.authorization === undefined) return;
@@ -125,7 +111,9 @@ export function createEst(parts: EstParts): Est {
       box: boxOf(refusal, request),
       detail: refusal.detail === undefined ? from : `${refusal.detail}, ${from}`,
     });
-  });
+  }
+  // EST clients in the field know no 403.
+  answerProblems(app, refused, ({ status }, { request }) => (status === 403 && isEst(request) ? 401 : status));
   app.addContentTypeParser('application/pkcs10', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
 
   app.get(`${est}/cacerts`, (_request, reply) => sendDer(reply, certsOnly, cacerts));
@@ -137,35 +125,32 @@ export function createEst(parts: EstParts): Est {
       // Before the body is read: a client that is only asking how to authenticate may send any.
       async onRequest(request) {
         attempts.check(request.ip);
-        codeOf(request.headers.authorization ?? '');
+        limits.stranger(sourceOf(request.ip));
+        const showsNothing = codeOf(request) === undefined && !tlsOf(request).getPeerX509Certificate() && asksForCode;
+        if (showsNothing) throw new Refusal('claim-missing');
       },
     },
     async (request, reply) => {
-      const code = codeOf(request.headers.authorization ?? '');
-      const certificate = await claims.redeem(code, requestOf(request.body));
-      return sendDer(reply, certsOnly, buildCertsOnly([certificate]));
+      const answer = await admission.apply({
+        csr: csrOf(request),
+        code: codeOf(request),
+        chain: chainOf(request),
+        voucher: voucherOf(request),
+        address: request.ip,
+      });
+      if (Buffer.isBuffer(answer)) return sendDer(reply, certsOnly, buildCertsOnly([answer]));
+      // RFC 7030 section 4.2.3
+      return reply.code(202).header('retry-after', String(answer.retryAfter)).send('');
     },
   );
 
   app.post(`${est}/simplereenroll`, async (request, reply) => {
-    const certificate = await boxes.renew(certificateOf(request), requestOf(request.body));
-    return sendDer(reply, certsOnly, buildCertsOnly([certificate]));
+    const certificate = certificateOf(request);
+    limits.box(certificate.fingerprint256);
+    return sendDer(reply, certsOnly, buildCertsOnly([await boxes.renew(certificate, csrOf(request))]));
   });
 
-  app.get('/v1/profile', async (request): Promise<Profile> => {
-    const box = await boxes.admit(certificateOf(request));
-    const asked = request.hostname.replace(/^\[|\]$/g, '');
-    const host = parts.hosts.includes(asked) ? asked : (parts.hosts[0] ?? 'localhost');
-    return {
-      box,
-      territory: parts.territory,
-      broker: {
-        url: `mqtts://${bracketed(host)}:${parts.broker.port()}`,
-        protocolVersion: 4,
-        maxPacketBytes: parts.broker.maxPacketBytes,
-      },
-    };
-  });
+  declareBoxRoutes(app, parts, limits);
 
   app.get(directoryPath, (request, reply) => {
     const jws = parts.directory?.jws();

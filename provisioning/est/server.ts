@@ -2,9 +2,11 @@
 import type { RequestListener } from 'node:http';
 import { createServer, type Server } from 'node:https';
 import type { Socket } from 'node:net';
+import type { TLSSocket } from 'node:tls';
 import { refuseRaw } from '#common/http-problems.js';
 import { listen } from '#common/listen.js';
 import type { ServerTls } from '../ca/server-certificate.js';
+import { createHandshakes } from './handshakes.js';
 import { SpeltResponse } from './spelling.js';
 
 /** A request has so long to arrive whole, and a handshake to end. */
@@ -30,17 +32,20 @@ export function createEstServer(tls: ServerTls, handler: RequestListener, patien
       headersTimeout: patience,
       keepAliveTimeout: patience,
       connectionsCheckingInterval: Math.min(1000, patience),
-      maxHeaderSize: 8192,
+      maxHeaderSize: 16_384,
       ServerResponse: SpeltResponse,
     },
     handler,
   );
   const sockets = new Set<Socket>();
   server.on('clientError', refuseRaw);
+  const handshakes = createHandshakes();
   server.on('connection', (socket: Socket) => {
     sockets.add(socket);
     socket.once('close', () => sockets.delete(socket));
+    handshakes.began(socket);
   });
+  server.on('secureConnection', (socket: TLSSocket) => handshakes.ended(socket.remoteAddress, socket.remotePort));
   return {
     server,
     start: (host, port) => listen(server, host, port),

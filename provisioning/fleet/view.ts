@@ -1,21 +1,22 @@
 /** The boxes as the operator sees them: what was issued, what they said of themselves, whether they are here now. */
 import type { BoxDetail, BoxState, BoxSummary } from '#contract/operator.js';
 import { Refusal } from '#contract/problems.js';
-import { type BoxRecord, type LifeRecord, type Store, sampleRange, sampleTime } from '../store/store.js';
+import { type BoxRecord, factoryKey, type LifeRecord, type Store, sampleRange, sampleTime } from '../store/store.js';
 import type { Fleet } from './fleet.js';
 import { allGaps } from './life.js';
+import { standingOf } from './standing.js';
 import { createPicker } from './thin.js';
 
 export interface FleetParts {
   store: Store;
   online: (box: string) => boolean;
-  /** Marks the box's record, on the disk when it resolves. @throws Refusal `box-unknown` */
-  revokeBox: (box: string) => Promise<void>;
+  /** On the disk when they resolve. */
+  endings: Pick<Fleet, 'revoke' | 'reinstate' | 'object'>;
 }
 
-export function createFleet({ store, online, revokeBox }: FleetParts): Fleet {
+export function createFleet({ store, online, endings }: FleetParts): Fleet {
   const stateOf = (id: string, box: BoxRecord, life: LifeRecord | undefined): BoxState => {
-    if (box.revokedAt !== undefined) return 'revoked';
+    if (box.revokedAt !== undefined) return box.revocation?.reason === 'left' ? 'left' : 'revoked';
     if (online(id)) return 'online';
     return life?.birth ? 'offline' : 'enrolled';
   };
@@ -40,11 +41,13 @@ export function createFleet({ store, online, revokeBox }: FleetParts): Fleet {
     async show(id): Promise<BoxDetail> {
       const [box, life] = await Promise.all([store.boxes.get(id), store.lives.get(id)]);
       if (!box) throw new Refusal('box-unknown', id);
+      const device = box.factory && (await store.factories.get(factoryKey(box.factory)));
       return {
         ...summarise(id, box, life),
         birth: life?.birth ?? null,
         reported: life?.reported ?? null,
         revokedAt: box.revokedAt ?? null,
+        standing: standingOf(box, device),
       };
     },
 
@@ -57,6 +60,8 @@ export function createFleet({ store, online, revokeBox }: FleetParts): Fleet {
       return keys.flatMap((key, index) => (values[index] ? [{ at: sampleTime(key), values: values[index] }] : []));
     },
 
-    revoke: revokeBox,
+    revoke: endings.revoke,
+    reinstate: endings.reinstate,
+    object: endings.object,
   };
 }

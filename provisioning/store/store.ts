@@ -7,7 +7,8 @@ import type { AbstractSublevel } from 'abstract-level';
 import { type Commits, createCommits, type Database, type Operation } from '#common/commits.js';
 import { isDiskFull, openDatabase } from '#common/database.js';
 import type { Sample } from '#contract/health.js';
-import type { FleetEvent } from '#contract/operator.js';
+import type { LeavePhase, LeaveReason } from '#contract/leave.js';
+import type { AdmittedBy, FactoryIdentity, FleetEvent, RevocationReason } from '#contract/operator.js';
 import { Refusal } from '#contract/problems.js';
 import type { Birth, Reported } from '#contract/status.js';
 
@@ -31,14 +32,54 @@ export interface CertificateRecord {
   der: string;
 }
 
-/** Keyed by box id. */
+/** Keyed by box id. What is optional is missing in the records of earlier releases. */
 export interface BoxRecord {
   enrolledAt: number;
+  /** Of the claim it came with; empty when it came otherwise. */
   claim: string;
+  /** Missing: by claim. */
+  admittedBy?: AdmittedBy;
+  factory?: FactoryIdentity;
   certificate: CertificateRecord;
   /** Issued by a renewal and not yet seen in use; both are accepted until it is. */
   next?: CertificateRecord;
+  /** Earlier ones that have not run out: they end with the box. */
+  previous?: { serial: string; notAfter: number }[];
   revokedAt?: number;
+  /** Missing: an operator revoked it. */
+  revocation?: { reason: RevocationReason; text?: string; to?: string };
+  leaving?: { phase: LeavePhase; reason: LeaveReason; to?: string; at: number; objection?: string };
+}
+
+/** What is known of one device. Keyed by `{maker}!{serial}`. */
+export interface FactoryRecord {
+  /** The box that it is, or was last. */
+  box: string;
+  /** The box whose revocation bars it. */
+  barred?: { box: string; at: number };
+  /** Each voucher serves once: the key that it served. */
+  voucherKeyHash?: string;
+}
+
+export const factoryKey = ({ maker, serial }: FactoryIdentity): string => `${maker}!${serial}`;
+
+/** A box that asked to be admitted. Keyed by the hash of its key, so that asking again is the same request. */
+export interface RequestRecord {
+  firstAt: number;
+  lastAt: number;
+  address: string;
+  /** SubjectPublicKeyInfo, DER in base64. */
+  spki: string;
+  factory?: FactoryIdentity;
+  claimLabel?: string;
+  decision?: { at: number } & ({ refused: string } | { box: string; certificate: string; notAfter: number });
+}
+
+/** One certificate that a CRL must name. Keyed by its serial. */
+export interface RevocationRecord {
+  at: number;
+  notAfter: number;
+  reason: RevocationReason;
 }
 
 /** Which sequences of one epoch are here: everything up to `contiguous`, and `above` it these ranges. */
@@ -65,6 +106,11 @@ type Sub<V> = AbstractSublevel<Database, string | Buffer | Uint8Array, string, V
 export interface Store {
   readonly claims: Sub<ClaimRecord>;
   readonly boxes: Sub<BoxRecord>;
+  readonly factories: Sub<FactoryRecord>;
+  readonly requests: Sub<RequestRecord>;
+  readonly revocations: Sub<RevocationRecord>;
+  /** `last`: the newest CRL's. */
+  readonly crls: Sub<{ number: number; thisUpdate: number }>;
   readonly lives: Sub<LifeRecord>;
   /** `{box}!{time, 16 digits}!{epoch}!{sequence, 16 digits}` to the values. */
   readonly samples: Sub<Sample['values']>;
@@ -85,6 +131,10 @@ export async function openStore(directory: string): Promise<Store> {
   return {
     claims: db.sublevel<string, ClaimRecord>('claims', json),
     boxes: db.sublevel<string, BoxRecord>('boxes', json),
+    factories: db.sublevel<string, FactoryRecord>('factories', json),
+    requests: db.sublevel<string, RequestRecord>('requests', json),
+    revocations: db.sublevel<string, RevocationRecord>('revocations', json),
+    crls: db.sublevel<string, { number: number; thisUpdate: number }>('crls', json),
     lives: db.sublevel<string, LifeRecord>('lives', json),
     samples: db.sublevel<string, Sample['values']>('samples', json),
     events: db.sublevel<string, FleetEvent>('events', json),

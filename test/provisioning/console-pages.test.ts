@@ -2,7 +2,7 @@
 import { mkdir, readFile } from 'node:fs/promises';
 import { type Browser, chromium, type Page } from 'playwright-core';
 import t from 'tap';
-import type { StoredSample } from '#contract/operator.js';
+import type { AdmissionRequest, StoredSample } from '#contract/operator.js';
 import { boxOf, secret, startConsole } from '../support/console.js';
 
 const shots = 'build/screenshots';
@@ -98,6 +98,25 @@ async function startFedConsole(test: Parameters<typeof startConsole>[0]) {
   return served;
 }
 
+function someRequests(): AdmissionRequest[] {
+  const base = { state: 'waiting' as const, address: '203.0.113.7', claimLabel: null, decidedAt: null, reason: null };
+  const times = { firstAt: now - 900_000, lastAt: now - 20_000 };
+  const factory = { maker: 'tui', serial: 'TUI-0001' };
+  const hash = (letter: string) => letter.repeat(64);
+  return [
+    { ...base, ...times, id: hash('a'), code: '7Q4M-XKT2', factory, box: null },
+    { ...base, ...times, id: hash('b'), code: 'M0RE-TEXT', factory: null, claimLabel: 'Mr Tui, flat 3', box: null },
+    {
+      ...{ ...base, ...times, id: hash('c'), code: 'WH0K-N0WS', factory: null, box: null },
+      ...{ state: 'refused', decidedAt: now - 60_000, reason: 'We do not know you: ring 555 0100.' },
+    },
+    {
+      ...{ ...base, ...times, id: hash('d'), code: 'G00D-0NE5', factory, box: healthy },
+      ...{ state: 'approved', decidedAt: now - 120_000 },
+    },
+  ];
+}
+
 type View = { width: number; height: number };
 async function open(url: string, viewport: View): Promise<Page> {
   const context = await browser.newContext({ viewport, timezoneId: 'Australia/Sydney' });
@@ -130,7 +149,8 @@ const overflow = (page: Page) => page.evaluate<number>('document.documentElement
 const title = (page: Page) => page.locator('h1').textContent();
 
 t.test('every page fits phone and desktop, light and dark, and breaks no rule', { buffered: true }, async (test) => {
-  const { url, claims } = await startFedConsole(test);
+  const { url, claims, requests } = await startFedConsole(test);
+  requests.all.push(...someRequests());
   await claims.create({ label: 'Mrs Nguyen, 4 Rose St' });
   const used = await claims.create({});
   await claims.revoke(used.id);
@@ -166,6 +186,11 @@ t.test('every page fits phone and desktop, light and dark, and breaks no rule', 
     await page.getByRole('link', { name: 'Claims' }).click();
     await page.getByText('Mrs Nguyen').waitFor();
     await look('claims');
+    await page.getByRole('link', { name: 'Requests' }).click();
+    await page.getByText('7Q4M-XKT2').waitFor();
+    test.equal(await title(page), 'Two boxes ask to be admitted.');
+    await page.getByRole('button', { name: 'Refuse 7Q4M-XKT2' }).click();
+    await look('requests');
     await page.getByRole('link', { name: 'Events' }).click();
     await page.getByText('What to do:').first().waitFor();
     await look('events');
@@ -337,3 +362,54 @@ t.test(
     await page.context().close();
   },
 );
+
+t.test(
+  'a request is admitted, and another refused with a reason, by the keyboard',
+  { buffered: true },
+  async (test) => {
+    const { url, requests, events } = await startFedConsole(test);
+    const page = await open(`${url}/requests`, sizes.desktop);
+    await signIn(page);
+    await page.getByText('Nobody waits.').waitFor();
+    test.equal(await title(page), 'No box asks to be admitted.');
+    requests.all.push(...someRequests());
+    events.record({ type: 'admission-asked', text: 'a box asks to be admitted: 7Q4M-XKT2' });
+    await page.getByRole('link', { name: 'Requests 2 waiting' }).waitFor();
+
+    await page.getByRole('button', { name: 'Admit 7Q4M-XKT2' }).press('Enter');
+    await page.getByRole('button', { name: 'Admit the box' }).waitFor();
+    await page.keyboard.press('Enter'); // the focus has moved there
+    await page.getByRole('link', { name: 'Requests 1 waiting' }).waitFor();
+    test.match(requests.all[0], { state: 'approved' });
+    await page.getByRole('button', { name: 'Refuse M0RE-TEXT' }).press('Enter');
+    await page.getByLabel('Why? The owner reads it.').waitFor();
+    await page.keyboard.press('Enter');
+    await page.getByText('it is all that the owner learns').waitFor();
+    test.same(await violations(page), []);
+    await page.keyboard.type('Wrong territory: ring 555 0100.');
+    await page.keyboard.press('Enter');
+    await page.getByRole('heading', { name: 'No box asks to be admitted.' }).waitFor();
+    test.match(requests.all[1], { state: 'refused', reason: 'Wrong territory: ring 555 0100.' });
+    await page.context().close();
+  },
+);
+
+t.test('a departure is objected to, and a barred device reinstated', { buffered: true }, async (test) => {
+  const { url, fleet } = await startFedConsole(test);
+  const box = fleet.boxes.get(healthy)!;
+  const leaving = { phase: 'announced', reason: 'transfer', to: 'rata', at: now - 60_000, objection: null } as const;
+  box.standing = { ...box.standing, leaving, factory: { maker: 'tui', serial: 'TUI-0001', barred: true } };
+  const page = await open(`${url}/boxes/${healthy}`, sizes.phone);
+  await signIn(page);
+  await page.getByRole('heading', { name: 'Its owner is about to leave' }).waitFor();
+  await page.getByLabel('Your objection').fill('A bill is open.');
+  await page.screenshot({ path: `${shots}/departure-phone-light.png`, fullPage: true });
+  test.same(await violations(page), []);
+  test.ok((await overflow(page)) <= 0);
+  await page.getByRole('button', { name: 'Record the objection' }).click();
+  await page.getByText('You objected: “A bill is open.”').waitFor();
+  await page.getByRole('button', { name: 'Let the device enrol again' }).click();
+  await page.getByRole('heading', { name: 'Its device is barred' }).waitFor({ state: 'detached' });
+  test.equal(box.standing.factory?.barred, false);
+  await page.context().close();
+});

@@ -1,155 +1,40 @@
-import { execFile } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { X509Certificate } from 'node:crypto';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { Agent, request as httpsRequest } from 'node:https';
-import { tmpdir } from 'node:os';
+import { readFile, writeFile } from 'node:fs/promises';
+import { Socket } from 'node:net';
 import path from 'node:path';
 import { connect } from 'node:tls';
-import { promisify } from 'node:util';
 import fc from 'fast-check';
-import { pino } from 'pino';
-import t, { type Test } from 'tap';
+import t from 'tap';
 import { Type } from 'typebox';
-import { systemClock } from '#common/clock.js';
-import { callControl } from '#common/control.js';
 import { files } from '#common/files.js';
-import { makeCsr } from '#common/pki/csr.js';
+import { makeCsr, parseCsr } from '#common/pki/csr.js';
 import { keyToPem, newPrivateKey, signerOf } from '#common/pki/keys.js';
 import { certificateToPem, decodeBody, encodeBody } from '#common/pki/pem.js';
 import { parseCertsOnly } from '#common/pki/pkcs7.js';
-import { CreatedClaim, FleetEvent } from '#contract/operator.js';
+import { sourceOf } from '#common/source.js';
+import { FleetEvent } from '#contract/operator.js';
 import { check, parseJson } from '#contract/parse.js';
-import { Problem } from '#contract/problems.js';
 import { Profile } from '#contract/profile.js';
 import { serverTls } from '../../provisioning/ca/server-certificate.js';
-import { init } from '../../provisioning/cli/init.js';
 import { createEst } from '../../provisioning/est/est.js';
-import { createProvider } from '../../provisioning/provider.js';
+import { createHandshakes } from '../../provisioning/est/handshakes.js';
+import { createLimits } from '../../provisioning/est/limits.js';
 import { openRooms } from '../../provisioning/rooms.js';
-import { controlSocket } from '../../provisioning/territory.js';
-
-const run = promisify(execFile);
-const est = '/.well-known/est';
-const day = 86_400_000;
-const log = pino({ level: 'fatal' });
-
-interface Answer {
-  status: number;
-  headers: string;
-  body: Buffer;
-}
-
-interface Asked {
-  code?: string;
-  basic?: string;
-  body?: string | Buffer;
-  type?: string;
-  with?: { cert: string; key: string };
-}
-
-function answered<T>(parsed: { ok: true; value: T } | { ok: false; faults: unknown }): T {
-  if (!parsed.ok) throw new Error(JSON.stringify(parsed.faults));
-  return parsed.value;
-}
-
-async function territory(t: Test) {
-  const directory = await mkdtemp(path.join(tmpdir(), 'est-'));
-  const time = { ahead: 0 };
-  const clock = { ...systemClock, now: () => Date.now() + time.ahead };
-  const assetsDir = path.resolve('build/console');
-  const io = { out() {}, stop: new AbortController().signal, assetsDir };
-  const about = ['--territory', 'kowhai', '--name', 'Kōwhai', '--jurisdiction', 'AU-NSW', '--law', 'NSW'];
-  await init(['--dir', directory, ...about], io);
-  const provider = createProvider({ directory, host: 'localhost', portBase: 0, assetsDir }, { files, clock, log });
-  await provider.start();
-  t.teardown(async () => {
-    await provider.stop();
-    await rm(directory, { recursive: true, force: true });
-  });
-  const root = path.join(directory, 'ca/root.crt');
-  const url = new URL(provider.urls.est);
-  const ask = (operation: string, parameters: unknown) => callControl(controlSocket(directory), operation, parameters);
-
-  /** As a stranger's client would: curl, on a connection of its own. */
-  async function curl(address: string, { code, basic, body, type = 'application/pkcs10', ...asked }: Asked = {}) {
-    const input = path.join(directory, `body-${Math.random()}`);
-    const args = ['-s', '-i', '--http1.1', '--cacert', root, new URL(address, url).href];
-    if (code !== undefined) args.push('-u', `claim:${code}`);
-    if (basic !== undefined) args.push('-H', `Authorization: ${basic}`);
-    if (body !== undefined) {
-      await writeFile(input, body);
-      args.push('-H', `Content-Type: ${type}`, '-H', 'Expect:', '--data-binary', `@${input}`);
-    }
-    if (asked.with) {
-      await writeFile(`${input}.pem`, asked.with.cert + asked.with.key);
-      args.push('--cert', `${input}.pem`);
-    }
-    const { stdout } = await run('curl', args, { encoding: 'buffer' });
-    const end = stdout.indexOf('\r\n\r\n');
-    const headers = stdout.subarray(0, end).toString('latin1');
-    return { status: Number(headers.split(' ')[1]), headers, body: stdout.subarray(end + 4) } satisfies Answer;
-  }
-
-  const ca = await readFile(root, 'utf8');
-  /** The same in this process, for many at once. */
-  const post = (code: string, body: string): Promise<Answer> =>
-    new Promise((resolve, reject) => {
-      const call = httpsRequest(
-        new URL(`${est}/simpleenroll`, url),
-        {
-          method: 'POST',
-          ca,
-          agent: new Agent({ maxCachedSessions: 0 }),
-          headers: { 'content-type': 'application/pkcs10', authorization: basicOf(`claim:${code}`) },
-        },
-        async (reply) => {
-          const chunks: Buffer[] = [];
-          for await (const chunk of reply) chunks.push(Buffer.from(chunk));
-          resolve({ status: reply.statusCode ?? 0, headers: '', body: Buffer.concat(chunks) });
-        },
-      );
-      call.once('error', reject);
-      call.end(body);
-    });
-
-  async function claims(count = 1, wish: object = {}) {
-    return answered(check(Type.Array(CreatedClaim), await ask('claim.create', { count, ...wish })));
-  }
-  const claim = async (wish: object = {}) => (await claims(1, wish))[0]!;
-  const boxes = async () => answered(check(Type.Array(Type.Unknown()), await ask('box.list', { limit: 500 })));
-
-  /** A box: its key, and how it asks. */
-  async function enrolled() {
-    const key = newPrivateKey();
-    const { code } = await claim();
-    const answer = await curl(`${est}/simpleenroll`, { code, body: await csr(key) });
-    const certificate = certificateIn(answer);
-    const id = certificate.subject.replace('CN=', '');
-    return { id, key, certificate, with: { cert: certificateToPem(certificate.raw), key: keyToPem(key) } };
-  }
-  return { directory, provider, clock, time, ask, curl, post, claim, claims, boxes, enrolled, url, ca, root };
-}
-
-const basicOf = (credentials: string): string => `Basic ${Buffer.from(credentials).toString('base64')}`;
-const csr = async (key = newPrivateKey(), commonName = 'any'): Promise<string> =>
-  encodeBody(await makeCsr({ commonName, signer: signerOf(key) }));
-
-function certificateIn({ status, body }: Answer): X509Certificate {
-  if (status !== 200) throw new Error(`${status} ${body.toString()}`);
-  const der = decodeBody(body);
-  if (!der) throw new Error('not base64');
-  return parseCertsOnly(der)[0]!;
-}
-
-function refused(t: Test, answer: Answer, status: number, code: string): void {
-  const problem = parseJson(Problem, answer.body);
-  const about = problem.ok ? problem.value : undefined;
-  t.match({ status: answer.status, code: about?.code }, { status, code }, `${code}`);
-  t.ok(about?.remedy, `${code} says what to do`);
-  if (answer.headers === '') return;
-  t.match(answer.headers, /^Content-Type: application\/problem\+json/m);
-  if (status === 401) t.match(answer.headers, /^WWW-Authenticate: Basic realm="kowhai"\r?$/m);
-}
+import {
+  type Asked,
+  answered,
+  basicOf,
+  certificateIn,
+  csr,
+  day,
+  est,
+  log,
+  refused,
+  run,
+  territory,
+} from '../support/est.js';
+import { createManualClock } from '../support/manual-clock.js';
 
 t.test(
   'a client that knows only RFC 7030 enrols: curl and openssl, to a certificate that mutual TLS takes',
@@ -390,7 +275,8 @@ t.test('nobody renews or reads a profile with what this territory did not issue 
   await both({ with: { cert, key: stranger.with.key } }, 401, 'certificate-foreign');
 
   await here.ask('box.revoke', { box: box.id });
-  await both({ with: box.with }, 403, 'box-revoked');
+  refused(t, await here.curl(`${est}/simplereenroll`, { with: box.with, body }), 401, 'box-revoked');
+  refused(t, await here.curl('/v1/profile', { with: box.with }), 403, 'box-revoked');
   await t.rejects(here.ask('box.revoke', { box: 'box-000000000000' }), { code: 'box-unknown' });
   t.match(await here.ask('box.show', { box: box.id }), { state: 'revoked' });
 });
@@ -399,7 +285,7 @@ t.test('a certificate that expired in a drawer serves for renewal, and for nothi
   const { curl, enrolled, time } = await territory(t);
   const box = await enrolled();
   time.ahead = 40 * day;
-  refused(t, await curl('/v1/profile', { with: box.with }), 401, 'certificate-foreign');
+  refused(t, await curl('/v1/profile', { with: box.with }), 401, 'certificate-expired');
   const lost = { with: box.with, body: await csr(newPrivateKey(), box.id) };
   certificateIn(await curl(`${est}/simplereenroll`, lost));
 
@@ -431,6 +317,8 @@ t.test('a body that does not end is not waited for', async (t) => {
   const tls = await serverTls({ files, clock, directory, ca: rooms.ca, hosts });
   const slow = createEst({
     ...rooms,
+    admission: { apply: ({ csr, code = '' }) => rooms.claims.redeem(code, csr) },
+    asksForCode: true,
     tls,
     hosts,
     cacerts: [],
@@ -462,11 +350,171 @@ t.test('whatever stands in Authorization and body, the answer is a refusal of ou
   t.teardown(() => rooms.close());
   const { code } = await rooms.claims.create({});
   const refuses = async (given: string, der: Uint8Array) => {
-    const outcome = await rooms.claims.redeem(given, der).catch((error: unknown) => error);
+    const outcome = await (async () => rooms.claims.redeem(given, parseCsr(der)))().catch((error: unknown) => error);
     return outcome instanceof Error && outcome.name === 'Refusal';
   };
   await fc.assert(
     fc.asyncProperty(fc.oneof(fc.string(), fc.constant(code)), fc.uint8Array({ maxLength: 200 }), refuses),
     { numRuns: 300 },
   );
+});
+
+/** What stands on the wire, letter by letter, as a client sees it that knows TLS 1.2 and no more. */
+async function raw(root: string, url: URL, request: string, version = '-tls1_2'): Promise<string> {
+  const args = ['s_client', '-quiet', '-no_ign_eof', version, '-CAfile', root, '-verify_return_error'];
+  const child = spawn('openssl', [...args, '-connect', `localhost:${url.port}`], { stdio: ['pipe', 'pipe', 'ignore'] });
+  const chunks: Buffer[] = [];
+  child.stdin.write(request);
+  for await (const chunk of child.stdout) chunks.push(Buffer.from(chunk));
+  return Buffer.concat(chunks).toString('latin1');
+}
+
+t.test('a strict client of TLS 1.2 reads each letter that it looks for', async (t) => {
+  const { url, root, claim } = await territory(t);
+  const { code } = await claim();
+  const body = (await csr()).replace(/\s/g, ''); // one line
+  const post = (headers: string[]) =>
+    [
+      ...[`POST ${est}/simpleenroll HTTP/1.1`, 'Host: localhost', 'Connection: close'],
+      ...['Content-Type: application/pkcs10', `Content-Length: ${body.length}`, ...headers, '', body],
+    ].join('\r\n');
+  const get = (what: string) => `GET ${est}/${what} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n`;
+  const split = (reply: string) => {
+    const end = reply.indexOf('\r\n\r\n');
+    return { head: reply.slice(0, end).split('\r\n'), body: reply.slice(end + 4) };
+  };
+  const challenged = split(await raw(root, url, post([])));
+  t.equal(challenged.head[0], 'HTTP/1.1 401 Unauthorized');
+  t.ok(challenged.head.includes('WWW-Authenticate: Basic realm="kowhai"'));
+  t.ok(challenged.head.includes(`Content-Length: ${challenged.body.length}`));
+
+  const enrolled = split(await raw(root, url, post([`Authorization: ${basicOf(`claim:${code}`)}`])));
+  const cacerts = split(await raw(root, url, get('cacerts')));
+  for (const { head, body } of [enrolled, cacerts]) {
+    t.equal(head[0], 'HTTP/1.1 200 OK');
+    t.ok(head.includes('Content-Type: application/pkcs7-mime; smime-type=certs-only'));
+    t.ok(head.includes(`Content-Length: ${body.length}`));
+    t.ok(head.includes('Content-Transfer-Encoding: base64'));
+    t.notOk(
+      head.some((line) => /^transfer-encoding/i.test(line)),
+      'never chunked',
+    );
+    t.match(body, /^([A-Za-z0-9+/=]{64}\r\n)*[A-Za-z0-9+/=]{1,64}\r\n$/);
+  }
+  t.match(await raw(root, url, get('cacerts'), '-tls1_3'), /^HTTP\/1\.1 200 OK\r\n/);
+  t.equal(await raw(root, url, get('cacerts'), '-tls1_1'), '', 'nothing older is spoken');
+});
+
+t.test('a request that is bound to its connection serves there and nowhere else', async (t) => {
+  const { url, ca, claim } = await territory(t);
+  for (const maxVersion of ['TLSv1.2', 'TLSv1.3'] as const) {
+    const open = async () => {
+      const socket = connect({ host: 'localhost', port: Number(url.port), ca, maxVersion, servername: 'localhost' });
+      await new Promise((resolve) => socket.once('secureConnect', resolve));
+      return socket;
+    };
+    const bindingOf = (socket: Awaited<ReturnType<typeof open>>): Buffer | undefined =>
+      maxVersion === 'TLSv1.2'
+        ? socket.getFinished()
+        : socket.exportKeyingMaterial(32, 'EXPORTER-Channel-Binding', Buffer.alloc(0));
+    const { code } = await claim();
+    const enrol = async (socket: Awaited<ReturnType<typeof open>>, channelBinding: Buffer | undefined) => {
+      const made = await makeCsr({ commonName: 'any', signer: signerOf(newPrivateKey()), channelBinding });
+      const body = encodeBody(made);
+      const head = [`POST ${est}/simpleenroll HTTP/1.1`, 'Host: localhost', 'Connection: close'];
+      head.push('Content-Type: application/pkcs10', `Content-Length: ${body.length}`);
+      head.push(`Authorization: ${basicOf(`claim:${code}`)}`);
+      socket.write(`${head.join('\r\n')}\r\n\r\n${body}`);
+      const chunks: Buffer[] = [];
+      for await (const chunk of socket) chunks.push(Buffer.from(chunk));
+      return Buffer.concat(chunks).toString();
+    };
+    const [first, second] = [await open(), await open()];
+    const passedOn = await enrol(second, bindingOf(first));
+    t.match(passedOn, /^HTTP\/1\.1 400 /);
+    t.match(passedOn, '"code":"csr-channel"', `${maxVersion}: passed on by somebody in between`);
+    t.match(await enrol(first, bindingOf(first)), /^HTTP\/1\.1 200 /, maxVersion);
+  }
+});
+
+t.test('a re-enrolling client may copy what its old certificate said: we say it anew', async (t) => {
+  const { directory, curl, enrolled } = await territory(t);
+  const box = await enrolled();
+  const copied = ['-addext', 'keyUsage=keyCertSign,cRLSign', '-addext', 'subjectAltName=DNS:evil.example'];
+  const where = ['-keyout', 'next.key', '-outform', 'DER', '-out', 'next.req', '-subj', `/CN=${box.id}`, ...copied];
+  const p256 = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes'];
+  await run('openssl', ['req', '-new', ...p256, ...where], { cwd: directory });
+  const body = encodeBody(await readFile(path.join(directory, 'next.req')));
+  const next = certificateIn(await curl(`${est}/simplereenroll`, { with: box.with, body }));
+  t.equal(next.subjectAltName, undefined);
+  t.same(next.keyUsage, ['1.3.6.1.5.5.7.3.2']); // what Node calls so is extendedKeyUsage: clientAuth
+  await writeFile(path.join(directory, 'next.crt'), certificateToPem(next.raw));
+  const { stdout } = await run('openssl', ['x509', '-in', 'next.crt', '-noout', '-text'], { cwd: directory });
+  t.notMatch(stdout, /Certificate Sign|evil/);
+});
+
+t.test('a flood of strangers is told to wait, and keeps no box from renewing', async (t) => {
+  const { curl, post, claim, enrolled, time } = await territory(t, { enrolmentsPerSecond: 1 });
+  const box = await enrolled();
+  const body = await csr();
+  const answers = await Promise.all(Array.from({ length: 16 }, () => post('', body)));
+  t.ok(answers.some(({ status }) => status === 429));
+  const { code } = await claim();
+  const told = await curl(`${est}/simpleenroll`, { code, body });
+  refused(t, told, 429, 'too-many-requests');
+  t.match(told.headers, /^Retry-After: \d+\r?$/m);
+  const renewal = { with: box.with, body: await csr(newPrivateKey(), box.id) };
+  certificateIn(await curl(`${est}/simplereenroll`, renewal));
+  time.ahead = 60_000;
+  certificateIn(await curl(`${est}/simpleenroll`, { code, body }));
+});
+
+t.test('the budgets of strangers are bounded: one source, all of them, and their memory', async (t) => {
+  const clock = createManualClock();
+  const limits = createLimits({ clock, perSecond: 2 });
+  const taken = (source: string) => {
+    try {
+      limits.stranger(source);
+      return true;
+    } catch {
+      return false;
+    }
+  };
+  const count = (source: (index: number) => string, most: number) =>
+    Array.from({ length: most }, (_, index) => taken(source(index))).filter(Boolean).length;
+  t.equal(
+    count(() => 'one', 100),
+    30,
+    'fifteen seconds of one source at once',
+  );
+  t.equal(count(String, 1000), 270, 'and of all of them');
+  clock.advance(1000);
+  t.equal(
+    count(() => 'one', 10),
+    2,
+  );
+  limits.box('a box');
+  t.equal(sourceOf('2001:db8:1:2:3:4:5:6'), sourceOf('2001:db8:1:2:ffff::1'), 'one /64 is one source');
+  t.equal(sourceOf('::ffff:192.0.2.1'), '192.0.2.1');
+});
+
+t.test('handshakes that do not end are counted by source, and closed beyond a number', async (t) => {
+  const handshakes = createHandshakes();
+  const socket = (remotePort: number, remoteAddress = '192.0.2.1') => {
+    const made = Object.assign(new Socket(), { ended: false });
+    Object.defineProperties(made, { remoteAddress: { value: remoteAddress }, remotePort: { value: remotePort } });
+    handshakes.began(made);
+    return made;
+  };
+  const open = Array.from({ length: 256 }, (_, index) => socket(index));
+  t.notOk(open.some(({ destroyed }) => destroyed));
+  t.ok(socket(1000).destroyed);
+  t.notOk(socket(1000, '192.0.2.2').destroyed, 'another source is another matter');
+  handshakes.ended('192.0.2.1', 0);
+  t.notOk(socket(1001).destroyed);
+  const closed = new Promise((resolve) => open[1]?.once('close', resolve));
+  open[1]?.destroy();
+  await closed;
+  t.notOk(socket(1002).destroyed);
+  t.ok(socket(1003).destroyed);
 });

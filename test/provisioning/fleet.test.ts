@@ -274,7 +274,11 @@ t.test('the operator sees what was issued, what the box said, and whether it is 
   const fleet = createFleet({
     store,
     online: (box) => ingest.online(box),
-    revokeBox: async (box) => void revoke.push(box),
+    endings: {
+      revoke: async (box) => void revoke.push(box),
+      reinstate: async () => {},
+      object: async () => {},
+    },
   });
   const ids = ['box-aaaaaaaa', 'box-aaaaaaaa-2', 'box-bbbbbbbb', 'box-cccccccc'];
   for (const id of ids) await store.boxes.put(id, record(id === 'box-cccccccc' ? { revokedAt: 7 } : {}));

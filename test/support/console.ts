@@ -8,7 +8,7 @@ import type { BoxDetail } from '#contract/operator.js';
 import { createConsole } from '../../provisioning/console/console.js';
 import { createEventLog } from '../../provisioning/fleet/events.js';
 import { openStore } from '../../provisioning/store/store.js';
-import { createFedClaims, createFedFleet } from './fleet.js';
+import { createFedClaims, createFedFleet, createFedRequests } from './fleet.js';
 
 export const secret = 'correct-horse-battery-staple';
 export const territory = {
@@ -31,6 +31,7 @@ export function boxOf(id: string, now: number, change: Partial<BoxDetail> = {}):
     birth: null,
     reported: null,
     revokedAt: null,
+    standing: { admittedBy: 'claim', factory: null, leaving: null, revocation: null },
     ...change,
   };
 }
@@ -49,9 +50,11 @@ export async function startConsole(
   const events = createEventLog({ store, clock });
   const fleet = createFedFleet(() => clock.now());
   const claims = createFedClaims(() => clock.now());
+  const requests = createFedRequests(() => clock.now());
   const parts = {
     fleet,
     claims,
+    requests,
     events,
     secret,
     territory,
@@ -71,6 +74,7 @@ export async function startConsole(
   return {
     fleet,
     claims,
+    requests,
     events,
     port,
     url: `${options.tls ? 'https' : 'http'}://127.0.0.1:${port}`,

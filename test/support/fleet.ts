@@ -1,8 +1,9 @@
 /** Fleet and Claims in memory, fed by a test: the console's own tests need what they answer, not how they know it. */
 import { randomUUID } from 'node:crypto';
 import { newClaimCode } from '#contract/claim-code.js';
-import type { BoxDetail, Claim, StoredSample } from '#contract/operator.js';
+import type { AdmissionRequest, BoxDetail, Claim, StoredSample } from '#contract/operator.js';
 import { Refusal } from '#contract/problems.js';
+import type { Requests } from '../../provisioning/admission/requests.js';
 import type { Claims } from '../../provisioning/claims/claims.js';
 import type { Fleet } from '../../provisioning/fleet/fleet.js';
 
@@ -35,7 +36,9 @@ export function createFedFleet(now: () => number): FedFleet {
       return sorted
         .filter((box) => after === undefined || box.id > after)
         .slice(0, limit)
-        .map(({ birth: _birth, reported: _reported, revokedAt: _revokedAt, ...summary }) => summary);
+        .map(
+          ({ birth: _birth, reported: _reported, revokedAt: _revokedAt, standing: _standing, ...summary }) => summary,
+        );
     },
     async show(id) {
       return find(id);
@@ -46,11 +49,43 @@ export function createFedFleet(now: () => number): FedFleet {
       const step = Math.max(1, Math.ceil(inRange.length / limit));
       return inRange.filter((_sample, index) => index % step === 0);
     },
-    async revoke(id) {
+    async revoke(id, { reason, barFactory = true } = {}) {
       const box = find(id);
       box.state = 'revoked';
       box.revokedAt = now();
+      box.standing.revocation = { at: now(), reason: 'revoked', text: reason ?? null, to: null };
+      if (box.standing.factory) box.standing.factory.barred = barFactory;
     },
+    async reinstate(id) {
+      const { factory } = find(id).standing;
+      if (!factory?.barred) throw new Refusal('box-not-barred', id);
+      factory.barred = false;
+    },
+    async object(id, reason) {
+      const { leaving } = find(id).standing;
+      if (!leaving) throw new Refusal('box-not-leaving', id);
+      leaving.objection = reason;
+    },
+  };
+}
+
+export interface FedRequests extends Requests {
+  readonly all: AdmissionRequest[];
+}
+
+export function createFedRequests(now: () => number): FedRequests {
+  const all: AdmissionRequest[] = [];
+  const decide = (id: string, change: Partial<AdmissionRequest>): AdmissionRequest => {
+    const request = all.find((one) => one.id === id);
+    if (!request) throw new Refusal('request-unknown', id);
+    if (request.state !== 'waiting') throw new Refusal('request-decided', request.code);
+    return Object.assign(request, { decidedAt: now(), ...change });
+  };
+  return {
+    all,
+    list: async () => all,
+    approve: async (id) => decide(id, { state: 'approved', box: 'box-n3wb0x000000' }),
+    refuse: async (id, reason) => decide(id, { state: 'refused', reason }),
   };
 }
 

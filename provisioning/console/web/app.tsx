@@ -6,6 +6,7 @@ import { EventsPage } from './events-page.js';
 import { clockTime } from './format.js';
 import type { Live, State } from './live.js';
 import { Mark, Title } from './parts.js';
+import { RequestsPage } from './requests-page.js';
 import { Link, type Page, pageOf, usePath } from './route.js';
 import { SignIn } from './sign-in.js';
 import { texts } from './texts.js';
@@ -15,6 +16,7 @@ function Body(props: { page: Page; live: Live; state: State }) {
   if (page.name === 'boxes') return <BoxesPage state={state} />;
   if (page.name === 'box') return <BoxPage key={page.id} id={page.id} live={live} state={state} />;
   if (page.name === 'claims') return <ClaimsPage live={live} />;
+  if (page.name === 'requests') return <RequestsPage live={live} state={state} />;
   if (page.name === 'events') return <EventsPage state={state} />;
   return (
     <>
@@ -38,6 +40,7 @@ function Pulse({ state }: { state: State }) {
 
 function Header(props: { page: Page; live: Live; state: State }) {
   const { page, live, state } = props;
+  const waiting = state.requests?.filter((request) => request.state === 'waiting').length ?? 0;
   return (
     <header>
       <div class="inner">
@@ -54,6 +57,15 @@ function Header(props: { page: Page; live: Live; state: State }) {
           </Link>
           <Link to="/claims" current={page.name === 'claims'}>
             {texts.nav.claims}
+          </Link>
+          <Link to="/requests" current={page.name === 'requests'}>
+            {texts.nav.requests}
+            {waiting > 0 && (
+              <span class="count">
+                {waiting}
+                <span class="unseen"> {texts.requests.waiting}</span>
+              </span>
+            )}
           </Link>
           <Link to="/events" current={page.name === 'events'}>
             {texts.nav.events}

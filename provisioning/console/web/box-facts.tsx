@@ -2,6 +2,7 @@ import type { ComponentChildren } from 'preact';
 import type { BoxDetail } from '#contract/operator.js';
 import type { Tone } from './care.js';
 import { Mark, When } from './parts.js';
+import { Link } from './route.js';
 import { texts } from './texts.js';
 
 function Fact(props: { name: string; children: ComponentChildren }) {
@@ -14,14 +15,31 @@ function Fact(props: { name: string; children: ComponentChildren }) {
 }
 
 function Reports({ box }: { box: BoxDetail }) {
-  const { certificate } = box;
+  const { certificate, standing } = box;
+  const { admittedBy, factory, revocation } = standing;
   return (
     <div class="panel">
       <h2>{texts.box.facts}</h2>
       <dl>
         <Fact name={texts.box.enrolled}>
-          <When at={box.enrolledAt} />
+          <When at={box.enrolledAt} /> {texts.box.admittedBy[admittedBy]}
         </Fact>
+        {factory && (
+          <Fact name={texts.box.device}>
+            {texts.box.deviceOf(factory.serial, factory.maker)}{' '}
+            {factory.barred && <Mark tone="attention">{texts.box.barred}</Mark>}
+          </Fact>
+        )}
+        {revocation && (
+          <Fact name={texts.box.revokedAt}>
+            <When at={revocation.at} />: {texts.box.endReasons[revocation.reason]}{' '}
+            {revocation.reason === 'superseded' && revocation.to !== null && (
+              <Link to={`/boxes/${revocation.to}`}>{revocation.to}</Link>
+            )}
+            {revocation.reason === 'left' && (revocation.to ?? texts.box.elsewhere)}
+            {revocation.text !== null && ` (${revocation.text})`}
+          </Fact>
+        )}
         {box.birth && (
           <Fact name={texts.box.born}>
             <When at={box.birth.at} />

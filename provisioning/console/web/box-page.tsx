@@ -4,9 +4,11 @@ import { Facts } from './box-facts.js';
 import { type Standing, standingOf } from './care.js';
 import { Chart } from './chart.js';
 import { chartsFor } from './charts.js';
+import { Departure } from './departure.js';
 import { EventList } from './event-list.js';
 import type { Live, State } from './live.js';
 import { Choice, Failure, Mark, Skeleton, Title, When } from './parts.js';
+import { Reinstate } from './reinstate.js';
 import { RevokeBox } from './revoke-box.js';
 import { Link } from './route.js';
 import { texts } from './texts.js';
@@ -87,7 +89,13 @@ export function BoxPage({ id, live, state }: { id: string; live: Live; state: St
               <Skeleton lines={3} />
             )}
           </section>
-          {box && box.state !== 'revoked' && <RevokeBox id={id} live={live} done={view.again} />}
+          {box?.standing.leaving?.phase === 'announced' && box.standing.revocation === null && (
+            <Departure id={id} leaving={box.standing.leaving} live={live} done={view.again} />
+          )}
+          {box?.standing.factory?.barred && <Reinstate id={id} live={live} done={view.again} />}
+          {box && box.standing.revocation === null && (
+            <RevokeBox id={id} hasDevice={box.standing.factory !== null} live={live} done={view.again} />
+          )}
         </>
       )}
     </>

@@ -195,13 +195,14 @@ export function BoxesPage({ state }: { state: State }) {
     offline: inState('offline'),
     enrolled: inState('enrolled'),
     revoked: inState('revoked'),
+    left: inState('left'),
   };
   const care = rows.filter(({ standing }) => needsCare(standing)).length;
   const visible = found.slice(0, shown);
 
   return (
     <>
-      <Title page={page}>{texts.boxes.summary(rows.length, counts.online, care, counts.revoked)}</Title>
+      <Title page={page}>{texts.boxes.summary(rows.length, counts.online, care, counts.revoked + counts.left)}</Title>
       <p class="lead">{texts.boxes.counts(counts)}</p>
       <search>
         <form class="filters" onSubmit={(event) => event.preventDefault()}>

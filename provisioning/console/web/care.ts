@@ -46,7 +46,7 @@ function healthReasons(box: BoxSummary, now: number): (string | undefined)[] {
 
 export function standingOf(box: BoxSummary, now: number): Standing {
   const words = texts.states;
-  if (box.state === 'revoked') return { tone: 'unknown', word: words.revoked, reasons: [] };
+  if (box.state === 'revoked' || box.state === 'left') return { tone: 'unknown', word: words[box.state], reasons: [] };
   const certificate = certificateReason(box, now);
   if (box.state === 'offline') {
     const silent = box.lastSeen === null ? texts.care.silent : texts.care.silentFor(now - box.lastSeen);

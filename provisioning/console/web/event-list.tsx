@@ -11,6 +11,10 @@ const tones: Record<string, Tone> = {
   offline: 'attention',
   refused: 'trouble',
   revoked: 'attention',
+  superseded: 'attention',
+  leaving: 'attention',
+  'admission-asked': 'attention',
+  'admission-approved': 'good',
   gap: 'attention',
 };
 

@@ -2,7 +2,7 @@
  * What the page knows, kept fresh: the event stream says when something is new; where the stream is down everything is
  * asked for each five seconds. What was last known stays when the provider does not answer.
  */
-import type { BoxSummary, FleetEvent } from '#contract/operator.js';
+import type { AdmissionRequest, BoxSummary, FleetEvent } from '#contract/operator.js';
 import { call, Refused, Unreachable } from './api.js';
 
 export interface Territory {
@@ -17,6 +17,8 @@ export interface State {
   session: 'asking' | 'out' | 'ended' | 'in';
   territory: Territory | undefined;
   boxes: readonly BoxSummary[] | undefined;
+  /** Those that wait come first. */
+  requests: readonly AdmissionRequest[] | undefined;
   /** Oldest first. */
   events: readonly FleetEvent[] | undefined;
   /** When the provider last answered, by this machine's clock. */
@@ -32,6 +34,7 @@ export interface Live {
   signOut(): Promise<void>;
   /** Ask for the boxes again now. */
   refresh(): Promise<void>;
+  refreshRequests(): Promise<void>;
   /** Runs a call and learns from how it ends whether the provider answers and the session lives. */
   watch<T>(asked: Promise<T>): Promise<T>;
   onChange(listener: () => void): () => void;
@@ -50,6 +53,7 @@ const empty: State = {
   session: 'asking',
   territory: undefined,
   boxes: undefined,
+  requests: undefined,
   events: undefined,
   answeredAt: undefined,
   reachable: true,
@@ -118,6 +122,14 @@ export function createLive(): Live {
     }
   }
 
+  async function refreshRequests(): Promise<void> {
+    try {
+      set({ requests: await watch(call<AdmissionRequest[]>('GET', '/v1/requests')) });
+    } catch {
+      // as above
+    }
+  }
+
   function refresh(): Promise<void> {
     refreshing ??= refreshNow().finally(() => {
       refreshing = undefined;
@@ -145,12 +157,14 @@ export function createLive(): Live {
     opened.addEventListener('open', () => {
       set({ streaming: true });
       learn([]);
+      void refreshRequests();
       refreshSoon(); // whatever happened while nobody told
     });
     opened.addEventListener('error', () => set({ streaming: false }));
     opened.addEventListener('message', (message: MessageEvent<string>) => {
       const event: FleetEvent = JSON.parse(message.data);
       learn([event]);
+      if (event.type.startsWith('admission-')) void refreshRequests();
       refreshSoon();
       for (const listener of heard) listener(event);
     });
@@ -170,6 +184,7 @@ export function createLive(): Live {
       if (Date.now() - refreshedAt > slowMilliseconds) void refresh();
     } else {
       void refresh();
+      void refreshRequests();
       void pollEvents();
       for (const listener of heard) listener(undefined);
       if (stream?.readyState === EventSource.CLOSED && state.reachable) openStream();
@@ -182,7 +197,7 @@ export function createLive(): Live {
       const territory = await watch(call<Territory>('GET', '/v1/territory'));
       set({ session: 'in', territory });
       openStream();
-      await refresh();
+      await Promise.all([refresh(), refreshRequests()]);
     } catch {
       // Nothing is shown yet, not even the way in.
       if (state.session === 'asking') setTimeout(() => void enter(), askAgainMilliseconds);
@@ -207,6 +222,7 @@ export function createLive(): Live {
       leave('out');
     },
     refresh,
+    refreshRequests,
     watch,
     onChange(listener) {
       changed.add(listener);

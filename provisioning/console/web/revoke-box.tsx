@@ -5,8 +5,8 @@ import { Failure, Mark } from './parts.js';
 import { texts } from './texts.js';
 
 /** It cannot be undone, so it says what will be lost and wants a typed word. */
-export function RevokeBox(props: { id: string; live: Live; done: () => void }) {
-  const { id, live, done } = props;
+export function RevokeBox(props: { id: string; hasDevice: boolean; live: Live; done: () => void }) {
+  const { id, hasDevice, live, done } = props;
   const words = texts.revoke;
   const dialog = useRef<HTMLDialogElement>(null);
   const [typed, setTyped] = useState('');
@@ -52,7 +52,7 @@ export function RevokeBox(props: { id: string; live: Live; done: () => void }) {
         <form onSubmit={(event) => void submit(event)} noValidate>
           <h2 id="revoke-title">{words.title(id)}</h2>
           <ul>
-            {words.loses.map((loss) => (
+            {[...words.loses, ...(hasDevice ? [words.losesDevice] : [])].map((loss) => (
               <li key={loss}>{loss}</li>
             ))}
           </ul>

@@ -6,6 +6,7 @@ export type Page =
   | { name: 'boxes' }
   | { name: 'box'; id: string }
   | { name: 'claims' }
+  | { name: 'requests' }
   | { name: 'events' }
   | { name: 'nowhere' };
 
@@ -14,6 +15,7 @@ export function pageOf(path: string): Page {
   if (box !== undefined) return { name: 'box', id: box };
   if (path === '/') return { name: 'boxes' };
   if (path === '/claims') return { name: 'claims' };
+  if (path === '/requests') return { name: 'requests' };
   return path === '/events' ? { name: 'events' } : { name: 'nowhere' };
 }
 

@@ -9,7 +9,7 @@ export const texts = {
   product: 'Webizen provider',
   skip: 'Skip to the content',
   sections: 'Sections',
-  nav: { boxes: 'Boxes', claims: 'Claims', events: 'Events' },
+  nav: { boxes: 'Boxes', claims: 'Claims', requests: 'Requests', events: 'Events' },
   signOut: 'Sign out',
   streaming: { live: 'Live', polling: 'Every 5 s', down: 'No answer' },
   streamingTitle: {
@@ -39,7 +39,7 @@ export const texts = {
     retry: (seconds: number) => `Try again in ${plural(seconds, 'second', 'seconds')}.`,
   },
 
-  states: { online: 'Online', offline: 'Offline', enrolled: 'Never online', revoked: 'Revoked' },
+  states: { online: 'Online', offline: 'Offline', enrolled: 'Never online', revoked: 'Revoked', left: 'Left' },
   care: {
     certificateEnded: 'its certificate has ended',
     certificateEnds: (left: number) => `its certificate ends in ${span(left)} and was not renewed`,
@@ -55,19 +55,20 @@ export const texts = {
   boxes: {
     pageTitle: 'Boxes',
     asking: 'Looking for the boxes…',
-    summary(total: number, online: number, care: number, revoked: number): string {
+    summary(total: number, online: number, care: number, gone: number): string {
       if (care > 0) return `${count(care)} ${care === 1 ? 'box needs' : 'boxes need'} care.`;
-      const living = total - revoked;
+      const living = total - gone;
       if (living === 0) return 'No box is in service.';
       if (online < living) return `${count(online)} of ${living} boxes ${online === 1 ? 'is' : 'are'} online.`;
       return living === 1 ? 'The box is online.' : `All ${living.toLocaleString('en-GB')} boxes are online.`;
     },
-    counts: (parts: { online: number; offline: number; enrolled: number; revoked: number }) =>
+    counts: (parts: { online: number; offline: number; enrolled: number; revoked: number; left: number }) =>
       [
         [parts.online, 'online'],
         [parts.offline, 'offline'],
         [parts.enrolled, 'never online'],
         [parts.revoked, 'revoked'],
+        [parts.left, 'left'],
       ]
         .filter(([n]) => n !== 0)
         .map(([n, word]) => `${n?.toLocaleString('en-GB')} ${word}`.replace(/ /g, '\u00a0'))
@@ -102,6 +103,7 @@ export const texts = {
     is: (id: string, word: string) => `${id} is ${word}.`,
     title: (id: string, state: string, reasons: readonly string[]): string => {
       if (state === 'revoked') return `${id} is revoked.`;
+      if (state === 'left') return `${id} has left.`;
       if (state === 'offline') return `${id} is offline.`;
       if (state === 'enrolled') return `${id} has never been online.`;
       return reasons.length > 0 ? `${id} is online and needs care.` : `${id} is online and healthy.`;
@@ -155,7 +157,36 @@ export const texts = {
     restarts: (n: number) => (n === 0 ? 'no restart' : plural(n, 'restart', 'restarts')),
     events: 'What happened',
     noEvents: 'Nothing is recorded for this box.',
-    revokedAt: 'Revoked',
+    revokedAt: 'Ended',
+    admitted: 'Admitted',
+    admittedBy: {
+      claim: 'with a claim code',
+      maker: 'as the device of an accredited maker',
+      voucher: 'with its voucher',
+      request: 'by an operator',
+    },
+    device: 'Device',
+    deviceOf: (serial: string, maker: string) => `${serial} of ${maker}`,
+    barred: 'barred',
+    endReasons: { revoked: 'revoked', superseded: 'its device has enrolled anew as', left: 'it left for' },
+    elsewhere: 'elsewhere',
+  },
+
+  reinstate: {
+    heading: 'Its device is barred',
+    lead: 'It cannot enrol again, with whatever it shows. Reinstate it when it is back with its owner.',
+    act: 'Let the device enrol again',
+  },
+  departure: {
+    heading: 'Its owner is about to leave',
+    what: { transfer: 'A transfer to', reset: 'A reset', 'hand-over': 'A hand-over to another owner' },
+    since: 'announced',
+    explain: 'You cannot prevent it. What you object is recorded, and the owner reads it before leaving.',
+    objection: 'You objected:',
+    label: 'Your objection',
+    empty: 'Say what you object to.',
+    act: 'Record the objection',
+    working: 'Recording…',
   },
 
   revoke: {
@@ -168,6 +199,7 @@ export const texts = {
       'It comes back only by enrolling anew with a new claim code, and then under a new id.',
       'This cannot be undone.',
     ],
+    losesDevice: 'Its device is barred with it: it cannot enrol again until you reinstate it.',
     keeps: 'The owner’s data and apps stay on the box and go on working. What was reported so far stays here.',
     word: 'revoke',
     type: (word: string) => `Type “${word}” to confirm`,
@@ -216,6 +248,41 @@ export const texts = {
     none: '–',
   },
 
+  requests: {
+    pageTitle: 'Requests',
+    waiting: 'waiting',
+    summary: (waiting: number) =>
+      waiting === 0
+        ? 'No box asks to be admitted.'
+        : `${count(waiting)} ${waiting === 1 ? 'box asks' : 'boxes ask'} to be admitted.`,
+    asking: 'Looking for the requests…',
+    lead: 'Compare the code with the one that the owner reads out to you. Who asked from where proves nothing.',
+    list: 'Waiting for you',
+    empty: 'Nobody waits.',
+    emptyWhat: 'Boxes that show no code of yours appear here when the territory admits by request.',
+    decided: 'Decided',
+    states: { waiting: 'Waiting', approved: 'Admitted', refused: 'Refused' },
+    device: 'Device',
+    proven: (serial: string, maker: string) => `${serial} of ${maker}, proven`,
+    homemade: 'none shown: home-made, or of a maker that is not accredited',
+    claim: 'Showed the code for',
+    unnamed: 'a code without a name',
+    first: 'First asked',
+    last: 'Last asked',
+    from: 'From',
+    approve: 'Admit…',
+    approveNamed: (code: string) => `Admit ${code}`,
+    approveAsk: 'It gets a certificate of this territory at once.',
+    approveYes: 'Admit the box',
+    refuse: 'Refuse…',
+    refuseNamed: (code: string) => `Refuse ${code}`,
+    reason: 'Why? The owner reads it.',
+    reasonEmpty: 'Say why: it is all that the owner learns.',
+    refuseYes: 'Refuse the box',
+    working: 'Working…',
+    no: 'Not yet',
+  },
+
   events: {
     pageTitle: 'Events',
     asking: 'Looking for what happened…',
@@ -238,6 +305,13 @@ export const texts = {
       offline: 'Offline',
       refused: 'Refused',
       revoked: 'Revoked',
+      reinstated: 'Reinstated',
+      superseded: 'Superseded',
+      leaving: 'Leaving',
+      left: 'Left',
+      'admission-asked': 'Asks to enter',
+      'admission-approved': 'Admitted',
+      'admission-refused': 'Not admitted',
       gap: 'Gap',
       event: 'From the box',
       'claim-created': 'Claim made',

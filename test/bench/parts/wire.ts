@@ -9,7 +9,7 @@ import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { systemClock } from '#common/clock.js';
 import { files } from '#common/files.js';
-import { makeCsr } from '#common/pki/csr.js';
+import { makeCsr, parseCsr } from '#common/pki/csr.js';
 import { keyToPem, newPrivateKey, signerOf } from '#common/pki/keys.js';
 import { certificateToPem } from '#common/pki/pem.js';
 import { commonNameOf } from '#common/pki/subject.js';
@@ -84,7 +84,7 @@ stops.push(
 const key = newPrivateKey();
 const { code } = await rooms.claims.create({});
 const csr = await makeCsr({ commonName: 'new-box', signer: signerOf(key) });
-const leaf = new X509Certificate(await rooms.claims.redeem(code, csr));
+const leaf = new X509Certificate(await rooms.claims.redeem(code, parseCsr(csr)));
 const issuing = certificateToPem(rooms.ca.issuer.certificate.raw);
 const box = commonNameOf(leaf) ?? '';
 const { id, name, jurisdiction, law } = rooms.territory;

@@ -1,0 +1,58 @@
+/** What an enrolled box asks of its provider beside EST, and what anybody may read. */
+import type { X509Certificate } from 'node:crypto';
+import { isIPv6 } from 'node:net';
+import type { FastifyInstance } from 'fastify';
+import { Leave, type LeaveAnswer } from '#contract/leave.js';
+import { check, describeFaults } from '#contract/parse.js';
+import { Refusal } from '#contract/problems.js';
+import type { Profile } from '#contract/profile.js';
+import { certificateOf } from './credentials.js';
+import type { Limits } from './limits.js';
+
+export interface BoxRouteParts {
+  territory: Profile['territory'];
+  /** The names in the server's certificate; the first stands in for a name that is not among them. */
+  hosts: readonly string[];
+  broker: { port(): number; maxPacketBytes: number };
+  boxes: {
+    admit(certificate: X509Certificate): Promise<string>;
+    leave(certificate: X509Certificate, leave: Leave): Promise<LeaveAnswer>;
+  };
+  crl: { der(): Promise<Buffer> };
+}
+
+const bracketed = (host: string): string => (isIPv6(host) ? `[${host}]` : host);
+
+export function declareBoxRoutes(
+  app: FastifyInstance,
+  { territory, hosts, broker, boxes, crl }: BoxRouteParts,
+  limits: Limits,
+): void {
+  app.get('/v1/profile', async (request): Promise<Profile> => {
+    const certificate = certificateOf(request);
+    limits.box(certificate.fingerprint256);
+    const box = await boxes.admit(certificate);
+    const asked = request.hostname.replace(/^\[|\]$/g, '');
+    const host = hosts.includes(asked) ? asked : (hosts[0] ?? 'localhost');
+    return {
+      box,
+      territory,
+      broker: {
+        url: `mqtts://${bracketed(host)}:${broker.port()}`,
+        protocolVersion: 4,
+        maxPacketBytes: broker.maxPacketBytes,
+      },
+    };
+  });
+
+  app.post('/v1/leave', async (request): Promise<LeaveAnswer> => {
+    const certificate = certificateOf(request);
+    limits.box(certificate.fingerprint256);
+    const leave = check(Leave, request.body);
+    if (!leave.ok) throw new Refusal('body-invalid', describeFaults(leave.faults));
+    return boxes.leave(certificate, leave.value);
+  });
+
+  // RFC 2585 section 4.2
+  app.get('/v1/crl', async (_request, reply) => reply.type('application/pkix-crl').send(await crl.der()));
+}

@@ -12,7 +12,7 @@ import type { Database, Operation } from '#common/commits.js';
 import type { Change } from '#contract/changes.js';
 import { check, describeFaults } from '#contract/parse.js';
 import { Refusal } from '#contract/problems.js';
-import { ChangeRecord, type Facts, nextStep, shown } from './record.js';
+import { ChangeRecord, type Facts, shown } from './record.js';
 import { createRun, type Run, type StepKind } from './run.js';
 
 export interface Wish {

@@ -25,7 +25,7 @@ export interface StepKind {
   /** Must bear being undone when it was done in part only, or not at all. */
   undo?(context: StepContext): Promise<void>;
   /** Refused for good: the change is undone. Otherwise it is tried again. */
-  isFinal?(refusal: Refusal): boolean;
+  isFinal?(refusal: Refusal, context: StepContext): boolean;
   /** Once it has begun there is no way back: the change goes on to its end. */
   noReturn?: boolean;
 }
@@ -102,7 +102,7 @@ export function createRun(wish: {
     await update((now) => {
       if (now.endedAt !== null) throw new Refusal('change-ended', now.id);
       if (isPastReturn(now)) throw new Refusal('change-past-return', now.id);
-      return now.way === 'undo' ? undefined : { ...now, way: 'undo', problem: why ? toldOf(why) : now.problem };
+      return now.way === 'undo' ? undefined : { ...now, way: 'undo', problem: why ? toldOf(why) : null };
     });
     turning.abort();
   }
@@ -145,7 +145,7 @@ export function createRun(wish: {
         const refusal = seconds === undefined ? refusalOf(error) : undefined;
         if (refusal) {
           onRefused(refusal);
-          if (way === 'do' && kind.isFinal?.(refusal) && !isPastReturn(record)) {
+          if (way === 'do' && kind.isFinal?.(refusal, context) && !isPastReturn(record)) {
             await turn(refusal).catch(() => {}); // the record says what became of it
             return;
           }

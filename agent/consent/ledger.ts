@@ -31,14 +31,15 @@ export interface OwnerSigner {
 export interface Ledger {
   /** Durable when it resolves. A signed entry needs the signer of a signed-in session. Undefined: it was only counted. */
   append(decision: Decision, signer?: OwnerSigner): Promise<LedgerEntry | undefined>;
+  /** The key becomes the owner's, with the entry that says so: exported with what it signs from now on. */
+  appendKey(jwk: PublicJwk, type: 'owner.set' | 'owner.key', signer: OwnerSigner): Promise<void>;
+  ownerKeys(): readonly PublicJwk[];
   /** Undefined while it is empty. */
   head(): LedgerHead | undefined;
   /** After this index, in the order asked for; `after` counts back when newest first. */
   entries(page: { after?: number; limit: number; newestFirst?: boolean }): Promise<LedgerEntry[]>;
   /** The whole of it, for the owner to keep. */
   export(): Promise<LedgerExport>;
-  /** A key that became the owner's: exported with the entries that it signed. */
-  addOwnerKey(jwk: PublicJwk): Promise<void>;
   /** The provider's word that it has seen a head: only the newest is kept. */
   keepReceipt(receipt: string): Promise<void>;
   /** Told of each new entry. Answers the way to end it. */
@@ -148,10 +149,12 @@ export async function createLedger(wish: {
         const entries = await sublevel.values().all();
         return { format: 'webizen-ledger-1', ownerKeys, entries, ...(receipt === undefined ? {} : { receipt }) };
       }),
-    addOwnerKey: (jwk) =>
+    ownerKeys: () => meta.ownerKeys,
+    appendKey: (jwk, type, signer) =>
       inTurn(async () => {
         if (meta.ownerKeys.some(({ kid }) => kid === jwk.kid)) return;
-        await write({ ...meta, ownerKeys: [...meta.ownerKeys, jwk] }, () => false);
+        const next = { ...meta, ownerKeys: [...meta.ownerKeys, jwk] };
+        await write(next, () => true, { by: 'owner', type, facts: { kid: jwk.kid } }, signer);
       }),
     keepReceipt: (receipt) =>
       inTurn(async () => {

@@ -180,21 +180,14 @@ export async function createOwner(wish: {
     const byPassphrase = await wrap(strong(passphrase), privateKey);
     const byRecovery = await wrap(plainRecovery(recoveryCode), privateKey);
     await save({ version: 1, at: clock.now(), publicKey, byPassphrase, byRecovery, mayReplace: true });
-    await name(publicKey, type, privateKey);
+    await ledger.appendKey(publicKey, type, signerOf(privateKey));
     return { recoveryCode, signer: signerOf(privateKey) };
-  }
-
-  async function name(publicKey: PublicJwk, type: 'owner.set' | 'owner.key', key: KeyObject): Promise<void> {
-    await ledger.addOwnerKey(publicKey);
-    await ledger.append({ by: 'owner', type, facts: { kid: publicKey.kid } }, signerOf(key));
   }
 
   /** What a cut between file and ledger left undone: entries are signed only after the ledger knows the key. */
   async function signerFor(key: KeyObject): Promise<OwnerSigner> {
     const publicKey = publicOf(key);
-    const { ownerKeys, entries } = await ledger.export();
-    const isNamed = entries.some(({ facts }) => facts.kid === publicKey.kid);
-    if (!isNamed) await name(publicKey, ownerKeys.length === 0 ? 'owner.set' : 'owner.key', key);
+    await ledger.appendKey(publicKey, ledger.ownerKeys().length === 0 ? 'owner.set' : 'owner.key', signerOf(key));
     return signerOf(key);
   }
 

@@ -17,7 +17,7 @@ export type Canonical = string | number | boolean | null | readonly Canonical[] 
 export function canonicalJson(value: Canonical): string {
   if (typeof value === 'number' && !Number.isFinite(value))
     throw new TypeError('cannot write a number that is not one');
-  if (typeof value === 'string' && !value.isWellFormed()) throw new TypeError('cannot write a lone surrogate');
+  if (typeof value === 'string' && /\p{Surrogate}/u.test(value)) throw new TypeError('cannot write a lone surrogate');
   if (Array.isArray(value)) return `[${value.map(canonicalJson).join(',')}]`;
   if (typeof value !== 'object' || value === null) return JSON.stringify(value);
   const members = Object.entries(value).sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0));

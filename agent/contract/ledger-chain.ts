@@ -93,7 +93,7 @@ function receiptFault(jws: string, entries: readonly LedgerEntry[], root: X509Ce
     return 'the receipt carries a certificate that cannot be read';
   }
   const leaf = chain[0];
-  if (!leaf || leaf.publicKey.asymmetricKeyType !== 'ec' || !es256(leaf.publicKey, `${header}.${payload}`, signature))
+  if (leaf?.publicKey.asymmetricKeyType !== 'ec' || !es256(leaf.publicKey, `${header}.${payload}`, signature))
     return "the receipt's signature does not verify";
   const whole = chain.at(-1)?.fingerprint256 === root.fingerprint256 ? chain : [...chain, root];
   for (const [at, issuer] of whole.slice(1).entries()) {

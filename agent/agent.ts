@@ -103,15 +103,19 @@ function resetOf(
   });
 }
 
-/** For `webizen-agent reset`, when no agent runs. @throws Refusal `directory-in-use` */
-export async function resetOffline(config: Config, host: Host, around: Around, kind: ResetKind): Promise<void> {
-  await ownDirectory(config.dataDir);
-  // Opening it is how to know that no agent has it; a damaged one is a reason to reset.
-  const store = await openStore(config.dataDir).catch((error: unknown) => {
+/** Opening the store is how to know that no agent has it; a damaged one is a reason to reset. @throws Refusal `directory-in-use` */
+async function checkFree(dataDir: string): Promise<void> {
+  const store = await openStore(dataDir).catch((error: unknown) => {
     if (error instanceof Refusal && error.code === 'directory-in-use') throw error;
     return undefined;
   });
   await store?.close();
+}
+
+/** For `webizen-agent reset`, when no agent runs. @throws Refusal `directory-in-use` */
+export async function resetOffline(config: Config, host: Host, around: Around, kind: ResetKind): Promise<void> {
+  await ownDirectory(config.dataDir);
+  await checkFree(config.dataDir);
   const reset = resetOf(config, host, around, (refusal) => around.log.warn({ code: refusal.code }, refusal.message));
   await reset.ask({ kind, by: 'command' });
   await reset.perform();
@@ -128,6 +132,7 @@ async function compose(config: Config, host: Host, around: Around, signal: Abort
     log.warn({ code: refusal.code, ...(refusal.cause ? { err: refusal.cause } : {}) }, refusal.message);
   };
   const reset = resetOf(config, host, around, onRefused);
+  if (await reset.isAskedFor()) await checkFree(config.dataDir);
   await reset.look().catch((error: unknown) => {
     if (!(error instanceof Refusal)) throw error;
     onRefused(error);
@@ -137,7 +142,7 @@ async function compose(config: Config, host: Host, around: Around, signal: Abort
   const ledger = await createLedger({ store, clock });
   if (wiped) {
     const { kind, by } = wiped;
-    if (!ledger.head()) await ledger.append({ by: 'owner', type: kind, facts: { how: by } });
+    if (!ledger.head()) await ledger.append({ by: 'box', type: kind, facts: { how: by } });
     await reset.close();
   }
   const owner = await createOwner({ dataDir: config.dataDir, files, clock, ledger });
@@ -335,7 +340,7 @@ export function createAgent(config: Config, host: Host, around: Around): Agent {
   async function reset(wish: { kind: ResetKind; by: 'console' | 'command'; signer?: OwnerSigner }): Promise<void> {
     const { reset: room, ledger } = running();
     const { kind, by, signer } = wish;
-    await ledger.append({ by: 'owner', type: `${kind}-asked`, facts: { how: by } }, signer);
+    await ledger.append({ by: signer ? 'owner' : 'box', type: `${kind}-asked`, facts: { how: by } }, signer);
     await room.ask({ kind, by });
     around.onRestart?.();
   }

@@ -27,6 +27,8 @@ export type ResetMarker = Static<typeof Marker>;
 export interface ResetRoom {
   /** Resolves when it is certain to happen, at the next start at the latest. */
   ask(wish: { kind: ResetKind; by: ResetMarker['by'] }): Promise<void>;
+  /** By a marker or by the file on the boot partition. */
+  isAskedFor(): Promise<boolean>;
   /** The file on the boot partition asks for it once. @throws Refusal `button-stuck` */
   look(): Promise<void>;
   /** Does what was asked for. Nothing may have the store open. Answers what was done, until `close`. */
@@ -97,15 +99,17 @@ export function createReset(wish: {
   }
 
   async function ask({ kind, by }: { kind: ResetKind; by: ResetMarker['by'] }): Promise<void> {
-    if ((await load())?.phase === undefined) await save({ kind, by, at: clock.now(), phase: 'leave' });
+    if (!(await load())) await save({ kind, by, at: clock.now(), phase: 'leave' });
   }
+
+  const button = bootDir === undefined ? undefined : path.join(bootDir, buttonName);
+  const isPressed = async (): Promise<boolean> => button !== undefined && (await files.read(button)) !== undefined;
 
   return {
     ask,
+    isAskedFor: async () => (await load()) !== undefined || (await isPressed()),
     async look() {
-      if (bootDir === undefined) return;
-      const button = path.join(bootDir, buttonName);
-      if ((await files.read(button)) === undefined) return;
+      if (button === undefined || !(await isPressed())) return;
       const already = await load();
       await ask({ kind: 'reset', by: 'button' });
       try {

@@ -5,7 +5,9 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { pino } from 'pino';
 import type { AgentStatus } from '#contract/agent-status.js';
-import { type Agent, createAgent } from '../../agent/agent.js';
+import type { DirectoryTerritory } from '#contract/directory.js';
+import { Refusal } from '#contract/problems.js';
+import { type Agent, type Around, createAgent } from '../../agent/agent.js';
 import { parseConfig } from '../../agent/config.js';
 import { type Host, realHost } from '../../agent/host/host.js';
 import { ownFolder } from './folder.js';
@@ -21,6 +23,9 @@ export interface TestBox {
   configFile: string;
   config: Record<string, unknown>;
   agent: Agent | undefined;
+  /** Its directory; a test may change it. */
+  territories: DirectoryTerritory[];
+  bootDir: string;
   setClaim(code: string): Promise<void>;
   start(host?: Host): Promise<Agent>;
   stop(): Promise<void>;
@@ -32,22 +37,32 @@ export interface TestBox {
 
 export async function testBox(
   t: Teardown,
-  wish: { est: string; caSha256: string; claim?: string; apps?: unknown[]; health?: object },
+  wish: {
+    est?: string;
+    caSha256?: string;
+    claim?: string;
+    apps?: unknown[];
+    health?: object;
+    /** What its directory lists: without an address of its own the box waits for its owner. */
+    territories?: DirectoryTerritory[];
+    factory?: Around['factory'];
+  },
 ): Promise<TestBox> {
   const folder = await ownFolder(t);
   const claimCodeFile = path.join(folder, 'claim');
   const configFile = path.join(folder, 'agent.json');
   const dataDir = path.join(folder, 'data');
   const runtimeDir = path.join(folder, 'run');
+  const bootDir = path.join(folder, 'boot');
   const config = {
     dataDir,
     runtimeDir,
-    territory: { est: wish.est, caSha256: wish.caSha256 },
-    claimCodeFile,
+    ...(wish.est === undefined ? {} : { territory: { est: wish.est, caSha256: wish.caSha256 }, claimCodeFile }),
+    bootDir,
     health: wish.health ?? { intervalSeconds: 1, batchSeconds: 1 },
     apps: wish.apps ?? [],
   };
-  await mkdir(folder, { recursive: true });
+  await mkdir(bootDir, { recursive: true });
   await writeFile(configFile, JSON.stringify(config));
   if (wish.claim) await writeFile(claimCodeFile, `${wish.claim}\n`);
 
@@ -57,9 +72,16 @@ export async function testBox(
     configFile,
     config,
     agent: undefined,
+    territories: wish.territories ?? [],
+    bootDir,
     setClaim: (code) => writeFile(claimCodeFile, `${code}\n`),
     async start(host = realHost) {
-      const agent = createAgent(parseConfig(JSON.stringify(config)), host, { log: pino({ level: 'silent' }) });
+      const agent = createAgent(parseConfig(JSON.stringify(config)), host, {
+        log: pino({ level: 'silent' }),
+        directory: { find: (id) => box.territories.find((one) => one.id === id) },
+        ...(wish.factory ? { factory: wish.factory } : {}),
+        onRestart: () => void agent.stop().then(() => box.start(host)),
+      });
       box.agent = agent;
       await agent.start();
       return agent;
@@ -74,15 +96,25 @@ export async function testBox(
       }),
     async until(holds) {
       for (;;) {
-        const status = box.agent?.status();
-        if (!status) throw new Error('the agent does not run');
-        if (holds(status)) return status;
+        if (!box.agent) throw new Error('the agent does not run');
+        const status = statusOf(box.agent);
+        if (status && holds(status)) return status;
         await realHost.clock.sleep(20); // the status is a look, not an event
       }
     },
   };
   t.teardown(() => box.stop());
   return box;
+}
+
+/** Undefined while it starts. */
+function statusOf(agent: Agent): AgentStatus | undefined {
+  try {
+    return agent.status();
+  } catch (error) {
+    if (error instanceof Refusal && error.code === 'unavailable') return undefined;
+    throw error;
+  }
 }
 
 export async function killed(child: ChildProcess): Promise<void> {

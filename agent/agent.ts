@@ -2,31 +2,18 @@
  * The agent, composed: the one place where the rooms meet. `start` makes the standard API answer first; enrolment, link
  * and health follow behind it, because everything local works without the provider.
  */
-import { mkdir } from 'node:fs/promises';
-import path from 'node:path';
 import type { Logger } from 'pino';
+import { Type } from 'typebox';
 import { serveControl } from '#common/control.js';
-import { isErrno, ownDirectory } from '#common/files.js';
-import { releasedAt, version } from '#common/version.js';
+import { version } from '#common/version.js';
 import type { AgentStatus } from '#contract/agent-status.js';
-import { apiVersion } from '#contract/api.js';
+import { check, describeFaults } from '#contract/parse.js';
 import { Refusal } from '#contract/problems.js';
-import type { Birth } from '#contract/status.js';
-import { createApi } from './api/api.js';
-import { createApps } from './apps/apps.js';
+import { compose, type Parts } from './compose.js';
 import { adminSocket, type Config } from './config.js';
-import { createEnrolment } from './enrolment/enrolment.js';
-import { createProbe } from './health/probe.js';
-import { createSampler } from './health/sampler.js';
+import type { OwnerSigner } from './consent/ledger.js';
 import type { Host } from './host/host.js';
-import { openIdentity } from './identity/identity.js';
-import { createLink } from './link/link.js';
-import { createOutbox } from './link/outbox.js';
-import { createRefusals } from './refusals.js';
-import { createStorage } from './storage/storage.js';
-import { openStore } from './store/store.js';
-import { bootId } from './time/boot.js';
-import { createTrustedTime } from './time/trusted-time.js';
+import { ResetKind } from './reset/reset.js';
 
 export interface Agent {
   /** Resolves when the standard API answers; enrolling goes on behind it. @throws Refusal */
@@ -34,161 +21,35 @@ export interface Agent {
   /** Harmless when called twice, or before `start` has ended. */
   stop(): Promise<void>;
   status(): AgentStatus;
+  /** What the owner decides with. @throws Refusal `unavailable` before the agent has started */
+  rooms(): Pick<Parts, 'membership' | 'changes' | 'ledger' | 'owner'>;
+  /** Resolves when it is certain to happen; `onRestart` is told behind it. */
+  reset(wish: { kind: ResetKind; by: 'console' | 'command'; signer?: OwnerSigner }): Promise<void>;
 }
 
-/** About a month of minutes' samples. */
-const outboxBudgetBytes = 24 * 1024 * 1024;
-
-async function ownRuntimeDirectory(directory: string): Promise<void> {
-  await mkdir(path.dirname(directory), { recursive: true }).catch((error: unknown) => {
-    if (!isErrno(error, 'EEXIST')) throw new Refusal('directory-owner', directory, { cause: error });
-  });
-  await ownDirectory(directory);
+/** What the agent is handed beside its host. */
+export interface Around {
+  log: Logger;
+  /** The agent is to be stopped, and another one started in its place. */
+  onRestart?: () => void;
 }
 
-type Parts = Awaited<ReturnType<typeof compose>>;
-
-async function compose(config: Config, host: Host, log: Logger, signal: AbortSignal) {
-  const { files } = host;
-  await ownDirectory(config.dataDir);
-  await ownRuntimeDirectory(config.runtimeDir);
-  const clock = await createTrustedTime({
-    file: path.join(config.dataDir, 'time.json'),
-    files,
-    clock: host.clock,
-    monotonic: host.monotonic,
-    boot: await bootId(host),
-    releasedAt,
-  });
-  const store = await openStore(config.dataDir);
-  const refusals = createRefusals({ clock });
-  const onRefused = (refusal: Refusal): void => {
-    refusals.add(refusal);
-    log.warn({ code: refusal.code, ...(refusal.cause ? { err: refusal.cause } : {}) }, refusal.message);
-  };
-  const freeBytes = (): number => host.freeBytes(config.dataDir);
-  const outbox = await createOutbox({ store, budgetBytes: outboxBudgetBytes });
-  /** What was stored before the time was known is put right as soon as it is, and only then sent. */
-  async function putTimesRight(): Promise<void> {
-    const known = clock.bootTime();
-    if (!known) return;
-    try {
-      await outbox.correct(known);
-      link.flush();
-    } catch (error) {
-      onRefused(new Refusal('internal', 'cannot put the times of the samples right', { cause: error }));
-    }
-  }
-  const storage = await createStorage({ store, clock, freeBytes });
-  const identity = await openIdentity({ dataDir: config.dataDir, files });
-  const enrolment = await createEnrolment({
-    est: config.territory.est,
-    caSha256: config.territory.caSha256,
-    claimCodeFile: config.claimCodeFile,
-    dataDir: config.dataDir,
-    identity,
-    files,
-    clock,
-    signal,
-    onRefused,
-    onRenewed: ({ box, leaf }) => log.info({ box, notAfter: leaf.validTo }, 'certificate renewed'),
-  });
-  const probe = createProbe({ host, dataDir: config.dataDir });
-  const sampler = createSampler({
-    probe,
-    store: (sample) => outbox.add(sample),
-    stamp: clock.stamp,
-    freeBytes,
-    intervalSeconds: config.health.intervalSeconds,
-    clock,
-    onRefused,
-  });
-
-  let hardware: Birth['hardware'];
-  const link = createLink({
-    clock,
-    outbox,
-    batchSeconds: config.health.batchSeconds,
-    async access(fresh) {
-      hardware ??= await probe.inventory();
-      const profile = await enrolment.profile(fresh || !clock.trusted()); // its answer tells the time
-      const now = enrolment.current();
-      if (!now) throw new Refusal('unavailable', 'not enrolled yet');
-      return { profile, credentials: { identity: now, trust: await enrolment.trust() } };
-    },
-    moment: clock.moment,
-    async learnTime() {
-      if (!clock.trusted()) await enrolment.profile(true).catch(() => {}); // refused or not, it has been told
-      await putTimesRight();
-    },
-    birth: (session) => ({
-      kind: 'birth',
-      session,
-      epoch: outbox.state().epoch,
-      lastSequence: outbox.state().last,
-      at: clock.now(),
-      time: clock.trusted() ? 'authenticated' : 'unknown',
-      agent: version,
-      api: apiVersion,
-      ...(hardware ? { hardware } : {}),
-    }),
-    reported: () => ({
-      at: clock.now(),
-      agent: version,
-      apps: apps.list().map(({ id, state, sandbox, restarts }) => ({ id, state, sandbox, restarts })),
-    }),
-    onBirth: () => sampler.sampleNow(),
-    onRefused,
-  });
-
-  const api = createApi({
-    apps: config.apps,
-    runtimeDir: config.runtimeDir,
-    features: {
-      box: () => ({
-        id: enrolment.current()?.box ?? null,
-        territory: enrolment.lastProfile()?.territory ?? null,
-        online: link.online(),
-        agent: version,
-        api: apiVersion,
-        time: clock.now(),
-      }),
-      health: sampler,
-      appView: (id) => apps.show(id),
-      storage,
-    },
-    connectivity: link,
-    clock,
-    log,
-  });
-  const apps = createApps({
-    apps: config.apps,
-    dataDir: config.dataDir,
-    runtimeDir: config.runtimeDir,
-    socketOf: api.socketOf,
-    clock,
-    log,
-    onChange: () => link.report(),
-  });
-  return { clock, putTimesRight, store, refusals, outbox, storage, enrolment, sampler, link, api, apps };
-}
-
-function statusOf({ clock, refusals, outbox, storage, enrolment, sampler, link, apps }: Parts): AgentStatus {
-  const now = enrolment.current();
+function statusOf(parts: Parts): AgentStatus {
+  const { clock, refusals, outbox, storage, membership, changes, ledger, owner, sampler, link, apps } = parts;
+  const view = membership.view();
+  const { box, certificate, phase } = view.current;
   const { epoch, last, acknowledged, waiting, deadLetters, lost } = outbox.state();
   return {
     agent: version,
-    state: now ? 'enrolled' : 'enrolling',
-    box: now?.box ?? null,
-    territory: enrolment.lastProfile()?.territory.id ?? null,
-    certificate: now
-      ? {
-          serial: now.leaf.serialNumber,
-          notAfter: Date.parse(now.leaf.validTo),
-          renewAt: Math.round(enrolment.renewAt() ?? 0),
-        }
-      : null,
+    state: phase === 'enrolled' ? 'enrolled' : phase === 'none' ? 'unclaimed' : 'enrolling',
+    box,
+    territory: view.current.territory?.id ?? null,
+    certificate,
     time: { now: clock.now(), source: clock.source(), offered: clock.offered() ?? null },
+    membership: view,
+    changes: changes.list(),
+    ledger: ledger.head() ?? null,
+    owner: owner.isSet(),
     link: { online: link.online(), since: link.since() },
     health: { epoch, lastSequence: last, acknowledged, waiting, deadLetters, lost, latest: sampler.latest() },
     apps: apps.list().map((app) => ({ ...app, usedBytes: storage.usedBytes(app.id) })),
@@ -196,7 +57,8 @@ function statusOf({ clock, refusals, outbox, storage, enrolment, sampler, link, 
   };
 }
 
-export function createAgent(config: Config, host: Host, { log }: { log: Logger }): Agent {
+export function createAgent(config: Config, host: Host, around: Around): Agent {
+  const { log } = around;
   const stopping = new AbortController();
   const { signal } = stopping;
   const undo: (() => Promise<unknown> | unknown)[] = [];
@@ -206,12 +68,24 @@ export function createAgent(config: Config, host: Host, { log }: { log: Logger }
   let joining: Promise<void> | undefined;
 
   /** Behind the API: enrol, then report and renew for as long as the agent runs. */
-  async function join({ enrolment, sampler, link }: Parts): Promise<void> {
-    const { box } = await enrolment.enrol();
-    log.info({ box }, 'enrolled');
-    sampler.start();
+  async function join({ membership, sampler, link }: Parts): Promise<void> {
+    await membership.start();
+    await membership.enrolled();
+    if (signal.aborted) return;
+    log.info({ box: membership.view().current.box }, 'enrolled');
+    const report = (): void => {
+      if (membership.awaitsOwner()) return;
+      sampler.start();
+      link.report();
+    };
+    let awaited = membership.awaitsOwner();
+    if (!awaited) sampler.start();
+    membership.onChange(() => {
+      if (awaited && !membership.awaitsOwner()) report();
+      awaited = membership.awaitsOwner();
+    });
     link.start();
-    await enrolment.keepRenewing();
+    await membership.keepRenewing();
   }
 
   async function start(): Promise<void> {
@@ -226,9 +100,17 @@ export function createAgent(config: Config, host: Host, { log }: { log: Logger }
     signal.throwIfAborted();
     await made.api.start();
     undo.push(() => made.api.stop());
-    const control = await serveControl(adminSocket(config.runtimeDir), { status: async () => statusOf(made) });
+    const control = await serveControl(adminSocket(config.runtimeDir), {
+      status: async () => statusOf(made),
+      reset: async (parameters) => {
+        const read = check(Type.Object({ kind: ResetKind }), parameters);
+        if (!read.ok) throw new Refusal('body-invalid', describeFaults(read.faults));
+        await reset({ ...read.value, by: 'command' });
+      },
+    });
     undo.push(() => control.close());
     signal.throwIfAborted();
+    undo.push(() => made.changes.stop());
     undo.push(() => made.apps.stop());
     await made.apps.start();
     undo.push(() => made.api.announceShutdown());
@@ -237,6 +119,19 @@ export function createAgent(config: Config, host: Host, { log }: { log: Logger }
     joining = join(made).catch((error: unknown) => {
       if (!signal.aborted) log.error({ err: error }, 'cannot go on enrolling');
     });
+  }
+
+  async function reset(wish: { kind: ResetKind; by: 'console' | 'command'; signer?: OwnerSigner }): Promise<void> {
+    const { reset: room, ledger } = running();
+    const { kind, by, signer } = wish;
+    await ledger.append({ by: signer ? 'owner' : 'box', type: `${kind}-asked`, facts: { how: by } }, signer);
+    await room.ask({ kind, by });
+    around.onRestart?.();
+  }
+
+  function running(): Parts {
+    if (!parts) throw new Refusal('unavailable', 'the agent has not started');
+    return parts;
   }
 
   return {
@@ -258,9 +153,8 @@ export function createAgent(config: Config, host: Host, { log }: { log: Logger }
       })();
       return stopped;
     },
-    status() {
-      if (!parts) throw new Refusal('unavailable', 'the agent has not started');
-      return statusOf(parts);
-    },
+    status: () => statusOf(running()),
+    rooms: running,
+    reset,
   };
 }

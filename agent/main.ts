@@ -13,6 +13,7 @@ import { createAgent } from './agent.js';
 import { adminSocket, type Config, parseConfig } from './config.js';
 import { factoryCsr, factoryInstall } from './factory/install.js';
 import { realHost } from './host/host.js';
+import { resetOffline } from './reset-wiring.js';
 
 const help = `webizen-agent ${version}: the daemon of a Webizen box
 
@@ -24,6 +25,9 @@ const help = `webizen-agent ${version}: the daemon of a Webizen box
   webizen-agent factory install --config FILE --from DIR
       takes what the maker made for this box: certificate, setup code, voucher
   webizen-agent factory code                   print a new setup code, for webizen.json of a home-made box
+  webizen-agent reset --config FILE            forget territory, owner, keys and apps' data; asks for --yes
+
+  reset --hand-over tells the provider that the box goes to another owner.
 
 Exit codes: 0 done, 1 it could not be done, 2 the command line or the configuration is wrong.
 `;
@@ -57,7 +61,17 @@ async function run(config: Config): Promise<void> {
     { base: undefined, timestamp: pino.stdTimeFunctions.isoTime },
     pino.destination({ dest: 2, sync: true }),
   );
-  const agent = createAgent(config, realHost, { log });
+  // After a reset the same process goes on as a new box.
+  const onRestart = (): void => {
+    agent
+      .stop()
+      .then(() => {
+        agent = createAgent(config, realHost, { log, onRestart });
+        return agent.start();
+      })
+      .catch(fail);
+  };
+  let agent = createAgent(config, realHost, { log, onRestart });
   const stop = (): void => {
     agent.stop().then(() => process.exit(0), fail);
   };
@@ -103,6 +117,20 @@ function fail(error: unknown): never {
   process.exit(exitCode);
 }
 
+async function reset(config: Config, kind: 'reset' | 'hand-over'): Promise<void> {
+  const running = await callControl(adminSocket(config.runtimeDir), 'reset', { kind }).then(
+    () => true,
+    (error: unknown) => {
+      if (error instanceof Refusal && error.code === 'not-running') return false;
+      throw error;
+    },
+  );
+  const log = pino({ base: undefined }, pino.destination({ dest: 2, sync: true }));
+  if (!running)
+    await resetOffline(config, realHost, kind, (refusal) => log.warn({ code: refusal.code }, refusal.message));
+  process.stdout.write(running ? 'the box is being reset and starts again\n' : 'the box is as it was made\n');
+}
+
 async function main(): Promise<void> {
   const { values, positionals } = parseOrRefuse(() =>
     parseArgs({
@@ -112,6 +140,8 @@ async function main(): Promise<void> {
         json: { type: 'boolean' },
         serial: { type: 'string' },
         from: { type: 'string' },
+        yes: { type: 'boolean' },
+        'hand-over': { type: 'boolean' },
         help: { type: 'boolean' },
         version: { type: 'boolean' },
       },
@@ -125,6 +155,14 @@ async function main(): Promise<void> {
   const config = await configFrom(values.config);
   if (command === undefined) return run(config);
   if (command === 'check') return void process.stdout.write('the configuration is right\n');
+  if (command === 'reset') {
+    if (!values.yes)
+      throw new Refusal(
+        'arguments-invalid',
+        "everything on the box is lost, apps' data too: add --yes if that is meant",
+      );
+    return reset(config, values['hand-over'] ? 'hand-over' : 'reset');
+  }
   if (command !== 'status') throw new Refusal('arguments-invalid', `there is no command ${command}`);
   const answer = check(AgentStatus, await callControl(adminSocket(config.runtimeDir), 'status'));
   if (!answer.ok) throw new Refusal('internal', describeFaults(answer.faults));

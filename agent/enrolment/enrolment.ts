@@ -1,34 +1,39 @@
 /**
- * Brings the box into its territory and keeps it there.
+ * One membership: how the box speaks with one territory's provider, and what it holds of it.
  *
  * Each step is durable before the next begins, and each can be asked for again: the key is kept before the provider is
  * asked, the provider answers the same key with the same certificate, and nothing says "enrolled" before the
  * certificate is on the disk.
  */
-import type { KeyObject } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
-import path from 'node:path';
+import { createPublicKey, type KeyObject, type X509Certificate } from 'node:crypto';
 import { Value } from 'typebox/value';
-import type { Trust } from '#common/checked-tls.js';
-import { sleepUntil } from '#common/clock.js';
+import type { ClientIdentity, Trust } from '#common/checked-tls.js';
 import type { Files } from '#common/files.js';
 import { makeCsr } from '#common/pki/csr.js';
-import { signerOf } from '#common/pki/keys.js';
-import { parseClaimCode } from '#contract/claim-code.js';
+import { keyHash, signerOf } from '#common/pki/keys.js';
+import type { Leave, LeaveAnswer } from '#contract/leave.js';
 import { Refusal } from '#contract/problems.js';
 import { Profile } from '#contract/profile.js';
+import { requestCode } from '#contract/request-code.js';
 import type { Identity, Operational } from '../identity/identity.js';
 import type { TrustedTime } from '../time/trusted-time.js';
 import { type Authorities, checkIssued, pinnedAuthorities } from './chain.js';
-import { createEstClient, type MakeRequest, RetryLater } from './est-client.js';
+import { createEstClient, type MakeRequest } from './est-client.js';
 
 export interface Enrolment {
-  /** Resolves when the box is enrolled; tries until then. */
-  enrol(): Promise<Operational>;
-  /** Renews when it is time, for as long as the agent runs. */
-  keepRenewing(): Promise<void>;
+  /** Asks for the territory's CA certificates, and believes them when their root matches the pin. */
+  reach(): Promise<void>;
+  /** Has a key on the disk. Answers what its request is called by people. */
+  prepare(): Promise<string>;
+  /** Asks for a certificate and keeps it with its key. @throws Refusal, RetryLater */
+  ask(with_: { claimCode?: string; identity?: ClientIdentity; voucher?: Uint8Array }): Promise<Operational>;
   /** The profile, from the provider when asked anew or when none is held, else the one on the disk. */
   profile(fresh: boolean): Promise<Profile>;
+  /** A new key and a new certificate, kept beside the current pair. */
+  renew(): Promise<void>;
+  /** A renewed pair is proven by fetching the profile with it, and only then takes its place. Answers whether there was one. */
+  proveNext(): Promise<boolean>;
+  leave(body: Leave): Promise<LeaveAnswer>;
   /** What a TLS connection to the provider is checked against. */
   trust(): Promise<Trust>;
   /** What identifies the box now. */
@@ -38,8 +43,6 @@ export interface Enrolment {
   renewAt(): number | undefined;
 }
 
-const firstPause = 1000;
-const longestPause = 60_000;
 const third = 1 / 3;
 
 /** Two thirds through the lifetime, up to a tenth of it earlier by a jitter that is the certificate's own. */
@@ -52,9 +55,8 @@ export function renewalTime(leaf: { validFrom: string; validTo: string; fingerpr
 
 export async function createEnrolment(wish: {
   est: URL;
-  caSha256: string;
-  claimCodeFile: string | undefined;
-  dataDir: string;
+  pins: readonly string[];
+  profileFile: string;
   identity: Identity;
   files: Files;
   /** Also what the client learns the time for. */
@@ -63,9 +65,8 @@ export async function createEnrolment(wish: {
   onRefused: (refusal: Refusal) => void;
   onRenewed: (identity: Operational) => void;
 }): Promise<Enrolment> {
-  const { identity, files, clock, signal, onRefused } = wish;
+  const { identity, files, clock, signal, onRefused, profileFile } = wish;
   const client = createEstClient({ est: wish.est, signal, time: clock, onRefused });
-  const profileFile = path.join(wish.dataDir, 'profile.json');
   let held = await identity.operational();
   let seenProfile = await storedProfile();
   let proving: Promise<boolean> | undefined;
@@ -81,38 +82,26 @@ export async function createEnrolment(wish: {
     }
   }
 
-  /** Nothing that the provider shows is believed before its root matches the pin. */
-  async function authorities(fresh: boolean): Promise<Authorities> {
-    const kept = fresh ? [] : await identity.authorities();
-    if (kept.length > 0) return pinnedAuthorities(kept, wish.caSha256);
-    const shown = await client.cacerts((certificates) => pinnedAuthorities(certificates, wish.caSha256));
-    await identity.trust([shown.root, ...shown.below]);
-    return shown;
+  const fingerprints = (one: { fingerprint256: string }) => one.fingerprint256.replace(/:/g, '').toLowerCase();
+
+  function pinned(shown: readonly X509Certificate[]): Authorities {
+    const pin = wish.pins.find((one) => shown.some((certificate) => fingerprints(certificate) === one));
+    return pinnedAuthorities(shown, pin ?? wish.pins[0] ?? '');
   }
 
-  async function claimCode(): Promise<string> {
-    if (wish.claimCodeFile === undefined) throw new Refusal('claim-file-missing');
-    const text = await readFile(wish.claimCodeFile, 'utf8').catch((error: unknown) => {
-      throw new Refusal('claim-file-missing', wish.claimCodeFile, { cause: error });
-    });
-    const code = parseClaimCode(text);
-    if (code === undefined) throw new Refusal('claim-malformed', wish.claimCodeFile);
-    return code;
+  /** Nothing that the provider shows is believed before its root matches a pin. */
+  async function authorities(fresh: boolean): Promise<Authorities> {
+    const kept = fresh ? [] : await identity.authorities();
+    if (kept.length > 0) return pinned(kept);
+    const known = await client.cacerts(pinned);
+    await identity.trust([known.root, ...known.below]);
+    return known;
   }
 
   const csrFor =
     (key: KeyObject, commonName: string): MakeRequest =>
     (channelBinding) =>
       makeCsr({ commonName, signer: signerOf(key), channelBinding });
-
-  async function enrolOnce(): Promise<Operational> {
-    const known = await authorities(true);
-    const code = await claimCode();
-    const key = await identity.pendingKey();
-    // The provider assigns the name; the request only has to have one.
-    const answer = await client.simpleenroll({ trust: known, claimCode: code, csr: csrFor(key, 'new-box') });
-    return identity.adopt(key, checkIssued({ answer, key, trust: known, at: clock.moment() }));
-  }
 
   async function fetchProfile(who: Operational): Promise<Profile> {
     const profile = await client.profile({ trust: await authorities(false), identity: who });
@@ -122,7 +111,6 @@ export async function createEnrolment(wish: {
     return profile;
   }
 
-  /** A renewed identity is proven by fetching the profile with it, and only then promoted. */
   async function prove(): Promise<boolean> {
     const next = await identity.next();
     if (!next) return false;
@@ -141,44 +129,25 @@ export async function createEnrolment(wish: {
     return proving;
   }
 
-  async function renewOnce(): Promise<void> {
-    if (await proveNext()) return;
-    const now = held;
-    if (!now) return;
-    const known = await authorities(true); // the provider may have a new issuing CA since
-    const key = await identity.pendingKey();
-    const answer = await client.simplereenroll({ trust: known, identity: now, csr: csrFor(key, now.box) });
-    const chain = checkIssued({ answer, key, trust: known, at: clock.moment(), box: now.box });
-    await identity.keepNext(key, chain);
-    await proveNext();
-  }
-
-  /** Until it succeeds or the agent stops; every failure is told, and none is final: an operator may mend the cause. */
-  async function persist<T>(attempt: () => Promise<T>): Promise<T> {
-    let pause = firstPause;
-    while (true) {
-      signal.throwIfAborted();
-      let wait = pause * (0.5 + Math.random() / 2);
-      try {
-        return await attempt();
-      } catch (error) {
-        signal.throwIfAborted();
-        if (error instanceof RetryLater) wait = error.seconds * 1000;
-        else if (error instanceof Refusal) onRefused(error);
-        else onRefused(new Refusal('internal', error instanceof Error ? error.message : undefined, { cause: error }));
-      }
-      await clock.sleep(wait, signal);
-      pause = Math.min(pause * 2, longestPause);
-    }
-  }
-
   return {
     trust: () => authorities(false),
     current: () => held,
     lastProfile: () => seenProfile,
     renewAt: () => held && renewalTime(held.leaf),
-    async enrol() {
-      held ??= await persist(enrolOnce);
+    async reach() {
+      await authorities(true);
+    },
+    async prepare() {
+      const key = held?.key ?? (await identity.pendingKey());
+      return requestCode(keyHash(createPublicKey(key)));
+    },
+    async ask(credentials) {
+      if (held) return held; // kept, and cut before that was noted
+      const known = await authorities(false);
+      const key = await identity.pendingKey();
+      // The provider assigns the name; the request only has to have one.
+      const answer = await client.simpleenroll({ trust: known, ...credentials, csr: csrFor(key, 'new-box') });
+      held = await identity.adopt(key, checkIssued({ answer, key, trust: known, at: clock.moment() }));
       return held;
     },
     async profile(fresh) {
@@ -195,11 +164,20 @@ export async function createEnrolment(wish: {
         return known;
       });
     },
-    async keepRenewing() {
-      while (!signal.aborted && held) {
-        await sleepUntil(clock, renewalTime(held.leaf), signal);
-        if (!signal.aborted) await persist(renewOnce);
-      }
+    async renew() {
+      const now = held;
+      if (!now || (await identity.next())) return;
+      const known = await authorities(true); // the provider may have a new issuing CA since
+      const key = await identity.pendingKey();
+      const answer = await client.simplereenroll({ trust: known, identity: now, csr: csrFor(key, now.box) });
+      const chain = checkIssued({ answer, key, trust: known, at: clock.moment(), box: now.box });
+      await identity.keepNext(key, chain);
+    },
+    proveNext,
+    async leave(body) {
+      const now = (await identity.next()) ?? held;
+      if (!now) throw new Refusal('unavailable', 'not enrolled yet');
+      return client.leave({ trust: await authorities(false), identity: now, body });
     },
   };
 }

@@ -19,6 +19,7 @@ import {
 import type { Moment } from '#common/pki/path.js';
 import { decodeBody, encodeBody } from '#common/pki/pem.js';
 import { parseCertsOnly } from '#common/pki/pkcs7.js';
+import { type Leave, LeaveAnswer } from '#contract/leave.js';
 import { describeFaults, parseJson } from '#contract/parse.js';
 import { isProblemCode, Problem, Refusal } from '#contract/problems.js';
 import { Profile } from '#contract/profile.js';
@@ -53,6 +54,8 @@ export interface EstClient {
   }): Promise<X509Certificate[]>;
   simplereenroll(wish: { trust: Trust; identity: ClientIdentity; csr: MakeRequest }): Promise<X509Certificate[]>;
   profile(wish: { trust: Trust; identity: ClientIdentity }): Promise<Profile>;
+  /** Tells the provider that the box leaves; it may object, and cannot prevent it. */
+  leave(wish: { trust: Trust; identity: ClientIdentity; body: Leave }): Promise<LeaveAnswer>;
 }
 
 /** Somebody has still to decide (202, RFC 7030 section 4.2.3), or the provider is too busy now. */
@@ -76,10 +79,12 @@ interface Ask {
   identity?: ClientIdentity | undefined;
   headers?: Record<string, string>;
   csr?: MakeRequest;
+  json?: unknown;
 }
 
 const timeoutMilliseconds = 20_000;
 const wellKnown = '.well-known/est/';
+const pkcs10 = { 'Content-Type': 'application/pkcs10', 'Content-Transfer-Encoding': 'base64' };
 
 export function createEstClient(wish: {
   est: URL;
@@ -115,14 +120,26 @@ export function createEstClient(wish: {
     identity,
     headers = {},
     csr,
+    json,
   }: Ask): Promise<Answer & { chain: X509Certificate[] }> {
     let socket: TLSSocket | undefined;
     try {
       socket = await openTls({ ...server, identity, signal, timeoutMilliseconds });
       const chain = shownChain(socket);
       if (trust) judgeServer({ chain, trust, host, at: at ?? time.moment() });
-      const body = csr && encodeBody(await csr(channelBinding(socket)));
-      const request = { url: new URL(path, est), headers, body, signal, timeoutMilliseconds };
+      const body = csr
+        ? encodeBody(await csr(channelBinding(socket)))
+        : json === undefined
+          ? undefined
+          : JSON.stringify(json);
+      const kind = csr ? pkcs10 : { 'Content-Type': 'application/json' };
+      const request = {
+        url: new URL(path, est),
+        headers: { ...(body === undefined ? {} : kind), ...headers },
+        body,
+        signal,
+        timeoutMilliseconds,
+      };
       return { ...(await exchange(socket, request)), chain };
     } catch (error) {
       return unreachable(error);
@@ -187,6 +204,13 @@ export function createEstClient(wish: {
       const profile = parseJson(Profile, answer.body);
       if (!profile.ok) throw new Refusal('est-protocol', `profile: ${describeFaults(profile.faults)}`);
       return profile.value;
+    },
+    async leave({ trust, identity, body }) {
+      const answer = await askTrusted({ path: 'v1/leave', trust, identity, json: body });
+      if (answer.status !== 200) refuse(answer);
+      const told = parseJson(LeaveAnswer, answer.body);
+      if (!told.ok) throw new Refusal('est-protocol', `leave: ${describeFaults(told.faults)}`);
+      return told.value;
     },
   };
 }

@@ -19,7 +19,7 @@ export function exchange(
   wish: {
     url: URL;
     headers: Record<string, string>;
-    /** A PKCS#10 request in base64. */
+    /** With its media type in `headers`. */
     body: string | undefined;
     signal: AbortSignal;
     timeoutMilliseconds: number;
@@ -36,13 +36,7 @@ export function exchange(
       headers: {
         Host: url.host,
         Connection: 'close',
-        ...(body === undefined
-          ? {}
-          : {
-              'Content-Type': 'application/pkcs10',
-              'Content-Transfer-Encoding': 'base64',
-              'Content-Length': Buffer.byteLength(body),
-            }),
+        ...(body === undefined ? {} : { 'Content-Length': Buffer.byteLength(body) }),
         ...wish.headers,
       },
     });

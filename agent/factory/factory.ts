@@ -51,7 +51,10 @@ export interface Factory {
    * @param at the trusted time, milliseconds since 1970
    * @throws Refusal `idevid-foreign` when none of them made this box, and those of `verifyVoucher`
    */
-  voucher<M extends MakerOfBoxes>(makers: readonly M[], at: number): Promise<(VoucherFacts & { maker: M }) | undefined>;
+  voucher<M extends MakerOfBoxes>(
+    makers: readonly M[],
+    at: number,
+  ): Promise<(VoucherFacts & { maker: M; der: Buffer }) | undefined>;
   /** Durable: from now on no voucher counts. At the first use, and at reset and hand-over whether it was used or not. */
   spendVoucher(): Promise<void>;
 }
@@ -130,7 +133,7 @@ export async function openFactory({
       const der = await files.read(places.voucher);
       if (!der) return undefined;
       const { maker } = verifyIdevid(identity.leaf, makers);
-      return { ...verifyVoucher({ der, makers: [maker.ca], serial: identity.serial, at }), maker };
+      return { ...verifyVoucher({ der, makers: [maker.ca], serial: identity.serial, at }), maker, der };
     },
     async spendVoucher() {
       if (await files.read(places.voucherSpent)) return;

@@ -9,6 +9,7 @@ import { pino } from 'pino';
 import { systemClock } from '#common/clock.js';
 import { files } from '#common/files.js';
 import { certificatesFromPem } from '#common/pki/pem.js';
+import type { DirectoryTerritory } from '#contract/directory.js';
 import type { BoxSummary, Claim, CreatedClaim, FleetEvent } from '#contract/operator.js';
 import { createProvider, type Provider } from '../../provisioning/provider.js';
 import { ownFolder } from './folder.js';
@@ -56,6 +57,8 @@ export interface TestProvider {
   est: string;
   /** As `openssl x509 -fingerprint -sha256` gives it. */
   caSha256: string;
+  /** What an alliance's directory says of it. */
+  listing: DirectoryTerritory;
   start(): Promise<void>;
   stop(): Promise<void>;
   /** As the built command; answers the process. */
@@ -70,11 +73,16 @@ export interface TestProvider {
   until(holds: (box: BoxSummary) => boolean): Promise<BoxSummary>;
 }
 
-export async function testProvider(t: Teardown, options: { leafLifetime?: string } = {}): Promise<TestProvider> {
+export async function testProvider(
+  t: Teardown,
+  options: { leafLifetime?: string; territory?: string; jurisdiction?: string } = {},
+): Promise<TestProvider> {
   const folder = await ownFolder(t);
   const directory = path.join(folder, 'provider');
   const lifetime = options.leafLifetime ? ['--leaf-lifetime', options.leafLifetime] : [];
-  const wish = ['--territory', 'test', '--name', 'Test', '--jurisdiction', 'AU-NSW', '--law', 'New South Wales'];
+  const { territory = 'test', jurisdiction = 'AU-NSW' } = options;
+  const named = ['--territory', territory, '--name', 'Test', '--jurisdiction', jurisdiction];
+  const wish = [...named, '--law', 'New South Wales'];
   const made = runCommand('webizen-provider', ['init', '--dir', directory, ...wish, ...lifetime]);
   if (made.status !== 0) throw new Error(made.stderr);
   const portBase = await freePortBase();
@@ -117,6 +125,18 @@ export async function testProvider(t: Teardown, options: { leafLifetime?: string
     directory,
     est: `https://127.0.0.1:${portBase}`,
     caSha256: root?.fingerprint256 ?? '',
+    listing: {
+      id: territory,
+      name: 'Test',
+      jurisdiction,
+      law: 'New South Wales',
+      provider: 'Test Provider Pty Ltd',
+      est: `https://127.0.0.1:${portBase}`,
+      ca: [root?.raw.toString('base64') ?? ''],
+      standing: 'accredited',
+      validFrom: 0,
+      validUntil: 4_000_000_000_000,
+    },
     async start() {
       const log = pino({ level: 'silent' });
       const config = { directory, host: '127.0.0.1', portBase, assetsDir: path.resolve('build/console') };

@@ -1,0 +1,288 @@
+/** Every room of the agent, made and handed what it uses; nothing runs yet. */
+import { mkdir } from 'node:fs/promises';
+import path from 'node:path';
+import type { Logger } from 'pino';
+import { isErrno, ownDirectory } from '#common/files.js';
+import { version } from '#common/version.js';
+import { apiVersion } from '#contract/api.js';
+import { DirectoryKeys } from '#contract/directory.js';
+import { describeFaults, parseJson } from '#contract/parse.js';
+import { Refusal } from '#contract/problems.js';
+import type { Birth } from '#contract/status.js';
+import { createApi } from './api/api.js';
+import { createApps } from './apps/apps.js';
+import { createChanges } from './changes/changes.js';
+import type { Config } from './config.js';
+import { createLedger, type Ledger } from './consent/ledger.js';
+import { createOwner } from './consent/owner-key.js';
+import { type BoxDirectory, createDirectory } from './directory/directory.js';
+import { createMembership, type MembershipRoom } from './enrolment/membership.js';
+import { type Factory, openFactory } from './factory/factory.js';
+import { createProbe } from './health/probe.js';
+import { createSampler } from './health/sampler.js';
+import type { Host } from './host/host.js';
+import { openIdentity } from './identity/identity.js';
+import { createLink } from './link/link.js';
+import { createOutbox } from './link/outbox.js';
+import { openSession } from './link/session.js';
+import { createRefusals } from './refusals.js';
+import { checkFree, openTime, resetOf } from './reset-wiring.js';
+import { createStorage } from './storage/storage.js';
+import { openStore } from './store/store.js';
+import type { TrustedTime } from './time/trusted-time.js';
+
+/** About a month of minutes' samples. */
+const outboxBudgetBytes = 24 * 1024 * 1024;
+
+async function ownRuntimeDirectory(directory: string): Promise<void> {
+  await mkdir(path.dirname(directory), { recursive: true }).catch((error: unknown) => {
+    if (!isErrno(error, 'EEXIST')) throw new Refusal('directory-owner', directory, { cause: error });
+  });
+  await ownDirectory(directory);
+}
+
+export type Parts = Awaited<ReturnType<typeof compose>>;
+
+interface Ground {
+  config: Config;
+  host: Host;
+  clock: TrustedTime;
+  onRefused(refusal: Refusal): void;
+}
+
+/** @throws Refusal `config-invalid` when the keys that the directory is held against are not there */
+async function directoryOf(
+  { config, host, clock, onRefused }: Ground,
+  { own, ledger }: { own(): string | undefined; ledger: Ledger },
+): Promise<BoxDirectory | undefined> {
+  if (!config.directory) return undefined;
+  const { file, keysFile } = config.directory;
+  const pinned = parseJson(DirectoryKeys, (await host.files.read(keysFile)) ?? Buffer.alloc(0));
+  if (!pinned.ok) throw new Refusal('config-invalid', `/directory/keysFile: ${describeFaults(pinned.faults)}`);
+  return createDirectory({
+    files: host.files,
+    dataDir: config.dataDir,
+    shipped: file,
+    pinned: pinned.value,
+    clock,
+    own,
+    onChange(changes) {
+      for (const change of changes)
+        if (change.territory === own())
+          void ledger
+            .append({ by: 'box', type: 'standing', facts: { ...change } })
+            .catch((error: unknown) => onRefused(new Refusal('internal', undefined, { cause: error })));
+    },
+    onRefused,
+  });
+}
+
+/** The voucher that counts now: by an accredited maker, for a territory of the directory whose CA it names. */
+async function voucherOf(
+  factory: Factory,
+  directory: BoxDirectory | undefined,
+  { clock, onRefused }: Ground,
+): Promise<{ territory: string; der: Uint8Array } | undefined> {
+  if (!directory || !factory.idevid()) return undefined;
+  try {
+    const voucher = await factory.voucher(directory.makers(clock.now()), clock.now());
+    if (!voucher) return undefined;
+    const pinned = voucher.pinned.raw.toString('base64');
+    const territory = directory
+      .current()
+      ?.directory.territories.find(({ id, ca }) => id === (voucher.territory ?? id) && ca.includes(pinned));
+    return territory && { territory: territory.id, der: voucher.der };
+  } catch (error) {
+    if (!(error instanceof Refusal)) throw error;
+    onRefused(error);
+    return undefined;
+  }
+}
+
+export async function compose(config: Config, host: Host, log: Logger, signal: AbortSignal) {
+  const { files } = host;
+  const { dataDir } = config;
+  await ownDirectory(dataDir);
+  await ownRuntimeDirectory(config.runtimeDir);
+  const clock = await openTime(config, host);
+  const refusals = createRefusals({ clock });
+  const onRefused = (refusal: Refusal): void => {
+    refusals.add(refusal);
+    log.warn({ code: refusal.code, ...(refusal.cause ? { err: refusal.cause } : {}) }, refusal.message);
+  };
+  const ground: Ground = { config, host, clock, onRefused };
+
+  const reset = resetOf(config, host, clock, onRefused);
+  if (await reset.isAskedFor()) await checkFree(dataDir);
+  await reset.look().catch((error: unknown) => {
+    if (!(error instanceof Refusal)) throw error;
+    onRefused(error);
+  });
+  const wiped = await reset.perform();
+  if (wiped) await clock.forget(); // a reset lowers the floor
+  const store = await openStore(dataDir);
+  const ledger = await createLedger({ store, clock });
+  if (wiped) {
+    const { kind, by } = wiped;
+    if (!ledger.head()) await ledger.append({ by: 'box', type: kind, facts: { how: by } });
+    await reset.close();
+  }
+
+  const owner = await createOwner({ dataDir, files, clock, ledger });
+  const factory = await openFactory({ dataDir, bootDir: config.bootDir, files, clock, onRefused });
+  const own = (): string | undefined => membership.view().current.territory?.id;
+  const directory = await directoryOf(ground, { own, ledger });
+  let voucher = await voucherOf(factory, directory, ground);
+  const freeBytes = (): number => host.freeBytes(dataDir);
+  const outbox = await createOutbox({ store, budgetBytes: outboxBudgetBytes });
+  /** What was stored before the time was known is put right as soon as it is, and only then sent. */
+  async function putTimesRight(): Promise<void> {
+    const known = clock.bootTime();
+    if (!known) return;
+    try {
+      await outbox.correct(known);
+      link.flush();
+    } catch (error) {
+      onRefused(new Refusal('internal', 'cannot put the times of the samples right', { cause: error }));
+    }
+  }
+  const storage = await createStorage({ store, clock, freeBytes });
+
+  const membership: MembershipRoom = await createMembership({
+    dataDir,
+    files,
+    clock,
+    signal,
+    preset: config.territory && { ...config.territory, claimCodeFile: config.claimCodeFile },
+    directory: { find: (id) => directory?.find(id) },
+    factory: {
+      idevid: factory.idevid,
+      voucher: () => voucher,
+      async spendVoucher() {
+        await factory.spendVoucher();
+        voucher = undefined;
+      },
+    },
+    ledger,
+    openIdentity: (place) => openIdentity({ directory: place, files }),
+    changes: () => changes,
+    outbox,
+    link: { hold: () => link.hold(), resume: () => link.resume() },
+    async proveLink({ profile, credentials, epoch }) {
+      const session = await openSession({
+        profile,
+        credentials,
+        keepaliveSeconds: 60,
+        at: clock.moment(),
+        birth: (id) => ({ ...birth(id), epoch, lastSequence: 0 }),
+        onAck: () => {},
+        signal,
+      });
+      await session.end();
+    },
+    onRefused,
+    onRenewed: ({ box, leaf }) => log.info({ box, notAfter: leaf.validTo }, 'certificate renewed'),
+  });
+  const changes = createChanges({ store, clock, kinds: membership.kinds, onRefused });
+  const probe = createProbe({ host, dataDir });
+  const sampler = createSampler({
+    probe,
+    store: (sample) => outbox.add(sample),
+    stamp: clock.stamp,
+    freeBytes,
+    intervalSeconds: config.health.intervalSeconds,
+    clock,
+    onRefused,
+  });
+
+  let hardware: Birth['hardware'];
+  const birth = (session: string): Birth => {
+    const head = ledger.head();
+    return {
+      kind: 'birth',
+      session,
+      epoch: outbox.state().epoch,
+      lastSequence: outbox.state().last,
+      at: clock.now(),
+      time: clock.trusted() ? 'authenticated' : 'unknown',
+      agent: version,
+      api: apiVersion,
+      ...(head ? { ledger: head } : {}),
+      ...(hardware ? { hardware } : {}),
+    };
+  };
+  const link = createLink({
+    clock,
+    outbox,
+    batchSeconds: config.health.batchSeconds,
+    async access(fresh) {
+      hardware ??= await probe.inventory();
+      return membership.access(fresh || !clock.trusted()); // the provider's answer tells the time
+    },
+    moment: clock.moment,
+    async learnTime() {
+      if (!clock.trusted()) await membership.access(true).catch(() => {}); // refused or not, it has been told
+      await putTimesRight();
+    },
+    birth,
+    reported: () => ({
+      at: clock.now(),
+      agent: version,
+      ...(membership.awaitsOwner() ? { owner: false } : {}),
+      apps: apps.list().map(({ id, state, sandbox, restarts }) => ({ id, state, sandbox, restarts })),
+    }),
+    onBirth: async () => {
+      if (!membership.awaitsOwner()) await sampler.sampleNow();
+    },
+    onRefused,
+  });
+
+  const api = createApi({
+    apps: config.apps,
+    runtimeDir: config.runtimeDir,
+    features: {
+      box: () => ({
+        id: membership.enrolment()?.current()?.box ?? null,
+        territory: membership.enrolment()?.lastProfile()?.territory ?? null,
+        online: link.online(),
+        agent: version,
+        api: apiVersion,
+        time: clock.now(),
+      }),
+      health: sampler,
+      appView: (id) => apps.show(id),
+      storage,
+    },
+    connectivity: link,
+    clock,
+    log,
+  });
+  const apps = createApps({
+    apps: config.apps,
+    dataDir,
+    runtimeDir: config.runtimeDir,
+    socketOf: api.socketOf,
+    clock,
+    log,
+    onChange: () => link.report(),
+  });
+  return {
+    clock,
+    putTimesRight,
+    store,
+    refusals,
+    outbox,
+    storage,
+    ledger,
+    owner,
+    factory,
+    directory,
+    membership,
+    changes,
+    reset,
+    sampler,
+    link,
+    api,
+    apps,
+  };
+}

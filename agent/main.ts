@@ -40,13 +40,20 @@ async function configFrom(file: string | undefined): Promise<Config> {
   return parseConfig(text);
 }
 
+const timeSources = {
+  authenticated: 'as the provider says',
+  floor: 'or later: the last that is known',
+  release: 'or later: when this release was made',
+} as const;
+
 function inWords(status: AgentStatus): string {
-  const { link, health, certificate } = status;
+  const { link, health, certificate, time } = status;
   return [
     `box          ${status.box ?? 'not enrolled yet'}`,
     `territory    ${status.territory ?? '-'}`,
     `link         ${link.online ? 'online' : 'offline'}${link.since ? ` since ${new Date(link.since).toISOString()}` : ''}`,
     `certificate  ${certificate ? `until ${new Date(certificate.notAfter).toISOString()}, renewed from ${new Date(certificate.renewAt).toISOString()}` : '-'}`,
+    `time         ${new Date(time.now).toISOString()}, ${timeSources[time.source]}`,
     `health       ${health.waiting} waiting, ${health.lost} lost, ${health.deadLetters} dead letters`,
     ...status.apps.map((app) => `app          ${app.id}: ${app.state}, not sandboxed, ${app.restarts} restarts`),
     ...status.refusals.map(

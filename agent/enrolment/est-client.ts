@@ -39,7 +39,8 @@ export interface EstClient {
   /**
    * The territory's CAs. `accept` says which of what was shown is to be trusted, and throws when nothing is; then the
    * server that showed them must lead there itself. With `known` roots it must do so before it is asked anything.
-   * @throws Refusal as `accept`; `server-untrusted`, `server-expired`, `time-outside-chain`, `est-unreachable`
+   * @throws Refusal as `accept`; `server-untrusted`, `server-expired`, `time-outside-chain`, `time-below-floor`,
+   *   `est-unreachable`
    */
   cacerts(accept: (shown: X509Certificate[]) => Authorities, known?: Trust): Promise<Authorities>;
   /** Leaf first. @throws RetryLater, or Refusal: the one that the provider answered, or those of `cacerts` */
@@ -103,14 +104,20 @@ export function createEstClient(wish: {
     throw new Refusal('est-unreachable', `${est.origin}: ${message}`, { cause: error });
   }
 
-  /** What the answer says of the time, by a server that leads to these roots. @throws Refusal `time-outside-chain` */
+  /**
+   * What the answer says of the time, by a server that leads to these roots. Who does not know the time goes no further
+   * with a server whose time it cannot take: the certificate that it would get looks expired, and the claim is spent.
+   * @throws Refusal `time-outside-chain`, `time-below-floor`
+   */
   async function learnFrom(chain: readonly X509Certificate[], trust: Trust, date: number | undefined): Promise<void> {
     if (date === undefined) return;
     const { validity } = judgeServer({ chain, trust, host, at: { atLeast: 0 } });
     const lesson = await time.learn({ date, validity });
     const said = `${host} says ${new Date(date).toISOString()}`;
-    if (lesson === 'below-floor') onRefused(new Refusal('time-below-floor', said));
-    else if (lesson === 'outside-chain' && !time.trusted()) throw new Refusal('time-outside-chain', said);
+    if (lesson === 'learned' || lesson === 'confirmed') return;
+    const refusal = new Refusal(lesson === 'below-floor' ? 'time-below-floor' : 'time-outside-chain', said);
+    if (!time.trusted()) throw refusal;
+    onRefused(refusal);
   }
 
   async function ask({

@@ -59,13 +59,6 @@ interface Dead {
   sample: Sample;
 }
 
-/** As it waits on the disk. */
-interface Kept extends Sample {
-  uncertain?: Uncertain;
-}
-
-const plain = ({ seq, at, values }: Kept): Sample => ({ seq, at, values });
-
 const keyOf = (sequence: number): string => String(sequence).padStart(16, '0');
 const keptDead = 1000;
 
@@ -75,7 +68,9 @@ export async function createOutbox(wish: {
   budgetBytes: number;
 }): Promise<Outbox> {
   const { store, budgetBytes } = wish;
-  const samples = store.db.sublevel<string, Kept>('outbox', { valueEncoding: 'json' });
+  const samples = store.db.sublevel<string, Sample>('outbox', { valueEncoding: 'json' });
+  // Beside the samples, not in them: a release that knows nothing of it sends a time that is too early, and no more.
+  const undatedOnDisk = store.db.sublevel<string, Uncertain>('outboxUndated', { valueEncoding: 'json' });
   const dead = store.db.sublevel<string, Dead>('dead', { valueEncoding: 'json' });
   const meta = store.db.sublevel<string, Counters>('outboxMeta', { valueEncoding: 'json' });
 
@@ -89,10 +84,16 @@ export async function createOutbox(wish: {
   };
   let waiting = 0;
   let bytes = 0;
-  let uncertain = 0;
   let known: BootTime | undefined;
-  const sizeOf = (sample: Kept): number => JSON.stringify(sample).length;
-  for await (const sample of samples.values()) count(sample);
+  const sizeOf = (sample: Sample): number => JSON.stringify(sample).length;
+  for await (const sample of samples.values()) {
+    waiting += 1;
+    bytes += sizeOf(sample);
+  }
+  /** By sequence: what was taken before the time was known. */
+  const undated = new Map<number, Uncertain>();
+  for await (const [key, when] of undatedOnDisk.iterator())
+    if ((await samples.get(key)) !== undefined) undated.set(Number(key), when);
   if (!found) await save(counters, []);
 
   // One change at a time: each reads counters, commits, and only then lets the next see them.
@@ -108,45 +109,45 @@ export async function createOutbox(wish: {
     counters = next;
   }
 
-  async function held(range: { gte?: string; lte?: string; limit?: number }): Promise<Kept[]> {
+  async function held(range: { gte?: string; lte?: string; limit?: number }): Promise<Sample[]> {
     return samples.values(range).all();
   }
 
-  const put = (sample: Kept): Operation => ({
+  const put = (sample: Sample): Operation => ({
     type: 'put',
     sublevel: samples,
     key: keyOf(sample.seq),
     value: sample,
   });
+  const dating = (seq: number): Operation => ({ type: 'del', sublevel: undatedOnDisk, key: keyOf(seq) });
 
   function removal(gone: readonly Sample[]): Operation[] {
-    return gone.map((sample) => ({ type: 'del', sublevel: samples, key: keyOf(sample.seq) }));
+    return gone.flatMap(({ seq }): Operation[] => [
+      { type: 'del', sublevel: samples, key: keyOf(seq) },
+      ...(undated.has(seq) ? [dating(seq)] : []),
+    ]);
   }
 
-  function count(sample: Kept, sign = 1): void {
-    waiting += sign;
-    bytes += sign * sizeOf(sample);
-    if (sample.uncertain) uncertain += sign;
+  function forget(gone: readonly Sample[]): void {
+    waiting -= gone.length;
+    for (const sample of gone) {
+      bytes -= sizeOf(sample);
+      undated.delete(sample.seq);
+    }
   }
 
-  function forget(gone: readonly Kept[]): void {
-    for (const sample of gone) count(sample, -1);
-  }
-
-  /** With its true time, where that is known. */
-  function dated(sample: Kept): Kept {
-    const { uncertain: when } = sample;
-    if (!when || !known) return sample;
-    return { ...plain(sample), at: when.boot === known.boot ? Math.floor(known.zero + when.monotonic) : sample.at };
-  }
+  const trueTime = ({ boot, monotonic }: Uncertain): number | undefined =>
+    known?.boot === boot ? Math.floor(known.zero + monotonic) : undefined;
 
   return {
-    state: () => ({ ...counters, waiting, uncertain }),
-    add: (wanted) =>
+    state: () => ({ ...counters, waiting, uncertain: undated.size }),
+    add: ({ uncertain, at, values }) =>
       inTurn(async () => {
-        const sample = dated({ seq: counters.last + 1, ...wanted }); // the time may have come since it was taken
+        const since = uncertain && trueTime(uncertain); // the time may have come since it was taken
+        const sample: Sample = { seq: counters.last + 1, at: since ?? at, values };
+        const open = since === undefined ? uncertain : undefined;
         const size = sizeOf(sample);
-        const evicted: Kept[] = [];
+        const evicted: Sample[] = [];
         if (bytes + size > budgetBytes) {
           let over = bytes + size - budgetBytes;
           for (const old of await held({ limit: 8 })) {
@@ -158,20 +159,32 @@ export async function createOutbox(wish: {
         await save({ ...counters, last: sample.seq, lost: counters.lost + evicted.length }, [
           ...removal(evicted),
           put(sample),
+          ...(open ? [{ type: 'put' as const, sublevel: undatedOnDisk, key: keyOf(sample.seq), value: open }] : []),
         ]);
         forget(evicted);
-        count(sample);
-        return plain(sample);
+        waiting += 1;
+        bytes += size;
+        if (open) undated.set(sample.seq, open);
+        return sample;
       }),
     correct: (now) =>
       inTurn(async () => {
         known = now;
-        if (uncertain === 0) return;
-        const before = (await held({})).filter((sample) => sample.uncertain);
-        const after = before.map(dated);
-        await store.commit(after.map(put));
-        forget(before);
-        for (const sample of after) count(sample);
+        if (undated.size === 0) return;
+        const operations: Operation[] = [];
+        let growth = 0;
+        for (const [seq, when] of undated) {
+          operations.push(dating(seq));
+          const at = trueTime(when);
+          const sample = at === undefined ? undefined : await samples.get(keyOf(seq));
+          if (at === undefined || !sample) continue;
+          const right = { ...sample, at };
+          operations.push(put(right));
+          growth += sizeOf(right) - sizeOf(sample);
+        }
+        await store.commit(operations);
+        bytes += growth;
+        undated.clear();
       }),
     async read(from, to, limits) {
       const found = await held({ gte: keyOf(from), lte: keyOf(to), limit: limits.count });
@@ -180,7 +193,7 @@ export async function createOutbox(wish: {
         size += sizeOf(sample) + 1;
         return size > limits.bytes;
       });
-      return (taken < 0 ? found : found.slice(0, Math.max(1, taken))).map(plain);
+      return taken < 0 ? found : found.slice(0, Math.max(1, taken));
     },
     acknowledge: (contiguous) =>
       inTurn(async () => {
@@ -199,7 +212,7 @@ export async function createOutbox(wish: {
             type: 'put',
             sublevel: dead,
             key: keyOf(sample.seq),
-            value: { reason, sample: plain(sample) },
+            value: { reason, sample },
           }),
         );
         await save(

@@ -1,7 +1,7 @@
 /** A box whose clock is wrong: what it takes the time to be, and that it enrols, verifies, renews and reports all the same. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:https';
 import path from 'node:path';
 import t, { type Test } from 'tap';
@@ -328,3 +328,22 @@ t.test(
     t.ok(Math.abs(time.now - Date.now()) < 5000);
   },
 );
+
+t.test('a box that was once moved far ahead spends no claim: it says so, and a reset brings it back', async (t) => {
+  const provider = await testProvider(t);
+  await provider.start();
+  const claim = await provider.claim();
+  const box = await testBox(t, { ...provider, claim: claim.code });
+  await mkdir(box.dataDir, { mode: 0o700 });
+  const floorFile = path.join(box.dataDir, 'time.json');
+  await writeFile(floorFile, JSON.stringify({ at: Date.now() + 400 * day, boot: '00000001', monotonic: 0 }));
+  await box.start(booted('00000002'));
+  const told = await box.until(({ refusals }) => refusals.some(({ code }) => code === 'time-below-floor'));
+  t.match(told, { state: 'enrolling', time: { source: 'floor' } });
+  t.ok(Math.abs((told.time.offered ?? 0) - Date.now()) < 5000, 'the right time is kept as an offer');
+  t.match(await provider.claims(), [{ id: claim.id, state: 'open' }]);
+  await box.stop();
+  await rm(floorFile);
+  await box.start(booted('00000003'));
+  await box.until(({ link, time }) => link.online && time.source === 'authenticated');
+});

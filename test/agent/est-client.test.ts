@@ -218,6 +218,7 @@ t.test('the Date of a trusted server is learned, and one outside its own chain i
   const known = await pinned(t, Date.UTC(2040, 0, 1), true);
   await known.ask();
   t.same(known.lessons, [], 'who knows the time lets the provider have its wrong clock');
+  t.match(known.refusals, [{ code: 'time-outside-chain' }], 'and tells it');
   const old = { from: now - 9 * day, until: now - 8 * day };
   await t.rejects((await pinned(t, now, true, old)).ask(), refusal('server-expired'));
 });

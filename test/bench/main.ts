@@ -13,6 +13,7 @@ import { health } from './health.js';
 import { ingest } from './ingest.js';
 import { libraryCosts } from './libraries.js';
 import { memory } from './memory.js';
+import { path as pathCheck } from './path.js';
 import { start } from './start.js';
 import { openTerritory } from './territory.js';
 import { startWire } from './wire.js';
@@ -24,6 +25,7 @@ const least = (ratio: number) => ({ text: `≥ ${ratio}`, met: (figure: Figure) 
 const most = (ratio: number) => ({ text: `≤ ${ratio}`, met: (figure: Figure) => figure.ratio <= ratio });
 for (const name of ['api.get', 'storage.put', 'storage.get', 'ingest']) aims[name] = least(0.8);
 for (const name of ['est.enrol', 'est.reenrol']) aims[name] = least(0.6);
+aims['path.check'] = least(0.4);
 aims['memory.idle'] = most(1.9);
 aims['memory.worked'] = most(2.2);
 aims.start = most(2);
@@ -72,6 +74,7 @@ try {
   await measure('start', () => start(workshop, conditions));
   await measure('health', () => health(workshop, conditions));
   await measure('directory', () => directory(conditions));
+  await measure('path', () => pathCheck(conditions));
   if (['est', 'ingest', 'memory'].some(wanted)) {
     const territory = await openTerritory(workshop);
     await measure('est', () => est(workshop, territory, conditions));

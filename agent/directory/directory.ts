@@ -129,7 +129,7 @@ export async function createDirectory(parts: DirectoryParts): Promise<BoxDirecto
     refresh,
     async keepFresh(signal) {
       while (!signal.aborted) {
-        await clock.sleep(day * (0.5 + random()), signal);
+        await clock.sleep(Math.round(day * (0.5 + random())), signal);
         if (signal.aborted) return;
         await refresh(signal).catch((error: unknown) => {
           if (error instanceof Refusal) onRefused(error);

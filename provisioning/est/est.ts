@@ -14,7 +14,7 @@ import Fastify, {
   LogController,
 } from 'fastify';
 import type { Clock } from '#common/clock.js';
-import { answerProblems } from '#common/http-problems.js';
+import { answerProblems, sendRefusal } from '#common/http-problems.js';
 import type { Csr } from '#common/pki/csr.js';
 import { encodeBody } from '#common/pki/pem.js';
 import { buildCertsOnly } from '#common/pki/pkcs7.js';
@@ -154,7 +154,8 @@ export function createEst(parts: EstParts): Est {
 
   app.get(directoryPath, (request, reply) => {
     const jws = parts.directory?.jws();
-    if (jws === undefined) throw new Refusal('directory-missing');
+    // Anybody may ask, and that there is none is no event.
+    if (jws === undefined) return sendRefusal(reply, new Refusal('directory-missing'));
     const tag = directoryTag(jws);
     reply.header('etag', tag);
     if (request.headers['if-none-match'] === tag) return reply.code(304).send();

@@ -287,6 +287,33 @@ t.test("a refresh asks one's own territory and a few others, never the whole lis
   t.equal(new Set(asked).size, 4);
 });
 
+t.test('it is refreshed about once a day, and a day without anybody is no fault', async (t) => {
+  const { clock, made, box } = await listed(t);
+  let asked = 0;
+  const directory = await box.open({
+    fetch: async () => {
+      asked += 1;
+      if (asked > 1) throw new Error('nobody there');
+      return made.publish();
+    },
+  });
+  await directory.accept(await made.publish());
+  const stop = new AbortController();
+  const ended = directory.keepFresh(stop.signal);
+  for (let round = 0; round < 2; round += 1) {
+    const sleeps = await clock.sleeping();
+    t.ok(sleeps >= day / 2 && sleeps < 1.5 * day);
+    const before = asked;
+    clock.advance(sleeps);
+    await clock.sleeping();
+    t.equal(asked, before + 1);
+  }
+  t.match(directory.current(), { directory: { sequence: 2 } });
+  t.match(box.refused, [{ code: 'directory-unreachable' }]);
+  stop.abort();
+  await ended;
+});
+
 t.test('arbitrary bytes and altered directories never change what is held', async (t) => {
   const { made, box } = await listed(t);
   const directory = await box.open();

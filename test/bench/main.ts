@@ -5,6 +5,7 @@
  */
 import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
+import { admission } from './admission.js';
 import { api } from './api.js';
 import type { Conditions, Figure } from './compare.js';
 import { est } from './est.js';
@@ -12,6 +13,7 @@ import { health } from './health.js';
 import { ingest } from './ingest.js';
 import { libraryCosts } from './libraries.js';
 import { memory } from './memory.js';
+import { renewal } from './renewal.js';
 import { start } from './start.js';
 import { openTerritory } from './territory.js';
 import { startWire } from './wire.js';
@@ -22,7 +24,7 @@ const aims: Record<string, { text: string; met: (figure: Figure) => boolean } | 
 const least = (ratio: number) => ({ text: `≥ ${ratio}`, met: (figure: Figure) => figure.ratio >= ratio });
 const most = (ratio: number) => ({ text: `≤ ${ratio}`, met: (figure: Figure) => figure.ratio <= ratio });
 for (const name of ['api.get', 'storage.put', 'storage.get', 'ingest']) aims[name] = least(0.8);
-for (const name of ['est.enrol', 'est.reenrol']) aims[name] = least(0.6);
+for (const name of ['est.enrol', 'est.reenrol', 'est.idevid', 'est.renewal']) aims[name] = least(0.6);
 aims['memory.idle'] = most(1.9);
 aims['memory.worked'] = most(2.2);
 aims.start = most(2);
@@ -41,7 +43,8 @@ function tell(figure: Figure): void {
 
 const short = process.env.SHORT === '1';
 const only = process.argv.slice(2);
-const conditions: Conditions = { short, say: (line) => say(`  ${line}`) };
+const boxes = Number(process.env.BOXES ?? 1000);
+const conditions: Conditions = { short, boxes, say: (line) => say(`  ${line}`) };
 const workshop = createWorkshop();
 const figures: Figure[] = [];
 let failed = 0;
@@ -70,9 +73,11 @@ try {
   await measure('api', () => api(workshop, conditions));
   await measure('start', () => start(workshop, conditions));
   await measure('health', () => health(workshop, conditions));
-  if (['est', 'ingest', 'memory'].some(wanted)) {
+  await measure('admission', () => admission(workshop, conditions));
+  if (['est', 'renewal', 'ingest', 'memory'].some(wanted)) {
     const territory = await openTerritory(workshop);
     await measure('est', () => est(workshop, territory, conditions));
+    await measure('renewal', () => renewal(workshop, territory, conditions));
     await measure('ingest', () => ingest(workshop, territory, conditions));
     await measure('memory', () => memory(workshop, territory, conditions));
   }

@@ -21,6 +21,8 @@ export interface Pair {
 export interface Conditions {
   /** A much shorter run, to see that all can be measured: the figures say little. */
   short: boolean;
+  /** How many renew at once. */
+  boxes: number;
   /** A line for the reader. */
   say(line: string): void;
 }

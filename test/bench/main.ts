@@ -5,6 +5,7 @@
  */
 import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
+import { admission } from './admission.js';
 import { api } from './api.js';
 import type { Conditions, Figure } from './compare.js';
 import { directory } from './directory.js';
@@ -14,6 +15,7 @@ import { ingest } from './ingest.js';
 import { libraryCosts } from './libraries.js';
 import { memory } from './memory.js';
 import { path as pathCheck } from './path.js';
+import { renewal } from './renewal.js';
 import { start } from './start.js';
 import { openTerritory } from './territory.js';
 import { startWire } from './wire.js';
@@ -24,7 +26,7 @@ const aims: Record<string, { text: string; met: (figure: Figure) => boolean } | 
 const least = (ratio: number) => ({ text: `≥ ${ratio}`, met: (figure: Figure) => figure.ratio >= ratio });
 const most = (ratio: number) => ({ text: `≤ ${ratio}`, met: (figure: Figure) => figure.ratio <= ratio });
 for (const name of ['api.get', 'storage.put', 'storage.get', 'ingest']) aims[name] = least(0.8);
-for (const name of ['est.enrol', 'est.reenrol']) aims[name] = least(0.6);
+for (const name of ['est.enrol', 'est.reenrol', 'est.idevid', 'est.renewal']) aims[name] = least(0.6);
 aims['path.check'] = least(0.4);
 aims['memory.idle'] = most(1.9);
 aims['memory.worked'] = most(2.2);
@@ -44,7 +46,8 @@ function tell(figure: Figure): void {
 
 const short = process.env.SHORT === '1';
 const only = process.argv.slice(2);
-const conditions: Conditions = { short, say: (line) => say(`  ${line}`) };
+const boxes = Number(process.env.BOXES ?? 1000);
+const conditions: Conditions = { short, boxes, say: (line) => say(`  ${line}`) };
 const workshop = createWorkshop();
 const figures: Figure[] = [];
 let failed = 0;
@@ -75,9 +78,11 @@ try {
   await measure('health', () => health(workshop, conditions));
   await measure('directory', () => directory(conditions));
   await measure('path', () => pathCheck(conditions));
-  if (['est', 'ingest', 'memory'].some(wanted)) {
+  await measure('admission', () => admission(workshop, conditions));
+  if (['est', 'renewal', 'ingest', 'memory'].some(wanted)) {
     const territory = await openTerritory(workshop);
     await measure('est', () => est(workshop, territory, conditions));
+    await measure('renewal', () => renewal(workshop, territory, conditions));
     await measure('ingest', () => ingest(workshop, territory, conditions));
     await measure('memory', () => memory(workshop, territory, conditions));
   }

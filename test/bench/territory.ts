@@ -65,6 +65,7 @@ export async function openTerritory(workshop: Workshop): Promise<Territory> {
   await workshop.output([provider, 'init', '--dir', directory, ...wish]);
   const program = await workshop.serve([
     ...[provider, 'serve', '--dir', directory, '--host', '127.0.0.1', '--port-base', '0'],
+    ...['--enrolments', '1000000'], // all come from one address
   ]);
   const urls = new Map(program.said.map((line) => [line.split(' ')[0], new URL(line.split(' ')[1] ?? '')]));
   const port = (name: string) => Number(urls.get(name)?.port);

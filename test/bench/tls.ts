@@ -5,12 +5,14 @@ export interface Once {
   port: number;
   context: SecureContext;
   request: Buffer;
+  /** For a context that trusts nobody. */
+  rejectUnauthorized?: boolean;
 }
 
 /** Answers the body of a 200. @throws Error for anything else */
-export function askOnce({ port, context, request }: Once): Promise<Buffer> {
+export function askOnce({ port, context, request, rejectUnauthorized = true }: Once): Promise<Buffer> {
   return new Promise((resolve, reject) => {
-    const socket = connect({ host: '127.0.0.1', port, secureContext: context });
+    const socket = connect({ host: '127.0.0.1', port, secureContext: context, rejectUnauthorized });
     const chunks: Buffer[] = [];
     socket.once('secureConnect', () => socket.write(request));
     socket.on('error', reject);

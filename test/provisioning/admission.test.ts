@@ -2,6 +2,10 @@
 import { X509Certificate } from 'node:crypto';
 import t, { type Test } from 'tap';
 import { Type } from 'typebox';
+import { systemClock } from '#common/clock.js';
+import { files } from '#common/files.js';
+import { crlFromPem } from '#common/pki/crl.js';
+import { makeCsr, parseCsr } from '#common/pki/csr.js';
 import { keyHash, keyToPem, newPrivateKey, signerOf } from '#common/pki/keys.js';
 import { certificateToPem } from '#common/pki/pem.js';
 import { AdmissionRequest, BoxDetail } from '#contract/operator.js';
@@ -10,8 +14,11 @@ import { Refusal } from '#contract/problems.js';
 import { requestCode } from '#contract/request-code.js';
 import type { VerifyVoucher } from '../../provisioning/admission/admission.js';
 import { decide, parseWays, type Shown, type Way } from '../../provisioning/admission/ways.js';
+import { crlFile } from '../../provisioning/ca/crl.js';
+import { openRooms } from '../../provisioning/rooms.js';
 import { type Asked, answered, certificateIn, csr, day, est, refused, territory, type Wish } from '../support/est.js';
 import { createMaker } from '../support/maker.js';
+import { runCommand } from '../support/provider.js';
 
 const simpleenroll = `${est}/simpleenroll`;
 const idOf = (certificate: X509Certificate) => certificate.subject.replace('CN=', '');
@@ -191,6 +198,42 @@ t.test('an operator decides: the box waits with 202, is let in for its key, and 
   refused(t, await enrol({ body: await csr(key) }), 401, 'box-revoked');
   time.ahead = 31 * day;
   t.equal((await enrol({ body: await csr(homemade) })).status, 202, 'after a month it may ask again');
+});
+
+t.test('the commands decide too, while nothing runs, and what they decide holds', async (t) => {
+  const { maker, enrol, provider, directory, claim } = await opened(t, 'manual,claim');
+  const device = await maker.device('TUI-0001');
+  const [approved, refusedKey] = [newPrivateKey(), newPrivateKey()];
+  await enrol({ with: device, body: await csr(approved) });
+  await enrol({ body: await csr(refusedKey) });
+  const enrolled = certificateIn(await enrol({ code: (await claim()).code, with: await maker.device('TUI-0002') }));
+  await provider.stop();
+  const command = (...args: string[]) => runCommand('webizen-provider', [...args, '--dir', directory]);
+  const codeOf = (key: ReturnType<typeof newPrivateKey>) => requestCode(keyHash(signerOf(key).publicKey));
+  const listed = command('request', 'list').stdout;
+  t.match(listed, new RegExp(`${codeOf(approved)} +waiting .* tui TUI-0001`));
+  t.match(command('request', 'approve', codeOf(approved)).stdout, /is admitted as box-/);
+  t.match(command('request', 'refuse', codeOf(refusedKey)), { status: 2, stderr: /--reason is missing/ });
+  t.match(command('request', 'refuse', codeOf(refusedKey), '--reason', 'unknown').stdout, 'is refused');
+  t.match(command('request', 'frob'), { status: 2 });
+  t.match(command('box', 'revoke', idOf(enrolled), '--reason', 'stolen').status, 0);
+  const shown = command('box', 'show', idOf(enrolled)).stdout;
+  t.match(shown, /device +TUI-0002 of tui, barred/);
+  t.match(shown, /reason +stolen/);
+  t.match(command('box', 'reinstate', idOf(enrolled)).stdout, 'may enrol again');
+  t.match(command('box', 'object', idOf(enrolled), '--reason', 'no'), { status: 1, stderr: /box-not-leaving/ });
+  const crl = crlFromPem((await files.read(crlFile(directory)))?.toString() ?? '');
+  t.ok(crl.revoked.has(enrolled.serialNumber), 'the list is made without a server too');
+
+  const rooms = await openRooms({ directory, files, clock: systemClock });
+  const asking = { address: '192.0.2.1', factory: undefined, claimLabel: undefined };
+  const ask = async (key: typeof approved) => {
+    const made = await makeCsr({ commonName: 'any', signer: signerOf(key) });
+    return rooms.requests.ask({ ...asking, csr: parseCsr(made) });
+  };
+  t.ok(Buffer.isBuffer(await ask(approved)));
+  await t.rejects(ask(refusedKey), { code: 'admission-refused', detail: 'unknown' });
+  await rooms.close();
 });
 
 t.test('so many may wait, and no more; who asks no more is forgotten', async (t) => {

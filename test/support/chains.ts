@@ -31,6 +31,8 @@ export interface Made {
 
 export interface Shape {
   name: string;
+  /** Instead of the name alone. */
+  subject?: Node;
   from: number;
   until: number;
   /** Undefined: self-signed. */
@@ -62,7 +64,7 @@ export async function make(shape: Shape): Promise<Made> {
   const signer = signerOf(key);
   const spki = spkiOf(signer.publicKey);
   const keyId = spki.subarray(-20);
-  const name = nameOf({ commonName: shape.name });
+  const name = shape.subject ?? nameOf({ commonName: shape.name });
   const by = shape.by ?? { signer, name, keyId };
   const usage = shape.usage === undefined ? (shape.ca ? 0x06 : 0x80) : shape.usage;
   const { ca, pathLength, eku, hosts, permitted, excluded } = shape;

@@ -22,6 +22,7 @@ import { Problem } from '#contract/problems.js';
 import { init } from '../../provisioning/cli/init.js';
 import { createProvider } from '../../provisioning/provider.js';
 import { controlSocket } from '../../provisioning/territory.js';
+import type { ProviderWish } from './provider.js';
 
 export const run = promisify(execFile);
 export const est = '/.well-known/est';
@@ -49,8 +50,7 @@ export function answered<T>(parsed: { ok: true; value: T } | { ok: false; faults
   return parsed.value;
 }
 
-/** What the provider is started with beside its directory. */
-export type Wish = Partial<Parameters<typeof createProvider>[0] & Parameters<typeof createProvider>[1]>;
+export type Wish = ProviderWish;
 
 export async function territory(t: Test, wish: Wish = {}, more: string[] = []) {
   const directory = await mkdtemp(path.join(tmpdir(), 'est-'));

@@ -73,9 +73,12 @@ export interface TestProvider {
   until(holds: (box: BoxSummary) => boolean): Promise<BoxSummary>;
 }
 
+/** What a provider in this process is given beside its directory: ways of admission, accredited makers, a clock. */
+export type ProviderWish = Partial<Parameters<typeof createProvider>[0] & Parameters<typeof createProvider>[1]>;
+
 export async function testProvider(
   t: Teardown,
-  options: { leafLifetime?: string; territory?: string; jurisdiction?: string } = {},
+  options: { leafLifetime?: string; territory?: string; jurisdiction?: string; provider?: ProviderWish } = {},
 ): Promise<TestProvider> {
   const folder = await ownFolder(t);
   const directory = path.join(folder, 'provider');
@@ -140,7 +143,8 @@ export async function testProvider(
     async start() {
       const log = pino({ level: 'silent' });
       const config = { directory, host: '127.0.0.1', portBase, assetsDir: path.resolve('build/console') };
-      running = createProvider(config, { files, clock: systemClock, log });
+      const wish = options.provider ?? {};
+      running = createProvider({ ...config, ...wish }, { files, clock: systemClock, log, ...wish });
       await running.start();
     },
     async stop() {

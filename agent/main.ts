@@ -1,4 +1,5 @@
 /** `webizen-agent`: command line, configuration file, signals. The only file of the agent that touches the process. */
+import './heap.js';
 import { readFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
 import { pino } from 'pino';

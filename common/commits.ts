@@ -24,6 +24,29 @@ interface Waiting {
 }
 
 const most = 4000;
+const smallBytes = 4096;
+
+/**
+ * One synced batch. Put one by one, with the operation itself as its options, an operation costs this thread a fifth of
+ * what level's array of operations takes: level merges options into each of those, property by property. But what is put
+ * so is freed by the garbage collector, which does not know how large it is: large values go by the array.
+ */
+async function write(db: Database, operations: Operation[]): Promise<void> {
+  const isLarge = (value: unknown) =>
+    (typeof value === 'string' || Buffer.isBuffer(value)) && value.length > smallBytes;
+  if (operations.some((operation) => operation.type === 'put' && isLarge(operation.value)))
+    return await db.batch(operations, { sync: true });
+  const batch = db.batch();
+  try {
+    for (const operation of operations)
+      if (operation.type === 'put') batch.put(operation.key, operation.value, operation);
+      else batch.del(operation.key, operation);
+  } catch (error) {
+    await batch.close();
+    throw error;
+  }
+  await batch.write({ sync: true } as object);
+}
 
 export function createCommits(db: Database): Commits {
   let waiting: Waiting[] = [];
@@ -37,9 +60,9 @@ export function createCommits(db: Database): Commits {
       const group = waiting.slice(0, count);
       waiting = waiting.slice(count);
       try {
-        await db.batch(
+        await write(
+          db,
           group.flatMap((entry) => entry.operations),
-          { sync: true },
         );
         for (const entry of group) entry.resolve();
       } catch (error) {

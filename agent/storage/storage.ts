@@ -4,6 +4,7 @@ import { maxKeyBytes, maxValueBytes } from '#contract/api.js';
 import { etagOf } from '#contract/etag.js';
 import { Refusal } from '#contract/problems.js';
 import type { Store } from '../store/store.js';
+import { createRecent, type Value } from './recent.js';
 import { type Head, parseHead, valueIn } from './record.js';
 import { createWriter, type Quota, type Write, type Written } from './writer.js';
 
@@ -19,7 +20,7 @@ export interface Entry {
 
 export interface Storage {
   /** @throws Refusal `key-invalid`, `key-not-found` */
-  get(app: string, key: string): { etag: string; contentType: string; modifiedAt: number; value: Buffer };
+  get(app: string, key: string): Value;
   /** @throws Refusal `key-invalid`, `key-not-found` */
   head(app: string, key: string): Entry;
   /** Ascending by the bytes of the key, those after `after` if given; `more` when there are others. */
@@ -39,6 +40,8 @@ export interface Storage {
 
 /** Stays free for the agent itself: health reports, renewal, and deleting. */
 const defaultReserveBytes = 64 * 1024 * 1024;
+/** Of small values in memory, all apps together. */
+const recentBytes = 1024 * 1024;
 /** Head, database key and log entry of one value, roughly. */
 const overheadBytes = 256;
 
@@ -66,7 +69,8 @@ export async function createStorage({
   freeBytes: () => number;
   reserveBytes?: number;
 }): Promise<Storage> {
-  const writer = await createWriter({ store, clock, freeBytes, reserveBytes });
+  const recent = createRecent({ budgetBytes: recentBytes });
+  const writer = await createWriter({ store, clock, freeBytes, reserveBytes, leaving: recent.forget });
   let stopping = false;
 
   function find(app: string, key: string): string {
@@ -85,6 +89,8 @@ export async function createStorage({
   return {
     get(app, key) {
       const place = find(app, key);
+      const known = recent.get(place);
+      if (known) return known;
       for (;;) {
         const meta = store.storageMeta.getSync(place);
         if (meta === undefined) throw new Refusal('key-not-found');
@@ -93,7 +99,9 @@ export async function createStorage({
         const record = inline.apart ? store.storage.getSync(place) : meta;
         if (record === undefined) continue;
         const { revision, contentType, modifiedAt } = inline.apart ? parseHead(record) : inline;
-        return { etag: etagOf(revision), contentType, modifiedAt, value: valueIn(record) };
+        const value = { etag: etagOf(revision), contentType, modifiedAt, value: valueIn(record) };
+        if (!inline.apart && !writer.touches(place)) recent.keep(place, value);
+        return value;
       }
     },
     head(app, key) {

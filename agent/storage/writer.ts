@@ -33,6 +33,8 @@ export interface Quota {
 export interface Writer {
   /** See Storage. `bytes` is what the puts add to the disk, about; 0 for deletes alone. */
   write(app: Quota, writes: readonly Write[], bytes: number): Promise<Written[]>;
+  /** Whether a group is on its way to the disk that changes what lies there. */
+  touches(place: string): boolean;
   usageOf(app: string): AppUsage;
   idle(): Promise<void>;
 }
@@ -70,11 +72,14 @@ export async function createWriter({
   clock,
   freeBytes,
   reserveBytes,
+  leaving,
 }: {
   store: Store;
   clock: Clock;
   freeBytes: () => number;
   reserveBytes: number;
+  /** Told of each place that a group changes, in the turn in which the group goes to the disk. */
+  leaving: (place: string) => void;
 }): Promise<Writer> {
   const usages = new Map<string, AppUsage>(await store.apps.iterator().all());
   let open = newGroup();
@@ -166,6 +171,7 @@ export async function createWriter({
       const group = open;
       inFlight = group;
       open = newGroup();
+      for (const place of group.changes.keys()) leaving(place);
       try {
         await store.commit(operationsOf(group));
         for (const [app, usage] of group.usages) usages.set(app, usage);
@@ -186,6 +192,7 @@ export async function createWriter({
 
   return {
     usageOf,
+    touches: (place) => inFlight?.changes.has(place) ?? false,
     write: (app, writes, bytes) =>
       new Promise((resolve, reject) => {
         const request = { app, writes, bytes, resolve, reject };

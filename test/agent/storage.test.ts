@@ -4,13 +4,18 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
+import fc from 'fast-check';
 import t from 'tap';
 import { systemClock } from '#common/clock.js';
+import { etagOf } from '#contract/etag.js';
 import { Refusal } from '#contract/problems.js';
+import { createRecent, overheadBytes } from '../../agent/storage/recent.js';
+import { parseHead, valueIn } from '../../agent/storage/record.js';
 import { createStorage } from '../../agent/storage/storage.js';
-import { openStore } from '../../agent/store/store.js';
+import { openStore, type Store } from '../../agent/store/store.js';
 import { call } from '../support/api-box.js';
 import { app, batch, box, key, put, refused } from '../support/api-calls.js';
+import { ownFolder } from '../support/folder.js';
 
 const here = path.dirname(fileURLToPath(import.meta.url));
 
@@ -194,4 +199,124 @@ t.test('every acknowledged write is there after the box was killed', async (t) =
   for (const n of acknowledged)
     if ((await call(again.socket('a'), 'GET', key(`k${n}`))).text !== `value ${n}`) missing += 1;
   t.equal(missing, 0);
+});
+
+const names = ['a', 'b', 'c'] as const;
+const aName = fc.constantFrom(...names);
+/** Null deletes; 2,048 bytes is the largest value that lies beside its head. */
+const aChange = fc.record({ key: aName, size: fc.constantFrom(null, 0, 5, 2048, 2049) });
+const aStep = fc.oneof(
+  { weight: 5, arbitrary: fc.record({ read: aName }) },
+  { weight: 3, arbitrary: fc.record({ write: fc.array(aChange, { minLength: 1, maxLength: 3 }) }) },
+  { weight: 4, arbitrary: fc.constant({ disk: 'on' } as const) },
+  { weight: 1, arbitrary: fc.constant({ disk: 'fail' } as const) },
+);
+
+/** A store whose commits stand still twice, before they reach the disk and after, until they are let on. */
+function haltingStore(store: Store) {
+  const disk = new EventEmitter();
+  let halted: { go: () => void; fail: (error: Error) => void; written: boolean } | undefined;
+  const halt = (written: boolean) =>
+    new Promise<void>((go, fail) => {
+      halted = { go, fail, written };
+      disk.emit('halted');
+    });
+  const commit: Store['commit'] = async (operations) => {
+    await halt(false);
+    await store.commit(operations);
+    await halt(true);
+  };
+  return {
+    store: { ...store, commit },
+    /** Answers whether a commit stood still. */
+    async on(failing: boolean): Promise<boolean> {
+      const now = halted;
+      halted = undefined;
+      if (!now) return false;
+      if (failing && !now.written) now.fail(new Error('No space left on device'));
+      else now.go();
+      if (!failing && !now.written) await once(disk, 'halted');
+      return true;
+    },
+  };
+}
+
+/** The writer gathers a group for one turn of the event loop. */
+async function turns(): Promise<void> {
+  for (let turn = 0; turn < 3; turn += 1) await new Promise(setImmediate);
+}
+
+t.test('a read answers what the database holds, whatever is being written', async (t) => {
+  const store = await openStore(await ownFolder(t));
+  t.teardown(() => store.close());
+  let runs = 0;
+
+  async function holds(steps: readonly (typeof aStep extends fc.Arbitrary<infer S> ? S : never)[]): Promise<void> {
+    const id = `app-${runs++}`;
+    const halting = haltingStore(store);
+    const storage = await createStorage({ store: halting.store, clock: systemClock, freeBytes: () => 2 ** 40 });
+    let fill = 0;
+
+    function look(key: string): void {
+      const head = store.storageMeta.getSync(`${id}!${key}`);
+      const { apart = false, revision = 0 } = head ? parseHead(head) : {};
+      const record = apart ? store.storage.getSync(`${id}!${key}`) : head;
+      const wanted = record && { etag: etagOf(revision), text: valueIn(record).toString('latin1') };
+      let found: typeof wanted;
+      try {
+        const { etag, value } = storage.get(id, key);
+        found = { etag, text: value.toString('latin1') };
+      } catch (error) {
+        if (!(error instanceof Refusal && error.code === 'key-not-found')) throw error;
+      }
+      if (found?.etag !== wanted?.etag || found?.text !== wanted?.text)
+        throw new Error(`${key} reads ${found?.etag} where ${wanted?.etag} is stored`);
+    }
+
+    const seen = new Map<string, string | null>();
+    const written: Promise<void>[] = [];
+    function write(changes: readonly { key: string; size: number | null }[]): void {
+      fill = (fill + 1) % 251;
+      const writes = changes.map(({ key, size }) =>
+        size === null
+          ? ({ op: 'delete', key } as const)
+          : ({ op: 'put', key, value: Buffer.alloc(size, fill), contentType: 'text/plain' } as const),
+      );
+      const acknowledged = storage.write({ id, quotaBytes: 2 ** 30 }, writes).then((results) => {
+        for (const { key, etag } of results) seen.set(key, etag);
+        for (const { key } of results) look(key);
+      });
+      written.push(acknowledged.catch((error) => t.match(error.message, /No space left/)).then(() => {}));
+    }
+
+    for (const step of steps) {
+      if ('read' in step) look(step.read);
+      else if ('write' in step) write(step.write);
+      else await halting.on(step.disk === 'fail');
+      await turns();
+    }
+    while (await halting.on(false)) await turns();
+    await Promise.all(written);
+    for (const name of names) look(name);
+    for (const [name, etag] of seen)
+      if (etag !== null && storage.get(id, name).etag !== etag) throw new Error(`an acknowledged ${name} is not read`);
+    await storage.stop();
+  }
+  await fc.assert(fc.asyncProperty(fc.array(aStep, { minLength: 5, maxLength: 40 }), holds), { numRuns: 60 });
+});
+
+t.test('of the values read last as many stay in memory as the budget has room for', async (t) => {
+  const value = (length: number) => ({ etag: '"1"', contentType: 'x', modifiedAt: 1, value: Buffer.alloc(length) });
+  const recent = createRecent({ budgetBytes: 3 * (overheadBytes + 1 + 100) });
+  for (const place of ['a', 'b', 'c']) recent.keep(place, value(100));
+  t.ok(recent.get('a'), 'read again, so that b is now the one read the longest ago');
+  recent.keep('d', value(100));
+  const kept = () => ['a', 'b', 'c', 'd'].filter((place) => recent.get(place)).join('');
+  t.equal(kept(), 'acd');
+  recent.forget('c');
+  recent.forget('c');
+  recent.keep('b', value(100));
+  t.equal(kept(), 'abd', 'what was let go has left its room');
+  recent.keep('b', value(200));
+  t.equal(kept(), 'bd', 'a value that grew takes the room of others');
 });

@@ -65,7 +65,7 @@ const enrolSteps = ['elect', 'reach', 'key', 'ask', 'prove', 'adopt'];
 const transferSteps = ['elect', 'announce', 'reach', 'key', 'ask', 'prove', 'birth', 'switch', 'depart'];
 
 export async function createMembership(
-  wish: Omit<StepParts, 'places' | 'opened' | 'forget' | 'beginFarewell' | 'changed' | 'claimCodeFile'> & {
+  wish: Omit<StepParts, 'places' | 'opened' | 'forget' | 'amend' | 'beginFarewell' | 'changed' | 'claimCodeFile'> & {
     dataDir: string;
     files: Files;
     clock: TrustedTime;
@@ -122,6 +122,12 @@ export async function createMembership(
     return made;
   }
 
+  async function amend(id: string, elected: Elected): Promise<void> {
+    await places.keep(id, elected);
+    const member = members.get(id);
+    if (member) members.set(id, { ...member, elected });
+  }
+
   const at = (id: string | null): Opened | undefined => (id === null ? undefined : members.get(id));
   const current = (): Opened | undefined => at(places.pointer().current);
 
@@ -135,6 +141,7 @@ export async function createMembership(
     places,
     opened,
     forget: (id) => members.delete(id),
+    amend,
     ledger,
     claimCodeFile: preset?.claimCodeFile,
     factory,
@@ -201,9 +208,7 @@ export async function createMembership(
   async function confirm(id: string, elected: Elected, signer: OwnerSigner): Promise<void> {
     await decide('election', elected, signer);
     const { claimCode: _spent, ...rest } = elected;
-    await places.keep(id, rest);
-    const member = members.get(id);
-    if (member) members.set(id, { ...member, elected: rest });
+    await amend(id, rest);
     changed();
   }
 

@@ -22,6 +22,8 @@ export interface StepParts {
   /** Undefined when its folder is gone. */
   opened(id: string): Promise<Opened | undefined>;
   forget(id: string): void;
+  /** The election as it stands from now on, on the disk first. */
+  amend(id: string, elected: Elected): Promise<void>;
   ledger: Pick<Ledger, 'append' | 'entries'>;
   claimCodeFile: string | undefined;
   factory: {
@@ -126,10 +128,7 @@ export function createSteps(parts: StepParts): Record<string, StepKind> {
     const id = String(context.data.membership);
     const { elected, enrolment } = await member(context);
     const { claimCode, ...rest } = elected;
-    if (claimCode !== undefined) {
-      await places.keep(id, rest);
-      parts.forget(id);
-    }
+    if (claimCode !== undefined) await parts.amend(id, rest);
     const voucher = factory.voucher();
     if (voucher && voucher.territory === elected.territory?.id) await factory.spendVoucher();
     const now = enrolment.current();

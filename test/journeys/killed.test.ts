@@ -1,13 +1,17 @@
 /** SIGKILL at every durable step of enrolment and renewal, and at random moments of agent and provider. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
+import { cp, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import t, { type Test } from 'tap';
 import { systemClock } from '#common/clock.js';
 import { createCommits } from '#common/commits.js';
 import { openDatabase } from '#common/database.js';
+import type { AgentStatus } from '#contract/agent-status.js';
+import type { DirectoryTerritory } from '#contract/directory.js';
 import { createOutbox, type OutboxState } from '../../agent/link/outbox.js';
+import type { Plan } from '../support/agent-child.js';
 import { killed, type TestBox, testBox } from '../support/box.js';
 import { runCommand, type TestProvider, testProvider } from '../support/provider.js';
 import { kills, randomFrom, seed } from '../support/random.js';
@@ -18,15 +22,15 @@ const providerKills = Math.max(10, Math.ceil(kills / 10));
 
 const agentChild = path.resolve('build/test/support/agent-child.js');
 
-/** Runs the agent that cuts itself at the step; answers where it was cut, or undefined when it never came so far. */
+/** Runs the agent that cuts itself before the step; answers which it was, or undefined when it never came so far. */
 async function cutAt(
   box: TestBox,
   step: number,
-  when: string,
   far: () => Promise<unknown>,
-  ahead = 0,
+  { ahead = 0, plan }: { ahead?: number; plan?: string } = {},
 ): Promise<string | undefined> {
-  const child = spawn(process.execPath, [agentChild, box.configFile, String(step), when, String(ahead)], {
+  const more = plan === undefined ? [] : [plan];
+  const child = spawn(process.execPath, [agentChild, box.configFile, String(step), String(ahead), ...more], {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   let printed = '';
@@ -59,39 +63,41 @@ t.test('killed at every durable step of enrolment, a box is enrolled once and is
   const provider = await testProvider(t);
   await provider.start();
   const cuts = new Set<string>();
-  let whole = 0;
-  for (let step = 1; whole === 0; step += 1) {
-    for (const when of ['before', 'after']) {
-      const claim = await provider.claim();
-      const box = await testBox(t, { ...provider, claim: claim.code });
-      const online = () =>
-        until(async () => (await provider.boxes()).some(({ id, state }) => id === idOf && state === 'online'));
-      let idOf = '';
-      const enrolled = until(async () => {
-        idOf = (await provider.claims()).find(({ id }) => id === claim.id)?.box ?? '';
-        return idOf !== '';
+  for (let step = 1, whole = false; !whole; step += 1) {
+    const claim = await provider.claim();
+    const box = await testBox(t, { ...provider, claim: claim.code });
+    const used = async () => (await provider.claims()).find(({ id }) => id === claim.id)?.box ?? undefined;
+    const online = () =>
+      until(async () => {
+        const mine = await used();
+        return (await provider.boxes()).some(({ id, state }) => id === mine && state === 'online');
       });
-      const cut = await cutAt(box, step, when, () => enrolled.then(online));
-      if (cut) cuts.add(cut);
-      else whole = step;
-      await box.start();
-      const status = await box.until(({ health }) => health.acknowledged > 0);
-      const used = (await provider.claims()).find(({ id }) => id === claim.id);
-      t.equal(used?.box, status.box, `${cut ?? 'never cut'}: the claim and the box agree`);
-      t.equal((await provider.boxes()).filter(({ id }) => id === status.box).length, 1);
-      await box.stop();
-    }
+    const cut = await cutAt(box, step, online);
+    if (cut) cuts.add(cut);
+    else whole = true;
+    await box.start();
+    const status = await box.until(({ health }) => health.acknowledged > 0);
+    t.equal(await used(), status.box, `${cut ?? 'never cut'}: the claim and the box agree`);
+    t.equal((await provider.boxes()).filter(({ id }) => id === status.box).length, 1);
+    await box.stop();
   }
   const claims = await provider.claims();
   t.equal((await provider.boxes()).length, claims.length, 'no claim made two boxes');
   for (const name of [
+    'write election.json',
+    'journal enrol',
+    'write membership.json',
     'write pending.key',
     'write authorities.crt',
+    'journal enrol ask doing',
     'write operational.pem',
     'remove pending.key',
+    'journal enrol ask done',
     'write profile.json',
+    'journal enrol adopt done',
+    'ledger enrolled',
   ])
-    t.ok(cuts.has(`before ${name}`) && cuts.has(`after ${name}`), `it was cut before and after "${name}"`);
+    t.ok(cuts.has(name), `it was cut before "${name}"`);
 });
 
 t.test('killed at every durable step of a renewal, a box keeps one identity that its provider accepts', async (t) => {
@@ -99,35 +105,150 @@ t.test('killed at every durable step of a renewal, a box keeps one identity that
   await provider.start();
   const cuts = new Set<string>();
   for (let step = 1, whole = false; !whole; step += 1) {
-    for (const when of ['before', 'after']) {
-      const box = await testBox(t, { ...provider, claim: (await provider.claim()).code });
-      await box.start();
-      const before = await box.until(({ link }) => link.online);
-      await box.stop();
-      const renewed = () =>
-        until(async () => {
-          const seen = (await provider.boxes()).find(({ id }) => id === before.box);
-          const proven = seen?.certificate.serial !== before.certificate?.serial;
-          return proven && !existsSync(path.join(box.dataDir, 'identity/next.pem'));
-        });
-      // The agent's clock is 55 minutes ahead, so that it renews at once; TLS and the provider keep the true time.
-      const cut = await cutAt(box, step, when, renewed, 55 * 60_000);
-      if (cut) cuts.add(cut);
-      else whole = true;
-      await box.start();
-      const after = await box.until(({ link, health }) => link.online && health.waiting === 0);
-      t.equal(after.box, before.box, `${cut ?? 'never cut'}: it is the same box, and is let in`);
-      await box.stop();
-    }
+    const box = await testBox(t, { ...provider, claim: (await provider.claim()).code });
+    await box.start();
+    const before = await box.until(({ link }) => link.online);
+    await box.stop();
+    const renewed = () =>
+      until(async () => {
+        const seen = (await provider.boxes()).find(({ id }) => id === before.box);
+        const proven = seen?.certificate.serial !== before.certificate?.serial;
+        return proven && !existsSync(path.join(box.dataDir, 'identity/next.pem')) && seen?.state === 'online';
+      });
+    // The agent's clock is 55 minutes ahead, so that it renews at once; TLS and the provider keep the true time.
+    const cut = await cutAt(box, step, renewed, { ahead: 55 * 60_000 });
+    if (cut) cuts.add(cut);
+    else whole = true;
+    await box.start();
+    const after = await box.until(({ link, health }) => link.online && health.waiting === 0);
+    t.equal(after.box, before.box, `${cut ?? 'never cut'}: it is the same box, and is let in`);
+    await box.stop();
   }
   for (const name of [
+    'journal renew',
+    'journal renew renew-ask doing',
     'write pending.key',
     'write next.pem',
+    'journal renew renew-ask done',
     'write operational.pem',
     'remove pending.key',
     'remove next.pem',
   ])
-    t.ok(cuts.has(`before ${name}`) && cuts.has(`after ${name}`), `it was cut before and after "${name}"`);
+    t.ok(cuts.has(name), `it was cut before "${name}"`);
+});
+
+const passphrase = 'correct horse battery';
+
+async function enrolledByOwner(t: Test, provider: TestProvider, territories: DirectoryTerritory[]): Promise<TestBox> {
+  const box = await testBox(t, { territories });
+  await box.start();
+  const { owner, membership } = box.agent!.rooms();
+  const { signer } = await owner.set({ passphrase });
+  const claimCode = (await provider.claim()).code;
+  await membership.elect({ territory: provider.listing.id, ownJurisdiction: 'AU', claimCode }, signer);
+  await box.until(({ health }) => health.acknowledged > 0);
+  await box.stop();
+  return box;
+}
+
+/** Key and certificate, in whatever folder. */
+const identities = (box: TestBox): string[] =>
+  readdirSync(path.join(box.dataDir, 'memberships')).filter((name) =>
+    existsSync(path.join(box.dataDir, 'memberships', name, 'operational.pem')),
+  );
+
+/** The new provider sees it, and nothing is left of the old one. */
+const moved = (to: TestProvider, claim: string, box: TestBox): Promise<void> =>
+  until(async () => {
+    const mine = (await to.claims()).find(({ id }) => id === claim)?.box;
+    const seen = (await to.boxes()).find(({ id }) => id === mine);
+    return seen?.state === 'online' && identities(box).length === 1;
+  });
+
+t.test(
+  'killed at every durable step of a transfer, a box belongs to one of the two, and to nobody twice',
+  async (t) => {
+    const pair = [
+      await testProvider(t, { territory: 'first' }),
+      await testProvider(t, { territory: 'second' }),
+    ] as const;
+    for (const provider of pair) await provider.start();
+    const territories = pair.map(({ listing }) => listing);
+    const box = await enrolledByOwner(t, pair[0], territories);
+    const plan = path.join(box.folder, 'plan.json');
+    const cuts = new Set<string>();
+    const settled = (status: AgentStatus): boolean =>
+      status.link.online && status.changes.every(({ endedAt }) => endedAt !== null);
+    for (let step = 1, whole = false, from = 'first'; !whole; step += 1) {
+      const to = from === 'first' ? pair[1] : pair[0];
+      const claim = await to.claim();
+      const transfer = { territory: to.listing.id, ownJurisdiction: 'AU', claimCode: claim.code };
+      await writeFile(plan, JSON.stringify({ passphrase, transfer } satisfies Plan));
+      const cut = await cutAt(box, step, () => moved(to, claim.id, box), { plan });
+      if (cut) cuts.add(cut);
+      else whole = true;
+      await box.start();
+      const after = await box.until(settled);
+      from = after.territory ?? '';
+      const used = (await to.claims()).find(({ id }) => id === claim.id)?.box ?? null;
+      t.equal(used, from === to.listing.id ? after.box : null, `${cut ?? 'never cut'}: claim and box agree`);
+      t.equal(identities(box).length, 1, 'one identity is left');
+      t.equal(after.health.lost, 0);
+      await box.stop();
+    }
+    for (const provider of pair) {
+      const claims = await provider.claims();
+      t.equal(
+        (await provider.boxes()).length,
+        claims.filter(({ state }) => state === 'used').length,
+        'one box a claim',
+      );
+      for (const { gaps } of await provider.boxes()) t.equal(gaps, 0);
+    }
+    for (const name of [
+      'write election.json',
+      'ledger transfer',
+      'journal transfer',
+      'journal transfer announce done',
+      'write pending.key',
+      'write operational.pem',
+      'journal transfer ask done',
+      'journal transfer birth done',
+      'journal transfer switch doing',
+      'write membership.json',
+      'journal transfer switch done',
+      'journal farewell',
+      'destroy operational.pem',
+      'journal farewell farewell done',
+    ])
+      t.ok(cuts.has(name), `it was cut before "${name}"`);
+  },
+);
+
+t.test('killed at every step of a reset, a box is as it was made', async (t) => {
+  const provider = await testProvider(t, { territory: 'first' });
+  await provider.start();
+  const box = await enrolledByOwner(t, provider, [provider.listing]);
+  await provider.stop();
+  const plan = path.join(box.folder, 'plan.json');
+  await writeFile(plan, JSON.stringify({ passphrase, reset: 'reset' } satisfies Plan));
+  const whole = path.join(box.folder, 'whole');
+  await cp(box.dataDir, whole, { recursive: true });
+  const cuts = new Set<string>();
+  for (let step = 1, cut: string | undefined = ''; cut !== undefined; step += 1) {
+    await rm(box.dataDir, { recursive: true });
+    await cp(whole, box.dataDir, { recursive: true });
+    cut = await cutAt(box, step, () => new Promise(() => {}), { plan });
+    if (cut) cuts.add(cut);
+    if (cut === 'write reset.json' && cuts.size === 1) continue; // nothing had been asked for yet
+    await box.start();
+    const status = await box.until(({ ledger }) => ledger !== null);
+    t.match(status, { state: 'unclaimed', owner: false, ledger: { length: 1 } }, cut ?? 'never cut');
+    await box.stop();
+    t.same(readdirSync(box.dataDir).toSorted(), ['store'], 'nothing else is left');
+  }
+  for (const name of ['destroy owner.json', 'destroy operational.pem', 'destroy membership.json', 'write reset.json'])
+    t.ok(cuts.has(name), `it was cut before "${name}"`);
 });
 
 /** How long a moment may take to come: a busy machine starts programs slowly, and a kill before the first step shows nothing. */

@@ -9,6 +9,8 @@ export interface Files {
   /** Whole or not at all, also across a power cut. */
   write(file: string, data: string | Uint8Array, mode?: number): Promise<void>;
   remove(file: string): Promise<void>;
+  /** As `remove`, after what it holds has been overwritten: for keys. A flash disk may keep a copy all the same. */
+  destroy(file: string): Promise<void>;
 }
 
 async function syncDirectory(directory: string): Promise<void> {
@@ -45,6 +47,22 @@ export const files: Files = {
   async remove(file) {
     await rm(file, { force: true });
     await syncDirectory(path.dirname(file));
+  },
+  async destroy(file) {
+    try {
+      const handle = await open(file, 'r+');
+      try {
+        const { size } = await handle.stat();
+        await handle.write(Buffer.alloc(size), 0, size, 0);
+        await handle.sync();
+      } finally {
+        await handle.close();
+      }
+    } catch (error) {
+      if (!isErrno(error, 'ENOENT')) throw error;
+      return;
+    }
+    await files.remove(file);
   },
 };
 

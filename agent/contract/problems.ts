@@ -295,6 +295,60 @@ const table = {
 
   'box-unknown': [404, 'this territory has no such box', 'list the boxes to see their ids'],
   'claim-id-unknown': [404, 'this territory has no such claim', 'list the claims to see their ids'],
+
+  // Changes, membership, owner and ledger
+  'change-under-way': [
+    409,
+    'the box is in the middle of another change of this kind',
+    'wait until it has ended, or take it back first',
+  ],
+  'change-unknown': [404, 'there is no such change', 'list the changes to see their ids'],
+  'change-ended': [
+    409,
+    'this change has already ended',
+    'look at what it did; begin another if it should be otherwise',
+  ],
+  'change-stuck': [
+    409,
+    'a newer version of this software began a change that this one does not know',
+    'let the box update itself again; nothing of the change is touched until then',
+  ],
+  'change-past-return': [409, 'this change can no longer be taken back', 'let it end, then change again'],
+  'change-deadline': [504, 'the change was not done in the time set for it, and was taken back', 'try again'],
+  'territory-unknown': [
+    404,
+    'the directory of the alliance does not list this territory',
+    'choose one of the territories that the directory lists',
+  ],
+  'territory-suspended': [
+    409,
+    'this territory takes no new boxes now',
+    'choose another territory, or wait until it is accredited again',
+  ],
+  'foreign-not-accepted': [
+    409,
+    'this territory lies outside the jurisdiction that the owner stated',
+    "say that another country's law is meant, or choose a territory of one's own",
+  ],
+  'already-member': [409, 'the box belongs to a territory already', 'move it to another territory instead'],
+  'not-a-member': [409, 'the box belongs to no territory yet', 'elect a territory first'],
+  'not-waiting': [409, 'nothing is under way that could be taken back', 'look at the state of the box'],
+  'reset-under-way': [503, 'the box is being reset', 'wait until it has started again'],
+  'button-stuck': [
+    500,
+    'the file that asks for a reset cannot be removed from the boot partition, so the box was not reset',
+    'make the boot partition writable, or reset the box by its command',
+  ],
+  'owner-set': [409, 'this box has an owner already', 'sign in with the passphrase'],
+  'owner-unset': [409, 'this box has no owner yet', 'set it up first'],
+  'passphrase-wrong': [401, 'this is not the passphrase', 'try again, or use the recovery code'],
+  'passphrase-weak': [400, 'the passphrase is too short', 'use at least ten characters'],
+  'replace-forbidden': [
+    403,
+    'the owner has forbidden to replace a forgotten passphrase',
+    'use the recovery code, or reset the box',
+  ],
+  'recovery-wrong': [401, 'this is not the recovery code', 'compare it with what was shown at setup'],
 } as const satisfies Record<string, readonly [status: number, title: string, remedy: string]>;
 
 export type ProblemCode = keyof typeof table;

@@ -1,6 +1,7 @@
 /** What a box says of itself on `up/`: birth, death, events, and what runs. */
 import { type Static, Type } from 'typebox';
 import { Epoch, Time } from './health.js';
+import { LedgerHead } from './ledger.js';
 
 /** Made anew for each MQTT session, so that the will of an evicted session is not taken for this one's. */
 export const SessionId = Type.String({ pattern: '^[0-9a-f]{16}$' });
@@ -16,6 +17,7 @@ export const Birth = Type.Object(
     at: Time,
     agent: Type.String({ maxLength: 64, description: 'agent version' }),
     api: Type.String({ maxLength: 16, description: 'version of the standard API' }),
+    ledger: Type.Optional(LedgerHead),
     hardware: Type.Optional(
       Type.Object(
         {
@@ -72,6 +74,8 @@ export const Reported = Type.Object(
   {
     at: Time,
     agent: Type.String({ maxLength: 64 }),
+    /** False: enrolled by a voucher, and nobody has set it up yet. */
+    owner: Type.Optional(Type.Boolean()),
     apps: Type.Array(
       Type.Object({
         id: Type.String({ maxLength: 64 }),

@@ -2,6 +2,7 @@
 
 import type { X509Certificate } from 'node:crypto';
 import { request } from 'node:https';
+import { Type } from 'typebox';
 import { decodeBody, encodeBody } from '#common/pki/pem.js';
 import { parseCertsOnly } from '#common/pki/pkcs7.js';
 import { describeFaults, parseJson } from '#contract/parse.js';
@@ -17,18 +18,37 @@ export interface EstClient {
   /** Over a connection that nothing is known of yet: the caller compares the pin before it trusts any of it. */
   cacerts(): Promise<X509Certificate[]>;
   /** Leaf first. @throws Refusal the one that the provider answered */
-  simpleenroll(wish: { root: string; claimCode: string; csr: Uint8Array }): Promise<X509Certificate[]>;
+  simpleenroll(wish: {
+    root: string;
+    claimCode?: string;
+    /** The factory identity. */
+    identity?: ClientIdentity;
+    /** DER. */
+    voucher?: Uint8Array;
+    csr: Uint8Array;
+  }): Promise<X509Certificate[]>;
   simplereenroll(wish: { root: string; identity: ClientIdentity; csr: Uint8Array }): Promise<X509Certificate[]>;
   profile(wish: { root: string; identity: ClientIdentity }): Promise<Profile>;
+  /** Tells the provider that the box leaves; it may object, and cannot prevent it. */
+  leave(wish: { root: string; identity: ClientIdentity; body: Leave }): Promise<{ objection?: string }>;
+}
+
+/** Body of `POST /v1/leave`. */
+export interface Leave {
+  phase: 'announced' | 'completed' | 'abandoned';
+  reason: 'transfer' | 'reset' | 'hand-over';
+  to?: string;
 }
 
 /** The provider decides later (RFC 7030 section 4.2.3), or is too busy now. */
 export class RetryLater extends Error {
   readonly seconds: number;
-  constructor(seconds: number) {
+  readonly reason: 'waiting-admission' | 'busy';
+  constructor(seconds: number, reason: RetryLater['reason']) {
     super(`the provider asks to come back in ${seconds} s`);
     this.name = 'RetryLater';
     this.seconds = seconds;
+    this.reason = reason;
   }
 }
 
@@ -45,7 +65,11 @@ interface Ask {
   identity?: ClientIdentity;
   basic?: string;
   csr?: Uint8Array;
+  voucher?: Uint8Array;
+  json?: unknown;
 }
+
+const Objection = Type.Object({ objection: Type.Optional(Type.String({ maxLength: 2000 })) });
 
 const maxBytes = 64 * 1024;
 const timeoutMilliseconds = 20_000;
@@ -54,7 +78,7 @@ const certsOnlyPath = '.well-known/est/';
 export function createEstClient(base: URL, signal: AbortSignal): EstClient {
   function ask(wish: Ask): Promise<Answer> {
     const url = new URL(wish.path, base);
-    const body = wish.csr ? encodeBody(wish.csr) : undefined;
+    const body = wish.csr ? encodeBody(wish.csr) : wish.json === undefined ? undefined : JSON.stringify(wish.json);
     return new Promise<Answer>((resolve, reject) => {
       const call = request(url, {
         method: body === undefined ? 'GET' : 'POST',
@@ -68,10 +92,12 @@ export function createEstClient(base: URL, signal: AbortSignal): EstClient {
           ...(body === undefined
             ? {}
             : {
-                'Content-Type': 'application/pkcs10',
-                'Content-Transfer-Encoding': 'base64',
+                ...(wish.csr
+                  ? { 'Content-Type': 'application/pkcs10', 'Content-Transfer-Encoding': 'base64' }
+                  : { 'Content-Type': 'application/json' }),
                 'Content-Length': Buffer.byteLength(body),
               }),
+          ...(wish.voucher ? { 'Webizen-Voucher': Buffer.from(wish.voucher).toString('base64') } : {}),
           ...(wish.basic ? { Authorization: `Basic ${Buffer.from(wish.basic).toString('base64')}` } : {}),
         },
       });
@@ -104,7 +130,10 @@ export function createEstClient(base: URL, signal: AbortSignal): EstClient {
 
   function refuse(answer: Answer): never {
     if (answer.status === 202 || answer.status === 429 || answer.status === 503)
-      throw new RetryLater(Math.min(3600, Math.max(1, answer.retryAfter || 10)));
+      throw new RetryLater(
+        Math.min(3600, Math.max(1, answer.retryAfter || 10)),
+        answer.status === 202 ? 'waiting-admission' : 'busy',
+      );
     const told = parseJson(Problem, answer.body);
     if (told.ok && isProblemCode(told.value.code)) throw new Refusal(told.value.code, told.value.detail);
     throw new Refusal('est-protocol', `status ${answer.status}`);
@@ -119,8 +148,14 @@ export function createEstClient(base: URL, signal: AbortSignal): EstClient {
 
   return {
     cacerts: async () => certificatesOf(await ask({ path: `${certsOnlyPath}cacerts` })),
-    simpleenroll: async ({ root, claimCode, csr }) =>
-      certificatesOf(await ask({ path: `${certsOnlyPath}simpleenroll`, root, basic: `claim:${claimCode}`, csr })),
+    simpleenroll: async ({ claimCode, ...wish }) =>
+      certificatesOf(
+        await ask({
+          path: `${certsOnlyPath}simpleenroll`,
+          ...wish,
+          ...(claimCode === undefined ? {} : { basic: `claim:${claimCode}` }),
+        }),
+      ),
     simplereenroll: async ({ root, identity, csr }) =>
       certificatesOf(await ask({ path: `${certsOnlyPath}simplereenroll`, root, identity, csr })),
     async profile({ root, identity }) {
@@ -129,6 +164,12 @@ export function createEstClient(base: URL, signal: AbortSignal): EstClient {
       const profile = parseJson(Profile, answer.body);
       if (!profile.ok) throw new Refusal('est-protocol', `profile: ${describeFaults(profile.faults)}`);
       return profile.value;
+    },
+    async leave({ root, identity, body }) {
+      const answer = await ask({ path: 'v1/leave', root, identity, json: body });
+      if (answer.status !== 200 && answer.status !== 204) refuse(answer);
+      const told = parseJson(Objection, answer.body);
+      return told.ok && told.value.objection !== undefined ? { objection: told.value.objection } : {};
     },
   };
 }

@@ -1,5 +1,5 @@
 /**
- * The keys and certificates the box holds, under `<dataDir>/identity`, 0700, files 0600.
+ * The keys and certificates the box holds, in a directory of its membership's own, 0700, files 0600.
  *
  * Invariants: a key and its certificate stand in one file, written whole, so that there is never a certificate without
  * its key. The operational identity is replaced only by one that has been proven. A key is on the disk before anybody
@@ -41,8 +41,7 @@ export interface Identity {
 const pemOf = (certificates: readonly X509Certificate[]): string =>
   certificates.map((one) => certificateToPem(one.raw)).join('');
 
-export async function openIdentity({ dataDir, files }: { dataDir: string; files: Files }): Promise<Identity> {
-  const directory = path.join(dataDir, 'identity');
+export async function openIdentity({ directory, files }: { directory: string; files: Files }): Promise<Identity> {
   await ownDirectory(directory);
   const file = {
     authorities: path.join(directory, 'authorities.crt'),

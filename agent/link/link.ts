@@ -15,6 +15,9 @@ import { type Credentials, openSession, type Session } from './session.js';
 export interface Link {
   start(): void;
   stop(): Promise<void>;
+  /** Ends the session and opens none; resolves when nothing moves. `resume` begins with a fresh profile. */
+  hold(): Promise<void>;
+  resume(): void;
   online(): boolean;
   /** When it last went on or off line. */
   since(): number | null;
@@ -52,6 +55,9 @@ export function createLink(wish: {
   let since: number | null = null;
   let running: Promise<void> | undefined;
   let box = '';
+  let held: { released: Promise<void>; release: () => void } | undefined;
+  let attempt = new AbortController();
+  let busy: Promise<void> | undefined;
 
   function tell(online: boolean): void {
     since = clock.now();
@@ -72,8 +78,9 @@ export function createLink(wish: {
     }
   }
 
-  async function oneSession(fresh: boolean): Promise<void> {
+  async function oneSession(fresh: boolean, signal: AbortSignal): Promise<void> {
     const { profile, credentials } = await wish.access(fresh);
+    if (signal.aborted) return;
     const over = new AbortController();
     const early: Ack[] = [];
     const onAck = (ack: Ack): void => void (courier ? courier.acknowledged(ack) : early.push(ack));
@@ -85,7 +92,7 @@ export function createLink(wish: {
       keepaliveSeconds,
       birth: wish.birth,
       onAck,
-      signal: stopping.signal,
+      signal,
     });
     box = profile.box;
     session = opened;
@@ -115,18 +122,28 @@ export function createLink(wish: {
     let pause = firstPause;
     let failures = 0;
     while (!stopping.signal.aborted) {
+      if (held) {
+        await held.released;
+        failures = 1; // what was known before may be of another provider
+        pause = firstPause;
+        continue;
+      }
       const began = clock.now();
+      attempt = new AbortController();
       try {
-        await oneSession(failures > 0);
+        busy = oneSession(failures > 0, AbortSignal.any([stopping.signal, attempt.signal]));
+        await busy;
         failures = 0;
       } catch (error) {
         failures += 1;
         if (stopping.signal.aborted) return;
+        if (held) continue;
         onRefused(error instanceof Refusal ? error : new Refusal('internal', undefined, { cause: error }));
       }
       if (stopping.signal.aborted) return;
       if (clock.now() - began > goodMilliseconds) pause = firstPause;
-      await clock.sleep(pause * (0.5 + Math.random() / 2), stopping.signal);
+      if (held) continue;
+      await clock.sleep(pause * (0.5 + Math.random() / 2), AbortSignal.any([stopping.signal, attempt.signal]));
       pause = Math.min(pause * 2, longestPause);
     }
   }
@@ -138,7 +155,24 @@ export function createLink(wish: {
     async stop() {
       await session?.end(); // a clean stop publishes its own death before it is cut
       stopping.abort();
+      held?.release();
       await running;
+    },
+    async hold() {
+      if (!held) {
+        let release = (): void => {};
+        const released = new Promise<void>((resolve) => {
+          release = resolve;
+        });
+        held = { released, release };
+      }
+      await session?.end();
+      attempt.abort();
+      await busy?.catch(() => {}); // the run tells what went wrong
+    },
+    resume() {
+      held?.release();
+      held = undefined;
     },
     online: () => session !== undefined,
     since: () => since,

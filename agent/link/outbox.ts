@@ -29,6 +29,11 @@ export interface Outbox {
   acknowledge(contiguous: number): Promise<void>;
   /** Kept aside and never sent again. */
   deadLetter(range: Range, reason: string): Promise<void>;
+  /**
+   * A new epoch, for another provider: what waits is numbered anew from 1, so that the new one counts no gap. Harmless
+   * when it is the epoch already. Nothing may be under way between outbox and provider.
+   */
+  renumber(epoch: string): Promise<void>;
   /** Sequences within `[from, to]` that were given and are no longer held. */
   lostWithin(from: number, to: number): Promise<Range[]>;
 }
@@ -157,6 +162,19 @@ export async function createOutbox(wish: {
         forget(gone);
         const oldest = (await dead.keys({ reverse: true, limit: keptDead + 1 }).all())[keptDead];
         if (oldest !== undefined) await dead.clear({ lte: oldest });
+      }),
+    renumber: (epoch) =>
+      inTurn(async () => {
+        if (counters.epoch === epoch) return;
+        const waited = await held({});
+        const moved = waited.map((sample, index): Sample => ({ ...sample, seq: index + 1 }));
+        await save({ ...counters, epoch, last: moved.length, acknowledged: 0 }, [
+          ...removal(waited),
+          ...moved.map((value): Operation => ({ type: 'put', sublevel: samples, key: keyOf(value.seq), value })),
+        ]);
+        forget(waited);
+        waiting += moved.length;
+        for (const sample of moved) bytes += sizeOf(sample);
       }),
     async lostWithin(from, to) {
       const ranges: Range[] = [];

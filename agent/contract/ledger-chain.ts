@@ -1,0 +1,150 @@
+/**
+ * How the ledger's entries hang together: canonical JSON (RFC 8785), hashes, signatures; and the check of an export,
+ * which needs nothing but the export (and the territory's root, where the provider's receipt is to count).
+ */
+import { createHash, createPublicKey, type KeyObject, verify, X509Certificate } from 'node:crypto';
+import { Type } from 'typebox';
+import { BoxId } from './box-id.js';
+import type { PublicJwk } from './directory.js';
+import { Time } from './health.js';
+import { type LedgerEntry, type LedgerExport, type LedgerHead, LedgerHead as LedgerHeadSchema } from './ledger.js';
+import { parseJson } from './parse.js';
+
+/** Enough for what an entry holds; numbers and strings as ECMAScript writes them, which is what RFC 8785 asks for. */
+export type Canonical = string | number | boolean | null | readonly Canonical[] | { readonly [key: string]: Canonical };
+
+/** RFC 8785: no blanks, members sorted by the UTF-16 units of their names. @throws TypeError for what JSON cannot say */
+export function canonicalJson(value: Canonical): string {
+  if (typeof value === 'number' && !Number.isFinite(value))
+    throw new TypeError('cannot write a number that is not one');
+  if (typeof value === 'string' && /\p{Surrogate}/u.test(value)) throw new TypeError('cannot write a lone surrogate');
+  if (Array.isArray(value)) return `[${value.map(canonicalJson).join(',')}]`;
+  if (typeof value !== 'object' || value === null) return JSON.stringify(value);
+  const members = Object.entries(value).sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0));
+  return `{${members.map(([name, member]) => `${canonicalJson(name)}:${canonicalJson(member)}`).join(',')}}`;
+}
+
+/** What is hashed and signed. */
+export function entryText({ index, ledger, at, by, type, facts, previous }: Omit<LedgerEntry, 'hash'>): string {
+  return canonicalJson({ index, ledger, at, by, type, facts, previous });
+}
+
+export const hashOfText = (text: string): string => createHash('sha256').update(text).digest('hex');
+
+const base64url = (data: string | Uint8Array): string => Buffer.from(data).toString('base64url');
+
+/** RFC 7638: of a P-256 key. */
+export const thumbprint = ({ x, y }: { x: string; y: string }): string =>
+  createHash('sha256')
+    .update(canonicalJson({ crv: 'P-256', kty: 'EC', x, y }))
+    .digest('base64url');
+
+/** Compact JWS with detached payload (RFC 7515 appendix F), ES256. */
+export async function signDetached(
+  text: string,
+  signer: { kid: string; sign(data: Uint8Array): Promise<Uint8Array> },
+): Promise<string> {
+  const header = base64url(JSON.stringify({ alg: 'ES256', kid: signer.kid }));
+  return `${header}..${base64url(await signer.sign(Buffer.from(`${header}.${base64url(text)}`)))}`;
+}
+
+const Header = Type.Object({ alg: Type.Literal('ES256'), kid: Type.String() }, { additionalProperties: false });
+
+function es256(key: KeyObject, signed: string, signature: string): boolean {
+  const bytes = Buffer.from(signature, 'base64url');
+  return bytes.length === 64 && verify('sha256', Buffer.from(signed), { key, dsaEncoding: 'ieee-p1363' }, bytes);
+}
+
+const keyOf = (jwk: { x: string; y: string }): KeyObject =>
+  createPublicKey({ key: { kty: 'EC', crv: 'P-256', x: jwk.x, y: jwk.y }, format: 'jwk' });
+
+/** Undefined when it is right, else why not. */
+function signatureFault(entry: LedgerEntry, text: string, known: ReadonlyMap<string, PublicJwk>): string | undefined {
+  if (entry.signature === undefined) return undefined;
+  const [header = '', payload, signature = '', ...more] = entry.signature.split('.');
+  if (payload !== '' || more.length > 0) return 'its signature is not a detached JWS';
+  const read = parseJson(Header, Buffer.from(header, 'base64url'));
+  if (!read.ok) return 'its signature has an unknown header';
+  const jwk = known.get(read.value.kid);
+  if (!jwk) return `it is signed by a key that no entry before it made the owner's`;
+  return es256(keyOf(jwk), `${header}.${base64url(text)}`, signature) ? undefined : 'its signature does not verify';
+}
+
+export type Verdict =
+  | { ok: true; head: LedgerHead | null; signed: number; receipt: 'none' | 'not-checked' | 'right' }
+  /** `index`: of the entry where the chain breaks; null where it is not one entry that is wrong. */
+  | { ok: false; index: number | null; why: string };
+
+const Receipt = Type.Intersect([LedgerHeadSchema, Type.Object({ box: BoxId, at: Time })]);
+const ReceiptHeader = Type.Object({
+  alg: Type.Literal('ES256'),
+  x5c: Type.Array(Type.String({ maxLength: 8192 }), { minItems: 1, maxItems: 5 }),
+});
+
+/** The receipt: by a certificate that leads to the root, over a head that the entries have. */
+function receiptFault(jws: string, entries: readonly LedgerEntry[], root: X509Certificate): string | undefined {
+  const [header = '', payload = '', signature = '', ...more] = jws.split('.');
+  const head = parseJson(ReceiptHeader, Buffer.from(header, 'base64url'));
+  if (!head.ok || more.length > 0) return 'the receipt has an unknown form';
+  let chain: X509Certificate[];
+  try {
+    chain = head.value.x5c.map((der) => new X509Certificate(Buffer.from(der, 'base64')));
+  } catch {
+    return 'the receipt carries a certificate that cannot be read';
+  }
+  const leaf = chain[0];
+  if (!leaf || leaf.publicKey.asymmetricKeyType !== 'ec' || !es256(leaf.publicKey, `${header}.${payload}`, signature))
+    return "the receipt's signature does not verify";
+  const whole = chain.at(-1)?.fingerprint256 === root.fingerprint256 ? chain : [...chain, root];
+  for (const [at, issuer] of whole.slice(1).entries()) {
+    const below = whole[at];
+    if (!below || !issuer.ca || !below.checkIssued(issuer) || !below.verify(issuer.publicKey))
+      return 'the receipt is not by the territory whose root was given';
+  }
+  const read = parseJson(Receipt, Buffer.from(payload, 'base64url'));
+  if (!read.ok) return 'the receipt does not name a head';
+  const { at, ledger, length, hash } = read.value;
+  if (whole.some((one) => at < Date.parse(one.validFrom) || at > Date.parse(one.validTo)))
+    return 'the receipt was given outside the validity of its certificates';
+  if (entries[0] && entries[0].ledger !== ledger) return 'the receipt is for another ledger';
+  if (length > entries.length)
+    return `the provider has seen ${length} entries, here are ${entries.length}: the end was cut off`;
+  if (length > 0 && entries[length - 1]?.hash !== hash) return `the provider saw another entry ${length - 1}`;
+  return undefined;
+}
+
+/** @param root of the territory whose receipt the export carries: without it the receipt is not looked at */
+export function verifyLedger({ entries, ownerKeys, receipt }: LedgerExport, root?: X509Certificate): Verdict {
+  const given = new Map(ownerKeys.map((jwk) => [thumbprint(jwk), jwk]));
+  const known = new Map<string, PublicJwk>();
+  let previous: LedgerEntry | undefined;
+  let signed = 0;
+  for (const [index, entry] of entries.entries()) {
+    const broken = (why: string): Verdict => ({ ok: false, index, why });
+    if (entry.index !== index) return broken(`it says that it is entry ${entry.index}`);
+    if (previous && entry.ledger !== previous.ledger) return broken('it is of another ledger');
+    if (entry.previous !== (previous?.hash ?? null)) return broken('it does not follow the entry before it');
+    let text: string;
+    try {
+      text = entryText(entry);
+    } catch {
+      return broken('it cannot be written as JSON');
+    }
+    if (hashOfText(text) !== entry.hash) return broken('it was altered: its hash is another');
+    if (entry.type === 'owner.set' || entry.type === 'owner.key') {
+      const { kid } = entry.facts;
+      const jwk = typeof kid === 'string' ? given.get(kid) : undefined;
+      if (!jwk || typeof kid !== 'string') return broken("the owner's key that it names is not in the export");
+      known.set(kid, jwk);
+    }
+    const fault = signatureFault(entry, text, known);
+    if (fault) return broken(fault);
+    if (entry.signature !== undefined) signed += 1;
+    previous = entry;
+  }
+  const head = previous ? { ledger: previous.ledger, length: entries.length, hash: previous.hash } : null;
+  if (receipt === undefined) return { ok: true, head, signed, receipt: 'none' };
+  if (!root) return { ok: true, head, signed, receipt: 'not-checked' };
+  const fault = receiptFault(receipt, entries, root);
+  return fault ? { ok: false, index: null, why: fault } : { ok: true, head, signed, receipt: 'right' };
+}

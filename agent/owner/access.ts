@@ -6,10 +6,10 @@
  * over http, nor the other way round: a cookie that once crossed the network in the clear must not open what is encrypted.
  */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import type { OwnerSigner } from '../consent/ledger.js';
 import { cookieOf, hostName, siteOf } from '#common/web/origin.js';
 import type { SessionLimits, Sessions } from '#common/web/sessions.js';
 import { Refusal } from '#contract/problems.js';
+import type { OwnerSigner } from '../consent/ledger.js';
 import { isOurHost, sendHostPage } from './hosts.js';
 
 export type Holds = { secure: boolean } & ({ kind: 'setup' } | { kind: 'owner'; signer: OwnerSigner });
@@ -25,9 +25,15 @@ export interface Access {
   /** To be called before any route is declared. */
   guard(app: FastifyInstance): void;
   /** A new session with a new id; the one before ends. */
-  enter(request: FastifyRequest, reply: FastifyReply, who: { kind: 'setup' } | { kind: 'owner'; signer: OwnerSigner }): void;
+  enter(
+    request: FastifyRequest,
+    reply: FastifyReply,
+    who: { kind: 'setup' } | { kind: 'owner'; signer: OwnerSigner },
+  ): void;
   leave(request: FastifyRequest, reply: FastifyReply): void;
   who(request: FastifyRequest): Holds | undefined;
+  /** Whether what let the request in still holds, without counting as use of it: an open page is not a person. */
+  stillAllowed(request: FastifyRequest): boolean;
   /** The owner's key in this session. @throws Refusal `sign-in-needed` */
   signerOf(request: FastifyRequest): OwnerSigner;
   endAll(ends: (holds: Holds) => boolean): void;
@@ -78,12 +84,12 @@ const headers = {
   'permissions-policy': 'camera=(), geolocation=(), microphone=(), payment=(), usb=()',
 };
 
-export const isSecure = ({ raw }: FastifyRequest): boolean => 'encrypted' in raw.socket && raw.socket.encrypted === true;
+export const isSecure = ({ raw }: FastifyRequest): boolean =>
+  'encrypted' in raw.socket && raw.socket.encrypted === true;
 const reads = ({ method }: FastifyRequest): boolean => method === 'GET' || method === 'HEAD';
 
 export function createAccess({ sessions, names, httpsOnly, ports }: AccessParts): Access {
-  const cookieName = (secure: boolean) =>
-    secure ? `__Host-webizen-${ports().https}` : `webizen-${ports().http}`;
+  const cookieName = (secure: boolean) => (secure ? `__Host-webizen-${ports().https}` : `webizen-${ports().http}`);
   const cookie = (secure: boolean, value: string, seconds: number) =>
     `${cookieName(secure)}=${value}; Path=/; Max-Age=${seconds}; HttpOnly; SameSite=Strict${secure ? '; Secure' : ''}`;
   const idOf = (request: FastifyRequest) => cookieOf(request.headers.cookie, cookieName(isSecure(request)));
@@ -142,7 +148,10 @@ export function createAccess({ sessions, names, httpsOnly, ports }: AccessParts)
       const secure = isSecure(request);
       const before = idOf(request);
       if (before !== undefined) sessions.close(before); // never carried over a sign-in: an id from before is worth nothing
-      reply.header('set-cookie', cookie(secure, sessions.open({ ...holds, secure }), sessionLimits.absoluteMilliseconds / 1000));
+      reply.header(
+        'set-cookie',
+        cookie(secure, sessions.open({ ...holds, secure }), sessionLimits.absoluteMilliseconds / 1000),
+      );
     },
     leave(request, reply) {
       const id = idOf(request);
@@ -150,6 +159,10 @@ export function createAccess({ sessions, names, httpsOnly, ports }: AccessParts)
       reply.header('set-cookie', cookie(isSecure(request), '', 0));
     },
     who,
+    stillAllowed(request) {
+      const id = idOf(request);
+      return id !== undefined && sessions.lives(id) && (isSecure(request) || !httpsOnly());
+    },
     signerOf(request) {
       const holds = who(request);
       if (holds?.kind !== 'owner') throw new Refusal('sign-in-needed');

@@ -63,7 +63,10 @@ export function createLocalCa({
     const key = newPrivateKey();
     const now = clock.now();
     const wish = { host, subject: { commonName: subject }, notBefore: now - early, notAfter: now + rootLifetime };
-    const made = { key, certificate: new X509Certificate(await issueConstrainedRoot({ ...wish, signer: signerOf(key) })) };
+    const made = {
+      key,
+      certificate: new X509Certificate(await issueConstrainedRoot({ ...wish, signer: signerOf(key) })),
+    };
     await write({ files, file: rootFile }, made);
     return made;
   }

@@ -7,6 +7,8 @@ export interface Sessions<T> {
   open(holds: T): string;
   /** What it holds if it lives; it has just been used then. */
   use(id: string): T | undefined;
+  /** As `use`, and does not count as use. */
+  lives(id: string): boolean;
   close(id: string): void;
   /** Ends every session that this holds for. */
   closeAll(ends: (holds: T, id: string) => boolean): void;
@@ -46,6 +48,10 @@ export function createSessions<T>({ clock, limits }: { clock: Clock; limits: Ses
       }
       session.used = now;
       return session.holds;
+    },
+    lives(id) {
+      const session = sessions.get(id);
+      return session !== undefined && lives(session, clock.now());
     },
     close: (id) => void sessions.delete(id),
     closeAll(ends) {

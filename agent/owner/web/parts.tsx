@@ -1,5 +1,5 @@
 /** The few pieces that every page uses. */
-import type { ComponentChildren, InputHTMLAttributes } from 'preact';
+import type { ComponentChildren } from 'preact';
 import { useEffect, useRef, useState } from 'preact/hooks';
 import { Refused } from './api.js';
 import { exact, relative } from './format.js';
@@ -152,18 +152,22 @@ export function Summary(props: { fault: string | undefined; field: string }) {
   );
 }
 
-export function Field(
-  props: {
-    id: string;
-    label: string;
-    hint?: ComponentChildren;
-    fault?: string | undefined;
-    value: string;
-    set: (value: string) => void;
-    after?: ComponentChildren;
-  } & Omit<InputHTMLAttributes<HTMLInputElement>, 'id' | 'label' | 'value'>,
-) {
-  const { id, label, hint, fault, value, set, after, ...rest } = props;
+export function Field(props: {
+  id: string;
+  label: string;
+  hint?: ComponentChildren;
+  fault?: string | undefined;
+  value: string;
+  set: (value: string) => void;
+  /** Beside the field. */
+  after?: ComponentChildren;
+  type?: 'text' | 'password';
+  autocomplete?: 'off' | 'new-password' | 'current-password';
+  autocapitalize?: 'none' | 'characters';
+  maxLength?: number;
+  class?: string;
+}) {
+  const { id, label, hint, fault, value, set, after, autocomplete = 'off', autocapitalize = 'none', ...rest } = props;
   const told = [hint ? `${id}-hint` : '', fault ? `${id}-fault` : ''].filter(Boolean).join(' ');
   return (
     <div class="field">
@@ -183,7 +187,8 @@ export function Field(
           id={id}
           value={value}
           spellcheck={false}
-          autocapitalize="none"
+          autocapitalize={autocapitalize}
+          autocomplete={autocomplete}
           aria-describedby={told || undefined}
           aria-invalid={fault ? true : undefined}
           onInput={(event) => set(event.currentTarget.value)}

@@ -60,7 +60,8 @@ const press = (page: Page, name: string | RegExp) => page.getByRole('button', { 
 
 function looker(test: Pick<Tap.Test, 'same' | 'ok'>, page: Page, size: Size) {
   return async (name: string): Promise<void> => {
-    for (const colorScheme of ['light', 'dark'] as const) {
+    // One set of tokens serves both sizes: the dark one is looked at once.
+    for (const colorScheme of size === 'phone' ? (['light'] as const) : (['light', 'dark'] as const)) {
       await page.emulateMedia({ colorScheme });
       const found = await violations(page, colorScheme === 'light' ? 'all' : 'color-contrast');
       test.same(found, [], `${name}, ${size}, ${colorScheme}: axe finds nothing`);

@@ -167,8 +167,20 @@ export function Field(props: {
   maxLength?: number;
   class?: string;
 }) {
-  const { id, label, hint, fault, value, set, after, autocomplete = 'off', autocapitalize = 'none', ...rest } = props;
+  const { id, label, hint, fault, value, set, after, type, autocomplete = 'off', autocapitalize = 'none' } = props;
   const told = [hint ? `${id}-hint` : '', fault ? `${id}-fault` : ''].filter(Boolean).join(' ');
+  const attributes = {
+    id,
+    value,
+    autocomplete,
+    autocapitalize,
+    spellcheck: false,
+    'aria-describedby': told || undefined,
+    'aria-invalid': fault ? true : undefined,
+    onInput: (event: { currentTarget: HTMLInputElement }) => set(event.currentTarget.value),
+    maxLength: props.maxLength ?? 200,
+    class: props.class,
+  };
   return (
     <div class="field">
       <label for={id}>{label}</label>
@@ -183,17 +195,7 @@ export function Field(props: {
         </p>
       )}
       <div class="with">
-        <input
-          id={id}
-          value={value}
-          spellcheck={false}
-          autocapitalize={autocapitalize}
-          autocomplete={autocomplete}
-          aria-describedby={told || undefined}
-          aria-invalid={fault ? true : undefined}
-          onInput={(event) => set(event.currentTarget.value)}
-          {...rest}
-        />
+        {type === 'password' ? <input type="password" {...attributes} /> : <input type="text" {...attributes} />}
         {after}
       </div>
     </div>

@@ -4,6 +4,7 @@ import { Type } from 'typebox';
 import { maxSocketPathBytes } from '#common/files.js';
 import { AppId } from '#contract/api.js';
 import { Capability } from '#contract/capabilities.js';
+import { PublicJwk } from '#contract/directory.js';
 import { check, type Fault } from '#contract/parse.js';
 import { Refusal } from '#contract/problems.js';
 import { socketPath } from './api/sockets.js';
@@ -14,14 +15,41 @@ export const ConfigFile = Type.Object(
   {
     dataDir: Type.String({ minLength: 1 }),
     runtimeDir: Type.String({ minLength: 1 }),
-    territory: Type.Object(
-      {
-        est: Type.String({ description: 'https address of the provider’s EST server' }),
-        caSha256: Type.String({ description: 'SHA-256 fingerprint of the territory’s root certificate, hex' }),
-      },
-      { additionalProperties: false },
+    /** Elects this territory, without asking an owner. */
+    territory: Type.Optional(
+      Type.Object(
+        {
+          est: Type.String({ description: 'https address of the provider’s EST server' }),
+          caSha256: Type.String({ description: 'SHA-256 fingerprint of the territory’s root certificate, hex' }),
+        },
+        { additionalProperties: false },
+      ),
     ),
     claimCodeFile: Type.Optional(Type.String({ minLength: 1 })),
+    /** The alliance's directory: the copy that was shipped, the keys that sign it, and where to fetch a newer one. */
+    directory: Type.Optional(
+      Type.Object(
+        {
+          file: Type.Optional(Type.String({ minLength: 1 })),
+          keys: Type.Array(PublicJwk, { minItems: 1, maxItems: 8 }),
+          urls: Type.Optional(Type.Array(Type.String({ pattern: '^https://' }), { maxItems: 16 })),
+        },
+        { additionalProperties: false },
+      ),
+    ),
+    /** The owner's console. */
+    owner: Type.Optional(
+      Type.Object(
+        {
+          host: Type.String({ minLength: 1 }),
+          port: Type.Integer({ minimum: 0, maximum: 65_535 }),
+          mdns: Type.Optional(Type.Boolean()),
+        },
+        { additionalProperties: false },
+      ),
+    ),
+    /** The boot partition, where a person can leave files for the box. */
+    bootDir: Type.Optional(Type.String({ minLength: 1 })),
     health: Type.Optional(
       Type.Object(
         { intervalSeconds: Type.Optional(Type.Integer(seconds)), batchSeconds: Type.Optional(Type.Integer(seconds)) },
@@ -49,7 +77,10 @@ export const ConfigFile = Type.Object(
 export interface Config {
   dataDir: string;
   runtimeDir: string;
-  territory: { est: URL; caSha256: string };
+  territory: { est: URL; caSha256: string } | undefined;
+  directory: { file: string | undefined; keys: PublicJwk[]; urls: string[] } | undefined;
+  owner: { host: string; port: number; mdns: boolean } | undefined;
+  bootDir: string | undefined;
   claimCodeFile: string | undefined;
   health: { intervalSeconds: number; batchSeconds: number };
   apps: { id: string; command: string[]; grants: Capability[]; quotaBytes: number }[];
@@ -76,12 +107,15 @@ function furtherFaults(json: unknown): Fault[] {
   const fields = (value: unknown): Record<string, unknown> => ({ ...(typeof value === 'object' ? value : {}) });
   const file = fields(json);
   const territory = fields(file.territory);
+  const directory = fields(file.directory);
   const runtimeDir = typeof file.runtimeDir === 'string' ? file.runtimeDir : undefined;
   const tooLong = (socket: string) => Buffer.byteLength(socket) > maxSocketPathBytes;
   const wrong = (path: string, message: string) => void faults.push({ path, message });
 
-  for (const name of ['dataDir', 'runtimeDir', 'claimCodeFile'])
+  for (const name of ['dataDir', 'runtimeDir', 'claimCodeFile', 'bootDir'])
     if (typeof file[name] === 'string' && !path.isAbsolute(file[name])) wrong(`/${name}`, 'must be an absolute path');
+  if (typeof directory.file === 'string' && !path.isAbsolute(directory.file))
+    wrong('/directory/file', 'must be an absolute path');
   if (typeof territory.est === 'string' && !estUrl(territory.est))
     wrong('/territory/est', 'must be an https address, such as https://provider.example:8440');
   if (typeof territory.caSha256 === 'string' && !fingerprint(territory.caSha256))
@@ -115,13 +149,21 @@ export function parseConfig(text: string): Config {
   const faults = [...(parsed.ok ? [] : parsed.faults), ...furtherFaults(json)];
   if (!parsed.ok || faults.length > 0) throw new Refusal('config-invalid', listed(faults));
   const file = parsed.value;
-  const est = estUrl(file.territory.est);
-  const caSha256 = fingerprint(file.territory.caSha256);
-  if (!est || !caSha256) throw new Refusal('config-invalid', listed([{ path: '/territory', message: 'is wrong' }]));
+  const est = estUrl(file.territory?.est ?? '');
+  const caSha256 = fingerprint(file.territory?.caSha256 ?? '');
+  if (file.territory && (!est || !caSha256))
+    throw new Refusal('config-invalid', listed([{ path: '/territory', message: 'is wrong' }]));
   return {
     dataDir: path.resolve(file.dataDir),
     runtimeDir: path.resolve(file.runtimeDir),
-    territory: { est, caSha256 },
+    territory: est && caSha256 ? { est, caSha256 } : undefined,
+    directory: file.directory && {
+      file: file.directory.file,
+      keys: file.directory.keys,
+      urls: file.directory.urls ?? [],
+    },
+    owner: file.owner && { host: file.owner.host, port: file.owner.port, mdns: file.owner.mdns ?? true },
+    bootDir: file.bootDir === undefined ? undefined : path.resolve(file.bootDir),
     claimCodeFile: file.claimCodeFile,
     health: { intervalSeconds: file.health?.intervalSeconds ?? 60, batchSeconds: file.health?.batchSeconds ?? 300 },
     apps: file.apps ?? [],

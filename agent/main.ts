@@ -8,7 +8,7 @@ import { version } from '#common/version.js';
 import { AgentStatus } from '#contract/agent-status.js';
 import { check, describeFaults } from '#contract/parse.js';
 import { Refusal } from '#contract/problems.js';
-import { createAgent } from './agent.js';
+import { createAgent, resetOffline } from './agent.js';
 import { adminSocket, type Config, parseConfig } from './config.js';
 import { realHost } from './host/host.js';
 
@@ -17,6 +17,9 @@ const help = `webizen-agent ${version}: the daemon of a Webizen box
   webizen-agent --config FILE                  run in the foreground; SIGTERM stops it
   webizen-agent status --config FILE [--json]  what the running agent says of itself
   webizen-agent check --config FILE            check the configuration file and nothing else
+  webizen-agent reset --config FILE            forget territory, owner, keys and apps' data; asks for --yes
+
+  reset --hand-over tells the provider that the box goes to another owner.
 
 Exit codes: 0 done, 1 it could not be done, 2 the command line or the configuration is wrong.
 `;
@@ -50,7 +53,17 @@ async function run(config: Config): Promise<void> {
     { base: undefined, timestamp: pino.stdTimeFunctions.isoTime },
     pino.destination({ dest: 2, sync: true }),
   );
-  const agent = createAgent(config, realHost, { log });
+  // After a reset the same process goes on as a new box.
+  const onRestart = (): void => {
+    agent
+      .stop()
+      .then(() => {
+        agent = createAgent(config, realHost, { log, onRestart });
+        return agent.start();
+      })
+      .catch(fail);
+  };
+  let agent = createAgent(config, realHost, { log, onRestart });
   const stop = (): void => {
     agent.stop().then(() => process.exit(0), fail);
   };
@@ -65,6 +78,19 @@ function fail(error: unknown): never {
   process.exit(exitCode);
 }
 
+async function reset(config: Config, kind: 'reset' | 'hand-over'): Promise<void> {
+  const running = await callControl(adminSocket(config.runtimeDir), 'reset', { kind }).then(
+    () => true,
+    (error: unknown) => {
+      if (error instanceof Refusal && error.code === 'not-running') return false;
+      throw error;
+    },
+  );
+  const log = pino({ base: undefined }, pino.destination({ dest: 2, sync: true }));
+  if (!running) await resetOffline(config, realHost, { log }, kind);
+  process.stdout.write(running ? 'the box is being reset and starts again\n' : 'the box is as it was made\n');
+}
+
 async function main(): Promise<void> {
   const { values, positionals } = parseOrRefuse(() =>
     parseArgs({
@@ -72,6 +98,8 @@ async function main(): Promise<void> {
       options: {
         config: { type: 'string' },
         json: { type: 'boolean' },
+        yes: { type: 'boolean' },
+        'hand-over': { type: 'boolean' },
         help: { type: 'boolean' },
         version: { type: 'boolean' },
       },
@@ -84,6 +112,14 @@ async function main(): Promise<void> {
   const config = await configFrom(values.config);
   if (command === undefined) return run(config);
   if (command === 'check') return void process.stdout.write('the configuration is right\n');
+  if (command === 'reset') {
+    if (!values.yes)
+      throw new Refusal(
+        'arguments-invalid',
+        "everything on the box is lost, apps' data too: add --yes if that is meant",
+      );
+    return reset(config, values['hand-over'] ? 'hand-over' : 'reset');
+  }
   if (command !== 'status') throw new Refusal('arguments-invalid', `there is no command ${command}`);
   const answer = check(AgentStatus, await callControl(adminSocket(config.runtimeDir), 'status'));
   if (!answer.ok) throw new Refusal('internal', describeFaults(answer.faults));

@@ -61,6 +61,7 @@ await Promise.all([
   esbuild.build({ ...node, entryPoints: sources, outdir: 'build', outbase: '.', sourcemap: 'linked' }),
   esbuild.build({ ...box, ...command, entryPoints: { 'webizen-agent': 'agent/main.ts' } }),
   esbuild.build({ ...bundle, ...command, entryPoints: { 'webizen-provider': 'provisioning/main.ts' } }),
+  esbuild.build({ ...bundle, ...command, entryPoints: { webizen: 'sdk/cli/main.ts' } }),
   esbuild.build({
     ...bundle,
     entryPoints: { visits: 'sdk/examples/visits/main.ts' },

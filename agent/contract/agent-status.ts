@@ -2,7 +2,10 @@
 import { type Static, Type } from 'typebox';
 import { BoxId } from './box-id.js';
 import { Capability } from './capabilities.js';
+import { Change } from './changes.js';
 import { Epoch, Sample, Time } from './health.js';
+import { LedgerHead } from './ledger.js';
+import { Membership } from './membership.js';
 import { AppState } from './status.js';
 
 /** A refusal as it is remembered: code and remedy are those of the table of problems. */
@@ -18,10 +21,16 @@ export type Refused = Static<typeof Refused>;
 export const AgentStatus = Type.Object(
   {
     agent: Type.String({ description: 'version' }),
-    state: Type.Union([Type.Literal('enrolling'), Type.Literal('enrolled')]),
+    state: Type.Union([Type.Literal('unclaimed'), Type.Literal('enrolling'), Type.Literal('enrolled')], {
+      description: 'unclaimed: nobody has elected a territory',
+    }),
     box: Type.Union([BoxId, Type.Null()]),
     territory: Type.Union([Type.String(), Type.Null()]),
     certificate: Type.Union([Type.Object({ serial: Type.String(), notAfter: Time, renewAt: Time }), Type.Null()]),
+    membership: Membership,
+    changes: Type.Array(Change, { description: 'newest first' }),
+    ledger: Type.Union([LedgerHead, Type.Null()]),
+    owner: Type.Boolean({ description: 'whether an owner has set the box up' }),
     link: Type.Object({ online: Type.Boolean(), since: Type.Union([Time, Type.Null()]) }),
     health: Type.Object({
       epoch: Epoch,

@@ -75,6 +75,8 @@ export type Verdict =
   /** `index`: of the entry where the chain breaks; null where it is not one entry that is wrong. */
   | { ok: false; index: number | null; why: string };
 
+/** RFC 5280 section 4.2.1.12. */
+const clientAuth = '1.3.6.1.5.5.7.3.2';
 const Receipt = Type.Intersect([LedgerHeadSchema, Type.Object({ box: BoxId, at: Time })]);
 const ReceiptHeader = Type.Object({
   alg: Type.Literal('ES256'),
@@ -93,8 +95,10 @@ function receiptFault(jws: string, entries: readonly LedgerEntry[], root: X509Ce
     return 'the receipt carries a certificate that cannot be read';
   }
   const leaf = chain[0];
-  if (!leaf || leaf.publicKey.asymmetricKeyType !== 'ec' || !es256(leaf.publicKey, `${header}.${payload}`, signature))
+  if (leaf?.publicKey.asymmetricKeyType !== 'ec' || !es256(leaf.publicKey, `${header}.${payload}`, signature))
     return "the receipt's signature does not verify";
+  // A box's own certificate leads to the same root: it must not speak for its provider.
+  if ((leaf.keyUsage ?? []).includes(clientAuth)) return 'the receipt is signed by a box';
   const whole = chain.at(-1)?.fingerprint256 === root.fingerprint256 ? chain : [...chain, root];
   for (const [at, issuer] of whole.slice(1).entries()) {
     const below = whole[at];

@@ -348,6 +348,7 @@ const table = {
     'the owner has forbidden to replace a forgotten passphrase',
     'use the recovery code, or reset the box',
   ],
+  'file-unreadable': [400, 'the file cannot be read', 'check the path and the permissions of the file'],
   'recovery-wrong': [401, 'this is not the recovery code', 'compare it with what was shown at setup'],
 } as const satisfies Record<string, readonly [status: number, title: string, remedy: string]>;
 

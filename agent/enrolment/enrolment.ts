@@ -1,32 +1,37 @@
 /**
- * Brings the box into its territory and keeps it there.
+ * One membership: how the box speaks with one territory's provider, and what it holds of it.
  *
  * Each step is durable before the next begins, and each can be asked for again: the key is kept before the provider is
  * asked, the provider answers the same key with the same certificate, and nothing says "enrolled" before the
  * certificate is on the disk.
  */
-import type { KeyObject } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
-import path from 'node:path';
+import { createPublicKey, type KeyObject } from 'node:crypto';
 import { Value } from 'typebox/value';
-import type { Clock } from '#common/clock.js';
 import type { Files } from '#common/files.js';
 import { makeCsr } from '#common/pki/csr.js';
-import { signerOf } from '#common/pki/keys.js';
-import { parseClaimCode } from '#contract/claim-code.js';
+import { keyHash, signerOf } from '#common/pki/keys.js';
+import type { Leave, LeaveAnswer } from '#contract/leave.js';
 import { Refusal } from '#contract/problems.js';
 import { Profile } from '#contract/profile.js';
+import { requestCode } from '#contract/request-code.js';
 import type { Identity, Operational } from '../identity/identity.js';
 import { type Authorities, checkIssued, pinnedAuthorities } from './chain.js';
-import { createEstClient, RetryLater } from './est-client.js';
+import { type ClientIdentity, createEstClient } from './est-client.js';
 
 export interface Enrolment {
-  /** Resolves when the box is enrolled; tries until then. */
-  enrol(): Promise<Operational>;
-  /** Renews when it is time, for as long as the agent runs. */
-  keepRenewing(): Promise<void>;
+  /** Asks for the territory's CA certificates, and believes them when their root matches the pin. */
+  reach(): Promise<void>;
+  /** Has a key on the disk. Answers what its request is called by people. */
+  prepare(): Promise<string>;
+  /** Asks for a certificate and keeps it with its key. @throws Refusal, RetryLater */
+  ask(with_: { claimCode?: string; identity?: ClientIdentity; voucher?: Uint8Array }): Promise<Operational>;
   /** The profile, from the provider when asked anew or when none is held, else the one on the disk. */
   profile(fresh: boolean): Promise<Profile>;
+  /** A new key and a new certificate, kept beside the current pair. */
+  renew(): Promise<void>;
+  /** A renewed pair is proven by fetching the profile with it, and only then takes its place. Answers whether there was one. */
+  proveNext(): Promise<boolean>;
+  leave(body: Leave): Promise<LeaveAnswer>;
   /** What a TLS connection to the provider is checked against, PEM. */
   rootPem(): Promise<string>;
   /** What identifies the box now. */
@@ -36,8 +41,6 @@ export interface Enrolment {
   renewAt(): number | undefined;
 }
 
-const firstPause = 1000;
-const longestPause = 60_000;
 const third = 1 / 3;
 
 /** Two thirds through the lifetime, up to a tenth of it earlier by a jitter that is the certificate's own. */
@@ -50,19 +53,16 @@ export function renewalTime(leaf: { validFrom: string; validTo: string; fingerpr
 
 export async function createEnrolment(wish: {
   est: URL;
-  caSha256: string;
-  claimCodeFile: string | undefined;
-  dataDir: string;
+  pins: readonly string[];
+  profileFile: string;
   identity: Identity;
   files: Files;
-  clock: Clock;
   signal: AbortSignal;
   onRefused: (refusal: Refusal) => void;
   onRenewed: (identity: Operational) => void;
 }): Promise<Enrolment> {
-  const { identity, files, clock, signal, onRefused } = wish;
+  const { identity, files, signal, onRefused, profileFile } = wish;
   const client = createEstClient(wish.est, signal);
-  const profileFile = path.join(wish.dataDir, 'profile.json');
   let held = await identity.operational();
   let seenProfile = await storedProfile();
   let proving: Promise<boolean> | undefined;
@@ -78,37 +78,20 @@ export async function createEnrolment(wish: {
     }
   }
 
-  /** Nothing that the provider shows is believed before its root matches the pin. */
+  const fingerprints = (one: { fingerprint256: string }) => one.fingerprint256.replace(/:/g, '').toLowerCase();
+
+  /** Nothing that the provider shows is believed before its root matches a pin. */
   async function authorities(fresh: boolean): Promise<Authorities> {
     const kept = fresh ? [] : await identity.authorities();
-    if (kept.length > 0) return pinnedAuthorities(kept, wish.caSha256);
-    const shown = pinnedAuthorities(await client.cacerts(), wish.caSha256);
-    await identity.trust([shown.root, ...shown.below]);
-    return shown;
-  }
-
-  async function claimCode(): Promise<string> {
-    if (wish.claimCodeFile === undefined) throw new Refusal('claim-file-missing');
-    const text = await readFile(wish.claimCodeFile, 'utf8').catch((error: unknown) => {
-      throw new Refusal('claim-file-missing', wish.claimCodeFile, { cause: error });
-    });
-    const code = parseClaimCode(text);
-    if (code === undefined) throw new Refusal('claim-malformed', wish.claimCodeFile);
-    return code;
+    const shown = kept.length > 0 ? kept : await client.cacerts();
+    const pin = wish.pins.find((one) => shown.some((certificate) => fingerprints(certificate) === one));
+    const known = pinnedAuthorities(shown, pin ?? wish.pins[0] ?? '');
+    if (kept.length === 0) await identity.trust([known.root, ...known.below]);
+    return known;
   }
 
   async function csrFor(key: KeyObject, commonName: string): Promise<Buffer> {
     return makeCsr({ commonName, signer: signerOf(key) });
-  }
-
-  async function enrolOnce(): Promise<Operational> {
-    const known = await authorities(true);
-    const code = await claimCode();
-    const key = await identity.pendingKey();
-    // The provider assigns the name; the request only has to have one.
-    const csr = await csrFor(key, 'new-box');
-    const answer = await client.simpleenroll({ root: known.root.toString(), claimCode: code, csr });
-    return identity.adopt(key, checkIssued({ answer, key, authorities: known }));
   }
 
   async function fetchProfile(who: Operational): Promise<Profile> {
@@ -120,7 +103,6 @@ export async function createEnrolment(wish: {
     return profile;
   }
 
-  /** A renewed identity is proven by fetching the profile with it, and only then promoted. */
   async function prove(): Promise<boolean> {
     const next = await identity.next();
     if (!next) return false;
@@ -139,44 +121,26 @@ export async function createEnrolment(wish: {
     return proving;
   }
 
-  async function renewOnce(): Promise<void> {
-    if (await proveNext()) return;
-    const now = held;
-    if (!now) return;
-    const known = await authorities(true); // the provider may have a new issuing CA since
-    const key = await identity.pendingKey();
-    const csr = await csrFor(key, now.box);
-    const answer = await client.simplereenroll({ root: known.root.toString(), identity: now, csr });
-    await identity.keepNext(key, checkIssued({ answer, key, authorities: known, box: now.box }));
-    await proveNext();
-  }
-
-  /** Until it succeeds or the agent stops; every failure is told, and none is final: an operator may mend the cause. */
-  async function persist<T>(attempt: () => Promise<T>): Promise<T> {
-    let pause = firstPause;
-    while (true) {
-      signal.throwIfAborted();
-      let wait = pause * (0.5 + Math.random() / 2);
-      try {
-        return await attempt();
-      } catch (error) {
-        signal.throwIfAborted();
-        if (error instanceof RetryLater) wait = error.seconds * 1000;
-        else if (error instanceof Refusal) onRefused(error);
-        else onRefused(new Refusal('internal', error instanceof Error ? error.message : undefined, { cause: error }));
-      }
-      await clock.sleep(wait, signal);
-      pause = Math.min(pause * 2, longestPause);
-    }
-  }
-
   return {
     rootPem: async () => (await authorities(false)).root.toString(),
     current: () => held,
     lastProfile: () => seenProfile,
     renewAt: () => held && renewalTime(held.leaf),
-    async enrol() {
-      held ??= await persist(enrolOnce);
+    async reach() {
+      await authorities(true);
+    },
+    async prepare() {
+      const key = held?.key ?? (await identity.pendingKey());
+      return requestCode(keyHash(createPublicKey(key)));
+    },
+    async ask(credentials) {
+      if (held) return held; // kept, and cut before that was noted
+      const known = await authorities(false);
+      const key = await identity.pendingKey();
+      // The provider assigns the name; the request only has to have one.
+      const csr = await csrFor(key, 'new-box');
+      const answer = await client.simpleenroll({ root: known.root.toString(), ...credentials, csr });
+      held = await identity.adopt(key, checkIssued({ answer, key, authorities: known }));
       return held;
     },
     async profile(fresh) {
@@ -193,12 +157,20 @@ export async function createEnrolment(wish: {
         return known;
       });
     },
-    async keepRenewing() {
-      while (!signal.aborted && held) {
-        await clock.sleep(renewalTime(held.leaf) - clock.now(), signal);
-        if (signal.aborted) return;
-        if (clock.now() >= renewalTime(held.leaf)) await persist(renewOnce);
-      }
+    async renew() {
+      const now = held;
+      if (!now || (await identity.next())) return;
+      const known = await authorities(true); // the provider may have a new issuing CA since
+      const key = await identity.pendingKey();
+      const csr = await csrFor(key, now.box);
+      const answer = await client.simplereenroll({ root: known.root.toString(), identity: now, csr });
+      await identity.keepNext(key, checkIssued({ answer, key, authorities: known, box: now.box }));
+    },
+    proveNext,
+    async leave(body) {
+      const now = (await identity.next()) ?? held;
+      if (!now) throw new Refusal('unavailable', 'not enrolled yet');
+      return client.leave({ root: (await authorities(false)).root.toString(), identity: now, body });
     },
   };
 }

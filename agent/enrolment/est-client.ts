@@ -2,9 +2,9 @@
 
 import type { X509Certificate } from 'node:crypto';
 import { request } from 'node:https';
-import { Type } from 'typebox';
 import { decodeBody, encodeBody } from '#common/pki/pem.js';
 import { parseCertsOnly } from '#common/pki/pkcs7.js';
+import { type Leave, LeaveAnswer } from '#contract/leave.js';
 import { describeFaults, parseJson } from '#contract/parse.js';
 import { isProblemCode, Problem, Refusal } from '#contract/problems.js';
 import { Profile } from '#contract/profile.js';
@@ -30,14 +30,7 @@ export interface EstClient {
   simplereenroll(wish: { root: string; identity: ClientIdentity; csr: Uint8Array }): Promise<X509Certificate[]>;
   profile(wish: { root: string; identity: ClientIdentity }): Promise<Profile>;
   /** Tells the provider that the box leaves; it may object, and cannot prevent it. */
-  leave(wish: { root: string; identity: ClientIdentity; body: Leave }): Promise<{ objection?: string }>;
-}
-
-/** Body of `POST /v1/leave`. */
-export interface Leave {
-  phase: 'announced' | 'completed' | 'abandoned';
-  reason: 'transfer' | 'reset' | 'hand-over';
-  to?: string;
+  leave(wish: { root: string; identity: ClientIdentity; body: Leave }): Promise<LeaveAnswer>;
 }
 
 /** The provider decides later (RFC 7030 section 4.2.3), or is too busy now. */
@@ -68,8 +61,6 @@ interface Ask {
   voucher?: Uint8Array;
   json?: unknown;
 }
-
-const Objection = Type.Object({ objection: Type.Optional(Type.String({ maxLength: 2000 })) });
 
 const maxBytes = 64 * 1024;
 const timeoutMilliseconds = 20_000;
@@ -167,9 +158,10 @@ export function createEstClient(base: URL, signal: AbortSignal): EstClient {
     },
     async leave({ root, identity, body }) {
       const answer = await ask({ path: 'v1/leave', root, identity, json: body });
-      if (answer.status !== 200 && answer.status !== 204) refuse(answer);
-      const told = parseJson(Objection, answer.body);
-      return told.ok && told.value.objection !== undefined ? { objection: told.value.objection } : {};
+      if (answer.status !== 200) refuse(answer);
+      const told = parseJson(LeaveAnswer, answer.body);
+      if (!told.ok) throw new Refusal('est-protocol', `leave: ${describeFaults(told.faults)}`);
+      return told.value;
     },
   };
 }

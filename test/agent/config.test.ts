@@ -36,8 +36,8 @@ t.test(
       caSha256: 'AB:'.repeat(32).slice(0, -1),
     };
     const config = parseConfig(JSON.stringify({ ...right, territory }));
-    t.equal(config.territory.est.href, 'https://provider.example:8440/');
-    t.equal(config.territory.caSha256, 'ab'.repeat(32));
+    t.equal(config.territory?.est.href, 'https://provider.example:8440/');
+    t.equal(config.territory?.caSha256, 'ab'.repeat(32));
   },
 );
 

@@ -29,6 +29,7 @@ const { files, clock } = realHost;
 const cutting: Files = {
   read: files.read,
   write: (file, data, mode) => at(`write ${path.basename(file)}`, () => files.write(file, data, mode)),
+  destroy: (file) => at(`destroy ${path.basename(file)}`, () => files.destroy(file)),
   remove: (file) => at(`remove ${path.basename(file)}`, () => files.remove(file)),
 };
 const shifted: Clock = { ...clock, now: () => clock.now() + Number(ahead) };

@@ -78,6 +78,10 @@ function statusOf(member: Member, online: boolean): AgentStatus {
     box: member.box,
     territory: member.territory?.id ?? null,
     certificate: member.certificate,
+    membership: { current: member, next: null, change: null },
+    changes: [],
+    ledger: null,
+    owner: true,
     link: { online, since: Date.now() - 7_200_000 },
     health: {
       epoch: 'e0e0e0e0e0e0e0e0',
@@ -98,8 +102,8 @@ function statusOf(member: Member, online: boolean): AgentStatus {
 }
 
 const stepsOf = {
-  enrol: ['elect', 'reach', 'key', 'ask', 'adopt', 'prove'],
-  transfer: ['announce', 'elect', 'reach', 'key', 'ask', 'prove', 'switch', 'complete'],
+  enrol: ['elect', 'reach', 'key', 'ask', 'prove', 'adopt'],
+  transfer: ['elect', 'announce', 'reach', 'key', 'ask', 'prove', 'birth', 'switch', 'depart'],
 };
 
 export function createFedMembership(announce: () => void) {

@@ -92,7 +92,10 @@ export function Home({ live, view }: HomeProps) {
       <Title>{headline(found, current.phase === 'enrolled')}</Title>
       {next?.territory && (
         <p class="notice attention">
-          {texts.progress.moving(next.territory.name)} <Link to="/move">{texts.progress.steps}</Link>
+          {next.phase === 'refused'
+            ? texts.progress.refused(next.territory.name)
+            : texts.progress.moving(next.territory.name)}{' '}
+          <Link to="/move">{texts.progress.steps}</Link>
         </p>
       )}
       {current.phase === 'none' && (

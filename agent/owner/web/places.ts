@@ -13,11 +13,11 @@ export const countries: readonly Country[] = (codes.match(/../g) ?? [])
   .map((code) => ({ code, name: names.of(code) ?? code }))
   .sort((a, b) => a.name.localeCompare(b.name));
 
-/** `New South Wales` is not known here: a part of a country is told by its code, `Australia (NSW)`. */
+/** `New South Wales` is not known here: a part of a country is told by its code, `Australia, NSW`. */
 export function placeName(jurisdiction: string): string {
   const [country = '', part] = jurisdiction.split('-');
   const name = names.of(country) ?? country;
-  return part === undefined ? name : `${name} (${part})`;
+  return part === undefined ? name : `${name}, ${part}`;
 }
 
 const plain = (text: string): string => text.normalize('NFD').replace(/\p{M}/gu, '').toLowerCase();

@@ -12,7 +12,7 @@ import { Refusal } from '#contract/problems.js';
 export interface Tries {
   /**
    * Answers what `judge` does when this address's turn has come: undefined is a wrong try.
-   * @throws Refusal `too-many-attempts` where this address waits already, or too many others do
+   * @throws Refusal `too-many-attempts` where this address waits already, or too many others do; `unavailable` after `stop`
    */
   attempt<T>(address: string, judge: () => Promise<T | undefined>, signal?: AbortSignal): Promise<T | undefined>;
   /** Until the next turn; 0 when a try is looked at now. */
@@ -76,6 +76,7 @@ export function createTries({ clock, random }: { clock: Clock; random: () => num
   return {
     waitSeconds: () => Math.ceil(waitMilliseconds() / 1000),
     async attempt<T>(address: string, judge: () => Promise<T | undefined>, signal?: AbortSignal) {
+      if (stopping.signal.aborted) throw new Refusal('unavailable');
       if (waiting.has(address) || waiting.size >= mostWaiting) {
         const seconds = Math.max(1, Math.ceil(waitMilliseconds() / 1000));
         throw new Refusal('too-many-attempts', undefined, { headers: { 'Retry-After': String(seconds) } });

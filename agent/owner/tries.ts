@@ -34,6 +34,7 @@ type Verdict = 'right' | 'wrong' | 'neither';
 interface Waiting {
   address: string;
   judge: () => Promise<Verdict>;
+  leave: () => void;
 }
 
 export function createTries({ clock, random }: { clock: Clock; random: () => number }): Tries {
@@ -94,17 +95,19 @@ export function createTries({ clock, random }: { clock: Clock; random: () => num
               return 'neither';
             }
           },
-        };
-        const leave = (): void => {
-          if (waiting.get(address) === one) waiting.delete(address);
-          resolve(undefined);
+          leave() {
+            if (waiting.get(address) === one) waiting.delete(address);
+            resolve(undefined);
+          },
         };
         waiting.set(address, one);
-        signal?.addEventListener('abort', leave);
-        stopping.signal.addEventListener('abort', leave);
+        signal?.addEventListener('abort', one.leave, { once: true });
         if (!isServing) void serve();
       });
     },
-    stop: () => stopping.abort(),
+    stop() {
+      stopping.abort();
+      for (const one of [...waiting.values()]) one.leave();
+    },
   };
 }

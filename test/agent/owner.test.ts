@@ -93,6 +93,15 @@ async function ask(
 const post = (port: number, address: string, body: unknown, more: Ask = {}) =>
   ask(port, address, { method: 'POST', body, ...more });
 
+/** With no header that says where it comes from, as no browser sends it. */
+async function bare(port: number, cookie: string, body: string): Promise<{ code: unknown }> {
+  const headers = { host: `127.0.0.1:${port}`, cookie, 'content-type': 'application/json' };
+  const asked = request({ host: '127.0.0.1', port, path: '/v1/leave', method: 'POST', agent: false, headers });
+  asked.end(body);
+  const [response] = (await once(asked, 'response')) as [IncomingMessage];
+  return { code: field(JSON.parse(await text(response)), 'code') };
+}
+
 async function setUp(port: number): Promise<string> {
   const setup = await post(port, '/v1/setup/session', { code: setupCode });
   const owner = await post(port, '/v1/setup/owner', { passphrase }, { cookie: setup.cookie });
@@ -270,10 +279,14 @@ t.test('a request of another site changes nothing', async (t) => {
     { origin: 'http://evil.example' },
     { origin: 'null' },
     { origin: `http://127.0.0.1:${port + 1}` },
-    { origin: undefined },
     { 'sec-fetch-site': 'cross-site' },
     { 'sec-fetch-site': 'same-site' },
   ];
+  t.equal(
+    (await bare(port, cookie, JSON.stringify(leave))).code,
+    'origin-refused',
+    'nor does one that does not say where it is from',
+  );
   for (const headers of foreign) {
     t.equal(
       (await post(port, '/v1/leave', leave, { cookie, headers })).code,

@@ -13,6 +13,7 @@ import { compose, type Parts } from './compose.js';
 import { adminSocket, type Config } from './config.js';
 import type { OwnerSigner } from './consent/ledger.js';
 import type { Host } from './host/host.js';
+import { createOwnerConsole, type OwnerConsole } from './owner/console.js';
 import { ResetKind } from './reset/reset.js';
 
 export interface Agent {
@@ -21,6 +22,8 @@ export interface Agent {
   /** Harmless when called twice, or before `start` has ended. */
   stop(): Promise<void>;
   status(): AgentStatus;
+  /** Where the owner's console answers, complete after `start`; undefined where there is none. */
+  console(): { address: string; port: number; httpsPort: number | undefined } | undefined;
   /** What the owner decides with. @throws Refusal `unavailable` before the agent has started */
   rooms(): Pick<Parts, 'membership' | 'changes' | 'ledger' | 'owner'>;
   /** Resolves when it is certain to happen; `onRestart` is told behind it. */
@@ -30,6 +33,8 @@ export interface Agent {
 /** What the agent is handed beside its host. */
 export interface Around {
   log: Logger;
+  /** Where the built pages of the owner's console lie. */
+  ownerAssets?: string;
   /** The agent is to be stopped, and another one started in its place. */
   onRestart?: () => void;
 }
@@ -66,9 +71,13 @@ export function createAgent(config: Config, host: Host, around: Around): Agent {
   let starting: Promise<void> | undefined;
   let stopped: Promise<void> | undefined;
   let joining: Promise<void> | undefined;
+  let owners: OwnerConsole | undefined;
+  let ownersPort = 0;
 
   /** Behind the API: enrol, then report and renew for as long as the agent runs. */
-  async function join({ membership, sampler, link }: Parts): Promise<void> {
+  async function join({ membership, sampler, link, directory }: Parts): Promise<void> {
+    if (directory)
+      void directory.keepFresh(signal).catch((error: unknown) => log.error({ err: error }, 'cannot refresh'));
     await membership.start();
     await membership.enrolled();
     if (signal.aborted) return;
@@ -110,6 +119,11 @@ export function createAgent(config: Config, host: Host, around: Around): Agent {
     });
     undo.push(() => control.close());
     signal.throwIfAborted();
+    if (config.owner) {
+      owners = openConsole(made);
+      undo.push(() => owners?.stop());
+      ownersPort = await owners.start();
+    }
     undo.push(() => made.changes.stop());
     undo.push(() => made.apps.stop());
     await made.apps.start();
@@ -118,6 +132,48 @@ export function createAgent(config: Config, host: Host, around: Around): Agent {
     undo.push(() => made.link.stop());
     joining = join(made).catch((error: unknown) => {
       if (!signal.aborted) log.error({ err: error }, 'cannot go on enrolling');
+    });
+  }
+
+  function openConsole(made: Parts): OwnerConsole {
+    const { factory, owner, membership, changes, ledger, directory, clock } = made;
+    const { host: place = '', port = 0, httpsPort, mdns = true } = config.owner ?? {};
+    return createOwnerConsole({
+      factory,
+      owner,
+      membership,
+      changes,
+      ledger,
+      reset: (asked) => reset({ ...asked, by: 'console' }),
+      directory: {
+        list() {
+          const now = directory?.current();
+          return {
+            territories: now?.directory.territories ?? [],
+            sequence: now?.directory.sequence ?? null,
+            expiresAt: now?.directory.expiresAt ?? null,
+            expired: now?.expired ?? false,
+          };
+        },
+        async refresh() {
+          await directory?.refresh(signal).catch((error: unknown) => {
+            if (!(error instanceof Refusal)) throw error;
+          });
+        },
+      },
+      status: () => statusOf(made),
+      timeSource: clock.source,
+      dataDir: config.dataDir,
+      ...(config.bootDir === undefined ? {} : { bootDir: config.bootDir }),
+      assetsDir: around.ownerAssets ?? '',
+      files: host.files,
+      clock,
+      ticks: { now: host.monotonic, sleep: host.clock.sleep },
+      log,
+      host: place,
+      port,
+      ...(httpsPort === undefined ? {} : { httpsPort }),
+      ...(mdns ? {} : { mdns: false }),
     });
   }
 
@@ -154,6 +210,7 @@ export function createAgent(config: Config, host: Host, around: Around): Agent {
       return stopped;
     },
     status: () => statusOf(running()),
+    console: () => owners && { address: owners.address(), port: ownersPort, httpsPort: owners.httpsPort() },
     rooms: running,
     reset,
   };

@@ -41,6 +41,7 @@ export const ConfigFile = Type.Object(
         {
           host: Type.String({ minLength: 1 }),
           port: Type.Integer({ minimum: 0, maximum: 65_535 }),
+          httpsPort: Type.Optional(Type.Integer({ minimum: 0, maximum: 65_535 })),
           mdns: Type.Optional(Type.Boolean()),
         },
         { additionalProperties: false },
@@ -77,7 +78,7 @@ export interface Config {
   runtimeDir: string;
   territory: { est: URL; caSha256: string } | undefined;
   directory: { file: string | undefined; keysFile: string } | undefined;
-  owner: { host: string; port: number; mdns: boolean } | undefined;
+  owner: { host: string; port: number; httpsPort: number | undefined; mdns: boolean } | undefined;
   bootDir: string | undefined;
   claimCodeFile: string | undefined;
   health: { intervalSeconds: number; batchSeconds: number };
@@ -160,7 +161,12 @@ export function parseConfig(text: string): Config {
       file: file.directory.file,
       keysFile: file.directory.keysFile,
     },
-    owner: file.owner && { host: file.owner.host, port: file.owner.port, mdns: file.owner.mdns ?? true },
+    owner: file.owner && {
+      host: file.owner.host,
+      port: file.owner.port,
+      httpsPort: file.owner.httpsPort,
+      mdns: file.owner.mdns ?? true,
+    },
     bootDir: file.bootDir === undefined ? undefined : path.resolve(file.bootDir),
     claimCodeFile: file.claimCodeFile,
     health: { intervalSeconds: file.health?.intervalSeconds ?? 60, batchSeconds: file.health?.batchSeconds ?? 300 },

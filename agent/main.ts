@@ -1,6 +1,7 @@
 /** `webizen-agent`: command line, configuration file, signals. The only file of the agent that touches the process. */
 import './heap.js';
 import { readFile } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { pino } from 'pino';
 import { explain, parseOrRefuse } from '#common/cli.js';
@@ -74,12 +75,13 @@ async function run(config: Config): Promise<void> {
     agent
       .stop()
       .then(() => {
-        agent = createAgent(config, realHost, { log, onRestart });
+        agent = createAgent(config, realHost, around);
         return agent.start();
       })
       .catch(fail);
   };
-  let agent = createAgent(config, realHost, { log, onRestart });
+  const around = { log, onRestart, ownerAssets: fileURLToPath(new URL('../owner/', import.meta.url)) };
+  let agent = createAgent(config, realHost, around);
   const stop = (): void => {
     agent.stop().then(() => process.exit(0), fail);
   };

@@ -49,7 +49,11 @@ const box = { ...bundle, plugins: [lean], alias: { 'readable-stream': 'node:stre
 
 const rooms = ['agent', 'common', 'provisioning', 'sdk', 'test'];
 const sources = (await Promise.all(rooms.map((room) => filesUnder(room, /\.ts$/)))).flat();
-const browser = await filesUnder('provisioning/console/web', /^main\.tsx$/);
+/** The consoles: where each one's pages are written, and where they are built to. */
+const consoles = [
+  { from: 'provisioning/console/web', to: 'build/console' },
+  { from: 'agent/owner/web', to: 'build/owner' },
+];
 
 await rm('build/test', { recursive: true, force: true }); // a deleted test must not run on
 await mkdir('build/bin', { recursive: true });
@@ -69,22 +73,21 @@ await Promise.all([
     entryPoints: { 'one-route': 'test/bench/parts/one-route.ts' },
     outdir: 'build/test/bench/bundled',
   }),
-  esbuild.build({
-    bundle: true,
-    minify: true,
-    platform: 'browser',
-    target: 'es2022',
-    format: 'esm',
-    jsx: 'automatic',
-    jsxImportSource: 'preact',
-    logLevel: 'warning',
-    entryPoints: browser,
-    outbase: 'provisioning/console/web',
-    outdir: 'build/console',
-  }),
-]);
-await Promise.all(
-  (await filesUnder('provisioning/console/web', /\.(html|svg)$/)).map((file) =>
-    cp(file, path.join('build/console', path.relative('provisioning/console/web', file))),
+  ...consoles.map(({ from, to }) =>
+    esbuild.build({
+      bundle: true,
+      minify: true,
+      platform: 'browser',
+      target: 'es2022',
+      format: 'esm',
+      jsx: 'automatic',
+      jsxImportSource: 'preact',
+      logLevel: 'warning',
+      entryPoints: [path.join(from, 'main.tsx')],
+      outbase: from,
+      outdir: to,
+    }),
   ),
-);
+]);
+for (const { from, to } of consoles)
+  for (const file of await filesUnder(from, /\.(html|svg)$/)) await cp(file, path.join(to, path.relative(from, file)));

@@ -34,7 +34,7 @@ for (const file of ['agent', 'common', 'provisioning', 'sdk'].flatMap(sources)) 
   const text = readFileSync(file, 'utf8');
   const room = roomOf(file);
   const side = file.split('/')[0];
-  const browser = file.startsWith('provisioning/console/web/');
+  const browser = /^(provisioning\/console|agent\/owner)\/web\//.test(file);
 
   for (const [, kind, what] of text.matchAll(/^(?:import|export)\s+(type\b)?[^'";]*?from\s+'([^']+)'/gm)) {
     const target = targetOf(file, what);

@@ -111,6 +111,35 @@ export async function issueRoot({
   extensions = [extension(oids.basicConstraints, sequence(boolean(true)), true), caUsage],
   ...validity
 }: { subject: Subject; signer: Signer; extensions?: readonly Node[] } & Validity): Promise<Buffer> {
+  return await selfSign({ subject, signer, ...validity }, extensions);
+}
+
+/**
+ * A root that is good for one host name and those below it, and for nothing else: what a person can install without
+ * handing over more than that. An address type that is not named is not constrained (RFC 5280 section 4.2.1.10), so all
+ * IP addresses are excluded by name.
+ */
+export async function issueConstrainedRoot({
+  host,
+  ...wish
+}: { host: string; subject: Subject; signer: Signer } & Validity): Promise<Buffer> {
+  const subtree = (type: number, bytes: Uint8Array) => sequence(contextBytes(type, bytes));
+  const constraints = sequence(
+    context(0, subtree(2, Buffer.from(host, 'ascii'))),
+    context(1, subtree(7, Buffer.alloc(8)), subtree(7, Buffer.alloc(32))),
+  );
+  return await selfSign(wish, [
+    extension(oids.basicConstraints, sequence(boolean(true), smallInteger(0)), true),
+    caUsage,
+    serverOnly,
+    extension(oids.nameConstraints, constraints, true),
+  ]);
+}
+
+async function selfSign(
+  { subject, signer, ...validity }: { subject: Subject; signer: Signer } & Validity,
+  extensions: readonly Node[],
+): Promise<Buffer> {
   const name = nameOf(subject);
   const spki = decode(spkiOf(signer.publicKey));
   const self = { signer, name, keyId: keyIdOf(spki) };

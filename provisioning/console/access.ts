@@ -5,10 +5,11 @@
  * it the request must come from this console's own page; a header does not, and needs no such check.
  */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { cookieOf, isOwnHost, siteOf } from '#common/web/origin.js';
+import type { Sessions } from '#common/web/sessions.js';
 import { Refusal } from '#contract/problems.js';
-import { cookieOf, isOwnHost, siteOf } from './origin.js';
 import type { SecretCheck } from './secret.js';
-import { absoluteMilliseconds, type Sessions } from './sessions.js';
+import { sessionLimits } from './session-limits.js';
 
 declare module 'fastify' {
   interface FastifyContextConfig {
@@ -56,7 +57,7 @@ export function createAccess({
   secure,
 }: {
   secrets: SecretCheck;
-  sessions: Sessions;
+  sessions: Sessions<true>;
   /** Whether it is served over TLS. */
   secure: boolean;
 }): Access {
@@ -99,7 +100,7 @@ export function createAccess({
       secrets.check(secret, request.ip);
       const before = sessionOf(request);
       if (before !== undefined) sessions.close(before); // a session is never carried over a sign-in
-      reply.header('set-cookie', cookie(sessions.open(), absoluteMilliseconds / 1000));
+      reply.header('set-cookie', cookie(sessions.open(true), sessionLimits.absoluteMilliseconds / 1000));
     },
     signOut(request, reply) {
       const session = sessionOf(request);
@@ -108,7 +109,7 @@ export function createAccess({
     },
     stillAllowed(request) {
       const session = sessionOf(request);
-      return bearerOf(request) !== undefined || (session !== undefined && sessions.use(session));
+      return bearerOf(request) !== undefined || (session !== undefined && sessions.use(session) === true);
     },
     listensOn(host, port) {
       listening.host = host;

@@ -5,17 +5,18 @@ import fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } 
 import type { Clock } from '#common/clock.js';
 import { answerProblems, refuseRaw } from '#common/http-problems.js';
 import { listen } from '#common/listen.js';
+import { serveAssets } from '#common/web/assets.js';
+import { isLoopback } from '#common/web/origin.js';
+import { createSessions } from '#common/web/sessions.js';
 import type { Requests } from '../admission/requests.js';
 import type { Claims } from '../claims/claims.js';
 import type { EventLog } from '../fleet/events.js';
 import type { Fleet } from '../fleet/fleet.js';
 import { createAccess } from './access.js';
-import { serveAssets } from './assets.js';
 import { createMetrics } from './metrics.js';
-import { isLoopback } from './origin.js';
 import { declareRoutes, type Territory } from './routes.js';
 import { createSecretCheck } from './secret.js';
-import { createSessions } from './sessions.js';
+import { sessionLimits } from './session-limits.js';
 import { createEventStreams } from './stream.js';
 
 export interface ConsoleParts {
@@ -47,13 +48,19 @@ const limits = {
   keepAliveTimeout: 30_000,
   maxHeaderSize: 16_384,
 };
+/** The pages that the console's one document draws. */
+const pages = ['/', '/boxes/:id', '/claims', '/requests', '/events'];
 const handshakeTimeout = 10_000;
 const bodyLimit = 16 * 1024;
 
 export function createConsole(parts: ConsoleParts): Console {
   const { fleet, claims, requests, events, secret, territory, assetsDir, clock, log, tls } = parts;
   const secrets = createSecretCheck({ secret, clock, events });
-  const access = createAccess({ secrets, sessions: createSessions({ clock }), secure: tls !== undefined });
+  const access = createAccess({
+    secrets,
+    sessions: createSessions({ clock, limits: sessionLimits }),
+    secure: tls !== undefined,
+  });
   const streams = createEventStreams({ events, clock });
   const metrics = createMetrics({ fleet, claims, requests, events, clock, territory: territory.id });
   let running: FastifyInstance | undefined;
@@ -72,7 +79,7 @@ export function createConsole(parts: ConsoleParts): Console {
     answerProblems(app);
     access.guard(app);
     declareRoutes(app, { fleet, claims, requests, streams, metrics, access, territory, clock });
-    await serveAssets(app, assetsDir);
+    await serveAssets(app, { directory: assetsDir, pages, config: { consoleAccess: 'open' } });
     await app.ready();
     return app;
   }

@@ -6,13 +6,16 @@ import fc from 'fast-check';
 import forge from 'node-forge';
 import t from 'tap';
 import { systemClock } from '#common/clock.js';
+import { isOwnHost, siteOf } from '#common/web/origin.js';
+import { createSessions } from '#common/web/sessions.js';
 import { BoxDetail, BoxSummary, Claim, CreatedClaim, FleetEvent, StoredSample } from '#contract/operator.js';
 import { check } from '#contract/parse.js';
 import { Problem } from '#contract/problems.js';
-import { isOwnHost, siteOf } from '../../provisioning/console/origin.js';
-import { absoluteMilliseconds, createSessions, idleMilliseconds } from '../../provisioning/console/sessions.js';
+import { sessionLimits } from '../../provisioning/console/session-limits.js';
 import { parseTime } from '../../provisioning/console/times.js';
 import { boxOf, secret, startConsole, territory } from '../support/console.js';
+
+const { idleMilliseconds, absoluteMilliseconds } = sessionLimits;
 
 const bearer = { authorization: `Bearer ${secret}` };
 
@@ -206,8 +209,8 @@ t.test('a session is opened with the secret, and ends by sign-out, by idling and
   clock.at += idleMilliseconds;
   test.equal(codeOf(await look(idle)), 'session-ended');
 
-  const sessions = createSessions({ clock });
-  const id = sessions.open();
+  const sessions = createSessions<true>({ clock, limits: sessionLimits });
+  const id = sessions.open(true);
   const end = clock.at + absoluteMilliseconds;
   while (clock.at + idleMilliseconds / 2 < end) {
     clock.at += idleMilliseconds / 2;

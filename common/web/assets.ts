@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { readdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { gzipSync } from 'node:zlib';
-import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { FastifyContextConfig, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 
 interface Asset {
   type: string;
@@ -18,10 +18,6 @@ const types: Record<string, string> = {
   '.css': 'text/css; charset=utf-8',
   '.svg': 'image/svg+xml',
 };
-
-/** The pages that the console's one document draws. */
-const pages = ['/', '/boxes/:id', '/claims', '/requests', '/events'];
-const open = { config: { consoleAccess: 'open' } } as const;
 
 async function readAssets(directory: string): Promise<Map<string, Asset>> {
   const assets = new Map<string, Asset>();
@@ -43,8 +39,13 @@ function send(asset: Asset, request: FastifyRequest, reply: FastifyReply): Fasti
   return packs ? reply.header('content-encoding', 'gzip').send(asset.packed) : reply.send(asset.plain);
 }
 
-/** @throws Error when the directory or its index.html is missing: the console was not built */
-export async function serveAssets(app: FastifyInstance, directory: string): Promise<void> {
+/** `pages` are the addresses that the one document draws; `config` says who may, for this application's own guard.
+ * @throws Error when the directory or its index.html is missing: the console was not built */
+export async function serveAssets(
+  app: FastifyInstance,
+  { directory, pages, config }: { directory: string; pages: readonly string[]; config: FastifyContextConfig },
+): Promise<void> {
+  const open = { config };
   const assets = await readAssets(directory).catch((cause: unknown) => {
     throw new Error(`cannot read the console's files in ${directory}: build them first`, { cause });
   });

@@ -1,0 +1,114 @@
+/** The owner's console: what its pages send to the box and read from it. */
+import { type Static, Type } from 'typebox';
+import { AgentStatus } from './agent-status.js';
+import { Change } from './changes.js';
+import { Jurisdiction } from './directory.js';
+import { Time } from './health.js';
+import { LedgerEntry } from './ledger.js';
+import { Election, Membership } from './membership.js';
+
+const closed = { additionalProperties: false } as const;
+const NullOr = <T extends Parameters<typeof Type.Union>[0][number]>(schema: T) => Type.Union([schema, Type.Null()]);
+
+const Passphrase = Type.String({ minLength: 1, maxLength: 200 });
+const Code = Type.String({ minLength: 1, maxLength: 200 });
+
+/** What anybody on the network may know: enough to show the right way in. */
+export const OwnerState = Type.Object(
+  {
+    name: Type.String({ description: 'on the label: webizen-7k3f' }),
+    owned: Type.Boolean(),
+    session: Type.Union([Type.Literal('none'), Type.Literal('setup'), Type.Literal('owner')]),
+    /** Whether this answer came over https. */
+    secure: Type.Boolean(),
+    httpsOnly: Type.Boolean(),
+    /** The lasting addresses, such as `http://webizen-7k3f.local`; `https` where it is offered. */
+    address: Type.String(),
+    httpsAddress: NullOr(Type.String()),
+    /** After wrong tries: how long until the next one is looked at. */
+    waitSeconds: Type.Integer({ minimum: 0 }),
+    /** Whether label code and a file on the boot partition set a new passphrase now. */
+    forgotten: Type.Union([Type.Literal('ready'), Type.Literal('file-missing'), Type.Literal('forbidden')]),
+  },
+  { $id: 'OwnerState' },
+);
+export type OwnerState = Static<typeof OwnerState>;
+
+/** Where the setup stands; null once it is over. The box knows, so that it can be left and come back to. */
+export const SetupPage = Type.Union([
+  Type.Literal('recovery'),
+  Type.Literal('jurisdiction'),
+  Type.Literal('election'),
+  Type.Literal('progress'),
+  Type.Literal('done'),
+]);
+export type SetupPage = Static<typeof SetupPage>;
+
+export const OwnerSettings = Type.Object(
+  {
+    /** The owner said that the recovery code is written down. */
+    recoverySaved: Type.Boolean(),
+    /** Stated by the owner, never guessed. */
+    ownJurisdiction: NullOr(Jurisdiction),
+    setupDone: Type.Boolean(),
+    httpsOnly: Type.Boolean(),
+  },
+  { $id: 'OwnerSettings', ...closed },
+);
+export type OwnerSettings = Static<typeof OwnerSettings>;
+
+/** What every page of a signed-in owner is drawn from. */
+export const OwnerView = Type.Object(
+  {
+    name: Type.String(),
+    at: Time,
+    setup: NullOr(SetupPage),
+    settings: OwnerSettings,
+    /** Whether label code and a file on the boot partition may set a new passphrase. */
+    forgottenAllowed: Type.Boolean(),
+    membership: Membership,
+    /** The change that is under way, or else the last of its kind that ended. */
+    change: NullOr(Change),
+    status: AgentStatus,
+    directory: Type.Object({ sequence: NullOr(Type.Integer()), expiresAt: NullOr(Time), expired: Type.Boolean() }),
+    /** Why the box's own territory is suspended, where the alliance says so. */
+    suspendedReason: NullOr(Type.String()),
+    https: NullOr(Type.Object({ address: Type.String(), fingerprint: Type.String() })),
+    /** How the box knows what time it is: `authenticated`, `floor`, `build`, `system`. */
+    timeSource: Type.String(),
+  },
+  { $id: 'OwnerView' },
+);
+export type OwnerView = Static<typeof OwnerView>;
+
+export const SetupCode = Type.Object({ code: Code }, closed);
+export const NewPassphrase = Type.Object({ passphrase: Passphrase }, closed);
+export const SignIn = Type.Object({ passphrase: Passphrase }, closed);
+export const PassphraseChange = Type.Object({ current: Passphrase, passphrase: Passphrase }, closed);
+export const Recovery = Type.Object({ recoveryCode: Code, passphrase: Passphrase }, closed);
+export const Forgotten = Type.Object({ code: Code, passphrase: Passphrase }, closed);
+export const OwnJurisdiction = Type.Object({ jurisdiction: Jurisdiction }, closed);
+export const HttpsOnly = Type.Object({ only: Type.Boolean() }, closed);
+export const ForgottenAllowed = Type.Object({ allowed: Type.Boolean() }, closed);
+/** The word is the act's own name, typed. */
+export const Leave = Type.Object(
+  { act: Type.Union([Type.Literal('reset'), Type.Literal('hand-over')]), word: Type.String({ maxLength: 40 }) },
+  closed,
+);
+export type Leave = Static<typeof Leave>;
+
+export const RecoveryCode = Type.Object({ recoveryCode: Type.String() });
+export type RecoveryCode = Static<typeof RecoveryCode>;
+/** `change` is null where there was nothing to do. */
+export const Begun = Type.Object({ change: NullOr(Type.String()) });
+export type Begun = Static<typeof Begun>;
+
+/** Newest first; `before` an index for the next page. */
+export const LedgerQuery = Type.Object({
+  before: Type.Optional(Type.Integer({ minimum: 0 })),
+  limit: Type.Integer({ minimum: 1, maximum: 100, default: 25 }),
+});
+export const LedgerPage = Type.Object({ entries: Type.Array(LedgerEntry), more: Type.Boolean() });
+export type LedgerPage = Static<typeof LedgerPage>;
+
+export { Election };

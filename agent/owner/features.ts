@@ -1,0 +1,32 @@
+/** What the console needs of the agent, and nothing more. What a method refuses is shown to the owner as it is. */
+import type { AgentStatus } from '#contract/agent-status.js';
+import type { TerritoryList } from '#contract/membership.js';
+import type { Changes } from '../changes/changes.js';
+import type { Ledger } from '../consent/ledger.js';
+import type { Owner } from '../consent/owner-key.js';
+import type { Memberships, Reset } from '../enrolment/membership.js';
+
+export interface FactoryFeature {
+  /** `webizen-7k3f`, as on the label; also the first part of its `.local` name. */
+  name(): string;
+  verifySetupCode(text: string): Promise<boolean>;
+}
+
+export interface DirectoryFeature {
+  list(): TerritoryList;
+  /** Asks for a newer one; that none can be reached is no error. */
+  refresh(): Promise<void>;
+}
+
+export interface OwnerFeatures {
+  factory: FactoryFeature;
+  owner: Omit<Owner, 'key'>;
+  membership: Memberships;
+  reset: Reset;
+  changes: Pick<Changes, 'list' | 'on'>;
+  ledger: Pick<Ledger, 'append' | 'entries' | 'export' | 'onAppend'>;
+  directory: DirectoryFeature;
+  status(): AgentStatus;
+  /** How the box knows what time it is: `authenticated`, `floor`, `build`, `system`. */
+  timeSource(): string;
+}

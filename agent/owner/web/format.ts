@@ -1,0 +1,30 @@
+/** Times as people read them. A no-break space keeps a number and its unit together. */
+const nbsp = '\u00a0';
+const language = 'en-GB';
+const minute = 60_000;
+const hour = 60 * minute;
+const day = 24 * hour;
+
+const units = (count: number, one: string): string => `${count}${nbsp}${one}${count === 1 ? '' : 's'}`;
+
+/** `5 minutes`, `3 hours`, `9 days`. */
+export function span(milliseconds: number): string {
+  const length = Math.abs(milliseconds);
+  if (length < minute) return 'less than a minute';
+  if (length < hour) return units(Math.round(length / minute), 'minute');
+  if (length < 2 * day) return units(Math.round(length / hour), 'hour');
+  return units(Math.round(length / day), 'day');
+}
+
+export function relative(at: number, now: number): string {
+  if (Math.abs(now - at) < minute) return 'just now';
+  return at > now ? `in ${span(at - now)}` : `${span(now - at)} ago`;
+}
+
+const exactFormat = new Intl.DateTimeFormat(language, { dateStyle: 'long', timeStyle: 'short' });
+const clockFormat = new Intl.DateTimeFormat(language, { hour: '2-digit', minute: '2-digit' });
+const dateFormat = new Intl.DateTimeFormat(language, { dateStyle: 'long' });
+
+export const exact = (at: number): string => exactFormat.format(at);
+export const clockTime = (at: number): string => clockFormat.format(at);
+export const date = (at: number): string => dateFormat.format(at);

@@ -1,0 +1,126 @@
+import type { OwnerView } from '#contract/owner.js';
+import { findings, headline } from './care.js';
+import { date } from './format.js';
+import { Entries } from './history.js';
+import type { Live, State } from './live.js';
+import { Details, Mark, Title, When } from './parts.js';
+import { placeName } from './places.js';
+import { Progress } from './progress.js';
+import { Link } from './route.js';
+import { texts } from './texts.js';
+
+const words = texts.home;
+
+export interface HomeProps {
+  live: Live;
+  state: State;
+  view: OwnerView;
+}
+
+function Belongs({ view }: { view: OwnerView }) {
+  const { territory, certificate, box } = view.membership.current;
+  const { link, agent } = view.status;
+  if (!territory) return null;
+  const isLate = certificate !== null && certificate.renewAt < view.at - 86_400_000;
+  return (
+    <section class="panel" aria-labelledby="belongs">
+      <h2 id="belongs">
+        {words.belongs} {words.you}
+      </h2>
+      <dl>
+        <dt>{words.lookedAfter}</dt>
+        <dd>
+          {territory.provider ?? territory.name} <span class="muted">({territory.name})</span>
+        </dd>
+        <dt>{words.law}</dt>
+        <dd>
+          {territory.law} <span class="muted">({placeName(territory.jurisdiction)})</span>
+        </dd>
+        <dt>{words.connected}</dt>
+        <dd>
+          <Mark tone={link.online ? 'good' : 'attention'}>
+            {link.online ? words.connectedSince : words.notConnected}
+            {link.since !== null && (
+              <>
+                , {words.since} <When at={link.since} />
+              </>
+            )}
+          </Mark>
+        </dd>
+        {certificate && (
+          <>
+            <dt>{words.certificate}</dt>
+            <dd>
+              {words.certificateUntil} {date(certificate.notAfter)}.{' '}
+              {isLate ? words.certificateLate : words.certificateRenews} <When at={certificate.renewAt} />.
+            </dd>
+          </>
+        )}
+      </dl>
+      <Details summary={texts.details}>
+        <dl>
+          <dt>{words.technical.box}</dt>
+          <dd>
+            <code>{box}</code>
+          </dd>
+          <dt>{words.technical.territory}</dt>
+          <dd>
+            <code>{territory.id}</code>
+          </dd>
+          <dt>{words.technical.serial}</dt>
+          <dd>
+            <code>{certificate?.serial}</code>
+          </dd>
+          <dt>{words.technical.agent}</dt>
+          <dd>{agent}</dd>
+          <dt>{words.technical.time}</dt>
+          <dd>{words.time[view.timeSource] ?? view.timeSource}</dd>
+        </dl>
+      </Details>
+    </section>
+  );
+}
+
+export function Home({ live, view }: HomeProps) {
+  const found = findings(view);
+  const { current, next } = view.membership;
+  // Left alone by a refusal or a return: the way to a provider is open again.
+  if (current.phase !== 'enrolled' && current.phase !== 'none')
+    return <Progress live={live} view={view} act="election" />;
+  return (
+    <div class="page wide">
+      <Title>{headline(found, current.phase === 'enrolled')}</Title>
+      {next?.territory && (
+        <p class="notice attention">
+          {next.phase === 'refused'
+            ? texts.progress.refused(next.territory.name)
+            : texts.progress.moving(next.territory.name)}{' '}
+          <Link to="/move">{texts.progress.steps}</Link>
+        </p>
+      )}
+      {current.phase === 'none' && (
+        <p>
+          <Link to="/move" class="button main">
+            {words.join}
+          </Link>
+        </p>
+      )}
+      {found.map(({ key, tone, title, what }) => (
+        <section key={key} class={`notice ${tone}`}>
+          <Mark tone={tone}>
+            <strong>{title}</strong>
+          </Mark>
+          <p>{what}</p>
+        </section>
+      ))}
+      <Belongs view={view} />
+      <section class="panel" aria-labelledby="happened">
+        <h2 id="happened">{words.happened}</h2>
+        <Entries limit={5} version={view.at} />
+        <p>
+          <Link to="/history">{words.all}</Link>
+        </p>
+      </section>
+    </div>
+  );
+}

@@ -1,0 +1,21 @@
+/** Something is asked for once, and again when its address changes; `again` asks now. */
+import { useEffect, useState } from 'preact/hooks';
+import { call } from './api.js';
+
+export function useAsked<T>(path: string) {
+  const [state, setState] = useState<{ path: string; value?: T; error?: unknown }>({ path });
+  const [turn, setTurn] = useState(0);
+  useEffect(() => {
+    let isGone = false;
+    call<T>('GET', path).then(
+      (value) => isGone || setState({ path, value }),
+      // What was known stays beside the error.
+      (error: unknown) => isGone || setState((known) => ({ ...(known.path === path ? known : {}), path, error })),
+    );
+    return () => {
+      isGone = true;
+    };
+  }, [path, turn]);
+  const mine: { value?: T; error?: unknown } = state.path === path ? state : {};
+  return { value: mine.value, error: mine.error, again: () => setTurn((count) => count + 1) };
+}

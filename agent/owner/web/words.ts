@@ -1,0 +1,59 @@
+/** What happened and what happens, in words: kinds of ledger entries and steps of changes. */
+type Facts = Record<string, string | number | boolean>;
+
+const text = (facts: Facts, name: string, otherwise: string): string => String(facts[name] ?? otherwise);
+const times = (facts: Facts): string => (Number(facts.count ?? 1) === 1 ? 'once' : `${facts.count} times`);
+
+export const words = {
+  ledger: {
+    'owner.set': () => 'The box became yours.',
+    'owner.key': () => 'A new owner’s key was made.',
+    'owner.replace': (facts) =>
+      facts.allowed === true
+        ? 'You allowed label and card to set a new passphrase.'
+        : 'You forbade label and card to set a new passphrase.',
+    passphrase: (facts) =>
+      facts.how === 'recovery-code'
+        ? 'The passphrase was set anew with the recovery code.'
+        : 'You changed the passphrase.',
+    'recovery-code': () => 'You made a new recovery code.',
+    jurisdiction: (facts) => `You stated where you live: ${text(facts, 'jurisdiction', 'unknown')}.`,
+    election: (facts) => `You chose the provider ${text(facts, 'name', text(facts, 'territory', 'unknown'))}.`,
+    enrolled: (facts) => `The box joined ${text(facts, 'name', text(facts, 'territory', 'its provider'))}.`,
+    renewed: () => 'The certificate was renewed.',
+    transfer: (facts) => `You chose to move to ${text(facts, 'name', text(facts, 'territory', 'another provider'))}.`,
+    transferred: (facts) => `The box moved to ${text(facts, 'name', text(facts, 'territory', 'another provider'))}.`,
+    abandoned: (facts) => `You took it back to join ${text(facts, 'territory', 'a provider')}.`,
+    left: (facts) => `The box left ${text(facts, 'name', text(facts, 'territory', 'its provider'))}.`,
+    objection: (facts) => `The provider objected to the move${facts.text ? `: ${facts.text}` : ''}.`,
+    refused: (facts) => `The provider did not admit the box${facts.reason ? `: ${facts.reason}` : ''}.`,
+    command: (facts) => `The provider sent the command ${text(facts, 'name', text(facts, 'command', ''))}.`,
+    desired: () => 'The provider changed what should run on the box.',
+    'sign-in': () => 'You signed in.',
+    'sign-in-failed': (facts) => `A wrong passphrase was tried ${times(facts)}.`,
+    'setup-code-failed': (facts) => `A wrong label code was tried ${times(facts)}.`,
+    'recovery-failed': (facts) => `A wrong recovery code was tried ${times(facts)}.`,
+    'https-only': (facts) =>
+      facts.only === true
+        ? 'You allowed signing in with encryption only.'
+        : 'You allowed signing in without encryption.',
+    suspended: () => 'The alliance suspended the provider.',
+    reset: () => 'The box was reset.',
+    'hand-over': () => 'The box was handed over.',
+  } as Record<string, (facts: Facts) => string>,
+  steps: {
+    elect: 'Note your choice',
+    reach: 'Find the provider and make sure that it is the right one',
+    key: 'Make a key that never leaves the box',
+    ask: 'Ask to be admitted',
+    adopt: 'Take over the certificate',
+    prove: 'Try the certificate out',
+    announce: 'Tell the old provider',
+    birth: 'Report to the new provider',
+    switch: 'Change over',
+    depart: 'Take leave of the old provider',
+    complete: 'Take leave of the old provider',
+    revoke: 'Have the certificate revoked',
+    destroy: 'Destroy keys and data',
+  } as Record<string, string>,
+};

@@ -289,6 +289,38 @@ const table = {
     'mend what the detail names; the broker goes on with the list that it has',
   ],
   'backup-damaged': [409, 'this is not a whole backup', 'take another copy of it, or an older backup'],
+
+  // Path validation, revocation lists and the clock of the box
+  'crl-malformed': [
+    400,
+    'this is not a certificate revocation list that can be read',
+    'fetch the list again; if it stays, tell whoever publishes it',
+  ],
+  'server-untrusted': [
+    502,
+    'the server has no certificate of the chosen territory for this name and purpose',
+    'compare the address with the one that the provider gave; nothing has been sent to this server',
+  ],
+  'server-expired': [
+    502,
+    "the server's certificate has expired or is not valid yet",
+    'ask the provider to renew the certificate of its server; nothing has been sent to it',
+  ],
+  'server-revoked': [
+    502,
+    "the server's certificate has been revoked",
+    'ask the provider which server is the right one; nothing has been sent to this one',
+  ],
+  'time-outside-chain': [
+    502,
+    "the provider's clock contradicts its own certificate, so its time is not believed",
+    'ask the provider to set the clock of its server, or to renew its certificate',
+  ],
+  'time-below-floor': [
+    409,
+    'the provider gives a time before the last one that this box knew to be right',
+    'compare the date with your own; confirm it on the box if the provider is right',
+  ],
 } as const satisfies Record<string, readonly [status: number, title: string, remedy: string]>;
 
 export type ProblemCode = keyof typeof table;

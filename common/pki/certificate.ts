@@ -40,7 +40,7 @@ export interface Issuer {
   readonly keyId: Buffer;
 }
 
-const extension = (type: string, value: Node, critical = false): Node =>
+export const extension = (type: string, value: Node, critical = false): Node =>
   sequence(oid(type), ...(critical ? [boolean(true)] : []), octetString(encode(value)));
 
 const caUsage = extension(oids.keyUsage, bitString(Uint8Array.of(0b0000_0110), 1), true); // keyCertSign, cRLSign
@@ -48,7 +48,7 @@ const leafUsage = extension(oids.keyUsage, bitString(Uint8Array.of(0b1000_0000),
 const notCa = extension(oids.basicConstraints, sequence(), true);
 const clientOnly = extension(oids.extendedKeyUsage, sequence(oid(oids.clientAuth)));
 const serverOnly = extension(oids.extendedKeyUsage, sequence(oid(oids.serverAuth)));
-const signedWith = sequence(oid(oids.ecdsaSha256));
+export const signedWith = sequence(oid(oids.ecdsaSha256));
 
 /** The first 160 bits of SHA-256 over the key's bits (RFC 7093 section 2, method 1). */
 const keyIdOf = (spki: Node): Buffer =>

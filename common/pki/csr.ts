@@ -1,6 +1,7 @@
 /** PKCS#10 certificate requests (RFC 2986): made by the box, parsed by the provider. */
 import { createPublicKey, type KeyObject, verify } from 'node:crypto';
 import { Refusal } from '#contract/problems.js';
+import { algorithms } from './algorithms.js';
 import {
   bitString,
   bytes,
@@ -13,9 +14,11 @@ import {
   items,
   type Node,
   oid,
+  printable,
   readBits,
   readOid,
   sequence,
+  set,
   smallInteger,
   tags,
 } from './der.js';
@@ -30,23 +33,32 @@ export interface Csr {
   keyHash: string;
   /** What the subject asks to be called; undefined when it has not exactly one common name. */
   commonName: string | undefined;
+  /** What stands in the challengePassword: the base64 of a channel binding, when the client binds (RFC 7030 section 3.5). */
+  challengePassword: string | undefined;
 }
 
-/** DER. The signer is awaited, because a key in a security chip answers later. */
-export async function makeCsr({ commonName, signer }: { commonName: string; signer: Signer }): Promise<Buffer> {
-  const info = sequence(smallInteger(0), nameOf({ commonName }), decode(spkiOf(signer.publicKey)), context(0));
+/**
+ * DER. The signer is awaited, because a key in a security chip answers later.
+ * @param channelBinding of the TLS connection that the request goes over: `tls-exporter` of TLS 1.3 (RFC 9266) or
+ *   `tls-unique` of TLS 1.2 (RFC 5929); put into the challengePassword as RFC 7030 section 3.5 wants it
+ */
+export async function makeCsr({
+  commonName,
+  signer,
+  channelBinding,
+}: {
+  commonName: string;
+  signer: Signer;
+  channelBinding?: Uint8Array | undefined;
+}): Promise<Buffer> {
+  const attributes = channelBinding
+    ? [sequence(oid(oids.challengePassword), set(printable(Buffer.from(channelBinding).toString('base64'))))]
+    : [];
+  const spki = decode(spkiOf(signer.publicKey));
+  const info = sequence(smallInteger(0), nameOf({ commonName }), spki, context(0, ...attributes));
   const signature = await signer.sign(encode(info));
   return encode(sequence(info, sequence(oid(oids.ecdsaSha256)), bitString(signature)));
 }
-
-const algorithms: Record<string, { key: 'ec' | 'rsa'; hash: string } | undefined> = {
-  [oids.ecdsaSha256]: { key: 'ec', hash: 'sha256' },
-  [oids.ecdsaSha384]: { key: 'ec', hash: 'sha384' },
-  [oids.ecdsaSha512]: { key: 'ec', hash: 'sha512' },
-  [oids.rsaSha256]: { key: 'rsa', hash: 'sha256' },
-  [oids.rsaSha384]: { key: 'rsa', hash: 'sha384' },
-  [oids.rsaSha512]: { key: 'rsa', hash: 'sha512' },
-};
 
 function first(nodes: readonly Node[]): Node {
   const [node] = nodes;
@@ -98,6 +110,20 @@ function asksCa(attributes: readonly Node[]): boolean {
   return false;
 }
 
+/** @throws Error when it stands there twice, is not one text, or is longer than RFC 2985 section 5.4.1 allows */
+function challengeIn(attributes: readonly Node[]): string | undefined {
+  const found = attributes
+    .map((attribute) => items(attribute, tags.sequence))
+    .filter(([type]) => readOid(type) === oids.challengePassword);
+  if (found.length === 0) return undefined;
+  const [value, ...more] = items(found[0]?.[1], tags.set);
+  const kind = [tags.printable, tags.utf8].find((tag) => isType(value, tag));
+  if (found.length > 1 || more.length > 0 || kind === undefined) throw new Error('not one challenge password');
+  const text = bytes(value, kind).toString('utf8');
+  if (text.length > 255) throw new Error('the challenge password is too long');
+  return text;
+}
+
 const p256 = encode(sequence(oid(oids.ecPublicKey), oid(oids.p256)));
 
 function isStrong(key: KeyObject, kind: Buffer): boolean {
@@ -127,5 +153,10 @@ export function parseCsr(der: Uint8Array): Csr {
   if (hash === undefined) throw new Refusal('csr-weak-key', `signature algorithm ${algorithm}`);
   if (signedWith !== key.asymmetricKeyType || !verify(hash, signed, key, signature)) throw new Refusal('csr-signature');
   if (reading(() => asksCa(attributes))) throw new Refusal('csr-ca');
-  return { spki, keyHash: spkiHash(spki), commonName: reading(() => commonNameOf(subject)) };
+  return {
+    spki,
+    keyHash: spkiHash(spki),
+    commonName: reading(() => commonNameOf(subject)),
+    challengePassword: reading(() => challengeIn(attributes)),
+  };
 }

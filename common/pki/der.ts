@@ -19,6 +19,9 @@ export const tags = {
   utf8: Type.UTF8,
   sequence: Type.SEQUENCE,
   set: Type.SET,
+  enumerated: Type.ENUMERATED,
+  utcTime: Type.UTCTIME,
+  generalizedTime: Type.GENERALIZEDTIME,
   printable: Type.PRINTABLESTRING,
   ia5: Type.IA5STRING,
 } as const;
@@ -35,8 +38,17 @@ export const boolean = (value: boolean): Node => primitive(Type.BOOLEAN, value ?
 /** Big-endian; the caller sees to the sign bit. */
 export const integer = (bytes: Uint8Array): Node => primitive(Type.INTEGER, binary(bytes));
 export const smallInteger = (value: number): Node => integer(Uint8Array.of(value));
+/** Not negative; with the zero in front that keeps it so. */
+export function wholeInteger(value: bigint): Node {
+  const hex = value.toString(16);
+  const bytes = Buffer.from(hex.padStart(hex.length + (hex.length % 2), '0'), 'hex');
+  return integer(bytes[0]! & 0x80 ? Buffer.concat([Buffer.of(0), bytes]) : bytes);
+}
 export const octetString = (bytes: Uint8Array): Node => primitive(Type.OCTETSTRING, binary(bytes));
 export const utf8 = (text: string): Node => primitive(Type.UTF8, binary(Buffer.from(text, 'utf8')));
+/** Letters, digits and ` '()+,-./:=?` only (X.680 section 41.4); the caller sees to that. */
+export const printable = (text: string): Node => primitive(Type.PRINTABLESTRING, text);
+export const enumerated = (value: number): Node => primitive(Type.ENUMERATED, binary(Uint8Array.of(value)));
 export const bitString = (bytes: Uint8Array, unusedBits = 0): Node =>
   primitive(Type.BITSTRING, String.fromCharCode(unusedBits) + binary(bytes));
 /** `[number]`, holding other elements. */
@@ -83,6 +95,12 @@ export function contextItems(node: Node | undefined, number: number): Node[] | u
   return typeof node.value === 'string' ? undefined : node.value;
 }
 
+/** The bytes of `[number] IMPLICIT`, or undefined when the node is something else. */
+export function readContextBytes(node: Node | undefined, number: number): Buffer | undefined {
+  if (!node || node.tagClass !== Class.CONTEXT_SPECIFIC || node.type !== number) return undefined;
+  return typeof node.value === 'string' ? Buffer.from(node.value, 'latin1') : undefined;
+}
+
 /** @throws Error unless the node is of that universal type and holds bytes */
 export function bytes(node: Node | undefined, type: number): Buffer {
   if (!node || node.tagClass !== Class.UNIVERSAL || node.type !== type || typeof node.value !== 'string')
@@ -101,4 +119,28 @@ export function readBits(node: Node | undefined): Buffer {
   const content = bytes(node, Type.BITSTRING);
   if (content.length === 0 || content[0] !== 0) throw new Error('expected a bit string of whole bytes');
   return content.subarray(1);
+}
+
+/** Not negative, at most 20 bytes (RFC 5280 sections 4.1.2.2 and 5.2.3). @throws Error */
+export function readInteger(node: Node | undefined): bigint {
+  const content = bytes(node, Type.INTEGER);
+  if (content.length === 0 || content.length > 21 || content[0]! & 0x80) throw new Error('expected a whole number');
+  return BigInt(`0x${content.toString('hex')}`);
+}
+
+/**
+ * Milliseconds since 1970 of a UTCTime or GeneralizedTime in the one form that RFC 5280 section 4.1.2.5 allows: to the
+ * second, in Zulu.
+ * @throws Error
+ */
+export function readTime(node: Node | undefined): number {
+  const isUtc = isType(node, Type.UTCTIME);
+  const text = bytes(node, isUtc ? Type.UTCTIME : Type.GENERALIZEDTIME).toString('latin1');
+  const fields = /^(\d{2}|\d{4})(\d{2})(\d{2})(\d{2})(\d{2})(\d{2})Z$/.exec(text);
+  if (!fields || text.length !== (isUtc ? 13 : 15)) throw new Error('expected a time in Zulu');
+  const [, year = '', month, day, hour, minute, second] = fields;
+  const century = isUtc ? (Number(year) < 50 ? '20' : '19') : '';
+  const time = Date.parse(`${century}${year}-${month}-${day}T${hour}:${minute}:${second}Z`);
+  if (Number.isNaN(time)) throw new Error('expected a time that there is');
+  return time;
 }

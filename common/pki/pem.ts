@@ -6,8 +6,10 @@ const lines = (der: Uint8Array): string[] =>
     .toString('base64')
     .match(/.{1,64}/g) ?? [];
 
-export const certificateToPem = (der: Uint8Array): string =>
-  `-----BEGIN CERTIFICATE-----\n${lines(der).join('\n')}\n-----END CERTIFICATE-----\n`;
+export const toPem = (label: string, der: Uint8Array): string =>
+  `-----BEGIN ${label}-----\n${lines(der).join('\n')}\n-----END ${label}-----\n`;
+
+export const certificateToPem = (der: Uint8Array): string => toPem('CERTIFICATE', der);
 
 /** Every certificate in the text, in its order. @throws Error when one of them is none */
 export const certificatesFromPem = (pem: string): X509Certificate[] =>

@@ -12,6 +12,10 @@ const commands: Record<string, (() => Promise<Command>) | undefined> = {
   serve: async () => (await import('./cli/serve.js')).serve,
   claim: async () => (await import('./cli/claim.js')).claim,
   box: async () => (await import('./cli/box.js')).box,
+  broker: async () => (await import('./cli/broker.js')).broker,
+  ca: async () => (await import('./cli/ca.js')).ca,
+  backup: async () => (await import('./cli/backup.js')).backup,
+  restore: async () => (await import('./cli/backup.js')).restore,
 };
 
 const stop = new AbortController();
@@ -30,7 +34,8 @@ async function run([name = '', ...args]: string[]): Promise<void> {
     throw new Refusal('arguments-invalid', name === '' ? 'no command is named' : `there is no command "${name}"`);
   const command = await load();
   // Serving ends in order; anything else is short, and ends as the kernel says. Once: who asks twice means it.
-  if (name === 'serve') for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stop.abort());
+  if (name === 'serve' || name === 'broker')
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stop.abort());
   await command(args, { out, stop: stop.signal, assetsDir: fileURLToPath(new URL('../console/', import.meta.url)) });
 }
 

@@ -19,6 +19,7 @@ const Page = Type.Object({
   limit: Type.Integer({ minimum: 1, maximum: pageSize }),
 });
 const OneClaim = Type.Object({ id: Type.String() });
+const OneFile = Type.Object({ file: Type.String({ pattern: '^/' }) });
 const OneBox = Type.Object({ box: Type.String() });
 
 function wanted<T>(parsed: Parsed<T>): T {
@@ -26,7 +27,18 @@ function wanted<T>(parsed: Parsed<T>): T {
   throw new Refusal('arguments-invalid', describeFaults(parsed.faults));
 }
 
-export function createOperations({ claims, fleet }: { claims: Claims; fleet: Fleet }): Handlers {
+export function createOperations({
+  claims,
+  fleet,
+  reloadCa = async () => {},
+  backup,
+}: {
+  claims: Claims;
+  fleet: Fleet;
+  /** The files of the CA have changed. */
+  reloadCa?: () => Promise<void>;
+  backup: (file: string) => Promise<unknown>;
+}): Handlers {
   return {
     async 'claim.create'(parameters): Promise<CreatedClaim[]> {
       const { count, ...wish } = wanted(check(CreateClaims, parameters));
@@ -40,6 +52,10 @@ export function createOperations({ claims, fleet }: { claims: Claims; fleet: Fle
     },
     async 'claim.revoke'(parameters) {
       await claims.revoke(wanted(check(OneClaim, parameters)).id);
+    },
+    'ca.reload': () => reloadCa(),
+    async backup(parameters) {
+      return backup(wanted(check(OneFile, parameters)).file);
     },
     async 'box.list'(parameters) {
       return fleet.list(wanted(check(Page, parameters)));

@@ -3,13 +3,17 @@ import type { FastifyBaseLogger } from 'fastify';
 import type { Clock } from '#common/clock.js';
 import { serveControl } from '#common/control.js';
 import type { Files } from '#common/files.js';
-import { createBroker } from './broker/broker.js';
-import { hostsOf, serverTls } from './ca/server-certificate.js';
+import { backUp } from './backup/backup.js';
+import { type BrokerSide, createBrokerOutside, createOwnBroker, type OutsideConfig } from './brokers.js';
+import { createExpiryWatch } from './ca/expiry.js';
+import { createServerCertificate, hostsOf, type ServerTls } from './ca/server-certificate.js';
 import { createConsole } from './console/console.js';
+import type { Gauge } from './console/metrics.js';
 import { isLoopback } from './console/origin.js';
 import { createEst } from './est/est.js';
 import { createIngest, type Ingest } from './fleet/ingest.js';
 import { createRetention } from './fleet/retention.js';
+import { createStanding } from './fleet/standing.js';
 import { createFleet } from './fleet/view.js';
 import { createOperations } from './operations.js';
 import { openRooms } from './rooms.js';
@@ -23,6 +27,8 @@ export interface ProviderConfig {
   portBase: number;
   /** Where the built console lies. */
   assetsDir: string;
+  /** A broker that is not the provider's own. */
+  outside?: OutsideConfig | undefined;
 }
 
 export interface Provider {
@@ -40,7 +46,7 @@ const bindAddress = (host: string): string => (host === 'localhost' ? '127.0.0.1
 const maxPacketBytes = 256 * 1024;
 
 export function createProvider(
-  { directory, host, portBase, assetsDir }: ProviderConfig,
+  { directory, host, portBase, assetsDir, outside }: ProviderConfig,
   { files, clock, log }: { files: Files; clock: Clock; log: FastifyBaseLogger },
 ): Provider {
   const started: (() => Promise<void>)[] = [];
@@ -56,9 +62,19 @@ export function createProvider(
   async function startRooms(): Promise<void> {
     const rooms = await openRooms({ directory, files, clock });
     started.push(() => rooms.close());
-    const { territory, store, ca, boxes, claims, events } = rooms;
-    const tls = await serverTls({ files, clock, directory, ca, hosts });
+    const { territory, store, ca, crl, boxes, claims, events } = rooms;
+    const certificate = await createServerCertificate({ files, clock, directory, ca, hosts, log });
+    const { tls } = certificate;
     const { id, name: called, jurisdiction, law } = territory;
+    // A CA that was rolled has boxes of its own soon: the brokers need its list before the first of them comes.
+    const noMore = ca.onChange(() => void crl.changed());
+    started.push(async () => noMore());
+    await crl.start();
+    started.push(() => crl.stop());
+
+    const standing = createStanding({ store, events });
+    standing.start();
+    started.push(async () => standing.stop());
 
     // The broker hands messages to ingest, and ingest answers through the broker.
     const ingest: Ingest = createIngest({
@@ -66,22 +82,18 @@ export function createProvider(
       events,
       clock,
       log,
-      publish: (topic, payload) => broker.publish(topic, payload, { qos: 1 }),
+      refusal: standing.refusal,
+      publish: (topic, payload) => broker.publish(topic, payload),
     });
-    const broker = createBroker({
-      tls,
-      admit: boxes.admit,
-      receive: ingest.receive,
-      left: ingest.left,
-      events,
-      clock,
-      log,
-      limits: { maxPacketBytes },
-    });
+    const itsParts = {
+      ...{ tls, ca, crl, store, events, clock, log, maxPacketBytes },
+      ...{ admit: boxes.admit, receive: ingest.receive, left: ingest.left },
+    };
+    const broker: BrokerSide = outside ? createBrokerOutside(outside, itsParts) : createOwnBroker(itsParts);
     started.push(() => ingest.stop());
     const brokerPort = await broker.start(bindAddress(host), portAt(1));
     started.push(() => broker.stop());
-    urls.broker = `mqtts://${name}:${brokerPort}`;
+    urls.broker = outside?.url ?? `mqtts://${name}:${brokerPort}`;
 
     const retention = createRetention({ store, clock, log });
     retention.start();
@@ -89,10 +101,10 @@ export function createProvider(
 
     const est = createEst({
       tls,
-      cacerts: [ca.issuer.certificate.raw, ca.root.raw],
+      cacerts: () => ca.authorities.map(({ raw }) => raw),
       territory: { id, name: called, jurisdiction, law },
       hosts,
-      broker: { port: () => brokerPort, maxPacketBytes },
+      broker: { port: () => brokerPort, maxPacketBytes, outside },
       claims,
       boxes,
       events,
@@ -106,10 +118,41 @@ export function createProvider(
       store,
       online: ingest.online,
       async revokeBox(box) {
+        await boxes.show(box);
+        await broker.intend(box);
         await boxes.revoke(box);
-        broker.disconnect(box);
+        void crl.changed();
+        await broker.end(box);
       },
     });
+    const endings = () => [
+      { what: 'root', at: Date.parse(ca.root.validTo) },
+      { what: 'issuing', at: Date.parse(ca.issuer.certificate.validTo) },
+      { what: 'server', at: certificate.notAfter },
+      { what: 'crl', at: crl.nextUpdate() },
+      ...[broker.certificateEnd()].flatMap((at) => (at === undefined ? [] : [{ what: 'broker', at }])),
+    ];
+    const expiry = createExpiryWatch({ clock, events, endings });
+    expiry.start();
+    started.push(() => expiry.stop());
+    const gauges = (): Gauge[] => [
+      {
+        name: 'webizen_expiry_seconds',
+        help: 'Until a certificate or list runs out.',
+        series: expiry.left().map(({ what, seconds }) => [{ what }, seconds]),
+      },
+      ...[broker.reachable()].flatMap((reachable): Gauge[] =>
+        reachable === undefined
+          ? []
+          : [
+              {
+                name: 'webizen_broker_reachable',
+                help: 'Whether there is a session with the broker.',
+                series: [[{}, reachable ? 1 : 0]],
+              },
+            ],
+      ),
+    ];
     const secret = await readSecret(files, directory);
     const plain = isLoopback(host);
     const operators = createConsole({
@@ -121,14 +164,31 @@ export function createProvider(
       assetsDir,
       clock,
       log,
+      gauges,
       ...(plain ? {} : { tls: { key: tls.key, cert: tls.cert } }),
     });
     started.push(() => operators.stop());
     const consolePort = await operators.start(bindAddress(host), portAt(2));
     urls.console = `${plain ? 'http' : 'https'}://${name}:${consolePort}`;
 
+    certificate.onChange((now: ServerTls) => {
+      est.secure(now);
+      broker.secure(now);
+      operators.secure({ key: now.key, cert: now.cert });
+    });
+    certificate.start();
+    started.push(() => certificate.stop());
+
     // Last: who reaches the socket finds everything else running.
-    const control = await serveControl(controlSocket(directory), createOperations({ claims, fleet }));
+    const control = await serveControl(
+      controlSocket(directory),
+      createOperations({
+        claims,
+        fleet,
+        reloadCa: ca.reload,
+        backup: (file) => backUp({ directory, territory: id, store, clock, file }),
+      }),
+    );
     started.push(() => control.close());
   }
 

@@ -2,10 +2,13 @@
  * The rooms around the store, wired once for both who uses them: the server, and a command that runs without one and
  * need not load what serves.
  */
+import type { X509Certificate } from 'node:crypto';
 import type { Clock } from '#common/clock.js';
 import type { Files } from '#common/files.js';
 import { type Boxes, createBoxes } from './boxes/boxes.js';
+import { createReadmission } from './boxes/readmission.js';
 import { type Ca, openCa } from './ca/ca.js';
+import { type Crl, createCrl } from './ca/crl.js';
 import { type Claims, createClaims, type Redemption } from './claims/claims.js';
 import { createEventLog, type EventLog } from './fleet/events.js';
 import { openStore, type Store } from './store/store.js';
@@ -17,6 +20,7 @@ export interface Rooms {
   readonly store: Store;
   readonly events: EventLog;
   readonly ca: Ca;
+  readonly crl: Crl;
   readonly boxes: Boxes;
   readonly claims: Claims & Redemption;
   close(): Promise<void>;
@@ -39,15 +43,28 @@ export async function openRooms({
   const store = await openStore(directory);
   const events = createEventLog({ store, clock });
   const turns = createTurns();
-  const { issue, issuer } = ca;
+  const { issue } = ca;
+  const isOurs = (certificate: X509Certificate) =>
+    ca.issuers.some((issuer) => certificate.verify(issuer.certificate.publicKey));
+  const readmission = createReadmission({ store, clock, events, isOurs });
+  const crl = createCrl({
+    store,
+    files,
+    clock,
+    directory,
+    issuers: () => [ca.issuer, ...ca.issuers.slice(1)],
+    events,
+  });
   return {
     territory,
     store,
     events,
     ca,
-    boxes: createBoxes({ store, clock, turns, events, issuer: issuer.certificate, issue }),
+    crl,
+    boxes: createBoxes({ store, clock, turns, events, isOurs, readmission, issue }),
     claims: createClaims({ store, clock, turns, events, issue }),
     async close() {
+      await crl.stop();
       await events.stop();
       await store.close();
     },

@@ -27,7 +27,17 @@ export const BoxSummary = Type.Object(
 export type BoxSummary = Static<typeof BoxSummary>;
 
 export const BoxDetail = Type.Object(
-  { ...BoxSummary.properties, birth: NullOr(Birth), reported: NullOr(Reported), revokedAt: NullOr(Time) },
+  {
+    ...BoxSummary.properties,
+    birth: NullOr(Birth),
+    reported: NullOr(Reported),
+    revokedAt: NullOr(Time),
+    cut: Type.Optional(
+      Type.Union([Type.Literal('cut'), Type.Literal('not-cut'), Type.Null()], {
+        description: 'of a revoked box: whether its session at the broker is over for certain',
+      }),
+    ),
+  },
   { $id: 'BoxDetail' },
 );
 export type BoxDetail = Static<typeof BoxDetail>;

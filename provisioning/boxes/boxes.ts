@@ -12,6 +12,7 @@ import type { BoxState } from '#contract/operator.js';
 import { Refusal } from '#contract/problems.js';
 import type { BoxRecord, CertificateRecord, Store } from '../store/store.js';
 import type { Turns } from '../store/turns.js';
+import type { Readmission } from './readmission.js';
 
 export interface EnrolledBox {
   id: string;
@@ -58,15 +59,18 @@ export function createBoxes({
   clock,
   turns,
   events,
-  issuer,
+  isOurs,
+  readmission,
   issue,
 }: {
   store: Store;
   clock: Clock;
   turns: Turns;
   events: BoxEvents;
-  /** To tell an old certificate of ours from a stranger's. */
-  issuer: X509Certificate;
+  /** Whether one of the territory's authorities signed it: tells an old certificate of ours from a stranger's. */
+  isOurs: (certificate: X509Certificate) => boolean;
+  /** Of boxes that a restore from a backup has forgotten. */
+  readmission: Readmission;
   issue: (box: string, csr: Csr) => Promise<CertificateRecord>;
 }): Boxes {
   const { boxes } = store;
@@ -85,7 +89,7 @@ export function createBoxes({
     const der = presented.raw.toString('base64');
     const isNext = record.next?.der === der;
     if (!isNext && record.certificate.der !== der)
-      throw new Refusal(presented.verify(issuer.publicKey) ? 'certificate-superseded' : 'certificate-foreign', id);
+      throw new Refusal(isOurs(presented) ? 'certificate-superseded' : 'certificate-foreign', id);
     if (record.revokedAt !== undefined) throw new Refusal('box-revoked', id);
     return { record, isNext };
   }
@@ -100,6 +104,7 @@ export function createBoxes({
   return {
     async admit(presented) {
       const id = idIn(presented);
+      await readmission.consider(presented, id);
       const { isNext } = recognise(presented, id);
       const now = clock.now();
       if (now > Date.parse(presented.validTo)) throw new Refusal('certificate-foreign', `${id}: it has expired`);
@@ -115,6 +120,7 @@ export function createBoxes({
     async renew(presented, request) {
       const id = idIn(presented);
       return turns.take(id, async () => {
+        await readmission.consider(presented, id);
         const { record, isNext } = recognise(presented, id);
         const csr = parseCsr(request);
         if (csr.commonName !== id) throw new Refusal('csr-subject', `expected CN=${id}`);
@@ -146,7 +152,14 @@ export function createBoxes({
         const record = await boxes.get(box);
         if (!record) throw new Refusal('box-unknown', box);
         if (record.revokedAt !== undefined) return;
-        await put(box, { ...record, revokedAt: clock.now() });
+        const at = clock.now();
+        await store.commit([
+          { type: 'put', sublevel: boxes, key: box, value: { ...record, revokedAt: at } },
+          ...[record.certificate, ...(record.next ? [record.next] : [])].map(({ serial, notAfter }) => ({
+            ...{ type: 'put' as const, sublevel: store.revocations, key: serial },
+            value: { at, notAfter, reason: 'revoked' },
+          })),
+        ]);
         events.record({ type: 'revoked', box, text: 'revoked: new connections are refused' });
       });
     },

@@ -165,7 +165,8 @@ export function createOutsideBroker({
 /** @throws Refusal `arguments-invalid` */
 export function checkBrokerUrl(text: string): string {
   const url = URL.canParse(text) ? new URL(text) : undefined;
-  const plain = url && url.username === '' && url.password === '' && ['', '/'].includes(url.pathname) && url.search === '';
+  const plain =
+    url && url.username === '' && url.password === '' && ['', '/'].includes(url.pathname) && url.search === '';
   if (url?.protocol !== 'mqtts:' || !plain || url.hostname === '')
     throw new Refusal('arguments-invalid', '--broker is an address such as mqtts://broker.example:8883');
   return `mqtts://${url.hostname}:${url.port || '8883'}`;

@@ -4,7 +4,7 @@
  * A generation counts from the moment that its own certificate is there, and that is written last: after its key, and a
  * root's after its bridges. So a cut in the middle of a rollover leaves the CA as it was, and the rollover repeatable.
  */
-import { X509Certificate } from 'node:crypto';
+import type { X509Certificate } from 'node:crypto';
 import path from 'node:path';
 import type { Files } from '#common/files.js';
 import { certificatesFromPem } from '#common/pki/pem.js';
@@ -35,7 +35,8 @@ export const keyFile = (directory: string, kind: Kind, number: number): string =
 export const certificateFile = (directory: string, kind: Kind, number: number): string =>
   place(directory, `${base(kind, number)}.crt`);
 /** Of the key of one root, signed by the other. */
-export const crossFile = (directory: string, of: number, by: number): string => place(directory, `root-${of}-by-${by}.crt`);
+export const crossFile = (directory: string, of: number, by: number): string =>
+  place(directory, `root-${of}-by-${by}.crt`);
 
 async function certificateIn(files: Files, file: string): Promise<X509Certificate | undefined> {
   const found = await files.read(file);
@@ -52,8 +53,7 @@ async function all(files: Files, directory: string, kind: Kind): Promise<Generat
     if (!certificate) break;
     found.unshift({ number, certificate });
   }
-  if (found.length === 0)
-    throw new Refusal('territory-missing', `${certificateFile(directory, kind, 1)} is not there`);
+  if (found.length === 0) throw new Refusal('territory-missing', `${certificateFile(directory, kind, 1)} is not there`);
   return found;
 }
 

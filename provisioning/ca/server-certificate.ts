@@ -19,8 +19,8 @@ export interface ServerTls {
 }
 
 const day = 86_400_000;
-const lifetime = 825 * day;
-const leastLeft = lifetime / 3;
+export const serverLifetime = 825 * day;
+const leastLeft = serverLifetime / 3;
 
 const loopback = ['localhost', '127.0.0.1', '::1'];
 
@@ -85,7 +85,7 @@ export async function createServerCertificate({
 
   async function renewed(held: X509Certificate | undefined): Promise<X509Certificate> {
     if (held && serves(held)) return held;
-    const notAfter = Math.min(clock.now() + lifetime, Date.parse(ca.issuer.certificate.validTo));
+    const notAfter = Math.min(clock.now() + serverLifetime, Date.parse(ca.issuer.certificate.validTo));
     const wish = { hosts, spki: spkiOf(publicKey), notBefore: clock.now() - day / 24, notAfter };
     const certificate = new X509Certificate(await issueServer(ca.issuer, wish));
     await files.write(place('server.crt'), certificateToPem(certificate.raw), 0o644);
@@ -148,6 +148,5 @@ export async function createServerCertificate({
 }
 
 /** For who needs it once and does not go on. */
-export const serverTls = async (
-  wish: Omit<Parameters<typeof createServerCertificate>[0], 'log'>,
-): Promise<ServerTls> => (await createServerCertificate({ ...wish, log: { error() {} } })).tls;
+export const serverTls = async (wish: Omit<Parameters<typeof createServerCertificate>[0], 'log'>): Promise<ServerTls> =>
+  (await createServerCertificate({ ...wish, log: { error() {} } })).tls;

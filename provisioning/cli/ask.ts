@@ -25,7 +25,8 @@ export function asking(dir: string | undefined): Ask {
     const { store, boxes, claims } = rooms;
     const fleet = createFleet({ store, online: () => false, revokeBox: boxes.revoke });
     try {
-      return await createOperations({ claims, fleet })[operation]?.(parameters);
+      const backup = () => Promise.reject(new Refusal('not-running'));
+      return await createOperations({ claims, fleet, backup })[operation]?.(parameters);
     } finally {
       await rooms.close();
     }

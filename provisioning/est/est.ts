@@ -29,16 +29,18 @@ export interface Est {
   /** Answers the port. @throws Refusal `port-in-use`, `address-unavailable` */
   start(host: string, port: number): Promise<number>;
   stop(): Promise<void>;
+  /** A new certificate, for connections from now on. */
+  secure(tls: ServerTls): void;
 }
 
 export interface EstParts {
   tls: ServerTls;
-  /** DER of issuing CA and root, in that order. */
-  cacerts: readonly Uint8Array[];
+  /** DER of the territory's authorities, issuing CAs first; asked each time, since a rollover adds to them. */
+  cacerts: () => readonly Uint8Array[];
   territory: Profile['territory'];
   /** The names in the server's certificate; the first stands in for a name that is not among them. */
   hosts: readonly string[];
-  broker: { port(): number; maxPacketBytes: number };
+  broker: { port(): number; maxPacketBytes: number; outside?: { url: string; protocolVersion: 4 | 5 } | undefined };
   claims: { redeem(code: string, request: Uint8Array): Promise<Buffer> };
   boxes: {
     admit(certificate: X509Certificate): Promise<string>;
@@ -86,7 +88,6 @@ const bracketed = (host: string): string => (isIPv6(host) ? `[${host}]` : host);
 export function createEst(parts: EstParts): Est {
   const { claims, boxes, events } = parts;
   const attempts = createAttempts({ clock: parts.clock, ...(parts.mostWrongCodes && { most: parts.mostWrongCodes }) });
-  const cacerts = buildCertsOnly(parts.cacerts);
   const attributes = csrAttributes();
   const challenge = `Basic realm="${parts.territory.id.replace(/[^\w.-]/g, '_')}"`;
   let listening: ReturnType<typeof createEstServer> | undefined;
@@ -125,7 +126,7 @@ export function createEst(parts: EstParts): Est {
   });
   app.addContentTypeParser('application/pkcs10', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
 
-  app.get(`${est}/cacerts`, (_request, reply) => sendDer(reply, certsOnly, cacerts));
+  app.get(`${est}/cacerts`, (_request, reply) => sendDer(reply, certsOnly, buildCertsOnly(parts.cacerts())));
   app.get(`${est}/csrattrs`, (_request, reply) => sendDer(reply, 'application/csrattrs', attributes));
 
   app.post(
@@ -157,8 +158,8 @@ export function createEst(parts: EstParts): Est {
       box,
       territory: parts.territory,
       broker: {
-        url: `mqtts://${bracketed(host)}:${parts.broker.port()}`,
-        protocolVersion: 4,
+        url: parts.broker.outside?.url ?? `mqtts://${bracketed(host)}:${parts.broker.port()}`,
+        protocolVersion: parts.broker.outside?.protocolVersion ?? 4,
         maxPacketBytes: parts.broker.maxPacketBytes,
       },
     };
@@ -170,6 +171,7 @@ export function createEst(parts: EstParts): Est {
       if (!listening) throw new Error('cannot listen before there is a server');
       return listening.start(host, port);
     },
+    secure: (tls) => listening?.secure(tls),
     async stop() {
       await listening?.stop();
       await app.close();

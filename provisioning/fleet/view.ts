@@ -38,13 +38,14 @@ export function createFleet({ store, online, revokeBox }: FleetParts): Fleet {
     },
 
     async show(id): Promise<BoxDetail> {
-      const [box, life] = await Promise.all([store.boxes.get(id), store.lives.get(id)]);
+      const [box, life, cut] = await Promise.all([store.boxes.get(id), store.lives.get(id), store.cuts.get(id)]);
       if (!box) throw new Refusal('box-unknown', id);
       return {
         ...summarise(id, box, life),
         birth: life?.birth ?? null,
         reported: life?.reported ?? null,
         revokedAt: box.revokedAt ?? null,
+        cut: box.revokedAt === undefined ? null : cut?.state === 'cut' ? 'cut' : 'not-cut',
       };
     },
 

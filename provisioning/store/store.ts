@@ -41,6 +41,20 @@ export interface BoxRecord {
   revokedAt?: number;
 }
 
+/** Whether a revoked box's session at the broker is over. Keyed by box id. */
+export interface CutRecord {
+  at: number;
+  state: 'pending' | 'cut';
+  detail?: string;
+}
+
+/** One certificate that a CRL must name. Keyed by its serial. */
+export interface RevocationRecord {
+  at: number;
+  notAfter: number;
+  reason: 'revoked' | 'superseded' | 'left';
+}
+
 /** Which sequences of one epoch are here: everything up to `contiguous`, and `above` it these ranges. */
 export interface Track {
   contiguous: number;
@@ -65,12 +79,20 @@ type Sub<V> = AbstractSublevel<Database, string | Buffer | Uint8Array, string, V
 export interface Store {
   readonly claims: Sub<ClaimRecord>;
   readonly boxes: Sub<BoxRecord>;
+  readonly cuts: Sub<CutRecord>;
+  readonly revocations: Sub<RevocationRecord>;
+  /** `last`: the newest CRL's. */
+  readonly crls: Sub<{ number: number; thisUpdate: number }>;
+  /** `last`: when this store was made from a backup, and of when that is. */
+  readonly restorations: Sub<{ at: number; backupAt: number }>;
   readonly lives: Sub<LifeRecord>;
   /** `{box}!{time, 16 digits}!{epoch}!{sequence, 16 digits}` to the values. */
   readonly samples: Sub<Sample['values']>;
   readonly events: Sub<FleetEvent>;
   /** All of it is on the disk, or none of it. @throws Refusal `disk-full` */
   commit(operations: readonly Operation[]): Promise<void>;
+  /** Every entry as it is stored, of the moment of the call. */
+  snapshot(): AsyncIterable<[string, string]>;
   close(): Promise<void>;
 }
 
@@ -85,6 +107,10 @@ export async function openStore(directory: string): Promise<Store> {
   return {
     claims: db.sublevel<string, ClaimRecord>('claims', json),
     boxes: db.sublevel<string, BoxRecord>('boxes', json),
+    cuts: db.sublevel<string, CutRecord>('cuts', json),
+    revocations: db.sublevel<string, RevocationRecord>('revocations', json),
+    crls: db.sublevel<string, { number: number; thisUpdate: number }>('crls', json),
+    restorations: db.sublevel<string, { at: number; backupAt: number }>('restorations', json),
     lives: db.sublevel<string, LifeRecord>('lives', json),
     samples: db.sublevel<string, Sample['values']>('samples', json),
     events: db.sublevel<string, FleetEvent>('events', json),
@@ -95,6 +121,7 @@ export async function openStore(directory: string): Promise<Store> {
         throw isDiskFull(error) ? new Refusal('disk-full', undefined, { cause: error }) : error;
       }
     },
+    snapshot: () => db.iterator<string, string>({ keyEncoding: 'utf8', valueEncoding: 'utf8' }),
     async close() {
       await commits.idle();
       await db.close();

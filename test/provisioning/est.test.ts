@@ -433,7 +433,7 @@ t.test('a body that does not end is not waited for', async (t) => {
     ...rooms,
     tls,
     hosts,
-    cacerts: [],
+    cacerts: () => [],
     broker: { port: () => 1, maxPacketBytes: 1024 },
     clock,
     log,

@@ -27,11 +27,13 @@ export function createReadmission({
   events: { record(event: { type: string; box?: string | undefined; text: string }): void };
   isOurs: (certificate: X509Certificate) => boolean;
 }): Readmission {
-  // Of a store that is open a restore cannot come: asked for once.
-  const restored = store.restorations.getSync('last');
+  // A restore does not come while the store is open: asked for once.
+  let asked: Promise<{ at: number; backupAt: number } | undefined> | undefined;
 
   return {
     async consider(presented, id) {
+      asked ??= store.restorations.get('last');
+      const restored = await asked;
       if (!restored) return;
       const from = Date.parse(presented.validFrom);
       if (from < restored.backupAt - backdated || from > restored.at) return;

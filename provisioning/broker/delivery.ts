@@ -32,8 +32,7 @@ export interface DeliveryParts {
   log: Log;
 }
 
-const canarySeconds = 10 * 86_400;
-const goodSeconds = 3600;
+const canarySeconds = 3600;
 const patience = 10_000;
 const againAfter = 30_000;
 
@@ -41,20 +40,20 @@ export function createDelivery(parts: DeliveryParts): Delivery {
   const { url, credentials, authorities, pass, crl, store, events, clock, log } = parts;
   const stopping = new AbortController();
   const ends: (() => void)[] = [];
-  let canary: { pass: Pass; until: number } | undefined;
   let delivering: Promise<void> | undefined;
   let retrying: Promise<void> | undefined;
   let delivered = '';
   let failing = false;
 
-  /** Its certificate is good in every way but one: it stands on the list. */
+  /**
+   * Its certificate is good in every way but one: it stands on the list, and on none before it. That it is refused
+   * proves the very list that is delivered.
+   */
   async function revokedPass(): Promise<Pass> {
-    if (canary && canary.until > clock.now()) return canary.pass;
     const { serial, ...made } = await pass(revokedCanary, canarySeconds);
     const at = clock.now();
     const value = { at, notAfter: at + canarySeconds * 1000, reason: 'revoked' as const };
     await store.commit([{ type: 'put', sublevel: store.revocations, key: serial, value }]);
-    canary = { pass: made, until: at + (canarySeconds * 1000) / 2 };
     await crl.changed();
     return made;
   }
@@ -86,7 +85,7 @@ export function createDelivery(parts: DeliveryParts): Delivery {
   async function once(): Promise<void> {
     const revoked = await revokedPass();
     const list = await crl.pem();
-    const { key, cert } = await pass(goodCanary, goodSeconds);
+    const { key, cert } = await pass(goodCanary, canarySeconds);
     await post({ crl: list, authorities: authorities(), good: { key, cert }, revoked }, await credentials());
     delivered = list;
     if (failing) events.record({ type: 'broker', text: 'the broker has the newest revocation list again' });

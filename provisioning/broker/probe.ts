@@ -25,12 +25,17 @@ export function probe(
     ...(name === undefined ? {} : { clientId: name, username: name }),
   });
   return new Promise((resolve) => {
-    let why = 'it closed the connection';
+    let why: string | undefined = 'it closed the connection';
+    let isIn = false;
     client.on('error', (error) => {
-      why = error.message;
+      if (!isIn) why = error.message;
       client.end(true);
     });
-    client.once('connect', () => client.end(false, {}, () => resolve(undefined)));
+    client.once('connect', () => {
+      isIn = true;
+      why = undefined;
+      client.end();
+    });
     client.once('close', () => resolve(why));
   });
 }

@@ -10,6 +10,7 @@ import { systemClock } from '#common/clock.js';
 import { files } from '#common/files.js';
 import { certificatesFromPem } from '#common/pki/pem.js';
 import type { BoxSummary, Claim, CreatedClaim, FleetEvent } from '#contract/operator.js';
+import type { OutsideConfig } from '../../provisioning/brokers.js';
 import { createProvider, type Provider } from '../../provisioning/provider.js';
 import { ownFolder } from './folder.js';
 
@@ -58,6 +59,10 @@ export interface TestProvider {
   caSha256: string;
   start(): Promise<void>;
   stop(): Promise<void>;
+  /** Of what runs in this process. */
+  urls(): Provider['urls'];
+  /** From its next start on. */
+  useBroker(outside: OutsideConfig): void;
   /** As the built command; answers the process. */
   spawn(): Promise<ChildProcess>;
   claim(wish?: { lifetimeSeconds?: number }): Promise<CreatedClaim>;
@@ -83,6 +88,7 @@ export async function testProvider(t: Teardown, options: { leafLifetime?: string
   const origin = `http://127.0.0.1:${portBase + 2}`;
   const headers = { authorization: `Bearer ${secret}` };
   let running: Provider | undefined;
+  let outside: OutsideConfig | undefined;
 
   async function api<T>(place: string, { method = 'GET', body }: { method?: string; body?: unknown } = {}): Promise<T> {
     const reply = await fetch(`${origin}${place}`, {
@@ -119,9 +125,14 @@ export async function testProvider(t: Teardown, options: { leafLifetime?: string
     caSha256: root?.fingerprint256 ?? '',
     async start() {
       const log = pino({ level: 'silent' });
-      const config = { directory, host: '127.0.0.1', portBase, assetsDir: path.resolve('build/console') };
+      const assetsDir = path.resolve('build/console');
+      const config = { directory, host: '127.0.0.1', portBase, assetsDir, outside };
       running = createProvider(config, { files, clock: systemClock, log });
       await running.start();
+    },
+    urls: () => running?.urls ?? { est: '', broker: '', console: '' },
+    useBroker(wished) {
+      outside = wished;
     },
     async stop() {
       await running?.stop();

@@ -6,7 +6,7 @@ import t, { type Test } from 'tap';
 import { subtree } from '#contract/topics.js';
 import { type TestBox, testBox } from '../support/box.js';
 import { type TestMosquitto, testMosquitto } from '../support/mosquitto.js';
-import { runCommand, type TestProvider, testProvider } from '../support/provider.js';
+import { askCommand, type TestProvider, testProvider } from '../support/provider.js';
 import { storedSamples, wholeUpTo } from '../support/stored.js';
 import { health, up, within } from '../support/territory.js';
 
@@ -155,7 +155,7 @@ t.test(
     await provider.api(`/v1/boxes/${box.id}/revoke`, { method: 'POST', body: {} });
     await provider.happened(({ code, box: id }) => code === 'box-not-cut' && id === box.id);
     t.match(await provider.api(`/v1/boxes/${box.id}`), { state: 'revoked', cut: 'not-cut' });
-    const shown = runCommand('webizen-provider', ['box', 'show', box.id, '--dir', provider.directory]);
+    const shown = await askCommand('webizen-provider', ['box', 'show', box.id, '--dir', provider.directory]);
     t.match(shown.stdout, 'not cut');
     t.ok(box.agent?.status().link.online, 'the broker still has its session');
     await provider.happened(({ code, box: id }) => code === 'box-revoked' && id === box.id);
@@ -188,13 +188,13 @@ for (const kind of ['aedes', 'mosquitto'])
   t.test(`${kind}: the CA is rolled, issuing and root, and no box is touched`, async (t) => {
     const { provider, enrol } = await place(t, kind, '14s');
     const box = await enrol();
-    const roll = (what: string) => {
-      const made = runCommand('webizen-provider', ['ca', 'roll', what, '--again', '--dir', provider.directory]);
+    const roll = async (what: string) => {
+      const made = await askCommand('webizen-provider', ['ca', 'roll', what, '--again', '--dir', provider.directory]);
       t.equal(made.status, 0, made.stderr);
     };
     let serial = box.agent?.status().certificate?.serial;
     for (const what of ['issuing', 'root']) {
-      roll(what);
+      await roll(what);
       // The first after the roll may have been asked for before it.
       for (let count = 0; count < 2; count += 1) {
         const status = await box.until(({ certificate, link }) => link.online && certificate?.serial !== serial);

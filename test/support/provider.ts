@@ -1,5 +1,5 @@
 /** A whole provider on its own ports, in this process or as the built command, over a directory of its own. */
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { type ChildProcess, execFile, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
 import { createServer, type Server } from 'node:net';
@@ -29,6 +29,15 @@ export function runCommand(name: string, args: string[]): Finished {
     timeout: 60_000,
   });
   return { status, stdout, stderr };
+}
+
+/** The same for a command that asks a provider in this process, which must go on meanwhile. */
+export function askCommand(name: string, args: string[]): Promise<Finished> {
+  return new Promise((resolve) => {
+    execFile(process.execPath, [command(name), ...args], { timeout: 60_000 }, (error, stdout, stderr) => {
+      resolve({ status: error ? (typeof error.code === 'number' ? error.code : null) : 0, stdout, stderr });
+    });
+  });
 }
 
 async function bound(port: number): Promise<Server | undefined> {

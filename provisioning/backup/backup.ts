@@ -1,5 +1,6 @@
 /** Writes a backup: the files of the territory's directory, then one consistent view of the store. */
 import { createHash } from 'node:crypto';
+import { createWriteStream } from 'node:fs';
 import { open, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { Readable } from 'node:stream';
@@ -77,10 +78,9 @@ export async function backUp({
   const beside = `${file}.new`;
   try {
     await rm(beside, { force: true });
-    const handle = await open(beside, 'wx', 0o600);
-    await pipeline(Readable.from(lines()), createGzip(), handle.createWriteStream({ autoClose: false }));
-    await handle.sync();
-    await handle.close();
+    await pipeline(Readable.from(lines()), createGzip(), createWriteStream(beside, { flags: 'wx', mode: 0o600 }));
+    const handle = await open(beside, 'r');
+    await handle.sync().finally(() => handle.close());
     const { size } = await stat(beside);
     await rename(beside, file);
     return { ...counts, sizeBytes: size };

@@ -4,7 +4,6 @@
  */
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { createInterface } from 'node:readline';
 import { createGunzip } from 'node:zlib';
 import { Type } from 'typebox';
 import { Compile } from 'typebox/compile';
@@ -31,38 +30,45 @@ export type Content =
   | { file: string; mode: number; data: string }
   | { key: string; value: string };
 
+/** @throws Error what reading or unpacking finds */
+async function* linesOf(file: string): AsyncGenerator<string> {
+  const source = createReadStream(file);
+  const unpacked = source.pipe(createGunzip());
+  source.on('error', (error) => unpacked.destroy(error));
+  unpacked.setEncoding('utf8');
+  let rest = '';
+  for await (const chunk of unpacked) {
+    const lines = (rest + String(chunk)).split('\n');
+    rest = lines.pop() ?? '';
+    yield* lines;
+  }
+  if (rest !== '') throw new Error('it ends within a line');
+}
+
 /** @throws Refusal `backup-damaged` as soon as it is seen; at the latest after the last line */
 export async function* readBackup(file: string): AsyncGenerator<Content> {
   const damaged = (detail: string, cause?: unknown) => new Refusal('backup-damaged', `${file}: ${detail}`, { cause });
   const hash = createHash('sha256');
-  const source = createReadStream(file);
-  const unpacked = createGunzip();
-  let failed: unknown;
-  for (const stream of [source, unpacked])
-    stream.on('error', (error: unknown) => {
-      failed ??= error;
-      unpacked.destroy();
-    });
   let lines = 0;
   let ended = false;
-  for await (const text of createInterface({ input: source.pipe(unpacked), crlfDelay: Number.POSITIVE_INFINITY })) {
-    if (ended) throw damaged('there is more after its end');
-    let line: unknown;
-    try {
-      line = JSON.parse(text);
-    } catch (error) {
-      throw damaged(`line ${lines + 1} is no JSON`, error);
+  try {
+    for await (const text of linesOf(file)) {
+      if (ended) throw damaged('there is more after its end');
+      const line: unknown = JSON.parse(text);
+      if (!compiled.Check(line)) throw damaged(`line ${lines + 1} is not what a backup holds`);
+      if ('sha256' in line) {
+        if (line.lines !== lines || line.sha256 !== hash.digest('hex')) throw damaged('it was changed or is not whole');
+        ended = true;
+        continue;
+      }
+      if ((lines === 0) !== 'format' in line) throw damaged('it does not begin as one');
+      hash.update(`${text}\n`);
+      lines += 1;
+      yield line;
     }
-    if (!compiled.Check(line)) throw damaged(`line ${lines + 1} is not what a backup holds`);
-    if ('sha256' in line) {
-      if (line.lines !== lines || line.sha256 !== hash.digest('hex')) throw damaged('it was changed or is not whole');
-      ended = true;
-      continue;
-    }
-    if ((lines === 0) !== 'format' in line) throw damaged('it does not begin as one');
-    hash.update(`${text}\n`);
-    lines += 1;
-    yield line;
+  } catch (error) {
+    if (error instanceof Refusal) throw error;
+    throw damaged(error instanceof Error ? error.message : 'it cannot be read', error);
   }
-  if (failed || !ended) throw damaged('it ends early', failed);
+  if (!ended) throw damaged('it ends early');
 }

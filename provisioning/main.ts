@@ -16,6 +16,10 @@ const commands: Record<string, (() => Promise<Command>) | undefined> = {
   alliance: async () => (await import('./cli/alliance.js')).alliance,
   maker: async () => (await import('./cli/maker.js')).maker,
   request: async () => (await import('./cli/request.js')).request,
+  broker: async () => (await import('./cli/broker.js')).broker,
+  ca: async () => (await import('./cli/ca.js')).ca,
+  backup: async () => (await import('./cli/backup.js')).backup,
+  restore: async () => (await import('./cli/backup.js')).restore,
 };
 
 const stop = new AbortController();
@@ -34,7 +38,8 @@ async function run([name = '', ...args]: string[]): Promise<void> {
     throw new Refusal('arguments-invalid', name === '' ? 'no command is named' : `there is no command "${name}"`);
   const command = await load();
   // Serving ends in order; anything else is short, and ends as the kernel says. Once: who asks twice means it.
-  if (name === 'serve') for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stop.abort());
+  if (name === 'serve' || name === 'broker')
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stop.abort());
   await command(args, { out, stop: stop.signal, assetsDir: fileURLToPath(new URL('../console/', import.meta.url)) });
 }
 

@@ -31,6 +31,7 @@ const Page = Type.Object({
 const OneClaim = Type.Object({ id: Type.String() });
 /** Paths, because a directory is larger than a message: whoever reaches the socket may read what we may. */
 const DirectoryFiles = Type.Object({ file: Type.String(), keys: Type.Optional(Type.String()) });
+const OneFile = Type.Object({ file: Type.String({ pattern: '^/' }) });
 const OneBox = Type.Object({ box: Type.String() });
 const RevokedBox = Type.Object({ box: Type.String(), ...NewRevocation.properties });
 const BoxWithReason = Type.Object({ box: Type.String(), ...Reason.properties });
@@ -53,11 +54,16 @@ export function createOperations({
   fleet,
   requests,
   directory,
+  reloadCa = async () => {},
+  backup,
 }: {
   claims: Claims;
   fleet: Fleet;
   requests: Requests;
   directory: TerritoryDirectory;
+  /** The files of the CA have changed. */
+  reloadCa?: () => Promise<void>;
+  backup: (file: string) => Promise<unknown>;
 }): Handlers {
   return {
     async 'claim.create'(parameters): Promise<CreatedClaim[]> {
@@ -72,6 +78,10 @@ export function createOperations({
     },
     async 'claim.revoke'(parameters) {
       await claims.revoke(wanted(check(OneClaim, parameters)).id);
+    },
+    'ca.reload': () => reloadCa(),
+    async backup(parameters) {
+      return backup(wanted(check(OneFile, parameters)).file);
     },
     async 'box.list'(parameters) {
       return fleet.list(wanted(check(Page, parameters)));

@@ -8,12 +8,17 @@ import { isLoopback } from '#common/web/origin.js';
 import { createAdmission, type VerifyVoucher } from './admission/admission.js';
 import type { Maker } from './admission/factory.js';
 import type { Ways } from './admission/ways.js';
-import { createBroker } from './broker/broker.js';
-import { hostsOf, serverTls } from './ca/server-certificate.js';
+import { backUp } from './backup/backup.js';
+import type { Boxes } from './boxes/boxes.js';
+import { type BrokerSide, createBrokerOutside, createOwnBroker, type OutsideConfig } from './brokers.js';
+import { createExpiryWatch } from './ca/expiry.js';
+import { createServerCertificate, hostsOf, type ServerTls } from './ca/server-certificate.js';
 import { createConsole } from './console/console.js';
+import type { Gauge } from './console/metrics.js';
 import { createEst } from './est/est.js';
 import { createIngest, type Ingest } from './fleet/ingest.js';
 import { createRetention } from './fleet/retention.js';
+import { createTaken } from './fleet/taken.js';
 import { createFleet } from './fleet/view.js';
 import { createOperations } from './operations.js';
 import { openRooms } from './rooms.js';
@@ -31,6 +36,8 @@ export interface ProviderConfig {
   admission?: Ways;
   /** Requests to enrol taken each second from one address. */
   enrolmentsPerSecond?: number;
+  /** A broker that is not the provider's own. */
+  outside?: OutsideConfig | undefined;
 }
 
 export interface Provider {
@@ -48,7 +55,15 @@ const bindAddress = (host: string): string => (host === 'localhost' ? '127.0.0.1
 const maxPacketBytes = 256 * 1024;
 
 export function createProvider(
-  { directory, host, portBase, assetsDir, admission: ways = new Set(['claim']), enrolmentsPerSecond }: ProviderConfig,
+  {
+    directory,
+    host,
+    portBase,
+    assetsDir,
+    admission: ways = new Set(['claim']),
+    enrolmentsPerSecond,
+    outside,
+  }: ProviderConfig,
   {
     files,
     clock,
@@ -78,8 +93,18 @@ export function createProvider(
     const rooms = await openRooms({ directory, files, clock });
     started.push(() => rooms.close());
     const { territory, store, ca, crl, boxes, claims, requests, events, directory: listed } = rooms;
-    const tls = await serverTls({ files, clock, directory, ca, hosts });
+    const certificate = await createServerCertificate({ files, clock, directory, ca, hosts, log });
+    const { tls } = certificate;
     const { id, name: called, jurisdiction, law } = territory;
+    // A CA that was rolled has boxes of its own soon: the brokers need its list before the first of them comes.
+    const noMore = ca.onChange(() => void crl.changed());
+    started.push(async () => noMore());
+    await crl.start();
+    started.push(() => crl.stop());
+
+    const taken = createTaken({ store, events });
+    taken.start();
+    started.push(async () => taken.stop());
 
     // The broker hands messages to ingest, and ingest answers through the broker.
     const ingest: Ingest = createIngest({
@@ -87,26 +112,40 @@ export function createProvider(
       events,
       clock,
       log,
-      publish: (topic, payload) => broker.publish(topic, payload, { qos: 1 }),
+      refusal: taken.refusal,
+      publish: (topic, payload) => broker.publish(topic, payload),
     });
-    const broker = createBroker({
-      tls,
-      admit: boxes.admit,
-      receive: ingest.receive,
-      left: ingest.left,
-      events,
-      clock,
-      log,
-      limits: { maxPacketBytes },
-    });
+    const itsParts = {
+      ...{ tls, ca, crl, store, events, clock, log, maxPacketBytes },
+      ...{ admit: boxes.admit, receive: ingest.receive, left: ingest.left },
+    };
+    const broker: BrokerSide = outside ? createBrokerOutside(outside, itsParts) : createOwnBroker(itsParts);
     started.push(() => ingest.stop());
     const brokerPort = await broker.start(bindAddress(host), portAt(1));
     started.push(() => broker.stop());
-    urls.broker = `mqtts://${name}:${brokerPort}`;
+    urls.broker = outside?.url ?? `mqtts://${name}:${brokerPort}`;
 
-    const forget = boxes.onEnded((box) => broker.disconnect(box));
-    started.push(async () => void forget());
-    await crl.start();
+    /** Told first that it is meant: a cut in between is made up for at the next start. */
+    const byOperator = new Set<string>();
+    const revoke: Boxes['revoke'] = async (box, wish) => {
+      byOperator.add(box);
+      try {
+        await broker.intend(box);
+        await boxes.revoke(box, wish);
+        await broker.end(box);
+      } finally {
+        byOperator.delete(box);
+      }
+    };
+    const noMoreEndings = boxes.onEnded((box) => {
+      if (byOperator.has(box)) return;
+      const cut = async () => {
+        await broker.intend(box);
+        await broker.end(box);
+      };
+      cut().catch((error: unknown) => log.error({ err: error, box }, 'cannot end the session of a box'));
+    });
+    started.push(async () => noMoreEndings());
 
     const retention = createRetention({ store, clock, log });
     retention.start();
@@ -114,14 +153,14 @@ export function createProvider(
 
     const est = createEst({
       tls,
-      cacerts: [ca.issuer.certificate.raw, ca.root.raw],
+      cacerts: () => ca.authorities.map(({ raw }) => raw),
       territory: { id, name: called, jurisdiction, law },
       hosts,
-      broker: { port: () => brokerPort, maxPacketBytes },
+      broker: { port: () => brokerPort, maxPacketBytes, outside },
       admission: createAdmission({
         ways,
         territory: id,
-        roots: () => [ca.root],
+        roots: () => ca.roots,
         claims,
         requests,
         enter: boxes.enter,
@@ -145,8 +184,36 @@ export function createProvider(
     const fleet = createFleet({
       store,
       online: ingest.online,
-      endings: boxes,
+      endings: { ...boxes, revoke },
     });
+    const endings = () => [
+      { what: 'root', at: Date.parse(ca.root.validTo) },
+      { what: 'issuing', at: Date.parse(ca.issuer.certificate.validTo) },
+      { what: 'server', at: certificate.notAfter },
+      { what: 'crl', at: crl.nextUpdate() },
+      ...[broker.certificateEnd()].flatMap((at) => (at === undefined ? [] : [{ what: 'broker', at }])),
+    ];
+    const expiry = createExpiryWatch({ clock, events, endings });
+    expiry.start();
+    started.push(() => expiry.stop());
+    const gauges = (): Gauge[] => [
+      {
+        name: 'webizen_expiry_seconds',
+        help: 'Until a certificate or list runs out.',
+        series: expiry.left().map(({ what, seconds }) => [{ what }, seconds]),
+      },
+      ...[broker.reachable()].flatMap((reachable): Gauge[] =>
+        reachable === undefined
+          ? []
+          : [
+              {
+                name: 'webizen_broker_reachable',
+                help: 'Whether there is a session with the broker.',
+                series: [[{}, reachable ? 1 : 0]],
+              },
+            ],
+      ),
+    ];
     const secret = await readSecret(files, directory);
     const plain = isLoopback(host);
     const operators = createConsole({
@@ -159,16 +226,32 @@ export function createProvider(
       assetsDir,
       clock,
       log,
+      gauges,
       ...(plain ? {} : { tls: { key: tls.key, cert: tls.cert } }),
     });
     started.push(() => operators.stop());
     const consolePort = await operators.start(bindAddress(host), portAt(2));
     urls.console = `${plain ? 'http' : 'https'}://${name}:${consolePort}`;
 
+    certificate.onChange((now: ServerTls) => {
+      est.secure(now);
+      broker.secure(now);
+      operators.secure({ key: now.key, cert: now.cert });
+    });
+    certificate.start();
+    started.push(() => certificate.stop());
+
     // Last: who reaches the socket finds everything else running.
     const control = await serveControl(
       controlSocket(directory),
-      createOperations({ claims, fleet, requests, directory: listed }),
+      createOperations({
+        claims,
+        fleet,
+        requests,
+        directory: listed,
+        reloadCa: ca.reload,
+        backup: (file) => backUp({ directory, territory: id, store, clock, file }),
+      }),
     );
     started.push(() => control.close());
   }

@@ -2,10 +2,12 @@
  * The rooms around the store, wired once for both who uses them: the server, and a command that runs without one and
  * need not load what serves.
  */
+import type { X509Certificate } from 'node:crypto';
 import type { Clock } from '#common/clock.js';
 import type { Files } from '#common/files.js';
 import { createRequests } from './admission/requests.js';
 import { type Boxes, createBoxes } from './boxes/boxes.js';
+import { createReadmission } from './boxes/readmission.js';
 import { type Ca, openCa } from './ca/ca.js';
 import { type Crl, createCrl } from './ca/crl.js';
 import { type Claims, createClaims, type Redemption } from './claims/claims.js';
@@ -20,8 +22,8 @@ export interface Rooms {
   readonly store: Store;
   readonly events: EventLog;
   readonly ca: Ca;
-  readonly boxes: Boxes;
   readonly crl: Crl;
+  readonly boxes: Boxes;
   readonly claims: Claims & Redemption;
   readonly directory: TerritoryDirectory;
   readonly requests: ReturnType<typeof createRequests>;
@@ -46,14 +48,25 @@ export async function openRooms({
   const store = await openStore(directory);
   const events = createEventLog({ store, clock });
   const turns = createTurns();
-  const { issue, issuer } = ca;
-  const crl = createCrl({ store, files, clock, directory, issuers: () => [issuer], events });
+  const { issue } = ca;
+  const isOurs = (certificate: X509Certificate) =>
+    ca.issuers.some((issuer) => certificate.verify(issuer.certificate.publicKey));
+  const readmission = createReadmission({ store, clock, events, isOurs });
+  const crl = createCrl({
+    store,
+    files,
+    clock,
+    directory,
+    issuers: () => [ca.issuer, ...ca.issuers.slice(1)],
+    events,
+  });
   const boxes = createBoxes({
     store,
     clock,
     turns,
     events,
-    isOurs: (certificate) => certificate.verify(issuer.certificate.publicKey),
+    isOurs,
+    readmission,
     issue,
     renewalGrace: () => (territory.renewalGraceSeconds ?? usualRenewalGraceSeconds) * 1000,
     revoked: crl.changed,

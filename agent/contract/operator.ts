@@ -104,6 +104,11 @@ export const BoxDetail = Type.Object(
     reported: NullOr(Reported),
     revokedAt: NullOr(Time),
     standing: BoxStanding,
+    cut: Type.Optional(
+      Type.Union([Type.Literal('cut'), Type.Literal('not-cut'), Type.Null()], {
+        description: 'of a revoked box: whether its session at the broker is over for certain',
+      }),
+    ),
   },
   { $id: 'BoxDetail' },
 );

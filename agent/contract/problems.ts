@@ -483,6 +483,35 @@ const table = {
   'box-unknown': [404, 'this territory has no such box', 'list the boxes to see their ids'],
   'claim-id-unknown': [404, 'this territory has no such claim', 'list the claims to see their ids'],
 
+  // The territory's CA, its broker outside, its backups
+  'root-key-missing': [
+    409,
+    "the root's key is not there",
+    'fetch it from where it is kept and name its file with --root-key',
+  ],
+  'root-key-wrong': [409, 'this is not the key that belongs there', 'name the file of the key of the newest root'],
+  'ca-rolled-lately': [
+    409,
+    'the newest certification authority is younger than a day',
+    'a rollover that was cut has been completed; give --again for one more',
+  ],
+  'broker-unreachable': [
+    503,
+    'the broker cannot be reached',
+    'look whether it runs and lets the provider in; boxes keep what they report until it does',
+  ],
+  'box-not-cut': [
+    503,
+    'the box is revoked, and its session at the broker may still be open',
+    'mend what the detail names: the provider tries again; what the box says is dropped meanwhile',
+  ],
+  'crl-refused': [
+    409,
+    'the revocation list was not put in place',
+    'mend what the detail names; the broker goes on with the list that it has',
+  ],
+  'backup-damaged': [409, 'this is not a whole backup', 'take another copy of it, or an older backup'],
+
   // Path validation, revocation lists and the clock of the box
   'crl-malformed': [
     400,

@@ -171,6 +171,19 @@ export async function issueIntermediate(
   return (await issue(issuer, wish)).der;
 }
 
+/**
+ * DER of a CA certificate for the name and key of another CA: the bridge between two roots, NewWithOld and OldWithNew of
+ * RFC 4210 section 4.4.
+ */
+export async function issueCross(
+  issuer: Issuer,
+  { certificate, ...validity }: { certificate: X509Certificate } & Validity,
+): Promise<Buffer> {
+  const fields = items(items(decode(certificate.raw), tags.sequence)[0], tags.sequence);
+  const extensions = [extension(oids.basicConstraints, sequence(boolean(true)), true), caUsage];
+  return (await issue(issuer, { ...validity, subject: fields[5]!, spki: fields[6]!, extensions })).der;
+}
+
 /** A box's operational certificate: clientAuth only. */
 export function issueBox(
   issuer: Issuer,

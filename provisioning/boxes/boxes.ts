@@ -15,6 +15,7 @@ import { type BoxRecord, type CertificateRecord, factoryKey, type Store } from '
 import type { Turns } from '../store/turns.js';
 import { createEndings, type Endings } from './end.js';
 import { createEnter, type Enter } from './enter.js';
+import type { Readmission } from './readmission.js';
 
 export interface Boxes extends Endings {
   /**
@@ -47,6 +48,7 @@ export function createBoxes({
   turns,
   events,
   isOurs,
+  readmission,
   issue,
   renewalGrace,
   revoked,
@@ -62,6 +64,8 @@ export function createBoxes({
   renewalGrace: () => number;
   /** Resolves when the revocation list names what the store now says. */
   revoked: () => Promise<void>;
+  /** Of boxes that a restore from a backup has forgotten. */
+  readmission: Readmission;
 }): Boxes {
   const { boxes } = store;
   const listeners = new Set<(box: string) => void>();
@@ -127,6 +131,7 @@ export function createBoxes({
 
     async admit(presented) {
       const id = idIn(presented);
+      await readmission.consider(presented, id);
       const { isNext } = recognise(presented, id);
       checkDates(presented, id);
       if (!isNext) return id;
@@ -140,6 +145,7 @@ export function createBoxes({
     async renew(presented, csr) {
       const id = idIn(presented);
       return turns.take(id, async () => {
+        await readmission.consider(presented, id);
         const { record, isNext } = recognise(presented, id);
         if (clock.now() > Date.parse(presented.validTo) + renewalGrace()) throw new Refusal('renewal-too-late', id);
         if (csr.commonName !== id) throw new Refusal('csr-subject', `expected CN=${id}`);

@@ -28,6 +28,8 @@ export interface Broker {
   publish(topic: string, payload: string | Buffer, options?: { retain?: boolean; qos?: 0 | 1 }): void;
   /** Cuts the box's live session, if there is one. */
   disconnect(box: string): void;
+  /** A new certificate, for connections from now on. */
+  secure(tls: BrokerParts['tls']): void;
   isConnected(box: string): boolean;
   connected(): number;
 }
@@ -49,6 +51,7 @@ export interface BrokerParts {
 
 interface Running {
   stop(): Promise<void>;
+  secure(tls: BrokerParts['tls']): void;
   publish(packet: PublishPacket): void;
 }
 
@@ -64,9 +67,10 @@ const quietErrors = new Set([
   'broker closed',
 ]);
 
-export function createBroker({ tls, admit, receive, left, events, clock, log, ...parts }: BrokerParts): Broker {
+export function createBroker({ admit, receive, left, events, clock, log, ...parts }: BrokerParts): Broker {
   const limits: Limits = { ...defaultLimits, ...parts.limits };
   const sessions = new Map<string, Session>();
+  let tls = parts.tls;
   let running: Running | undefined;
 
   async function run(host: string, port: number): Promise<[Running, number]> {
@@ -158,6 +162,7 @@ export function createBroker({ tls, admit, receive, left, events, clock, log, ..
     return [
       {
         publish: (packet) => aedes.publish(packet, ignore),
+        secure: (now) => server.setSecureContext({ ...now, minVersion: 'TLSv1.2' }),
         async stop() {
           stopping.abort();
           const closed = new Promise((resolve) => server.close(resolve));
@@ -187,6 +192,10 @@ export function createBroker({ tls, admit, receive, left, events, clock, log, ..
     },
     disconnect(box) {
       sessions.get(box)?.guard.destroy(new Refusal('unavailable', 'cut by the provider'));
+    },
+    secure(now) {
+      tls = now;
+      running?.secure(now);
     },
     isConnected: (box) => sessions.has(box),
     connected: () => sessions.size,

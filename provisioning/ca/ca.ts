@@ -1,71 +1,61 @@
 /**
- * The territory's certification authority: a root, which signed one issuing CA, which signs boxes and servers.
+ * The territory's certification authority: roots, each of which signed the next, and issuing CAs, which sign boxes and
+ * servers. The newest signs; the older ones go on being accepted and shown, so that no box is touched by a rollover.
  *
- * `init` makes both; serving needs the issuing key only, so that `root.key` can be taken offline.
+ * Serving needs the issuing keys only, so that the root's key can be kept offline.
  */
-import { X509Certificate } from 'node:crypto';
-import { mkdir } from 'node:fs/promises';
-import path from 'node:path';
+import type { X509Certificate } from 'node:crypto';
 import type { Clock } from '#common/clock.js';
 import type { Files } from '#common/files.js';
-import { createIssuer, type Issuer, issueBox, issueIntermediate, issueRoot } from '#common/pki/certificate.js';
+import { createIssuer, type Issuer, issueBox } from '#common/pki/certificate.js';
 import type { Csr } from '#common/pki/csr.js';
-import { keyFromPem, keyInFile, signerOf, spkiOf } from '#common/pki/keys.js';
-import { certificatesFromPem, certificateToPem } from '#common/pki/pem.js';
+import { keyFromPem, keyToPem, newPrivateKey, signerOf, spkiOf } from '#common/pki/keys.js';
+import { certificateToPem } from '#common/pki/pem.js';
 import { Refusal } from '#contract/problems.js';
 import type { CertificateRecord } from '../store/store.js';
+import { type Generations, keyFile, readGenerations } from './generations.js';
+import { backdatedMilliseconds } from './make.js';
+
+/** As node:tls takes them, PEM. */
+export interface Credentials {
+  key: string;
+  /** Leaf first. */
+  cert: string;
+}
 
 export interface Ca {
+  /** The newest of each. */
   readonly root: X509Certificate;
+  /** Newest first. */
+  readonly roots: readonly X509Certificate[];
   readonly issuer: Issuer;
+  /** Every one whose leaves are still accepted, newest first. Each needs a CRL of its own. */
+  readonly issuers: readonly Issuer[];
+  /** What `cacerts` shows: issuing CAs, the bridges between the roots, the roots; newest first. */
+  readonly authorities: readonly X509Certificate[];
+  /** Roots and issuing CAs, PEM: whom a server trusts for its clients. */
+  readonly trusted: readonly string[];
+  /** PEM, what is shown behind a leaf: who holds the old root alone gets to it by these. */
+  readonly below: string;
   /** An operational certificate for the key of the request; the subject is ours to say. */
   issue(box: string, csr: Pick<Csr, 'spki' | 'keyHash'>): Promise<CertificateRecord>;
+  /**
+   * A key and a clientAuth certificate for a part of the provider itself, made for one use and kept nowhere. It takes a
+   * box's name only where the provider must stand in its place to end its session.
+   */
+  issuePass(commonName: string, lifetimeSeconds: number): Promise<Credentials & { serial: string }>;
+  /** Reads the files again, after a rollover. */
+  reload(): Promise<void>;
+  /** Told after each `reload`. Answers the way to end it. */
+  onChange(listener: () => void): () => void;
 }
 
-const year = 365.25 * 86_400_000;
-const rootYears = 20;
-const issuingYears = 10;
-const backdatedMilliseconds = 5 * 60_000;
-
-const place = (directory: string, name: string): string => path.join(directory, 'ca', name);
-
-/** Can be repeated after a cut: keys that are there are kept, certificates are made again. */
-export async function createCa({
-  files,
-  clock,
-  directory,
-  territory,
-}: {
-  files: Files;
-  clock: Clock;
-  directory: string;
-  territory: { id: string; name: string };
-}): Promise<void> {
-  await mkdir(path.join(directory, 'ca'), { recursive: true, mode: 0o700 });
-  const now = clock.now();
-  const notBefore = now - backdatedMilliseconds;
-  const called = (what: string) => ({
-    commonName: `${territory.name.slice(0, 50)} ${what}`,
-    organization: territory.id,
-  });
-  const rootSigner = signerOf(await keyInFile(files, place(directory, 'root.key')));
-  const rootDer = await issueRoot({
-    subject: called('root'),
-    signer: rootSigner,
-    notBefore,
-    notAfter: now + rootYears * year,
-  });
-  const root = createIssuer({ certificate: new X509Certificate(rootDer), signer: rootSigner });
-  const issuing = signerOf(await keyInFile(files, place(directory, 'issuing.key')));
-  const issuingDer = await issueIntermediate(root, {
-    subject: called('issuing'),
-    spki: spkiOf(issuing.publicKey),
-    notBefore,
-    notAfter: now + issuingYears * year,
-  });
-  await files.write(place(directory, 'root.crt'), certificateToPem(rootDer), 0o644);
-  await files.write(place(directory, 'issuing.crt'), certificateToPem(issuingDer), 0o644);
+interface State {
+  generations: Generations;
+  issuers: [Issuer, ...Issuer[]];
 }
+
+const pem = (certificate: X509Certificate): string => certificateToPem(certificate.raw);
 
 /** @throws Refusal `territory-missing` when a part of the CA is not there */
 export async function openCa({
@@ -79,26 +69,58 @@ export async function openCa({
   directory: string;
   leafLifetimeSeconds: number;
 }): Promise<Ca> {
-  const text = async (name: string): Promise<string> => {
-    const found = await files.read(place(directory, name));
-    if (!found) throw new Refusal('territory-missing', `${place(directory, name)} is not there`);
-    return found.toString('utf8');
-  };
-  const [root] = certificatesFromPem(await text('root.crt'));
-  const [certificate] = certificatesFromPem(await text('issuing.crt'));
-  if (!root || !certificate) throw new Error(`cannot read the certificates in ${path.join(directory, 'ca')}`);
-  const issuer = createIssuer({ certificate, signer: signerOf(keyFromPem(await text('issuing.key'))) });
-  const end = Date.parse(certificate.validTo);
+  async function read(): Promise<State> {
+    const generations = await readGenerations(files, directory);
+    const issuers = await Promise.all(
+      generations.issuing.map(async ({ number, certificate }) => {
+        const file = keyFile(directory, 'issuing', number);
+        const key = await files.read(file);
+        if (!key) throw new Refusal('territory-missing', `${file} is not there`);
+        return createIssuer({ certificate, signer: signerOf(keyFromPem(key)) });
+      }),
+    );
+    const [newest, ...older] = issuers;
+    if (!newest) throw new Error('there is no issuing CA');
+    return { generations, issuers: [newest, ...older] };
+  }
+
+  let state = await read();
+  const listeners = new Set<() => void>();
   const lifetime = leafLifetimeSeconds * 1000;
   // Boxes' clocks lag a little. A short lifetime is backdated less, or the time of renewal would be past already.
   const backdated = Math.min(backdatedMilliseconds, lifetime / 10);
+  const below = () => [state.issuers[0].certificate, ...state.generations.newWithOld].map(pem).join('');
+  const endOf = ({ certificate }: Issuer): number => Date.parse(certificate.validTo);
 
   return {
-    root,
-    issuer,
+    get roots() {
+      return state.generations.roots.map(({ certificate }) => certificate);
+    },
+    get root() {
+      return state.generations.roots[0]!.certificate;
+    },
+    get issuer() {
+      return state.issuers[0];
+    },
+    get issuers() {
+      return state.issuers;
+    },
+    get authorities() {
+      const { roots, issuing, newWithOld, oldWithNew } = state.generations;
+      const of = (some: Generations['roots']) => some.map(({ certificate }) => certificate);
+      return [...of(issuing), ...newWithOld, ...oldWithNew, ...of(roots)];
+    },
+    get trusted() {
+      const { roots, issuing } = state.generations;
+      return [...roots, ...issuing].map(({ certificate }) => pem(certificate));
+    },
+    get below() {
+      return below();
+    },
     async issue(box, csr) {
+      const [issuer] = state.issuers;
       const now = clock.now();
-      const notAfter = Math.floor(Math.min(now + lifetime, end) / 1000) * 1000;
+      const notAfter = Math.floor(Math.min(now + lifetime, endOf(issuer)) / 1000) * 1000;
       const { der, serial } = await issueBox(issuer, {
         commonName: box,
         spki: csr.spki,
@@ -106,6 +128,26 @@ export async function openCa({
         notAfter,
       });
       return { serial, notAfter, keyHash: csr.keyHash, der: der.toString('base64') };
+    },
+    async issuePass(commonName, lifetimeSeconds) {
+      const [issuer] = state.issuers;
+      const key = newPrivateKey();
+      const now = clock.now();
+      const { der, serial } = await issueBox(issuer, {
+        commonName,
+        spki: spkiOf(signerOf(key).publicKey),
+        notBefore: now - backdatedMilliseconds,
+        notAfter: Math.min(now + lifetimeSeconds * 1000, endOf(issuer)),
+      });
+      return { key: keyToPem(key), cert: certificateToPem(der) + below(), serial };
+    },
+    async reload() {
+      state = await read();
+      for (const listener of listeners) listener();
+    },
+    onChange(listener) {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
     },
   };
 }

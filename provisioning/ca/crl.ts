@@ -25,6 +25,8 @@ export interface Crl {
   der(): Promise<Buffer>;
   /** The newest list of each CA, one after the other. */
   pem(): Promise<string>;
+  /** Of the newest list, in milliseconds since 1970. */
+  nextUpdate(): number;
   /** Told each new `pem`. Answers the way to end it. */
   onChange(listener: (pem: string) => void): () => void;
 }
@@ -170,6 +172,7 @@ export function createCrl({
       await remake().catch((error: unknown) => tell(error));
     },
     der: async () => (await current()).der,
+    nextUpdate: () => (lists ? lists.thisUpdate + lifetime : 0),
     pem: async () => (await current()).pem,
     onChange(listener) {
       listeners.add(listener);

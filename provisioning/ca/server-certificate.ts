@@ -19,8 +19,8 @@ export interface ServerTls {
 }
 
 const day = 86_400_000;
-const lifetime = 825 * day;
-const leastLeft = lifetime / 3;
+export const serverLifetime = 825 * day;
+const leastLeft = serverLifetime / 3;
 
 const loopback = ['localhost', '127.0.0.1', '::1'];
 
@@ -41,43 +41,112 @@ export function hostsOf(host: string): string[] {
 const names = (certificate: X509Certificate, host: string): boolean =>
   (isIP(host) ? certificate.checkIP(host) : certificate.checkHost(host)) !== undefined;
 
-export async function serverTls({
+export interface ServerCertificate {
+  readonly tls: ServerTls;
+  /** Milliseconds since 1970. */
+  readonly notAfter: number;
+  /** Renews it when it is time, and when the CA has changed. */
+  start(): void;
+  stop(): Promise<void>;
+  /** Told with each new one. Answers the way to end it. */
+  onChange(listener: (tls: ServerTls) => void): () => void;
+}
+
+export async function createServerCertificate({
   files,
   clock,
   directory,
   ca,
   hosts,
+  log,
 }: {
   files: Files;
   clock: Clock;
   directory: string;
   ca: Ca;
   hosts: readonly string[];
-}): Promise<ServerTls> {
+  log: { error(details: object, text: string): void };
+}): Promise<ServerCertificate> {
   const place = (name: string) => path.join(directory, 'tls', name);
   await mkdir(path.join(directory, 'tls'), { recursive: true, mode: 0o700 });
   const key = await keyInFile(files, place('server.key'));
   const { publicKey } = signerOf(key);
-  const { issuer } = ca;
+  const listeners = new Set<(tls: ServerTls) => void>();
+  const stopping = new AbortController();
+  const ends: (() => void)[] = [];
+  let running: Promise<void> | undefined;
+  let looking = Promise.resolve();
 
   const serves = (certificate: X509Certificate): boolean =>
     certificate.publicKey.equals(publicKey) &&
-    certificate.verify(issuer.certificate.publicKey) &&
+    certificate.verify(ca.issuer.certificate.publicKey) &&
     Date.parse(certificate.validTo) - clock.now() > leastLeft &&
     hosts.every((host) => names(certificate, host));
 
-  const held = certificatesFromPem((await files.read(place('server.crt')))?.toString('utf8') ?? '')[0];
-  let certificate = held;
-  if (!certificate || !serves(certificate)) {
-    const notAfter = Math.min(clock.now() + lifetime, Date.parse(issuer.certificate.validTo));
+  async function renewed(held: X509Certificate | undefined): Promise<X509Certificate> {
+    if (held && serves(held)) return held;
+    const notAfter = Math.min(clock.now() + serverLifetime, Date.parse(ca.issuer.certificate.validTo));
     const wish = { hosts, spki: spkiOf(publicKey), notBefore: clock.now() - day / 24, notAfter };
-    certificate = new X509Certificate(await issueServer(issuer, wish));
+    const certificate = new X509Certificate(await issueServer(ca.issuer, wish));
     await files.write(place('server.crt'), certificateToPem(certificate.raw), 0o644);
+    return certificate;
   }
-  const pem = (of: X509Certificate) => certificateToPem(of.raw);
-  return {
+
+  const tlsOf = (certificate: X509Certificate): ServerTls => ({
     key: keyToPem(key),
-    cert: pem(certificate) + pem(issuer.certificate),
-    ca: [pem(ca.root), pem(issuer.certificate)],
+    cert: certificateToPem(certificate.raw) + ca.below,
+    ca: [...ca.trusted],
+  });
+
+  const stored = (await files.read(place('server.crt')))?.toString('utf8') ?? '';
+  let certificate = await renewed(certificatesFromPem(stored)[0]);
+  let tls = tlsOf(certificate);
+
+  async function look(): Promise<void> {
+    try {
+      certificate = await renewed(certificate);
+      const now = tlsOf(certificate);
+      if (now.cert === tls.cert && now.ca.join() === tls.ca.join()) return;
+      tls = now;
+      for (const listener of listeners) listener(tls);
+    } catch (error) {
+      log.error({ err: error }, "cannot renew the server's certificate; tried again tomorrow");
+    }
+  }
+  const lookNext = (): Promise<void> => {
+    looking = looking.then(look);
+    return looking;
+  };
+
+  return {
+    get tls() {
+      return tls;
+    },
+    get notAfter() {
+      return Date.parse(certificate.validTo);
+    },
+    start() {
+      ends.push(ca.onChange(() => void lookNext()));
+      running ??= (async () => {
+        while (!stopping.signal.aborted) {
+          await clock.sleep(day, stopping.signal);
+          if (!stopping.signal.aborted) await lookNext();
+        }
+      })();
+    },
+    async stop() {
+      for (const end of ends.splice(0)) end();
+      stopping.abort();
+      await running;
+      await looking;
+    },
+    onChange(listener) {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
   };
 }
+
+/** For who needs it once and does not go on. */
+export const serverTls = async (wish: Omit<Parameters<typeof createServerCertificate>[0], 'log'>): Promise<ServerTls> =>
+  (await createServerCertificate({ ...wish, log: { error() {} } })).tls;

@@ -25,7 +25,9 @@ export function asking(dir: string | undefined): Ask {
     const { store, boxes, claims, requests, directory: listed } = rooms;
     const fleet = createFleet({ store, online: () => false, endings: boxes });
     try {
-      return await createOperations({ claims, fleet, requests, directory: listed })[operation]?.(parameters);
+      const backup = () => Promise.reject(new Refusal('not-running'));
+      const operations = createOperations({ claims, fleet, requests, directory: listed, backup });
+      return await operations[operation]?.(parameters);
     } finally {
       await rooms.close();
     }

@@ -8,9 +8,9 @@ import { askAll, asking } from './ask.js';
 import type { Command } from './command.js';
 import { table, when } from './print.js';
 
-const { id, state, enrolledAt, certificate } = BoxDetail.properties;
+const { id, state, enrolledAt, certificate, cut } = BoxDetail.properties;
 /** What every answer has; more is passed on as it came. */
-const Box = Type.Object({ id, state, enrolledAt, certificate }, { additionalProperties: true });
+const Box = Type.Object({ id, state, enrolledAt, certificate, cut }, { additionalProperties: true });
 
 function listed(answer: unknown) {
   const parsed = check(Type.Array(Box), answer);
@@ -55,6 +55,7 @@ const show: Command = async (args, { out }) => {
     ['certificate', found.certificate.serial],
     ['valid until', when(found.certificate.notAfter)],
     ...(detail.ok ? told(detail.value.standing) : []),
+    ...(found.cut ? [['session', found.cut === 'cut' ? 'cut' : 'not cut: it may still be open at the broker']] : []),
   ];
   for (const line of table(rows)) out(line);
 };

@@ -6,7 +6,7 @@ import { systemClock } from '#common/clock.js';
 import { files, isErrno, ownDirectory } from '#common/files.js';
 import { check, describeFaults } from '#contract/parse.js';
 import { Refusal } from '#contract/problems.js';
-import { createCa } from '../ca/ca.js';
+import { createCa } from '../ca/make.js';
 import { openStore } from '../store/store.js';
 import { longestLeafSeconds, secretFile, shortestLeafSeconds, Territory, writeTerritory } from '../territory.js';
 import { duration, noMore, readArguments, required, text } from './arguments.js';
@@ -43,6 +43,7 @@ export const init: Command = async (args, { out }) => {
     law: text,
     'leaf-lifetime': text,
     'renewal-grace': text,
+    'root-out': text,
   });
   noMore(positionals);
   const directory = path.resolve(required(values.dir, '--dir'));
@@ -61,11 +62,16 @@ export const init: Command = async (args, { out }) => {
   });
   if (!territory.ok) throw new Refusal('arguments-invalid', describeFaults(territory.faults));
 
+  const rootOut = values['root-out'] === undefined ? undefined : path.resolve(values['root-out']);
+  if (rootOut !== undefined && !path.relative(directory, rootOut).startsWith('..'))
+    throw new Refusal('arguments-invalid', '--root-out lies in the directory that the key is to be kept out of');
+
   await prepare(directory);
-  await createCa({ files, clock: systemClock, directory, territory: territory.value });
+  await createCa({ files, clock: systemClock, directory, territory: territory.value, rootOut });
   const secret = secretFile(directory);
   if (!(await files.read(secret))) await files.write(secret, `${randomBytes(32).toString('base64url')}\n`, 0o600);
   await (await openStore(directory)).close();
   await writeTerritory(files, directory, territory.value);
   out(`territory ${territory.value.id} is in ${directory}`);
+  if (rootOut !== undefined) out(`the key of its root is in ${rootOut}, and nowhere else`);
 };

@@ -4,13 +4,27 @@ import path from 'node:path';
 import { pino } from 'pino';
 import { systemClock } from '#common/clock.js';
 import { files } from '#common/files.js';
+import { Refusal } from '#contract/problems.js';
 import { parseWays } from '../admission/ways.js';
+import { checkBrokerUrl } from '../broker/outside.js';
+import type { OutsideConfig } from '../brokers.js';
 import { createProvider } from '../provider.js';
 import { checkDirectory, longestLeafSeconds, readTerritory, writeTerritory } from '../territory.js';
 import { duration, noMore, readArguments, required, text, wholeNumber } from './arguments.js';
 import type { Command } from './command.js';
 
 const defaultPortBase = 8440;
+
+function outsideOf(broker?: string, protocol?: string, helper?: string): OutsideConfig | undefined {
+  if (broker === undefined) {
+    if ((protocol ?? helper) === undefined) return undefined;
+    throw new Refusal('arguments-invalid', '--broker-protocol and --broker-helper go with --broker');
+  }
+  if (helper !== undefined && !/^https:\/\/[^/?#@]+\/?$/.test(helper))
+    throw new Refusal('arguments-invalid', '--broker-helper is an address such as https://broker.example:8446');
+  const protocolVersion = wholeNumber(protocol ?? '4', '--broker-protocol', [4, 5]) === 5 ? 5 : 4;
+  return { url: checkBrokerUrl(broker), protocolVersion, helper };
+}
 
 export const serve: Command = async (args, { out, stop, assetsDir }) => {
   const { values, positionals } = readArguments(args, {
@@ -20,9 +34,12 @@ export const serve: Command = async (args, { out, stop, assetsDir }) => {
     admission: text,
     'renewal-grace': text,
     enrolments: text,
+    ...{ broker: text, 'broker-protocol': text, 'broker-helper': text },
   });
   noMore(positionals);
+  const outside = outsideOf(values.broker, values['broker-protocol'], values['broker-helper']);
   const config = {
+    outside,
     assetsDir,
     directory: path.resolve(required(values.dir, '--dir')),
     host: required(values.host ?? 'localhost', '--host'),

@@ -1,6 +1,7 @@
 /** The operator's side of a provider: console, API and `/metrics` on one origin. */
 import { createServer as createHttp } from 'node:http';
 import { createServer as createHttps } from 'node:https';
+import { Server as TlsServer } from 'node:tls';
 import fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify';
 import type { Clock } from '#common/clock.js';
 import { answerProblems, refuseRaw } from '#common/http-problems.js';
@@ -13,7 +14,7 @@ import type { Claims } from '../claims/claims.js';
 import type { EventLog } from '../fleet/events.js';
 import type { Fleet } from '../fleet/fleet.js';
 import { createAccess } from './access.js';
-import { createMetrics } from './metrics.js';
+import { createMetrics, type Gauge } from './metrics.js';
 import { declareRoutes, type Territory } from './routes.js';
 import { createSecretCheck } from './secret.js';
 import { sessionLimits } from './session-limits.js';
@@ -33,12 +34,16 @@ export interface ConsoleParts {
   log: FastifyBaseLogger;
   /** PEM. Plain http is served on loopback only. */
   tls?: { key: string | Buffer; cert: string | Buffer };
+  /** What else `/metrics` tells. */
+  gauges?: () => Gauge[];
 }
 
 export interface Console {
   /** Answers the port. @throws Refusal `port-in-use`, `address-unavailable` */
   start(host: string, port: number): Promise<number>;
   stop(): Promise<void>;
+  /** A new certificate, for connections from now on. */
+  secure(tls: NonNullable<ConsoleParts['tls']>): void;
 }
 
 const limits = {
@@ -62,7 +67,11 @@ export function createConsole(parts: ConsoleParts): Console {
     secure: tls !== undefined,
   });
   const streams = createEventStreams({ events, clock });
-  const metrics = createMetrics({ fleet, claims, requests, events, clock, territory: territory.id });
+  const metrics = createMetrics({
+    ...{ fleet, claims, requests, events, clock },
+    territory: territory.id,
+    gauges: parts.gauges,
+  });
   let running: FastifyInstance | undefined;
 
   async function build(): Promise<FastifyInstance> {
@@ -85,6 +94,9 @@ export function createConsole(parts: ConsoleParts): Console {
   }
 
   return {
+    secure(now) {
+      if (tls && running?.server instanceof TlsServer) running.server.setSecureContext(now);
+    },
     async start(host, port) {
       if (!tls && !isLoopback(host)) throw new Error(`cannot serve the console on ${host} without TLS`);
       running = await build();

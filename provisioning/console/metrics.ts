@@ -13,6 +13,13 @@ export interface Metrics {
   stop(): void;
 }
 
+/** One that a part elsewhere measures. */
+export interface Gauge {
+  name: string;
+  help: string;
+  series: readonly Series[];
+}
+
 export const metricsType = 'text/plain; version=0.0.4; charset=utf-8';
 
 const boxStates: readonly BoxState[] = ['enrolled', 'online', 'offline', 'revoked', 'left'];
@@ -65,6 +72,7 @@ export function createMetrics({
   events,
   clock,
   territory,
+  gauges = () => [],
 }: {
   fleet: Fleet;
   claims: Claims;
@@ -72,6 +80,7 @@ export function createMetrics({
   events: EventLog;
   clock: Clock;
   territory: string;
+  gauges?: (() => Gauge[]) | undefined;
 }): Metrics {
   const counted = new Map<string, number>();
   const ends: (() => void)[] = [];
@@ -135,6 +144,7 @@ export function createMetrics({
           'Events since the start by type.',
           [...counted].map(([type, count]) => [{ type }, count]),
         ),
+        ...gauges().map(({ name, help, series }) => family(name, 'gauge', help, series)),
         family('process_resident_memory_bytes', 'gauge', 'Resident memory.', [[{}, memory.rss]]),
         family('nodejs_heap_used_bytes', 'gauge', 'Heap in use.', [[{}, memory.heapUsed]]),
         family('process_cpu_seconds_total', 'counter', 'CPU time, user and system.', [

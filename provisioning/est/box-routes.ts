@@ -13,7 +13,7 @@ export interface BoxRouteParts {
   territory: Profile['territory'];
   /** The names in the server's certificate; the first stands in for a name that is not among them. */
   hosts: readonly string[];
-  broker: { port(): number; maxPacketBytes: number };
+  broker: { port(): number; maxPacketBytes: number; outside?: { url: string; protocolVersion: 4 | 5 } | undefined };
   boxes: {
     admit(certificate: X509Certificate): Promise<string>;
     leave(certificate: X509Certificate, leave: Leave): Promise<LeaveAnswer>;
@@ -38,8 +38,8 @@ export function declareBoxRoutes(
       box,
       territory,
       broker: {
-        url: `mqtts://${bracketed(host)}:${broker.port()}`,
-        protocolVersion: 4,
+        url: broker.outside?.url ?? `mqtts://${bracketed(host)}:${broker.port()}`,
+        protocolVersion: broker.outside?.protocolVersion ?? 4,
         maxPacketBytes: broker.maxPacketBytes,
       },
     };

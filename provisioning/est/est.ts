@@ -35,12 +35,14 @@ export interface Est {
   /** Answers the port. @throws Refusal `port-in-use`, `address-unavailable` */
   start(host: string, port: number): Promise<number>;
   stop(): Promise<void>;
+  /** A new certificate, for connections from now on. */
+  secure(tls: ServerTls): void;
 }
 
 export interface EstParts extends BoxRouteParts {
   tls: ServerTls;
-  /** DER of issuing CA and root, in that order. */
-  cacerts: readonly Uint8Array[];
+  /** DER of the territory's authorities, issuing CAs first; asked each time, since a rollover adds to them. */
+  cacerts: () => readonly Uint8Array[];
   admission: Admission;
   /** Whether a claim code can let somebody in: who shows nothing is then asked for one. */
   asksForCode: boolean;
@@ -75,7 +77,6 @@ export function createEst(parts: EstParts): Est {
   const { admission, boxes, events, clock, asksForCode } = parts;
   const attempts = createAttempts({ clock, ...(parts.mostWrongCodes && { most: parts.mostWrongCodes }) });
   const limits = createLimits({ clock, perSecond: parts.enrolmentsPerSecond ?? usualEnrolmentsPerSecond });
-  const cacerts = buildCertsOnly(parts.cacerts);
   const attributes = csrAttributes();
   const challenge = `Basic realm="${parts.territory.id.replace(/[^\w.-]/g, '_')}"`;
   let listening: ReturnType<typeof createEstServer> | undefined;
@@ -116,7 +117,7 @@ export function createEst(parts: EstParts): Est {
   answerProblems(app, refused, ({ status }, { request }) => (status === 403 && isEst(request) ? 401 : status));
   app.addContentTypeParser('application/pkcs10', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
 
-  app.get(`${est}/cacerts`, (_request, reply) => sendDer(reply, certsOnly, cacerts));
+  app.get(`${est}/cacerts`, (_request, reply) => sendDer(reply, certsOnly, buildCertsOnly(parts.cacerts())));
   app.get(`${est}/csrattrs`, (_request, reply) => sendDer(reply, 'application/csrattrs', attributes));
 
   app.post(
@@ -168,6 +169,7 @@ export function createEst(parts: EstParts): Est {
       if (!listening) throw new Error('cannot listen before there is a server');
       return listening.start(host, port);
     },
+    secure: (tls) => listening?.secure(tls),
     async stop() {
       await listening?.stop();
       await app.close();

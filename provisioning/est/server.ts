@@ -17,6 +17,8 @@ export interface EstServer {
   /** Answers the port. @throws Refusal as `listen` */
   start(host: string, port: number): Promise<number>;
   stop(): Promise<void>;
+  /** A new certificate, for connections from now on. */
+  secure(tls: ServerTls): void;
 }
 
 export function createEstServer(tls: ServerTls, handler: RequestListener, patience = patienceMilliseconds): EstServer {
@@ -49,6 +51,7 @@ export function createEstServer(tls: ServerTls, handler: RequestListener, patien
   return {
     server,
     start: (host, port) => listen(server, host, port),
+    secure: (now) => server.setSecureContext({ ...now, minVersion: 'TLSv1.2' }),
     async stop() {
       if (!server.listening) return;
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));

@@ -6,7 +6,7 @@
  */
 import type { Clock } from '#common/clock.js';
 import { isDiskFull } from '#common/database.js';
-import { Refusal } from '#contract/problems.js';
+import { type ProblemCode, Refusal } from '#contract/problems.js';
 import { buildTopic, type Topic } from '#contract/topics.js';
 import type { LifeRecord, Store } from '../store/store.js';
 import type { EventLog } from './events.js';
@@ -34,6 +34,8 @@ export interface IngestParts {
   events: EventLog;
   clock: Clock;
   publish: (topic: string, payload: string) => void;
+  /** Why nothing is taken in this box's name, whatever the broker let through. */
+  refusal?: (box: string) => ProblemCode | undefined;
   log: { error(details: object, text: string): void };
 }
 
@@ -52,7 +54,7 @@ const gapQuietMilliseconds = 60_000;
 const sizeOf = ({ said }: Waiting): number => (said.kind === 'health' ? said.value.samples.length + 1 : 1);
 const plural = (count: number, noun: string) => `${count} ${noun}${count === 1 ? '' : 's'}`;
 
-export function createIngest({ store, events, clock, publish, log }: IngestParts): Ingest {
+export function createIngest({ store, events, clock, publish, refusal, log }: IngestParts): Ingest {
   const lives = createLives(store);
   const stopping = new AbortController();
   const quota = createQuota({ clock, burst: 100, perMinute: 20 });
@@ -166,7 +168,10 @@ export function createIngest({ store, events, clock, publish, log }: IngestParts
   }
 
   return {
-    receive({ box, topic, payload }) {
+    async receive({ box, topic, payload }) {
+      const code = refusal?.(box);
+      // Taken from the broker, which would only send it again, and dropped without an answer.
+      if (code) return events.refused(code, { box, detail: `${box}: what it says is dropped` });
       // Read now, while the round before is on its way to the disk.
       const said = read(topic, payload);
       return new Promise((resolve, reject) => enqueue({ box, said, resolve, reject }));

@@ -39,7 +39,7 @@ export function createFleet({ store, online, endings }: FleetParts): Fleet {
     },
 
     async show(id): Promise<BoxDetail> {
-      const [box, life] = await Promise.all([store.boxes.get(id), store.lives.get(id)]);
+      const [box, life, cut] = await Promise.all([store.boxes.get(id), store.lives.get(id), store.cuts.get(id)]);
       if (!box) throw new Refusal('box-unknown', id);
       const device = box.factory && (await store.factories.get(factoryKey(box.factory)));
       return {
@@ -48,6 +48,7 @@ export function createFleet({ store, online, endings }: FleetParts): Fleet {
         reported: life?.reported ?? null,
         revokedAt: box.revokedAt ?? null,
         standing: standingOf(box, device),
+        cut: box.revokedAt === undefined ? null : cut?.state === 'cut' ? 'cut' : 'not-cut',
       };
     },
 

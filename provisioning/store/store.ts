@@ -82,6 +82,13 @@ export interface RevocationRecord {
   reason: RevocationReason;
 }
 
+/** Whether a revoked box's session at the broker is over. Keyed by box id. */
+export interface CutRecord {
+  at: number;
+  state: 'pending' | 'cut';
+  detail?: string;
+}
+
 /** Which sequences of one epoch are here: everything up to `contiguous`, and `above` it these ranges. */
 export interface Track {
   contiguous: number;
@@ -111,12 +118,17 @@ export interface Store {
   readonly revocations: Sub<RevocationRecord>;
   /** `last`: the newest CRL's. */
   readonly crls: Sub<{ number: number; thisUpdate: number }>;
+  readonly cuts: Sub<CutRecord>;
+  /** `last`: when this store was made from a backup, and of when that is. */
+  readonly restorations: Sub<{ at: number; backupAt: number }>;
   readonly lives: Sub<LifeRecord>;
   /** `{box}!{time, 16 digits}!{epoch}!{sequence, 16 digits}` to the values. */
   readonly samples: Sub<Sample['values']>;
   readonly events: Sub<FleetEvent>;
   /** All of it is on the disk, or none of it. @throws Refusal `disk-full` */
   commit(operations: readonly Operation[]): Promise<void>;
+  /** Every entry as it is stored, of the moment of the call. */
+  snapshot(): AsyncIterable<[string, string]>;
   close(): Promise<void>;
 }
 
@@ -135,6 +147,8 @@ export async function openStore(directory: string): Promise<Store> {
     requests: db.sublevel<string, RequestRecord>('requests', json),
     revocations: db.sublevel<string, RevocationRecord>('revocations', json),
     crls: db.sublevel<string, { number: number; thisUpdate: number }>('crls', json),
+    cuts: db.sublevel<string, CutRecord>('cuts', json),
+    restorations: db.sublevel<string, { at: number; backupAt: number }>('restorations', json),
     lives: db.sublevel<string, LifeRecord>('lives', json),
     samples: db.sublevel<string, Sample['values']>('samples', json),
     events: db.sublevel<string, FleetEvent>('events', json),
@@ -145,6 +159,7 @@ export async function openStore(directory: string): Promise<Store> {
         throw isDiskFull(error) ? new Refusal('disk-full', undefined, { cause: error }) : error;
       }
     },
+    snapshot: () => db.iterator<string, string>({ keyEncoding: 'utf8', valueEncoding: 'utf8' }),
     async close() {
       await commits.idle();
       await db.close();

@@ -321,7 +321,7 @@ t.test('a body that does not end is not waited for', async (t) => {
     asksForCode: true,
     tls,
     hosts,
-    cacerts: [],
+    cacerts: () => [],
     broker: { port: () => 1, maxPacketBytes: 1024 },
     clock,
     log,

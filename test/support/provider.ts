@@ -1,5 +1,5 @@
 /** A whole provider on its own ports, in this process or as the built command, over a directory of its own. */
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { type ChildProcess, execFile, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
 import { createServer, type Server } from 'node:net';
@@ -11,6 +11,7 @@ import { files } from '#common/files.js';
 import { certificatesFromPem } from '#common/pki/pem.js';
 import type { DirectoryTerritory } from '#contract/directory.js';
 import type { BoxSummary, Claim, CreatedClaim, FleetEvent } from '#contract/operator.js';
+import type { OutsideConfig } from '../../provisioning/brokers.js';
 import { createProvider, type Provider } from '../../provisioning/provider.js';
 import { ownFolder } from './folder.js';
 
@@ -29,6 +30,15 @@ export function runCommand(name: string, args: string[]): Finished {
     timeout: 60_000,
   });
   return { status, stdout, stderr };
+}
+
+/** The same for a command that asks a provider in this process, which must go on meanwhile. */
+export function askCommand(name: string, args: string[]): Promise<Finished> {
+  return new Promise((resolve) => {
+    execFile(process.execPath, [command(name), ...args], { timeout: 60_000 }, (error, stdout, stderr) => {
+      resolve({ status: error ? (typeof error.code === 'number' ? error.code : null) : 0, stdout, stderr });
+    });
+  });
 }
 
 async function bound(port: number): Promise<Server | undefined> {
@@ -61,6 +71,10 @@ export interface TestProvider {
   listing: DirectoryTerritory;
   start(): Promise<void>;
   stop(): Promise<void>;
+  /** Of what runs in this process. */
+  urls(): Provider['urls'];
+  /** From its next start on. */
+  useBroker(outside: OutsideConfig): void;
   /** As the built command; answers the process. */
   spawn(): Promise<ChildProcess>;
   claim(wish?: { lifetimeSeconds?: number }): Promise<CreatedClaim>;
@@ -94,6 +108,7 @@ export async function testProvider(
   const origin = `http://127.0.0.1:${portBase + 2}`;
   const headers = { authorization: `Bearer ${secret}` };
   let running: Provider | undefined;
+  let outside: OutsideConfig | undefined;
 
   async function api<T>(place: string, { method = 'GET', body }: { method?: string; body?: unknown } = {}): Promise<T> {
     const reply = await fetch(`${origin}${place}`, {
@@ -142,10 +157,15 @@ export async function testProvider(
     },
     async start() {
       const log = pino({ level: 'silent' });
-      const config = { directory, host: '127.0.0.1', portBase, assetsDir: path.resolve('build/console') };
+      const assetsDir = path.resolve('build/console');
+      const config = { directory, host: '127.0.0.1', portBase, assetsDir, outside };
       const wish = options.provider ?? {};
       running = createProvider({ ...config, ...wish }, { files, clock: systemClock, log, ...wish });
       await running.start();
+    },
+    urls: () => running?.urls ?? { est: '', broker: '', console: '' },
+    useBroker(wished) {
+      outside = wished;
     },
     async stop() {
       await running?.stop();

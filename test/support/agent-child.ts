@@ -1,9 +1,9 @@
 /**
  * An agent that kills itself with SIGKILL before one durable step: `node agent-child.js CONFIG STEP [AHEAD [PLAN]]`.
- * Each file written or removed, and each commit of journal and ledger, is a step, counted from 1. AHEAD milliseconds are
- * added to its clock, so that a renewal is due at once: an agent that was started again within one boot goes by the
- * monotonic clock. PLAN is a file that says what it is to do by itself. Prints the
- * step's name, so that the test can say where it was cut: before a step is after the one before it.
+ * Each file written or removed, and each commit of journal and ledger, is a step: its name is printed with how often it has
+ * come. A test takes the names from a run that is not cut (STEP is -): before a step is after the one before it. AHEAD
+ * milliseconds are added to its clock, so that a renewal is due at once: an agent that was
+ * started again within one boot goes by the monotonic clock. PLAN is a file that says what it is to do by itself.
  */
 import { readFileSync, writeSync } from 'node:fs';
 import path from 'node:path';
@@ -22,14 +22,14 @@ export interface Plan {
   reset?: 'reset' | 'hand-over';
 }
 
-const [configFile = '', step = '0', ahead = '0', planFile] = process.argv.slice(2);
-let count = 0;
+const [configFile = '', step = '-', ahead = '0', planFile] = process.argv.slice(2);
+const counts = new Map<string, number>();
 
 function at(name: string): void {
-  count += 1;
-  if (count !== Number(step)) return;
-  writeSync(1, `${name}\n`);
-  process.kill(process.pid, 'SIGKILL');
+  const count = (counts.get(name) ?? 0) + 1;
+  counts.set(name, count);
+  writeSync(1, `${name} #${count}\n`);
+  if (`${name} #${count}` === step) process.kill(process.pid, 'SIGKILL');
 }
 
 interface Put {

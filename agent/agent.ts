@@ -156,13 +156,13 @@ export function createAgent(config: Config, host: Host, around: Around): Agent {
           };
         },
         async refresh() {
-          await directory?.refresh(signal).catch((error: unknown) => {
-            if (!(error instanceof Refusal)) throw error;
-          });
+          if (!directory) throw new Refusal('directory-unreachable', 'this box was given no list to begin with');
+          await directory.refresh(signal);
         },
       },
       status: () => statusOf(made),
-      timeSource: clock.source,
+      link: made.link,
+      time: clock,
       dataDir: config.dataDir,
       ...(config.bootDir === undefined ? {} : { bootDir: config.bootDir }),
       assetsDir: around.ownerAssets ?? '',

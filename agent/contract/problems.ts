@@ -568,6 +568,14 @@ const table = {
   ],
   'file-unreadable': [400, 'the file cannot be read', 'check the path and the permissions of the file'],
   'recovery-wrong': [401, 'this is not the recovery code', 'compare it with what was shown at setup'],
+
+  // The clock, as its owner puts it right
+  'time-not-offered': [
+    409,
+    'no server offers another time now',
+    'look at the page again: the box may have learned the time meanwhile',
+  ],
+  'time-changed': [409, 'another time is offered now', 'look at the time that is shown now, and confirm that one'],
 } as const satisfies Record<string, readonly [status: number, title: string, remedy: string]>;
 
 export type ProblemCode = keyof typeof table;

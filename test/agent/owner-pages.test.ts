@@ -166,6 +166,17 @@ for (const [size, viewport] of Object.entries(sizes) as [Size, View][]) {
     served.announce();
     await heading(page, 'One thing needs your care.');
     box.expired = false;
+    box.isSuspended = true;
+    box.offered = Date.now() - 400 * 86_400_000;
+    served.announce();
+    await page.getByText('The alliance has suspended Harbour Network.').waitFor();
+    await page.getByText('its audit failed', { exact: false }).waitFor();
+    await page.getByText('Is this the right time?').waitFor();
+    await look('home-care');
+    await press(page, 'The provider is right');
+    await page.getByText('You confirmed the time', { exact: false }).waitFor();
+    await page.getByText('Is this the right time?').waitFor({ state: 'detached' });
+    box.isSuspended = false;
     for (let sent = 0; sent < 30; sent += 1)
       await ledger.append({ by: 'provider', type: 'command', facts: { name: 'rebirth' } });
 

@@ -1,6 +1,7 @@
 /** The owner's pages in real Chromium: opened, looked at, and led through the first of them. */
 import { mkdir, readFile } from 'node:fs/promises';
 import { type Browser, chromium, type Page } from 'playwright-core';
+import type { Test } from 'tap';
 
 export const shots = 'build/screenshots';
 export const sizes = { phone: { width: 360, height: 740 }, desktop: { width: 1280, height: 900 } };
@@ -9,12 +10,6 @@ export type Size = keyof typeof sizes;
 
 interface Teardown {
   teardown(work: () => unknown): void;
-}
-
-/** What a test has to offer to be told what was seen. */
-interface Sees {
-  same(found: unknown, wanted: unknown, message?: string): unknown;
-  ok(found: unknown, message?: string): unknown;
 }
 
 export async function launch(t: Teardown): Promise<Browser> {
@@ -64,7 +59,7 @@ export const heading = (page: Page, name: string | RegExp, timeout?: number) =>
 export const press = (page: Page, name: string | RegExp) => page.getByRole('button', { name }).click();
 
 /** Answers what looks at a page, keeps a picture of it, and says what is wrong with it. */
-export function looker(test: Sees, page: Page, size: Size, prefix: string) {
+export function looker(test: Test, page: Page, size: Size, prefix: string) {
   return async (name: string): Promise<void> => {
     // One set of tokens serves both sizes: the dark one is looked at once.
     for (const colorScheme of size === 'phone' ? (['light'] as const) : (['light', 'dark'] as const)) {

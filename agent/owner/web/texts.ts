@@ -109,6 +109,7 @@ export const texts = {
     you: (place: string) => `You live in ${place}.`,
     expired: 'This list is past its date. The box could not fetch a newer one yet.',
     refresh: 'Look for a newer list',
+    newest: 'No newer list was found.',
     empty: 'The box knows no provider yet.',
     emptyWhat: 'It fetches the list of the alliance when it reaches the internet.',
     assigned: (name: string) =>
@@ -162,7 +163,10 @@ export const texts = {
   },
   done: {
     title: 'Your box is yours, and it is online.',
-    lead: (name: string, law: string) => `It belongs to you and is looked after by ${name}, under ${law}.`,
+    connecting: 'Your box is yours.',
+    connectingLead: 'It has its certificate, and is connecting to the provider now. You need not wait for it.',
+    lead: (name: string) => `It belongs to you and is looked after by ${name}.`,
+    law: 'Law',
     from: 'From now on you find it here:',
     submit: 'Go to my box',
   },
@@ -228,9 +232,8 @@ export const texts = {
     },
     time: {
       authenticated: 'the provider',
-      floor: 'what it last knew',
-      build: 'when the software was made',
-      system: 'its own clock',
+      floor: 'what it last knew; it may be later',
+      release: 'when the software was made; it is later',
     } as Record<string, string>,
   },
   care: {
@@ -268,6 +271,13 @@ export const texts = {
       title: 'You have no recovery code that you know of.',
       what: 'Make a new one under Settings, and write it down.',
     },
+  },
+  time: {
+    title: 'Is this the right time?',
+    lead: (offered: string) => `The provider says that it is ${offered}.`,
+    now: (now: string) => `Your box takes it for later: ${now}. A clock that ran wrong once can be the cause.`,
+    remedy: 'Look at another clock. If the provider is right, confirm it. If not, do nothing, and tell the provider.',
+    submit: 'The provider is right',
   },
   history: {
     title: 'What happened.',
@@ -366,6 +376,14 @@ export const texts = {
     'too-many-attempts': {
       title: 'somebody is trying at the same moment',
       remedy: 'wait and try again; switching the box off and on helps if it stays like this',
+    },
+    'admission-refused': {
+      title: 'the provider has decided against it',
+      remedy: 'ask the provider, then ask again here; or choose another provider',
+    },
+    'directory-unreachable': {
+      title: 'nobody could be reached who has a newer list',
+      remedy: 'look at your internet connection; the list that the box has stays in use',
     },
     'origin-refused': { title: 'the request came from another page', remedy: 'open the box again by its own address' },
   } as Record<string, ProblemText>,

@@ -111,6 +111,7 @@ export function createAgent(config: Config, host: Host, around: Around): Agent {
     undo.push(() => made.api.stop());
     const control = await serveControl(adminSocket(config.runtimeDir), {
       status: async () => statusOf(made),
+      ledger: () => made.ledger.export(),
       reset: async (parameters) => {
         const read = check(Type.Object({ kind: ResetKind }), parameters);
         if (!read.ok) throw new Refusal('body-invalid', describeFaults(read.faults));

@@ -567,6 +567,7 @@ const table = {
     'use the recovery code, or reset the box',
   ],
   'file-unreadable': [400, 'the file cannot be read', 'check the path and the permissions of the file'],
+  'ledger-missing': [404, 'nothing has been written about this box yet', 'start the agent first, or check dataDir'],
   'recovery-wrong': [401, 'this is not the recovery code', 'compare it with what was shown at setup'],
 
   // The clock, as its owner puts it right

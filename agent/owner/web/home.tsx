@@ -130,15 +130,18 @@ export function Home({ live, view }: HomeProps) {
           </Link>
         </p>
       )}
-      <OfferedTime live={live} view={view} />
-      {found.map(({ key, tone, title, what }) => (
-        <section key={key} class={`notice ${tone}`}>
-          <Mark tone={tone}>
-            <strong>{title}</strong>
-          </Mark>
-          <p>{what}</p>
-        </section>
-      ))}
+      {found.map(({ key, tone, title, what }) =>
+        key === 'time' ? (
+          <OfferedTime key={key} live={live} view={view} />
+        ) : (
+          <section key={key} class={`notice ${tone}`}>
+            <Mark tone={tone}>
+              <strong>{title}</strong>
+            </Mark>
+            <p>{what}</p>
+          </section>
+        ),
+      )}
       <Belongs view={view} />
       <section class="panel" aria-labelledby="happened">
         <h2 id="happened">{words.happened}</h2>

@@ -4,6 +4,8 @@ import { words } from './words.js';
 export interface ProblemText {
   title: string;
   remedy: string;
+  /** What the occurrence adds: the provider's own words, or something for whoever helps. */
+  detail?: 'said' | 'technical';
 }
 
 const wait = (seconds: number): string =>
@@ -288,6 +290,7 @@ export const texts = {
     exportHint: 'A file that can be checked anywhere with the command “webizen ledger verify”.',
     by: { owner: 'You', provider: 'The provider', box: 'The box', stranger: 'Somebody on the network' },
     signed: 'signed by you',
+    early: 'before the box knew the time',
   },
   move: { title: 'Move to another provider.' },
   settings: {
@@ -367,6 +370,23 @@ export const texts = {
     'est-unreachable': {
       title: 'the provider can not be reached',
       remedy: 'look at your internet connection; the box goes on trying by itself',
+      detail: 'technical',
+    },
+    'claim-malformed': {
+      title: 'this is not a whole claim code',
+      remedy: 'compare it with the one that you were given, character by character',
+    },
+    'claim-unknown': {
+      title: 'the provider does not know this claim code',
+      remedy: 'compare it with the one that you were given, and that it is from this provider',
+    },
+    'claim-not-taken': {
+      title: 'this provider takes no claim codes',
+      remedy: 'ask to be admitted without a code',
+    },
+    'territory-suspended': {
+      title: 'this provider takes no new boxes now',
+      remedy: 'choose another provider',
     },
     'passphrase-wrong': {
       title: 'this is not the passphrase of this box',
@@ -380,10 +400,12 @@ export const texts = {
     'admission-refused': {
       title: 'the provider has decided against it',
       remedy: 'ask the provider, then ask again here; or choose another provider',
+      detail: 'said',
     },
     'directory-unreachable': {
       title: 'nobody could be reached who has a newer list',
       remedy: 'look at your internet connection; the list that the box has stays in use',
+      detail: 'technical',
     },
     'origin-refused': { title: 'the request came from another page', remedy: 'open the box again by its own address' },
   } as Record<string, ProblemText>,

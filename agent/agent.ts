@@ -111,6 +111,7 @@ export function createAgent(config: Config, host: Host, around: Around): Agent {
     undo.push(() => made.api.stop());
     const control = await serveControl(adminSocket(config.runtimeDir), {
       status: async () => statusOf(made),
+      ledger: () => made.ledger.export(),
       reset: async (parameters) => {
         const read = check(Type.Object({ kind: ResetKind }), parameters);
         if (!read.ok) throw new Refusal('body-invalid', describeFaults(read.faults));
@@ -156,13 +157,13 @@ export function createAgent(config: Config, host: Host, around: Around): Agent {
           };
         },
         async refresh() {
-          await directory?.refresh(signal).catch((error: unknown) => {
-            if (!(error instanceof Refusal)) throw error;
-          });
+          if (!directory) throw new Refusal('directory-unreachable', 'this box was given no list to begin with');
+          await directory.refresh(signal);
         },
       },
       status: () => statusOf(made),
-      timeSource: clock.source,
+      link: made.link,
+      time: clock,
       dataDir: config.dataDir,
       ...(config.bootDir === undefined ? {} : { bootDir: config.bootDir }),
       assetsDir: around.ownerAssets ?? '',

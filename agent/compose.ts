@@ -121,7 +121,7 @@ export async function compose(config: Config, host: Host, log: Logger, signal: A
   const wiped = await reset.perform();
   if (wiped) await clock.forget(); // a reset lowers the floor
   const store = await openStore(dataDir);
-  const ledger = await createLedger({ store, clock });
+  const ledger = await createLedger({ store, clock, isTimeKnown: clock.trusted });
   if (wiped) {
     const { kind, by } = wiped;
     if (!ledger.head()) await ledger.append({ by: 'box', type: kind, facts: { how: by } });

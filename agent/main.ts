@@ -15,6 +15,7 @@ import { createAgent } from './agent.js';
 import { adminSocket, type Config, parseConfig } from './config.js';
 import { factoryCsr, factoryInstall } from './factory/install.js';
 import { realHost } from './host/host.js';
+import { ledgerOffline } from './ledger-offline.js';
 import { resetOffline } from './reset-wiring.js';
 
 const help = `webizen-agent ${version}: the daemon of a Webizen box
@@ -27,6 +28,7 @@ const help = `webizen-agent ${version}: the daemon of a Webizen box
   webizen-agent factory install --config FILE --from DIR
       takes what the maker made for this box: certificate, setup code, voucher
   webizen-agent factory code                   print a new setup code, for webizen.json of a home-made box
+  webizen-agent ledger export --config FILE    print all that happened, for webizen ledger verify
   webizen-agent reset --config FILE            forget territory, owner, keys and apps' data; asks for --yes
 
   reset --hand-over tells the provider that the box goes to another owner.
@@ -141,6 +143,16 @@ async function reset(config: Config, kind: 'reset' | 'hand-over'): Promise<void>
   process.stdout.write(running ? 'the box is being reset and starts again\n' : 'the box is as it was made\n');
 }
 
+/** From the running agent, or from its store when none runs. */
+async function exportLedger(config: Config): Promise<void> {
+  const socket = adminSocket(config.runtimeDir);
+  const exported = await callControl(socket, 'ledger').catch((error: unknown) => {
+    if (error instanceof Refusal && error.code === 'not-running') return ledgerOffline(config, realHost);
+    throw error;
+  });
+  process.stdout.write(`${JSON.stringify(exported, null, 1)}\n`);
+}
+
 async function main(): Promise<void> {
   const { values, positionals } = parseOrRefuse(() =>
     parseArgs({
@@ -161,10 +173,13 @@ async function main(): Promise<void> {
   if (values.help) return void process.stdout.write(help);
   if (values.version) return void process.stdout.write(`${version}\n`);
   if (command === 'factory') return factory(more, values);
-  if (more.length > 0) throw new Refusal('arguments-invalid', `unexpected ${more.join(' ')}`);
+  const isExport = command === 'ledger' && more.length === 1 && more[0] === 'export';
+  if (more.length > 0 && !isExport) throw new Refusal('arguments-invalid', `unexpected ${more.join(' ')}`);
   const config = await configFrom(values.config);
   if (command === undefined) return run(config);
   if (command === 'check') return void process.stdout.write('the configuration is right\n');
+  if (isExport) return exportLedger(config);
+  if (command === 'ledger') throw new Refusal('arguments-invalid', 'ledger is followed by export');
   if (command === 'reset') {
     if (!values.yes)
       throw new Refusal(

@@ -10,13 +10,15 @@ import { clearSocket, isErrno } from './files.js';
 export type Handlers = Record<string, (parameters: unknown) => Promise<unknown>>;
 
 const maxBytes = 1024 * 1024;
+/** What our own program answers: a ledger of many years. */
+const maxAnswerBytes = 256 * 1024 * 1024;
 
-async function bodyOf(stream: AsyncIterable<Uint8Array>): Promise<unknown> {
+async function bodyOf(stream: AsyncIterable<Uint8Array>, most: number): Promise<unknown> {
   const chunks: Uint8Array[] = [];
   let size = 0;
   for await (const chunk of stream) {
     size += chunk.length;
-    if (size > maxBytes) throw new Refusal('body-too-large');
+    if (size > most) throw new Refusal('body-too-large');
     chunks.push(chunk);
   }
   const text = Buffer.concat(chunks).toString('utf8');
@@ -33,7 +35,7 @@ export async function serveControl(socket: string, handlers: Handlers): Promise<
         ? handlers[message.url!.slice(1)]
         : undefined;
       if (message.method !== 'POST' || !handler) throw new Refusal('not-found');
-      answer = (await handler(await bodyOf(message))) ?? null;
+      answer = (await handler(await bodyOf(message, maxBytes))) ?? null;
     } catch (error) {
       const refusal =
         error instanceof Refusal
@@ -60,7 +62,7 @@ export async function serveControl(socket: string, handlers: Handlers): Promise<
 export async function callControl(socket: string, name: string, parameters?: unknown): Promise<unknown> {
   const { status, body } = await new Promise<{ status: number; body: unknown }>((resolve, reject) => {
     const call = request({ socketPath: socket, path: `/${name}`, method: 'POST' }, (reply) => {
-      bodyOf(reply).then((body) => resolve({ status: reply.statusCode ?? 0, body }), reject);
+      bodyOf(reply, maxAnswerBytes).then((body) => resolve({ status: reply.statusCode ?? 0, body }), reject);
     });
     call.once('error', (error) =>
       reject(isErrno(error, 'ENOENT', 'ECONNREFUSED') ? new Refusal('not-running', socket, { cause: error }) : error),

@@ -69,8 +69,10 @@ const keyOf = (index: number): string => String(index).padStart(12, '0');
 export async function createLedger(wish: {
   store: { db: Database; commit(operations: readonly Operation[]): Promise<void> };
   clock: Clock;
+  /** Whether the clock is known to be right; it is where nothing is said. */
+  isTimeKnown?: () => boolean;
 }): Promise<Ledger> {
-  const { store, clock } = wish;
+  const { store, clock, isTimeKnown = () => true } = wish;
   const sublevel = store.db.sublevel<string, LedgerEntry>('ledger', { valueEncoding: 'json' });
   const metas = store.db.sublevel<string, Meta>('ledgerMeta', { valueEncoding: 'json' });
   const listeners = new Set<(entry: LedgerEntry) => void>();
@@ -91,7 +93,8 @@ export async function createLedger(wish: {
       at,
       by: decision.by,
       type: decision.type,
-      facts: decision.facts ?? {},
+      // Signed with the rest: nobody is to take `at` for the hour when it happened.
+      facts: { ...decision.facts, ...(isTimeKnown() ? {} : { clock: 'not-set' }) },
       previous: after?.hash ?? null,
     };
     const text = entryText(plain);

@@ -26,7 +26,7 @@ export const LedgerEntry = Type.Object(
     by: LedgerBy,
     /** `owner.set`, `owner.key`, `election`, `enrolled`, `renewed`, `transfer`, `sign-in`, `sign-in-failed`, `command`, `reset` … */
     type: Type.String({ pattern: '^[a-z][a-z0-9.-]{0,63}$' }),
-    /** Facts, flat: the words are made where it is read. */
+    /** Facts, flat: the words are made where it is read. With `clock` = `not-set` it happened no earlier than `at`. */
     facts: Type.Record(Type.String(), Type.Union([Type.String({ maxLength: 2000 }), Type.Number(), Type.Boolean()])),
     previous: Type.Union([Sha256, Type.Null()]),
     hash: Sha256,

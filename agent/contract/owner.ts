@@ -74,8 +74,6 @@ export const OwnerView = Type.Object(
     /** Why the box's own territory is suspended, where the alliance says so. */
     suspendedReason: NullOr(Type.String()),
     https: NullOr(Type.Object({ address: Type.String(), fingerprint: Type.String() })),
-    /** How the box knows what time it is: `authenticated`, `floor`, `build`, `system`. */
-    timeSource: Type.String(),
   },
   { $id: 'OwnerView' },
 );
@@ -96,6 +94,9 @@ export const Leave = Type.Object(
   closed,
 );
 export type Leave = Static<typeof Leave>;
+
+/** The time that the owner saw and says is right: what a server offered goes on, so a later one is close to it. */
+export const TimeConfirmation = Type.Object({ offered: Time }, closed);
 
 export const RecoveryCode = Type.Object({ recoveryCode: Type.String() });
 export type RecoveryCode = Static<typeof RecoveryCode>;

@@ -596,7 +596,16 @@ const table = {
     'use the recovery code, or reset the box',
   ],
   'file-unreadable': [400, 'the file cannot be read', 'check the path and the permissions of the file'],
+  'ledger-missing': [404, 'nothing has been written about this box yet', 'start the agent first, or check dataDir'],
   'recovery-wrong': [401, 'this is not the recovery code', 'compare it with what was shown at setup'],
+
+  // The clock, as its owner puts it right
+  'time-not-offered': [
+    409,
+    'no server offers another time now',
+    'look at the page again: the box may have learned the time meanwhile',
+  ],
+  'time-changed': [409, 'another time is offered now', 'look at the time that is shown now, and confirm that one'],
 } as const satisfies Record<string, readonly [status: number, title: string, remedy: string]>;
 
 export type ProblemCode = keyof typeof table;

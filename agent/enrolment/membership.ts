@@ -301,7 +301,8 @@ export async function createMembership(
       if (!busy) throw new Refusal('not-waiting');
       await changes().abort(busy.id);
       const { territory } = changes().data(busy.id) ?? {};
-      const facts = { territory: typeof territory === 'string' ? territory : '', kind: busy.kind };
+      const id = typeof territory === 'string' ? territory : '';
+      const facts = { territory: id, name: directory.find(id)?.name ?? id, kind: busy.kind };
       await ledger.append({ by: 'owner', type: 'abandoned', facts }, signer);
       await changes().ended(busy.id);
     },

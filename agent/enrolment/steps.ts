@@ -132,11 +132,17 @@ export function createSteps(parts: StepParts): Record<string, StepKind> {
     const voucher = factory.voucher();
     if (voucher && voucher.territory === elected.territory?.id) await factory.spendVoucher();
     const now = enrolment.current();
-    const territory = enrolment.lastProfile()?.territory.id ?? elected.territory?.id ?? '';
+    const { id: territory = '', name = '' } = enrolment.lastProfile()?.territory ?? elected.territory ?? {};
     await write(context, {
       by: 'box',
       type,
-      facts: { territory, box: now?.box ?? '', serial: now?.leaf.serialNumber ?? '', electedBy: elected.electedBy },
+      facts: {
+        territory,
+        name,
+        box: now?.box ?? '',
+        serial: now?.leaf.serialNumber ?? '',
+        electedBy: elected.electedBy,
+      },
     });
     parts.changed();
   }

@@ -165,6 +165,7 @@ export function createOwnerConsole(parts: OwnerConsoleParts): OwnerConsole {
     await app.ready();
     const tell = (): void => streams.tell();
     stop.push(membership.onChange(tell), changes.on(tell), ledger.onAppend(tell));
+    stop.push(parts.link.subscribe(tell), parts.time.subscribe(tell));
     stop.push(() => tries.stop());
     stop.push(() => streams.stop());
     return app;

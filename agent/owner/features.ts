@@ -5,6 +5,8 @@ import type { Changes } from '../changes/changes.js';
 import type { Ledger } from '../consent/ledger.js';
 import type { Owner } from '../consent/owner-key.js';
 import type { Memberships, Reset } from '../enrolment/membership.js';
+import type { Link } from '../link/link.js';
+import type { TrustedTime } from '../time/trusted-time.js';
 
 export interface FactoryFeature {
   /** `webizen-7k3f`, as on the label; also the first part of its `.local` name. */
@@ -14,7 +16,7 @@ export interface FactoryFeature {
 
 export interface DirectoryFeature {
   list(): TerritoryList;
-  /** Asks for a newer one; that none can be reached is no error. */
+  /** Asks for a newer one. @throws Refusal `directory-unreachable` */
   refresh(): Promise<void>;
 }
 
@@ -27,6 +29,7 @@ export interface OwnerFeatures {
   ledger: Pick<Ledger, 'append' | 'entries' | 'export' | 'onAppend'>;
   directory: DirectoryFeature;
   status(): AgentStatus;
-  /** How the box knows what time it is: `authenticated`, `floor`, `build`, `system`. */
-  timeSource(): string;
+  /** Told when the box goes on or off line. Answers the way to end it. */
+  link: Pick<Link, 'subscribe'>;
+  time: Pick<TrustedTime, 'offered' | 'lower' | 'subscribe'>;
 }

@@ -17,6 +17,7 @@ import {
   Recovery,
   SetupCode,
   SignIn,
+  TimeConfirmation,
 } from '#contract/owner.js';
 import { check, describeFaults } from '#contract/parse.js';
 import { Refusal } from '#contract/problems.js';
@@ -31,6 +32,9 @@ import { type ViewParts, viewOf } from './view.js';
 const open = { ownerAccess: 'open' } as const;
 const setup = { ownerAccess: 'setup' } as const;
 const owner = { ownerAccess: 'owner' } as const;
+
+/** A page may have been looked at for so long. */
+const seenMilliseconds = 3_600_000;
 
 export interface RouteParts {
   features: OwnerFeatures;
@@ -217,6 +221,17 @@ function declareSettings(plain: FastifyInstance, { features, settings, access, d
   app.put('/v1/settings/forgotten', { config: owner, schema: { body: ForgottenAllowed } }, async (request, reply) => {
     await features.owner.allowReplace(request.body.allowed, access.signerOf(request));
     streams.tell();
+    return reply.code(204).send();
+  });
+  app.post('/v1/time', { config: owner, schema: { body: TimeConfirmation } }, async (request, reply) => {
+    const { time, ledger } = features;
+    const offered = time.offered();
+    if (offered === undefined) throw new Refusal('time-not-offered');
+    // What was seen is what is confirmed: another server may have offered another time meanwhile.
+    if (Math.abs(offered - request.body.offered) > seenMilliseconds) throw new Refusal('time-changed');
+    const facts = { from: features.status().time.now, to: offered };
+    await ledger.append({ by: 'owner', type: 'time-confirmed', facts }, access.signerOf(request));
+    if (!(await time.lower())) throw new Refusal('time-not-offered');
     return reply.code(204).send();
   });
   app.post('/v1/leave', { config: owner, schema: { body: Leave } }, async (request, reply) => {

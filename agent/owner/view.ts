@@ -23,7 +23,7 @@ export function changeOf(underWay: string | null, changes: readonly Change[]): C
 }
 
 export function viewOf({ features, settings, clock, https }: ViewParts): OwnerView {
-  const { factory, owner, membership, changes, directory, status, timeSource } = features;
+  const { factory, owner, membership, changes, directory, status } = features;
   const now = settings.now();
   const belongs = membership.view();
   const { territories, sequence, expiresAt, expired } = directory.list();
@@ -40,6 +40,5 @@ export function viewOf({ features, settings, clock, https }: ViewParts): OwnerVi
     directory: { sequence, expiresAt, expired },
     suspendedReason: mine?.standing === 'suspended' ? (mine.reason ?? '') : null,
     https: https(),
-    timeSource: timeSource(),
   };
 }

@@ -1,96 +1,31 @@
 /** The owner's console as an owner meets it: real Chromium, phone and desktop, light and dark, the keyboard alone. */
-import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
+import { readdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { gzipSync } from 'node:zlib';
-import { type Browser, chromium, type Page } from 'playwright-core';
+import type { Page } from 'playwright-core';
 import t from 'tap';
 import { LedgerExport } from '#contract/ledger.js';
 import { verifyLedger } from '#contract/ledger-chain.js';
 import { parseJson } from '#contract/parse.js';
 import { passphrase, setupCode, startOwnerConsole } from '../support/owner-console.js';
-
-const shots = 'build/screenshots';
-const axe = await readFile('node_modules/axe-core/axe.min.js', 'utf8');
-const sizes = { phone: { width: 360, height: 740 }, desktop: { width: 1280, height: 900 } };
-type View = { width: number; height: number };
-type Size = keyof typeof sizes;
+import {
+  heading,
+  launch,
+  looker,
+  openPage,
+  press,
+  type Size,
+  shots,
+  sizes,
+  type View,
+  violations,
+  toElection as walkToElection,
+} from '../support/owner-pages.js';
 
 t.jobs = 2;
-await mkdir(shots, { recursive: true });
-const browser: Browser = await chromium.launch({
-  executablePath: '/usr/bin/chromium',
-  args: [
-    '--no-sandbox',
-    '--disable-quic',
-    '--disable-background-networking',
-    '--disable-component-update',
-    '--disable-sync',
-    '--host-resolver-rules=MAP *.local 127.0.0.1',
-  ],
-});
-t.teardown(() => browser.close());
-
-async function open(url: string, viewport: View): Promise<Page> {
-  const context = await browser.newContext({ viewport, timezoneId: 'Australia/Sydney', ignoreHTTPSErrors: true });
-  context.setDefaultTimeout(20_000); // well below tap's, so that a failure names what it waited for
-  const page = await context.newPage();
-  await page.goto(url);
-  return page;
-}
-
-interface Violation {
-  id: string;
-  nodes: { html: string; failureSummary: string }[];
-}
-
-/** Injected by the debugger, so that the content security policy stays as strict as it is. */
-async function violations(page: Page, rules: 'all' | 'color-contrast' = 'all'): Promise<string[]> {
-  await page.evaluate(axe);
-  const only = rules === 'all' ? '' : ', { runOnly: ["color-contrast"] }';
-  const result = await page.evaluate<{ violations: Violation[] }>(`axe.run(document${only})`);
-  return result.violations.flatMap(({ id, nodes }) =>
-    nodes.map(({ html, failureSummary }) => `${id}: ${html} ${failureSummary}`),
-  );
-}
-
-const overflow = (page: Page) =>
-  page.evaluate<number>('document.documentElement.scrollWidth - document.documentElement.clientWidth');
-const heading = (page: Page, name: string | RegExp) => page.getByRole('heading', { level: 1, name }).waitFor();
-const press = (page: Page, name: string | RegExp) => page.getByRole('button', { name }).click();
-
-function looker(test: Pick<Tap.Test, 'same' | 'ok'>, page: Page, size: Size) {
-  return async (name: string): Promise<void> => {
-    // One set of tokens serves both sizes: the dark one is looked at once.
-    for (const colorScheme of size === 'phone' ? (['light'] as const) : (['light', 'dark'] as const)) {
-      await page.emulateMedia({ colorScheme });
-      const found = await violations(page, colorScheme === 'light' ? 'all' : 'color-contrast');
-      test.same(found, [], `${name}, ${size}, ${colorScheme}: axe finds nothing`);
-      const file = `${shots}/owner-${name}-${size}-${colorScheme}.png`;
-      await page.screenshot({ path: file, fullPage: true, caret: 'initial' });
-    }
-    test.ok((await overflow(page)) <= 0, `${name}, ${size}: nothing sticks out sideways`);
-  };
-}
-
-declare namespace Tap {
-  type Test = typeof t;
-}
-
-async function toElection(page: Page): Promise<string> {
-  await page.getByLabel('Code on the label').fill(setupCode);
-  await press(page, 'Continue');
-  await page.getByLabel('Passphrase', { exact: true }).fill(passphrase);
-  await press(page, 'Continue');
-  await heading(page, 'Write down your recovery code.');
-  const code = (await page.locator('[data-code]').textContent()) ?? '';
-  await page.getByLabel('Type the last four characters').fill(code.slice(-4));
-  await press(page, 'I have it');
-  await page.getByLabel('Country').fill('austral');
-  await page.getByLabel('State, province or region').fill('nsw');
-  await press(page, 'Continue');
-  await heading(page, 'Who shall look after your box?');
-  return code;
-}
+const browser = await launch(t);
+const open = (url: string, viewport: View): Promise<Page> => openPage(browser, url, viewport);
+const toElection = (page: Page): Promise<string> => walkToElection(page, { setupCode, passphrase });
 
 async function toHome(page: Page, fed: Awaited<ReturnType<typeof startOwnerConsole>>['fed']): Promise<void> {
   await toElection(page);
@@ -109,7 +44,7 @@ for (const [size, viewport] of Object.entries(sizes) as [Size, View][]) {
     const served = await startOwnerConsole(test, { httpsPort: 0 });
     const { fed, ledger, url, box } = served;
     const page = await open(`${url}/#code=${setupCode}`, viewport);
-    const look = looker(test, page, size);
+    const look = looker(test, page, size, 'owner');
     const complaints: string[] = [];
     page.on('console', (message) => {
       if (message.type() === 'error' && !/\b40[139]\b/.test(message.text())) complaints.push(message.text());
@@ -231,6 +166,17 @@ for (const [size, viewport] of Object.entries(sizes) as [Size, View][]) {
     served.announce();
     await heading(page, 'One thing needs your care.');
     box.expired = false;
+    box.isSuspended = true;
+    box.offered = Date.now() - 400 * 86_400_000;
+    served.announce();
+    await page.getByText('The alliance has suspended Harbour Network.').waitFor();
+    await page.getByText('its audit failed', { exact: false }).waitFor();
+    await page.getByText('Is this the right time?').waitFor();
+    await look('home-care');
+    await press(page, 'The provider is right');
+    await page.getByText('You confirmed the time', { exact: false }).waitFor();
+    await page.getByText('Is this the right time?').waitFor({ state: 'detached' });
+    box.isSuspended = false;
     for (let sent = 0; sent < 30; sent += 1)
       await ledger.append({ by: 'provider', type: 'command', facts: { name: 'rebirth' } });
 

@@ -80,6 +80,7 @@ export async function testBox(
     async start(host = realHost) {
       const agent = createAgent(parseConfig(JSON.stringify(config)), host, {
         log: pino({ level: 'silent' }),
+        ownerAssets: path.resolve('build/owner'),
         onRestart: () => void agent.stop().then(() => box.start(host)),
       });
       box.agent = agent;

@@ -71,14 +71,14 @@ const nobody: Member = {
   problem: null,
 };
 
-function statusOf(member: Member, online: boolean): AgentStatus {
+function statusOf(member: Member, { online, offered }: { online: boolean; offered: number | null }): AgentStatus {
   return {
     agent: '0.2.0',
     state: member.phase === 'enrolled' ? 'enrolled' : 'enrolling',
     box: member.box,
     territory: member.territory?.id ?? null,
     certificate: member.certificate,
-    time: { now: Date.now(), source: 'authenticated', offered: null },
+    time: { now: Date.now(), source: 'authenticated', offered },
     membership: { current: member, next: null, change: null },
     changes: [],
     ledger: null,
@@ -246,7 +246,14 @@ export async function startOwnerConsole(
     return () => listeners.delete(listener);
   };
   const fed = createFedMembership(announce);
-  const box = { online: true, expired: false, codesTried: 0, resets: [] as string[] };
+  const box = {
+    online: true,
+    expired: false,
+    codesTried: 0,
+    resets: [] as string[],
+    offered: null as number | null,
+    isSuspended: false,
+  };
   const parts: OwnerConsoleParts = {
     factory: {
       name: () => 'webizen-7k3f',
@@ -271,15 +278,29 @@ export async function startOwnerConsole(
     changes: { list: fed.list, on: () => () => {} },
     directory: {
       list: () => ({
-        territories,
+        territories: territories.map((one) =>
+          box.isSuspended && one.id === 'au-nsw-1'
+            ? { ...one, standing: 'suspended' as const, reason: 'its audit failed' }
+            : one,
+        ),
         sequence: 12,
         expiresAt: Date.now() + (box.expired ? -day : 30 * day),
         expired: box.expired,
       }),
       refresh: async () => {},
     },
-    status: () => statusOf(fed.current(), box.online),
-    timeSource: () => 'authenticated',
+    status: () => statusOf(fed.current(), box),
+    link: { subscribe: (listener) => listen(() => listener(box.online)) },
+    time: {
+      offered: () => box.offered ?? undefined,
+      async lower() {
+        const had = box.offered !== null;
+        box.offered = null;
+        announce();
+        return had;
+      },
+      subscribe: listen,
+    },
     dataDir,
     bootDir,
     files,

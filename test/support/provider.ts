@@ -92,14 +92,20 @@ export type ProviderWish = Partial<Parameters<typeof createProvider>[0] & Parame
 
 export async function testProvider(
   t: Teardown,
-  options: { leafLifetime?: string; territory?: string; jurisdiction?: string; provider?: ProviderWish } = {},
+  options: {
+    leafLifetime?: string;
+    territory?: string;
+    name?: string;
+    jurisdiction?: string;
+    law?: string;
+    provider?: ProviderWish;
+  } = {},
 ): Promise<TestProvider> {
   const folder = await ownFolder(t);
   const directory = path.join(folder, 'provider');
   const lifetime = options.leafLifetime ? ['--leaf-lifetime', options.leafLifetime] : [];
-  const { territory = 'test', jurisdiction = 'AU-NSW' } = options;
-  const named = ['--territory', territory, '--name', 'Test', '--jurisdiction', jurisdiction];
-  const wish = [...named, '--law', 'New South Wales'];
+  const { territory = 'test', name = 'Test', jurisdiction = 'AU-NSW', law = 'New South Wales' } = options;
+  const wish = ['--territory', territory, '--name', name, '--jurisdiction', jurisdiction, '--law', law];
   const made = runCommand('webizen-provider', ['init', '--dir', directory, ...wish, ...lifetime]);
   if (made.status !== 0) throw new Error(made.stderr);
   const portBase = await freePortBase();
@@ -145,10 +151,10 @@ export async function testProvider(
     caSha256: root?.fingerprint256 ?? '',
     listing: {
       id: territory,
-      name: 'Test',
+      name,
       jurisdiction,
-      law: 'New South Wales',
-      provider: 'Test Provider Pty Ltd',
+      law,
+      provider: options.name ? `${name} Pty Ltd` : 'Test Provider Pty Ltd',
       est: `https://127.0.0.1:${portBase}`,
       ca: [root?.raw.toString('base64') ?? ''],
       standing: 'accredited',

@@ -22,6 +22,7 @@ export function findings({ membership, status, directory, suspendedReason, setti
   const values = status.health.latest?.values ?? {};
   const over = (name: string, limit: number) => (values[name] ?? 0) > limit;
 
+  if (status.time.offered !== null) add('time', 'attention', { title: texts.time.title, what: '' });
   if (over('system.filesystem.utilization', diskFull)) add('disk', 'trouble', words.disk);
   if (over('system.memory.utilization', memoryFull)) add('memory', 'attention', words.memory);
   if (over('hw.temperature', hotCelsius)) add('hot', 'attention', words.hot);

@@ -49,7 +49,13 @@ function Card(props: { territory: DirectoryTerritory; chosen: boolean; choose: (
   );
 }
 
-function Foreign(props: { territory: DirectoryTerritory; own: string; accept: () => void; back: () => void }) {
+/** What another law means, and the yes to it. */
+export function Foreign(props: {
+  territory: { name: string; law: string; provider: string | null };
+  own: string;
+  accept: () => void;
+  back: () => void;
+}) {
   const { territory, own } = props;
   const [isTicked, tick] = useState(false);
   const form = useForm(async () => {
@@ -70,7 +76,7 @@ function Foreign(props: { territory: DirectoryTerritory; own: string; accept: ()
           aria-invalid={form.fault ? true : undefined}
           onChange={(event) => tick(event.currentTarget.checked)}
         />
-        <span>{words.foreignYes(territory.provider, placeName(own))}</span>
+        <span>{words.foreignYes(territory.provider ?? territory.name, placeName(own))}</span>
       </label>
       <div class="acts">
         <Submit isWorking={false}>{words.submit}</Submit>
@@ -82,7 +88,28 @@ function Foreign(props: { territory: DirectoryTerritory; own: string; accept: ()
   );
 }
 
+function Refresh(props: { live: Live; sequence: number | null; refreshed: () => void }) {
+  const [isNewest, setNewest] = useState(false);
+  const form = useForm(async () => {
+    setNewest(false);
+    const { sequence } = await props.live.act<TerritoryList>('POST', '/v1/territories/refresh');
+    setNewest(sequence === props.sequence);
+    props.refreshed();
+    return undefined;
+  });
+  return (
+    <>
+      <Failure error={form.error} />
+      <p role="status">{isNewest && words.newest}</p>
+      <button type="button" aria-disabled={form.isWorking} onClick={form.submit}>
+        {form.isWorking ? texts.working : words.refresh}
+      </button>
+    </>
+  );
+}
+
 function Cards(props: {
+  live: Live;
   list: TerritoryList;
   view: OwnerView;
   act: 'election' | 'transfer';
@@ -90,9 +117,9 @@ function Cards(props: {
   choose: (id: string) => void;
   next: () => void;
   askPlace: (() => void) | undefined;
-  refresh: () => void;
+  refreshed: () => void;
 }) {
-  const { list, view, act, chosen, choose, askPlace } = props;
+  const { live, list, view, act, chosen, choose, askPlace } = props;
   const own = view.settings.ownJurisdiction ?? '';
   const form = useForm(async () => {
     if (!list.territories.some(({ id, standing }) => id === chosen && standing !== 'suspended')) return words.missing;
@@ -124,9 +151,7 @@ function Cards(props: {
       {list.expired && (
         <div class="notice attention">
           <Mark tone="attention">{words.expired}</Mark>
-          <button type="button" onClick={props.refresh}>
-            {words.refresh}
-          </button>
+          <Refresh live={live} sequence={list.sequence} refreshed={props.refreshed} />
         </div>
       )}
       {own && (
@@ -143,9 +168,7 @@ function Cards(props: {
         <div class="notice unknown">
           <strong>{words.empty}</strong>
           <p>{words.emptyWhat}</p>
-          <button type="button" onClick={props.refresh}>
-            {words.refresh}
-          </button>
+          <Refresh live={live} sequence={list.sequence} refreshed={props.refreshed} />
         </div>
       ) : (
         <>
@@ -183,9 +206,6 @@ export function Choose(props: {
   const own = view.settings.ownJurisdiction ?? '';
   const territory = asked.value.territories.find(({ id }) => id === chosen);
   const isForeign = territory !== undefined && !isOwn(own, territory.jurisdiction);
-  const refresh = (): void => {
-    void live.act('POST', '/v1/territories/refresh').then(asked.again, asked.again);
-  };
   if (territory && page === 'foreign')
     return (
       <Foreign
@@ -219,6 +239,7 @@ export function Choose(props: {
   }
   return (
     <Cards
+      live={live}
       list={asked.value}
       view={view}
       act={act}
@@ -226,7 +247,7 @@ export function Choose(props: {
       choose={choose}
       next={() => turn(isForeign ? 'foreign' : 'claim')}
       askPlace={props.askPlace}
-      refresh={refresh}
+      refreshed={asked.again}
     />
   );
 }

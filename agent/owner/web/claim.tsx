@@ -1,5 +1,6 @@
 import { useEffect, useState } from 'preact/hooks';
 import type { Election } from '#contract/membership.js';
+import { Refused } from './api.js';
 import type { Live } from './live.js';
 import { Failure, Field, Skeleton, Submit, Summary, Title, useForm } from './parts.js';
 import { texts } from './texts.js';
@@ -22,7 +23,11 @@ export interface ClaimProps {
 export function Claim({ live, act, election, name, isKept, isAgain, back, begun }: ClaimProps) {
   const [code, setCode] = useState('');
   const begin = async (claimCode: string | undefined): Promise<void> => {
-    if (isAgain) await live.act('POST', '/v1/election/abandon').catch(() => {});
+    if (isAgain)
+      await live.act('POST', '/v1/election/abandon').catch((error: unknown) => {
+        // It ended by itself meanwhile: there is nothing left to take back.
+        if (!(error instanceof Refused && error.problem.code === 'not-waiting')) throw error;
+      });
     await live.act('POST', `/v1/${act}`, { ...election, ...(claimCode ? { claimCode } : {}) });
     begun?.();
   };

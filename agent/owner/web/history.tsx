@@ -50,7 +50,7 @@ export function Entries(props: { limit: number; version: number; withMore?: bool
           <li key={entry.index}>
             <span>{sayEntry(entry)}</span>
             <small class="muted">
-              {words.by[entry.by]}, <When at={entry.at} />
+              {words.by[entry.by]}, {entry.facts.clock === 'not-set' ? words.early : <When at={entry.at} />}
             </small>
             {props.withMore && (
               <Details summary={texts.details}>

@@ -1,9 +1,9 @@
 import type { OwnerView } from '#contract/owner.js';
 import { findings, headline } from './care.js';
-import { date } from './format.js';
+import { date, exact } from './format.js';
 import { Entries } from './history.js';
 import type { Live, State } from './live.js';
-import { Details, Mark, Title, When } from './parts.js';
+import { Details, Failure, Mark, Title, useForm, When } from './parts.js';
 import { placeName } from './places.js';
 import { Progress } from './progress.js';
 import { Link } from './route.js';
@@ -74,10 +74,35 @@ function Belongs({ view }: { view: OwnerView }) {
           <dt>{words.technical.agent}</dt>
           <dd>{agent}</dd>
           <dt>{words.technical.time}</dt>
-          <dd>{words.time[view.timeSource] ?? view.timeSource}</dd>
+          <dd>{words.time[view.status.time.source]}</dd>
         </dl>
       </Details>
     </section>
+  );
+}
+
+/** A time before what the box believed counts only when its owner says so. */
+function OfferedTime({ live, view }: { live: Live; view: OwnerView }) {
+  const { offered, now } = view.status.time;
+  const form = useForm(async () => {
+    await live.act('POST', '/v1/time', { offered });
+    return undefined;
+  });
+  if (offered === null) return null;
+  return (
+    <form class="notice attention" onSubmit={form.submit} aria-labelledby="offered-time">
+      <Mark tone="attention">
+        <strong id="offered-time">{texts.time.title}</strong>
+      </Mark>
+      <p>
+        {texts.time.lead(exact(offered))} {texts.time.now(exact(now))}
+      </p>
+      <p>{texts.time.remedy}</p>
+      <Failure error={form.error} />
+      <button type="submit" aria-disabled={form.isWorking}>
+        {form.isWorking ? texts.working : texts.time.submit}
+      </button>
+    </form>
   );
 }
 
@@ -105,14 +130,18 @@ export function Home({ live, view }: HomeProps) {
           </Link>
         </p>
       )}
-      {found.map(({ key, tone, title, what }) => (
-        <section key={key} class={`notice ${tone}`}>
-          <Mark tone={tone}>
-            <strong>{title}</strong>
-          </Mark>
-          <p>{what}</p>
-        </section>
-      ))}
+      {found.map(({ key, tone, title, what }) =>
+        key === 'time' ? (
+          <OfferedTime key={key} live={live} view={view} />
+        ) : (
+          <section key={key} class={`notice ${tone}`}>
+            <Mark tone={tone}>
+              <strong>{title}</strong>
+            </Mark>
+            <p>{what}</p>
+          </section>
+        ),
+      )}
       <Belongs view={view} />
       <section class="panel" aria-labelledby="happened">
         <h2 id="happened">{words.happened}</h2>

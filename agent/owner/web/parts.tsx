@@ -71,8 +71,13 @@ export function Trouble(props: { told: Told; tone?: Tone; retryAfterSeconds?: nu
       <Mark tone={props.tone ?? 'trouble'}>
         <strong>{sentence(own?.title ?? title)}</strong>
       </Mark>
-      {detail && <p>{own ? texts.said(detail) : sentence(detail)}</p>}
+      {detail && own?.detail !== 'technical' && <p>{own?.detail === 'said' ? texts.said(detail) : sentence(detail)}</p>}
       <p>{sentence(own?.remedy ?? remedy)}</p>
+      {detail && own?.detail === 'technical' && (
+        <Details summary={texts.details}>
+          <code>{detail}</code>
+        </Details>
+      )}
       {props.retryAfterSeconds !== undefined && <p>{texts.retry(props.retryAfterSeconds)}</p>}
       <p class="code">
         {texts.codeForHelp} <code>{code}</code>

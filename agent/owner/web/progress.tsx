@@ -3,10 +3,11 @@ import { useState } from 'preact/hooks';
 import type { Change } from '#contract/changes.js';
 import type { Member } from '#contract/membership.js';
 import type { OwnerView } from '#contract/owner.js';
-import { Choose } from './choose.js';
+import { Choose, Foreign } from './choose.js';
 import { Claim } from './claim.js';
 import type { Live } from './live.js';
 import { Failure, Mark, Title, type Tone, Trouble, useForm } from './parts.js';
+import { isOwn } from './places.js';
 import { texts } from './texts.js';
 
 const words = texts.progress;
@@ -50,7 +51,7 @@ function titleOf(member: Member, act: 'election' | 'transfer'): string {
 }
 
 export function Progress({ live, view, act }: { live: Live; view: OwnerView; act: 'election' | 'transfer' }) {
-  const [page, turn] = useState<'here' | 'claim' | 'choose'>('here');
+  const [page, turn] = useState<'here' | 'foreign' | 'claim' | 'choose'>('here');
   const { membership, change, settings } = view;
   const member = membership.next ?? membership.current;
   const { territory, phase, problem, requestCode } = member;
@@ -62,13 +63,14 @@ export function Progress({ live, view, act }: { live: Live; view: OwnerView; act
   const isClaimWrong = problem !== null && isClaim(problem.code);
   const hasEnded = phase === 'refused' || isClaimWrong;
 
+  const own = settings.ownJurisdiction ?? territory?.jurisdiction ?? '';
+  const isForeign = territory !== null && !isOwn(own, territory.jurisdiction);
+
+  // Each election stands for itself in the ledger, so each yes to another law is a new one.
+  if (page === 'foreign' && territory)
+    return <Foreign territory={territory} own={own} accept={() => turn('claim')} back={() => turn('here')} />;
   if (page === 'claim' && territory) {
-    // Asked again as before: a yes to another law was given for this same territory.
-    const election = {
-      territory: territory.id,
-      ownJurisdiction: settings.ownJurisdiction ?? territory.jurisdiction,
-      foreignAccepted: true,
-    };
+    const election = { territory: territory.id, ownJurisdiction: own, ...(isForeign ? { foreignAccepted: true } : {}) };
     const again = { live, act, election, name: territory.name, isAgain: membership.change !== null };
     return <Claim {...again} back={() => turn('here')} begun={() => turn('here')} />;
   }
@@ -95,7 +97,7 @@ export function Progress({ live, view, act }: { live: Live; view: OwnerView; act
       <Failure error={takeBack.error} />
       {hasEnded ? (
         <div class="acts">
-          <button type="button" class="main" onClick={() => turn('claim')}>
+          <button type="button" class="main" onClick={() => turn(isForeign ? 'foreign' : 'claim')}>
             {isClaimWrong ? words.anotherCode : words.again}
           </button>
           <button

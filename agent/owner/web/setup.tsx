@@ -17,8 +17,13 @@ function Done({ live, state, view }: { live: Live; state: State; view: OwnerView
   return (
     <form class="page" onSubmit={form.submit} noValidate>
       <Failure error={form.error} />
-      <Title>{texts.done.title}</Title>
-      {territory && <p>{texts.done.lead(territory.provider ?? territory.name, territory.law)}</p>}
+      <Title>{view.status.link.online ? texts.done.title : texts.done.connecting}</Title>
+      <p role="status">{!view.status.link.online && texts.done.connectingLead}</p>
+      {territory && (
+        <p>
+          {texts.done.lead(territory.provider ?? territory.name)} {texts.done.law}: {territory.law}.
+        </p>
+      )}
       <p>{texts.done.from}</p>
       <p class="big">{state.known?.address}</p>
       <Submit isWorking={form.isWorking}>{texts.done.submit}</Submit>

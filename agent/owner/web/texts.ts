@@ -4,6 +4,8 @@ import { words } from './words.js';
 export interface ProblemText {
   title: string;
   remedy: string;
+  /** What the occurrence adds: the provider's own words, or something for whoever helps. */
+  detail?: 'said' | 'technical';
 }
 
 const wait = (seconds: number): string =>
@@ -109,6 +111,7 @@ export const texts = {
     you: (place: string) => `You live in ${place}.`,
     expired: 'This list is past its date. The box could not fetch a newer one yet.',
     refresh: 'Look for a newer list',
+    newest: 'No newer list was found.',
     empty: 'The box knows no provider yet.',
     emptyWhat: 'It fetches the list of the alliance when it reaches the internet.',
     assigned: (name: string) =>
@@ -162,7 +165,10 @@ export const texts = {
   },
   done: {
     title: 'Your box is yours, and it is online.',
-    lead: (name: string, law: string) => `It belongs to you and is looked after by ${name}, under ${law}.`,
+    connecting: 'Your box is yours.',
+    connectingLead: 'It has its certificate, and is connecting to the provider now. You need not wait for it.',
+    lead: (name: string) => `It belongs to you and is looked after by ${name}.`,
+    law: 'Law',
     from: 'From now on you find it here:',
     submit: 'Go to my box',
   },
@@ -228,9 +234,8 @@ export const texts = {
     },
     time: {
       authenticated: 'the provider',
-      floor: 'what it last knew',
-      build: 'when the software was made',
-      system: 'its own clock',
+      floor: 'what it last knew; it may be later',
+      release: 'when the software was made; it is later',
     } as Record<string, string>,
   },
   care: {
@@ -269,6 +274,13 @@ export const texts = {
       what: 'Make a new one under Settings, and write it down.',
     },
   },
+  time: {
+    title: 'Is this the right time?',
+    lead: (offered: string) => `The provider says that it is ${offered}.`,
+    now: (now: string) => `Your box takes it for later: ${now}. A clock that ran wrong once can be the cause.`,
+    remedy: 'Look at another clock. If the provider is right, confirm it. If not, do nothing, and tell the provider.',
+    submit: 'The provider is right',
+  },
   history: {
     title: 'What happened.',
     lead: 'All that you, the provider and the box decided, newest first. Each entry is chained to the one before, so that nothing can be taken out unseen.',
@@ -278,6 +290,7 @@ export const texts = {
     exportHint: 'A file that can be checked anywhere with the command “webizen ledger verify”.',
     by: { owner: 'You', provider: 'The provider', box: 'The box', stranger: 'Somebody on the network' },
     signed: 'signed by you',
+    early: 'before the box knew the time',
   },
   move: { title: 'Move to another provider.' },
   settings: {
@@ -357,6 +370,23 @@ export const texts = {
     'est-unreachable': {
       title: 'the provider can not be reached',
       remedy: 'look at your internet connection; the box goes on trying by itself',
+      detail: 'technical',
+    },
+    'claim-malformed': {
+      title: 'this is not a whole claim code',
+      remedy: 'compare it with the one that you were given, character by character',
+    },
+    'claim-unknown': {
+      title: 'the provider does not know this claim code',
+      remedy: 'compare it with the one that you were given, and that it is from this provider',
+    },
+    'claim-not-taken': {
+      title: 'this provider takes no claim codes',
+      remedy: 'ask to be admitted without a code',
+    },
+    'territory-suspended': {
+      title: 'this provider takes no new boxes now',
+      remedy: 'choose another provider',
     },
     'passphrase-wrong': {
       title: 'this is not the passphrase of this box',
@@ -366,6 +396,16 @@ export const texts = {
     'too-many-attempts': {
       title: 'somebody is trying at the same moment',
       remedy: 'wait and try again; switching the box off and on helps if it stays like this',
+    },
+    'admission-refused': {
+      title: 'the provider has decided against it',
+      remedy: 'ask the provider, then ask again here; or choose another provider',
+      detail: 'said',
+    },
+    'directory-unreachable': {
+      title: 'nobody could be reached who has a newer list',
+      remedy: 'look at your internet connection; the list that the box has stays in use',
+      detail: 'technical',
     },
     'origin-refused': { title: 'the request came from another page', remedy: 'open the box again by its own address' },
   } as Record<string, ProblemText>,

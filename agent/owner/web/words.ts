@@ -1,8 +1,17 @@
 /** What happened and what happens, in words: kinds of ledger entries and steps of changes. */
+import { exact } from './format.js';
+import { placeName } from './places.js';
+
 type Facts = Record<string, string | number | boolean>;
 
 const text = (facts: Facts, name: string, otherwise: string): string => String(facts[name] ?? otherwise);
 const times = (facts: Facts): string => (Number(facts.count ?? 1) === 1 ? 'once' : `${facts.count} times`);
+
+const standings: Record<string, (name: string) => string> = {
+  accredited: (name) => `The alliance accredits ${name}.`,
+  suspended: (name) => `The alliance has suspended ${name}. Your box goes on working.`,
+  unlisted: (name) => `The alliance does not list ${name} any more. Your box goes on working.`,
+};
 
 export const words = {
   ledger: {
@@ -17,13 +26,14 @@ export const words = {
         ? 'The passphrase was set anew with the recovery code.'
         : 'You changed the passphrase.',
     'recovery-code': () => 'You made a new recovery code.',
-    jurisdiction: (facts) => `You stated where you live: ${text(facts, 'jurisdiction', 'unknown')}.`,
+    jurisdiction: (facts) => `You stated where you live: ${placeName(text(facts, 'jurisdiction', ''))}.`,
     election: (facts) => `You chose the provider ${text(facts, 'name', text(facts, 'territory', 'unknown'))}.`,
     enrolled: (facts) => `The box joined ${text(facts, 'name', text(facts, 'territory', 'its provider'))}.`,
     renewed: () => 'The certificate was renewed.',
     transfer: (facts) => `You chose to move to ${text(facts, 'name', text(facts, 'territory', 'another provider'))}.`,
     transferred: (facts) => `The box moved to ${text(facts, 'name', text(facts, 'territory', 'another provider'))}.`,
-    abandoned: (facts) => `You took it back to join ${text(facts, 'territory', 'a provider')}.`,
+    abandoned: (facts) =>
+      `You took it back to ${facts.kind === 'transfer' ? 'move to' : 'join'} ${text(facts, 'name', text(facts, 'territory', 'a provider'))}.`,
     left: (facts) => `The box left ${text(facts, 'name', text(facts, 'territory', 'its provider'))}.`,
     objection: (facts) => `The provider objected to the move${facts.text ? `: ${facts.text}` : ''}.`,
     refused: (facts) => `The provider did not admit the box${facts.reason ? `: ${facts.reason}` : ''}.`,
@@ -37,7 +47,12 @@ export const words = {
       facts.only === true
         ? 'You allowed signing in with encryption only.'
         : 'You allowed signing in without encryption.',
-    suspended: () => 'The alliance suspended the provider.',
+    standing: (facts) =>
+      `${standings[text(facts, 'to', '')]?.(text(facts, 'name', 'the provider')) ?? ''}${facts.reason ? ` The reason: ${facts.reason}.` : ''}`,
+    'time-confirmed': (facts) =>
+      `You confirmed the time: ${exact(Number(facts.to))}. The box had taken it for ${exact(Number(facts.from))}.`,
+    'reset-asked': () => 'The reset of the box was asked for.',
+    'hand-over-asked': () => 'Handing the box over was asked for.',
     reset: () => 'The box was reset.',
     'hand-over': () => 'The box was handed over.',
   } as Record<string, (facts: Facts) => string>,

@@ -3,10 +3,8 @@ import type { FastifyBaseLogger } from 'fastify';
 import type { Clock } from '#common/clock.js';
 import { serveControl } from '#common/control.js';
 import type { Files } from '#common/files.js';
-import { verifyVoucher as verifyVoucherCms } from '#common/pki/voucher.js';
 import { isLoopback } from '#common/web/origin.js';
-import { createAdmission, type VerifyVoucher } from './admission/admission.js';
-import type { Maker } from './admission/factory.js';
+import { createAdmission } from './admission/admission.js';
 import type { Ways } from './admission/ways.js';
 import { createBroker } from './broker/broker.js';
 import { hostsOf, serverTls } from './ca/server-certificate.js';
@@ -49,20 +47,7 @@ const maxPacketBytes = 256 * 1024;
 
 export function createProvider(
   { directory, host, portBase, assetsDir, admission: ways = new Set(['claim']), enrolmentsPerSecond }: ProviderConfig,
-  {
-    files,
-    clock,
-    log,
-    makers,
-    verifyVoucher = verifyVoucherCms,
-  }: {
-    files: Files;
-    clock: Clock;
-    log: FastifyBaseLogger;
-    /** Accredited at that time; those of the alliance's directory where nothing is said. */
-    makers?: (at: number) => readonly Maker[];
-    verifyVoucher?: VerifyVoucher;
-  },
+  { files, clock, log }: { files: Files; clock: Clock; log: FastifyBaseLogger },
 ): Provider {
   const started: (() => Promise<void>)[] = [];
   const urls = { est: '', broker: '', console: '' };
@@ -126,8 +111,7 @@ export function createProvider(
         requests,
         enter: boxes.enter,
         checkDevice: boxes.checkDevice,
-        makers: makers ?? listed.makers,
-        verifyVoucher,
+        makers: listed.makers,
         clock,
       }),
       asksForCode: ways.has('claim') && !ways.has('manual'),

@@ -28,6 +28,8 @@ const eventTypes = new Set([
   'revoked',
   'reinstated',
   'superseded',
+  'cloned-box',
+  'settled',
   'leaving',
   'left',
   'gap',

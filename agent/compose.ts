@@ -134,7 +134,12 @@ export async function compose(config: Config, host: Host, log: Logger, signal: A
   const directory = await directoryOf(ground, { own, ledger });
   let voucher = await voucherOf(factory, directory, ground);
   const freeBytes = (): number => host.freeBytes(dataDir);
-  const outbox = await createOutbox({ store, budgetBytes: outboxBudgetBytes });
+  const outbox = await createOutbox({
+    store,
+    budgetBytes: outboxBudgetBytes,
+    machine: await host.machine(),
+    onMoved: async () => void (await ledger.append({ by: 'box', type: 'other-machine', facts: {} })),
+  });
   /** What was stored before the time was known is put right as soon as it is, and only then sent. */
   async function putTimesRight(): Promise<void> {
     const known = clock.bootTime();

@@ -96,6 +96,9 @@ export function createOperations({
     async 'box.reinstate'(parameters) {
       await fleet.reinstate(wanted(check(OneBox, parameters)).box);
     },
+    async 'box.settle'(parameters) {
+      await fleet.settle(wanted(check(OneBox, parameters)).box);
+    },
     async 'box.object'(parameters) {
       const { box, reason } = wanted(check(BoxWithReason, parameters));
       await fleet.object(box, reason);

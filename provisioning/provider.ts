@@ -3,10 +3,8 @@ import type { FastifyBaseLogger } from 'fastify';
 import type { Clock } from '#common/clock.js';
 import { serveControl } from '#common/control.js';
 import type { Files } from '#common/files.js';
-import { verifyVoucher as verifyVoucherCms } from '#common/pki/voucher.js';
 import { isLoopback } from '#common/web/origin.js';
-import { createAdmission, type VerifyVoucher } from './admission/admission.js';
-import type { Maker } from './admission/factory.js';
+import { createAdmission } from './admission/admission.js';
 import type { Ways } from './admission/ways.js';
 import { backUp } from './backup/backup.js';
 import type { Boxes } from './boxes/boxes.js';
@@ -64,20 +62,7 @@ export function createProvider(
     enrolmentsPerSecond,
     outside,
   }: ProviderConfig,
-  {
-    files,
-    clock,
-    log,
-    makers,
-    verifyVoucher = verifyVoucherCms,
-  }: {
-    files: Files;
-    clock: Clock;
-    log: FastifyBaseLogger;
-    /** Accredited at that time; those of the alliance's directory where nothing is said. */
-    makers?: (at: number) => readonly Maker[];
-    verifyVoucher?: VerifyVoucher;
-  },
+  { files, clock, log }: { files: Files; clock: Clock; log: FastifyBaseLogger },
 ): Provider {
   const started: (() => Promise<void>)[] = [];
   const urls = { est: '', broker: '', console: '' };
@@ -165,8 +150,7 @@ export function createProvider(
         requests,
         enter: boxes.enter,
         checkDevice: boxes.checkDevice,
-        makers: makers ?? listed.makers,
-        verifyVoucher,
+        makers: listed.makers,
         clock,
       }),
       asksForCode: ways.has('claim') && !ways.has('manual'),

@@ -28,6 +28,12 @@ export const BoxSummary = Type.Object(
     certificate: Type.Object({ serial: Type.String(), notAfter: Time }),
     gaps: Type.Integer({ minimum: 0, description: 'samples that were taken and are not stored here' }),
     health: NullOr(Type.Object({ at: Time, values: Type.Record(Type.String(), Type.Number()) })),
+    cloned: NullOr(
+      Type.Object(
+        { since: Time, at: Time },
+        { description: 'two machines report as this box, first and last seen; until it is settled' },
+      ),
+    ),
   },
   { $id: 'BoxSummary' },
 );
@@ -179,7 +185,7 @@ export const FleetEvent = Type.Object(
     at: Time,
     type: Type.String({
       description:
-        'enrolled, renewed, online, offline, health, refused, revoked, reinstated, superseded, leaving, left, gap, event, store, claim-created, claim-revoked, admission-asked, admission-approved, admission-refused',
+        'enrolled, renewed, online, offline, health, refused, revoked, reinstated, superseded, cloned-box, settled, leaving, left, gap, event, store, claim-created, claim-revoked, admission-asked, admission-approved, admission-refused',
     }),
     box: NullOr(Type.String()),
     text: Type.String(),

@@ -189,6 +189,16 @@ const table = {
   'box-left': [403, 'the box has left this territory', 'enrol it anew to come back'],
   'box-not-leaving': [409, 'the box has not said that it leaves', 'an objection answers an announced departure'],
   'box-not-barred': [409, 'the factory identity of this box is not barred', 'nothing needs doing'],
+
+  // A card that was copied
+  'cloned-box': [
+    409,
+    'two machines report as one box: its card was copied',
+    'ask the owner which one is theirs; revoke the box, reset both, let theirs enrol anew; or settle it once the copy is gone',
+  ],
+  'box-not-cloned': [409, 'nothing looks like a copy of this box', 'nothing needs doing'],
+
+  // Requests for admission
   'request-unknown': [404, 'nobody asks for admission with this code or id', 'list the requests to see them'],
   'request-decided': [409, 'this request has been decided already', 'list the requests to see how'],
 

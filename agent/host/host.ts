@@ -1,8 +1,9 @@
 /** What the agent does to the machine it runs on. Tests hand in another one; everything else in the agent is real. */
 import { statfsSync } from 'node:fs';
-import { readFile, statfs } from 'node:fs/promises';
+import { readdir, readFile, statfs } from 'node:fs/promises';
 import { type Clock, systemClock } from '#common/clock.js';
 import { type Files, files } from '#common/files.js';
+import { machineOf } from './machine.js';
 
 export interface Space {
   totalBytes: number;
@@ -20,7 +21,11 @@ export interface Host {
   freeBytes(directory: string): number;
   /** A file of /proc or /sys; undefined where the machine has none. */
   kernel(file: string): Promise<string | undefined>;
+  /** Another value on another machine; undefined where nothing tells. */
+  machine(): Promise<string | undefined>;
 }
+
+const kernel = (file: string): Promise<string | undefined> => readFile(file, 'utf8').catch(() => undefined);
 
 export const realHost: Host = {
   clock: systemClock,
@@ -34,7 +39,6 @@ export const realHost: Host = {
     const found = statfsSync(directory);
     return found.bavail * found.bsize;
   },
-  async kernel(file) {
-    return readFile(file, 'utf8').catch(() => undefined);
-  },
+  kernel,
+  machine: () => machineOf({ kernel, interfaces: () => readdir('/sys/class/net').catch(() => []) }),
 };

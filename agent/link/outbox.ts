@@ -3,7 +3,8 @@
  *
  * Invariants: a sample's sequence is given once, at the moment it is durably stored. It leaves the outbox only when a
  * `down/ack` covers it, or when it is given up, which is counted and told to the provider. The epoch is random and made
- * with the store.
+ * with the store, and anew where the store wakes up in another machine: it may be a copy, and the one that it was copied
+ * from goes on by the old epoch.
  */
 import { randomBytes } from 'node:crypto';
 import type { Database, Operation } from '#common/commits.js';
@@ -39,7 +40,7 @@ export interface Outbox {
   deadLetter(range: Range, reason: string): Promise<void>;
   /**
    * A new epoch, for another provider: what waits is numbered anew from 1, so that the new one counts no gap. Harmless
-   * when it is the epoch already. Nothing may be under way between outbox and provider.
+   * when that was asked for before, whatever the epoch is now. Nothing may be under way between outbox and provider.
    */
   renumber(epoch: string): Promise<void>;
   /** Sequences within `[from, to]` that were given and are no longer held. */
@@ -52,6 +53,10 @@ interface Counters {
   acknowledged: number;
   deadLetters: number;
   lost: number;
+  /** The epoch that `renumber` last asked for, where another has taken its place since. */
+  followed?: string;
+  /** Where the epoch was made. */
+  machine?: string;
 }
 
 interface Dead {
@@ -66,8 +71,12 @@ export async function createOutbox(wish: {
   store: { db: Database; commit(operations: readonly Operation[]): Promise<void> };
   /** The oldest samples are given up beyond it. */
   budgetBytes: number;
+  /** Undefined where nothing tells: the epoch stays. */
+  machine?: string | undefined;
+  /** The store was another machine's; the epoch changes behind it. May be called again after a cut. */
+  onMoved?: () => Promise<void>;
 }): Promise<Outbox> {
-  const { store, budgetBytes } = wish;
+  const { store, budgetBytes, machine } = wish;
   const samples = store.db.sublevel<string, Sample>('outbox', { valueEncoding: 'json' });
   // Beside the samples, not in them: a release that knows nothing of it sends a time that is too early, and no more.
   const undatedOnDisk = store.db.sublevel<string, Uncertain>('outboxUndated', { valueEncoding: 'json' });
@@ -81,6 +90,7 @@ export async function createOutbox(wish: {
     acknowledged: 0,
     deadLetters: 0,
     lost: 0,
+    ...(machine === undefined ? {} : { machine }),
   };
   let waiting = 0;
   let bytes = 0;
@@ -94,8 +104,6 @@ export async function createOutbox(wish: {
   const undated = new Map<number, Uncertain>();
   for await (const [key, when] of undatedOnDisk.iterator())
     if ((await samples.get(key)) !== undefined) undated.set(Number(key), when);
-  if (!found) await save(counters, []);
-
   // One change at a time: each reads counters, commits, and only then lets the next see them.
   let turn: Promise<unknown> = Promise.resolve();
   function inTurn<T>(work: () => Promise<T>): Promise<T> {
@@ -135,6 +143,28 @@ export async function createOutbox(wish: {
       undated.delete(sample.seq);
     }
   }
+
+  /** What waits is numbered from 1, in the same batch. */
+  async function begin(next: Pick<Counters, 'epoch' | 'followed'>): Promise<void> {
+    const waited = await held({});
+    const moved = waited.map((sample, index): Sample => ({ ...sample, seq: index + 1 }));
+    await save({ ...counters, ...next, last: moved.length, acknowledged: 0 }, [
+      ...removal(waited),
+      ...moved.map((value): Operation => ({ type: 'put', sublevel: samples, key: keyOf(value.seq), value })),
+    ]);
+    forget(waited);
+    waiting += moved.length;
+    for (const sample of moved) bytes += sizeOf(sample);
+  }
+
+  const isMoved = machine !== undefined && counters.machine !== undefined && counters.machine !== machine;
+  if (isMoved) {
+    await wish.onMoved?.();
+    const followed = counters.followed ?? counters.epoch;
+    counters = { ...counters, machine };
+    await begin({ epoch: randomBytes(8).toString('hex'), followed });
+  } else if (!found || (machine !== undefined && counters.machine === undefined))
+    await save({ ...counters, ...(machine === undefined ? {} : { machine }) }, []);
 
   const trueTime = ({ boot, monotonic }: Uncertain): number | undefined =>
     known?.boot === boot ? Math.floor(known.zero + monotonic) : undefined;
@@ -225,16 +255,7 @@ export async function createOutbox(wish: {
       }),
     renumber: (epoch) =>
       inTurn(async () => {
-        if (counters.epoch === epoch) return;
-        const waited = await held({});
-        const moved = waited.map((sample, index): Sample => ({ ...sample, seq: index + 1 }));
-        await save({ ...counters, epoch, last: moved.length, acknowledged: 0 }, [
-          ...removal(waited),
-          ...moved.map((value): Operation => ({ type: 'put', sublevel: samples, key: keyOf(value.seq), value })),
-        ]);
-        forget(waited);
-        waiting += moved.length;
-        for (const sample of moved) bytes += sizeOf(sample);
+        if ((counters.followed ?? counters.epoch) !== epoch) await begin({ epoch, followed: epoch });
       }),
     async lostWithin(from, to) {
       const ranges: Range[] = [];

@@ -2,6 +2,7 @@
 import type { X509Certificate } from 'node:crypto';
 import type { Clock } from '#common/clock.js';
 import type { Csr } from '#common/pki/csr.js';
+import { verifyVoucher } from '#common/pki/voucher.js';
 import type { FactoryIdentity } from '#contract/operator.js';
 import { Refusal } from '#contract/problems.js';
 import type { Enter } from '../boxes/enter.js';
@@ -22,22 +23,6 @@ export interface Application {
   address: string;
 }
 
-/** @throws Refusal when it is forged, out of date, or for another device */
-export type VerifyVoucher = (wish: {
-  der: Uint8Array;
-  /** Of the maker of that device. */
-  makers: readonly X509Certificate[];
-  serial: string;
-  at: number;
-}) => VoucherFacts | Promise<VoucherFacts>;
-
-interface VoucherFacts {
-  /** The root that the device will trust. */
-  pinned: X509Certificate;
-  /** Where the maker knew it. */
-  territory: string | undefined;
-}
-
 export interface Admission {
   /**
    * The certificate as DER, or when to ask again while an operator decides.
@@ -55,7 +40,6 @@ export function createAdmission({
   enter,
   checkDevice,
   makers,
-  verifyVoucher,
   clock,
 }: {
   ways: Ways;
@@ -70,18 +54,13 @@ export function createAdmission({
   checkDevice: (factory: FactoryIdentity) => Promise<void>;
   /** Those that the alliance accredits now. */
   makers: (at: number) => readonly Maker[];
-  verifyVoucher?: VerifyVoucher | undefined;
   clock: Clock;
 }): Admission {
-  async function voucherOf(
-    der: Uint8Array | undefined,
-    device: FactoryIdentity | undefined,
-    at: number,
-  ): Promise<Shown['voucher']> {
+  function voucherOf(der: Uint8Array | undefined, device: FactoryIdentity | undefined, at: number): Shown['voucher'] {
     const ca = makers(at).find(({ id }) => id === device?.maker)?.ca;
-    if (!der || !verifyVoucher || !device || !ca) return undefined;
+    if (!der || !device || !ca) return undefined;
     try {
-      const { pinned, territory: named } = await verifyVoucher({ der, makers: [ca], serial: device.serial, at });
+      const { pinned, territory: named } = verifyVoucher({ der, makers: [ca], serial: device.serial, at });
       const isOurs = roots().some((root) => root.raw.equals(pinned.raw)) && (named ?? territory) === territory;
       return isOurs ? 'good' : new Refusal('voucher-elsewhere', named);
     } catch (error) {
@@ -99,7 +78,7 @@ export function createAdmission({
         code,
         claimLabel: code === undefined ? undefined : claims.labelOf(code),
         factory,
-        voucher: await voucherOf(voucher, device, at),
+        voucher: voucherOf(voucher, device, at),
       };
       const verdict = decide(ways, shown);
       switch (verdict.way) {

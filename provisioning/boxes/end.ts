@@ -4,7 +4,7 @@ import { isBoxId } from '#contract/box-id.js';
 import type { Leave, LeaveAnswer } from '#contract/leave.js';
 import type { NewRevocation } from '#contract/operator.js';
 import { Refusal } from '#contract/problems.js';
-import { type BoxRecord, type FactoryRecord, factoryKey, type Store } from '../store/store.js';
+import { type BoxRecord, type FactoryRecord, factoryKey, isCloned, type Store } from '../store/store.js';
 import type { Turns } from '../store/turns.js';
 import { factoryTurn } from './enter.js';
 import { endOperations } from './revocations.js';
@@ -16,6 +16,8 @@ export interface Endings {
   reinstate(box: string): Promise<void>;
   /** What the owner reads before the box has left. @throws Refusal `box-unknown`, `box-not-leaving` */
   object(box: string, reason: string): Promise<void>;
+  /** What looked like two boxes until now has been seen to. @throws Refusal `box-unknown`, `box-not-cloned` */
+  settle(box: string): Promise<void>;
 }
 
 const goes = ({ reason, to }: Leave): string =>
@@ -89,6 +91,19 @@ export function createEndings({
         const value: BoxRecord = { ...record, leaving: { ...leaving, objection: reason } };
         await store.commit([{ type: 'put', sublevel: boxes, key: id, value }]);
         events.record({ type: 'leaving', box: id, text: `an operator objects: ${reason}` });
+      });
+    },
+
+    async settle(id) {
+      await inTurn(id, async (record) => {
+        if (!isCloned(record, await store.lives.get(id))) throw new Refusal('box-not-cloned', id);
+        const value: BoxRecord = { ...record, settledAt: clock.now() };
+        await store.commit([{ type: 'put', sublevel: boxes, key: id, value }]);
+        events.record({
+          type: 'settled',
+          box: id,
+          text: 'an operator has seen to the two machines that reported as it',
+        });
       });
     },
 

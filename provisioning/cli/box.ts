@@ -1,4 +1,4 @@
-/** `box list | show | revoke | reinstate | object` */
+/** `box list | show | revoke | reinstate | settle | object` */
 import { Type } from 'typebox';
 import { BoxDetail, BoxStanding } from '#contract/operator.js';
 import { check, describeFaults } from '#contract/parse.js';
@@ -8,9 +8,12 @@ import { askAll, asking } from './ask.js';
 import type { Command } from './command.js';
 import { table, when } from './print.js';
 
-const { id, state, enrolledAt, certificate, cut } = BoxDetail.properties;
+const { id, state, enrolledAt, certificate, cut, cloned } = BoxDetail.properties;
 /** What every answer has; more is passed on as it came. */
-const Box = Type.Object({ id, state, enrolledAt, certificate, cut }, { additionalProperties: true });
+const Box = Type.Object(
+  { id, state, enrolledAt, certificate, cut, cloned: Type.Optional(cloned) },
+  { additionalProperties: true },
+);
 
 function listed(answer: unknown) {
   const parsed = check(Type.Array(Box), answer);
@@ -54,6 +57,14 @@ const show: Command = async (args, { out }) => {
     ['enrolled', when(found.enrolledAt)],
     ['certificate', found.certificate.serial],
     ['valid until', when(found.certificate.notAfter)],
+    ...(found.cloned
+      ? [
+          [
+            'cloned-box',
+            `since ${when(found.cloned.since)}, last ${when(found.cloned.at)}: ${new Refusal('cloned-box').remedy}`,
+          ],
+        ]
+      : []),
     ...(detail.ok ? told(detail.value.standing) : []),
     ...(found.cut ? [['session', found.cut === 'cut' ? 'cut' : 'not cut: it may still be open at the broker']] : []),
   ];
@@ -80,6 +91,14 @@ const reinstate: Command = async (args, { out }) => {
   out(`the device of box ${box} may enrol again`);
 };
 
+const settle: Command = async (args, { out }) => {
+  const { values, positionals } = readArguments(args, { dir: text });
+  const [box, ...rest] = positionals;
+  noMore(rest);
+  await asking(values.dir)('box.settle', { box: required(box, 'the id of the box') });
+  out(`the copy of box ${box} is seen to; it is told again if it comes back`);
+};
+
 const object: Command = async (args, { out }) => {
   const { values, positionals } = readArguments(args, { dir: text, reason: text });
   const [box, ...rest] = positionals;
@@ -89,10 +108,11 @@ const object: Command = async (args, { out }) => {
   out(`the owner of box ${box} will read it`);
 };
 
-const commands: Record<string, Command | undefined> = { list, show, revoke, reinstate, object };
+const commands: Record<string, Command | undefined> = { list, show, revoke, reinstate, settle, object };
 
 export const box: Command = async ([name = '', ...args], io) => {
   const command = Object.hasOwn(commands, name) ? commands[name] : undefined;
-  if (!command) throw new Refusal('arguments-invalid', 'box is followed by list, show, revoke, reinstate or object');
+  if (!command)
+    throw new Refusal('arguments-invalid', 'box is followed by list, show, revoke, reinstate, settle or object');
   await command(args, io);
 };

@@ -9,6 +9,7 @@ export const help = `webizen-provider: brings boxes into a territory and looks a
   webizen-provider box show ID --dir D [--json]
   webizen-provider box revoke ID --dir D [--reason TEXT] [--keep-device]
   webizen-provider box reinstate ID --dir D
+  webizen-provider box settle ID --dir D
   webizen-provider box object ID --dir D --reason TEXT
   webizen-provider request list --dir D [--json]
   webizen-provider request approve CODE --dir D
@@ -77,6 +78,8 @@ Works while the server runs and while it does not.
       refuses this box from now on, and its device too unless it is kept: a stolen box cannot enrol anew
   box reinstate ID --dir D
       lets the device of a revoked box enrol again, as a new box
+  box settle ID --dir D
+      says that the copy of a box whose card was copied is gone
   box object ID --dir D --reason TEXT
       tells the owner what you have against a departure that was announced; it does not prevent it
 

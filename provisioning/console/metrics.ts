@@ -35,6 +35,8 @@ const eventTypes = new Set([
   'revoked',
   'reinstated',
   'superseded',
+  'cloned-box',
+  'settled',
   'leaving',
   'left',
   'gap',

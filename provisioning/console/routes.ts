@@ -108,6 +108,10 @@ export function declareRoutes(
     await fleet.reinstate(params.id);
     return fleet.show(params.id);
   });
+  app.post('/v1/boxes/:id/settle', { config: operator, schema: { params: OneBox } }, async ({ params }) => {
+    await fleet.settle(params.id);
+    return fleet.show(params.id);
+  });
   app.post(
     '/v1/boxes/:id/object',
     { config: operator, schema: { params: OneBox, body: Reason } },

@@ -13,6 +13,8 @@ export interface Happening {
   type: string;
   box?: string | undefined;
   text: string;
+  /** Something to be seen to: it is told with its remedy. */
+  code?: ProblemCode;
 }
 
 export interface EventLog {
@@ -90,9 +92,10 @@ export function createEventLog({ store, clock }: { store: Store; clock: Clock })
     refusals,
     record: ({ type, box, text }) => add({ type, box: box ?? null, text }),
     announce: ({ type, box, text }) => compose({ type, box: box ?? null, text }).tell(),
-    compose({ type, box, text }) {
+    compose({ type, box, text, code }) {
       written();
-      return compose({ type, box: box ?? null, text });
+      const remedy = code === undefined ? {} : { code, remedy: new Refusal(code).remedy };
+      return compose({ type, box: box ?? null, text, ...remedy });
     },
     refused(code, { box, detail }) {
       refusals.set(code, (refusals.get(code) ?? 0) + 1);

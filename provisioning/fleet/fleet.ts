@@ -14,4 +14,6 @@ export interface Fleet {
   reinstate(box: string): Promise<void>;
   /** For the owner who has announced to leave. @throws Refusal `box-unknown`, `box-not-leaving` */
   object(box: string, reason: string): Promise<void>;
+  /** What looked like two boxes has been seen to; it counts again when it happens again. @throws Refusal `box-unknown`, `box-not-cloned` */
+  settle(box: string): Promise<void>;
 }

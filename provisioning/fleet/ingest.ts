@@ -59,7 +59,7 @@ export function createIngest({ store, events, clock, publish, refusal, log }: In
   const stopping = new AbortController();
   const quota = createQuota({ clock, burst: 100, perMinute: 20 });
   const presence = createPresence({ events, quota });
-  const taker = createTaker({ store, events, quota, presence });
+  const taker = createTaker({ store, events, quota, presence, clock });
   const gapsTold = new Map<string, number>();
   const totals = { messages: 0, samples: 0, duplicates: 0 };
   let waiting: Waiting[] = [];

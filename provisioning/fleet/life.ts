@@ -7,6 +7,7 @@ import { add, emptyTrack, gaps, has, highest, holes, lose } from './track.js';
 /** So many epochs of a box are followed; an old one's samples stay, its gaps are no longer counted. */
 const mostTracks = 8;
 const mostMissing = 100;
+const tellAgainMilliseconds = 3_600_000;
 
 export const emptyLife = (): LifeRecord => ({ lastSeen: 0, tracks: {} });
 
@@ -19,9 +20,28 @@ function withTrack(life: LifeRecord, epoch: string, track: Track): LifeRecord {
   return { ...life, tracks };
 }
 
-export function takeBirth(life: LifeRecord, birth: Birth): LifeRecord {
-  const next = { ...life, birth };
-  return withTrack(next, birth.epoch, trackOf(next, birth.epoch));
+/**
+ * A box begins a new epoch and never goes back to an old one: a reset box and a restored one go from A to B. When A comes
+ * back after B, two machines go by one identity.
+ * @param now by our clock, milliseconds since 1970
+ */
+function clonedBy(life: LifeRecord, { epoch }: Birth, now: number): LifeRecord['cloned'] {
+  const known = life.born ?? (life.birth ? [life.birth.epoch] : []);
+  if (life.birth?.epoch === epoch || !known.includes(epoch)) return life.cloned;
+  const { since, toldAt } = life.cloned ?? { since: now, toldAt: Number.NEGATIVE_INFINITY };
+  return { since, at: now, after: life.bornAt ?? now, toldAt: now - toldAt > tellAgainMilliseconds ? now : toldAt };
+}
+
+/** `isNews`: it looks like two boxes, and the operator has not been told for an hour. */
+export function takeBirth(life: LifeRecord, birth: Birth, now: number): { life: LifeRecord; isNews: boolean } {
+  const cloned = clonedBy(life, birth, now);
+  const known = life.born ?? (life.birth ? [life.birth.epoch] : []);
+  const born = [...known.filter((epoch) => epoch !== birth.epoch), birth.epoch].slice(-mostTracks);
+  const next: LifeRecord = { ...life, birth, born, bornAt: now, ...(cloned && { cloned }) };
+  return {
+    life: withTrack(next, birth.epoch, trackOf(next, birth.epoch)),
+    isNews: cloned !== undefined && cloned.toldAt !== life.cloned?.toldAt,
+  };
 }
 
 /** The samples that were not here yet, and the box's life with them. */

@@ -1,4 +1,5 @@
 /** What the messages that are taken together change: gathered here, done after the commit or forgotten with it. */
+import type { Clock } from '#common/clock.js';
 import type { Operation } from '#common/commits.js';
 import type { Ack } from '#contract/health.js';
 import type { Status } from '#contract/status.js';
@@ -64,9 +65,10 @@ export interface TakerParts {
   events: EventLog;
   quota: Quota;
   presence: Presence;
+  clock: Pick<Clock, 'now'>;
 }
 
-export function createTaker({ store, events, quota, presence }: TakerParts): Taker {
+export function createTaker({ store, events, quota, presence, clock }: TakerParts): Taker {
   function refuse(round: Round, box: string, life: LifeRecord, payload: RefusedPayload): LifeRecord {
     events.refused(payload.code, { box, detail: payload.detail });
     round.refused.set(box, [...(round.refused.get(box) ?? []), payload]);
@@ -78,7 +80,14 @@ export function createTaker({ store, events, quota, presence }: TakerParts): Tak
       const { session, epoch } = status;
       round.epochs.set(box, (round.epochs.get(box) ?? new Set()).add(epoch));
       round.after.push(() => presence.born(box, session, status.agent));
-      return takeBirth(life, status);
+      const born = takeBirth(life, status, clock.now());
+      if (born.isNews) {
+        const text = `two machines report as this box in turns, the latest as session ${session}`;
+        const { operation, tell } = events.compose({ type: 'cloned-box', box, text, code: 'cloned-box' });
+        round.operations.push(operation);
+        round.after.push(tell);
+      }
+      return born.life;
     }
     const why = status.reason === 'stopped' ? 'stopped' : 'the connection was lost';
     round.after.push(() => presence.died(box, status.session, why));

@@ -1,7 +1,15 @@
 /** The boxes as the operator sees them: what was issued, what they said of themselves, whether they are here now. */
 import type { BoxDetail, BoxState, BoxSummary } from '#contract/operator.js';
 import { Refusal } from '#contract/problems.js';
-import { type BoxRecord, factoryKey, type LifeRecord, type Store, sampleRange, sampleTime } from '../store/store.js';
+import {
+  type BoxRecord,
+  factoryKey,
+  isCloned,
+  type LifeRecord,
+  type Store,
+  sampleRange,
+  sampleTime,
+} from '../store/store.js';
 import type { Fleet } from './fleet.js';
 import { allGaps } from './life.js';
 import { standingOf } from './standing.js';
@@ -11,7 +19,7 @@ export interface FleetParts {
   store: Store;
   online: (box: string) => boolean;
   /** On the disk when they resolve. */
-  endings: Pick<Fleet, 'revoke' | 'reinstate' | 'object'>;
+  endings: Pick<Fleet, 'revoke' | 'reinstate' | 'object' | 'settle'>;
 }
 
 export function createFleet({ store, online, endings }: FleetParts): Fleet {
@@ -19,6 +27,12 @@ export function createFleet({ store, online, endings }: FleetParts): Fleet {
     if (box.revokedAt !== undefined) return box.revocation?.reason === 'left' ? 'left' : 'revoked';
     if (online(id)) return 'online';
     return life?.birth ? 'offline' : 'enrolled';
+  };
+
+  const clonedOf = (box: BoxRecord, life: LifeRecord | undefined): BoxSummary['cloned'] => {
+    const { cloned } = life ?? {};
+    if (!cloned || !isCloned(box, life)) return null;
+    return { since: Math.max(cloned.since, box.settledAt ?? 0), at: cloned.at };
   };
 
   const summarise = (id: string, box: BoxRecord, life: LifeRecord | undefined): BoxSummary => ({
@@ -29,6 +43,7 @@ export function createFleet({ store, online, endings }: FleetParts): Fleet {
     certificate: { serial: box.certificate.serial, notAfter: box.certificate.notAfter },
     gaps: life ? allGaps(life) : 0,
     health: life?.health ?? null,
+    cloned: clonedOf(box, life),
   });
 
   return {
@@ -64,5 +79,6 @@ export function createFleet({ store, online, endings }: FleetParts): Fleet {
     revoke: endings.revoke,
     reinstate: endings.reinstate,
     object: endings.object,
+    settle: endings.settle,
   };
 }

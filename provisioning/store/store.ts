@@ -49,6 +49,8 @@ export interface BoxRecord {
   /** Missing: an operator revoked it. */
   revocation?: { reason: RevocationReason; text?: string; to?: string };
   leaving?: { phase: LeavePhase; reason: LeaveReason; to?: string; at: number; objection?: string };
+  /** Until when what looked like a copy of it is settled. */
+  settledAt?: number;
 }
 
 /** What is known of one device. Keyed by `{maker}!{serial}`. */
@@ -102,11 +104,24 @@ export interface LifeRecord {
   lastSeen: number;
   tracks: Record<string, Track>;
   birth?: Birth;
+  /** Epochs of its births, the last one last. Missing: that of `birth` is the only one. */
+  born?: string[];
+  /** When its last birth came, by this clock. */
+  bornAt?: number;
+  /**
+   * An epoch came back after another, by this clock: for the first time, the last time, when the birth that it followed
+   * had come, and when it was last told.
+   */
+  cloned?: { since: number; at: number; after: number; toldAt: number };
   reported?: Reported;
   /** Ids of its last events: one that is sent twice is told once. */
   recentEvents?: string[];
   health?: { at: number; values: Sample['values'] };
 }
+
+/** Both were here since it was last settled: the return of the one that stays is no news. */
+export const isCloned = ({ settledAt = 0 }: BoxRecord, life: LifeRecord | undefined): boolean =>
+  (life?.cloned?.after ?? 0) > settledAt;
 
 type Sub<V> = AbstractSublevel<Database, string | Buffer | Uint8Array, string, V>;
 

@@ -24,10 +24,11 @@ async function ownOutbox(t: Test, budgetBytes?: number): Promise<Outbox> {
 async function openOutbox(
   folder: string,
   budgetBytes = 1_000_000,
+  at: { machine?: string; onMoved?: () => Promise<void> } = {},
 ): Promise<{ outbox: Outbox; close: () => Promise<void> }> {
   const db = await openDatabase(folder, 1);
   const commits = createCommits(db);
-  const outbox = await createOutbox({ store: { db, commit: commits.commit }, budgetBytes });
+  const outbox = await createOutbox({ store: { db, commit: commits.commit }, budgetBytes, ...at });
   return { outbox, close: () => db.close() };
 }
 
@@ -69,6 +70,60 @@ t.test('the outbox gives each sample the next sequence, also after it was emptie
   t.equal(second.outbox.state().epoch, epoch, 'the epoch lives as long as the store');
   t.equal((await second.outbox.add(sample(4))).seq, 4);
 });
+
+t.test(
+  'in another machine the store begins a new epoch; a move to another provider is still followed once',
+  async (t) => {
+    const folder = await ownFolder(t);
+    let told = 0;
+    const on = async <T>(machine: string | undefined, use: (outbox: Outbox) => Promise<T> | T): Promise<T> => {
+      const onMoved = async () => {
+        told += 1;
+      };
+      const { outbox, close } = await openOutbox(folder, undefined, { ...(machine ? { machine } : {}), onMoved });
+      const answer = await use(outbox);
+      await close();
+      return answer;
+    };
+    const epochOn = (machine?: string) => on(machine, (outbox) => outbox.state().epoch);
+    const elected = 'e'.repeat(16);
+
+    const first = await epochOn(); // as an earlier release made it
+    t.equal(await epochOn('one'), first);
+    t.equal(await epochOn(), first, 'not readable for once');
+    await on('one', async (outbox) => {
+      for (const at of [1, 2, 3]) await outbox.add({ at, values: {} });
+      await outbox.acknowledge(1);
+    });
+    t.equal(told, 0);
+    const moved = await on('two', async (outbox) => {
+      t.match(outbox.state(), { last: 2, acknowledged: 0, waiting: 2 });
+      t.match(await outbox.read(1, 9, { count: 9, bytes: 9999 }), [
+        { seq: 1, at: 2 },
+        { seq: 2, at: 3 },
+      ]);
+      return outbox.state().epoch;
+    });
+    t.not(moved, first);
+    t.equal(told, 1);
+    t.equal(await epochOn('two'), moved, 'and stays there');
+
+    await on('two', async (outbox) => {
+      await outbox.renumber(first);
+      t.equal(outbox.state().epoch, moved, 'the membership still names the epoch before');
+      await outbox.renumber(elected);
+      t.match(outbox.state(), { epoch: elected, last: 2 });
+    });
+    const again = await epochOn('three');
+    t.notOk([first, moved, elected].includes(again));
+    await on('three', async (outbox) => {
+      await outbox.renumber(elected);
+      t.equal(outbox.state().epoch, again);
+    });
+    t.not(await epochOn('two'), moved, 'back in a machine where it was it is new all the same');
+    t.equal(told, 3);
+  },
+);
 
 t.test('samples added at once get different sequences, and all are stored', async (t) => {
   const outbox = await ownOutbox(t);

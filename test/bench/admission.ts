@@ -30,7 +30,14 @@ export async function admission(workshop: Workshop, { short }: Conditions): Prom
   const maker = await make({ name: 'maker', from, until, ca: true });
   const makerFile = path.join(directory, '..', 'maker.crt');
   await writeFile(makerFile, certificateToPem(maker.certificate.raw));
-  const program = await workshop.serve([part('open-provider'), directory, makerFile]);
+  const desk = path.join(directory, '..', 'alliance');
+  const listed = path.join(directory, '..', 'directory.jws');
+  const command = (...args: string[]) => workshop.output([built('bin/webizen-provider.js'), ...args]);
+  await command('alliance', 'init', '--dir', desk);
+  await command('alliance', 'maker', 'add', '--dir', desk, '--id', 'maker', '--name', 'Maker', '--ca', makerFile);
+  await command('alliance', 'publish', '--dir', desk, '--out', listed);
+  await command('directory', 'accept', listed, '--dir', directory, '--keys', path.join(desk, 'keys.json'));
+  const program = await workshop.serve([part('open-provider'), directory]);
   const port = Number(program.said[0]);
 
   const key = newPrivateKey();

@@ -1,5 +1,7 @@
 /** Who comes into a territory, on what, and who stays out: over real TLS, asked by curl, with openssl's certificates. */
 import { X509Certificate } from 'node:crypto';
+import { writeFile } from 'node:fs/promises';
+import path from 'node:path';
 import t, { type Test } from 'tap';
 import { Type } from 'typebox';
 import { systemClock } from '#common/clock.js';
@@ -12,10 +14,10 @@ import { AdmissionRequest, BoxDetail } from '#contract/operator.js';
 import { check } from '#contract/parse.js';
 import { Refusal } from '#contract/problems.js';
 import { requestCode } from '#contract/request-code.js';
-import type { VerifyVoucher } from '../../provisioning/admission/admission.js';
 import { decide, parseWays, type Shown, type Way } from '../../provisioning/admission/ways.js';
 import { crlFile } from '../../provisioning/ca/crl.js';
 import { openRooms } from '../../provisioning/rooms.js';
+import { someMaker, testAlliance } from '../support/alliance.js';
 import { type Asked, answered, certificateIn, csr, day, est, refused, territory, type Wish } from '../support/est.js';
 import { createMaker } from '../support/maker.js';
 import { runCommand } from '../support/provider.js';
@@ -25,7 +27,12 @@ const idOf = (certificate: X509Certificate) => certificate.subject.replace('CN='
 
 async function opened(t: Test, ways: string, wish: Wish = {}) {
   const maker = await createMaker(t);
-  const served = await territory(t, { admission: parseWays(ways), makers: () => [maker], ...wish });
+  const served = await territory(t, { admission: parseWays(ways), ...wish });
+  const { alliance, publish, directory } = await testAlliance(t, systemClock);
+  await alliance.addMaker(await someMaker(maker.id, maker.ca));
+  const file = path.join(directory, 'directory.jws');
+  await writeFile(file, await publish(400));
+  await served.ask('directory.accept', { file, keys: path.join(directory, 'keys.json') });
   const enrol = async (asked: Asked = {}) => served.curl(simpleenroll, { body: await csr(), ...asked });
   const show = async (box: string) => answered(check(BoxDetail, await served.ask('box.show', { box })));
   const requests = async () =>
@@ -116,35 +123,44 @@ t.test(
 );
 
 t.test('a voucher lets in the device that it names, once, and only here', async (t) => {
-  const other = await createMaker(t, 'elsewhere');
-  const facts: { serial: string; territory: string; here: boolean } = { serial: '', territory: 'kowhai', here: true };
-  let root: X509Certificate | undefined;
-  const verifyVoucher: VerifyVoucher = ({ der, makers, serial }) => {
-    if (makers.length !== 1 || serial !== facts.serial) throw new Refusal('voucher-invalid', serial);
-    if (Buffer.from(der).toString() !== 'signed') throw new Error('cannot read it');
-    return { pinned: facts.here && root ? root : other.ca, territory: facts.territory };
-  };
-  const { maker, enrol, show, ca } = await opened(t, 'voucher', { verifyVoucher });
-  root = new X509Certificate(ca);
-  facts.serial = 'TUI-0001';
+  const { maker, enrol, show, ca, time } = await opened(t, 'voucher');
+  const root = new X509Certificate(ca).raw;
+  const namesake = await createMaker(t); // not accredited, though it says so
   const device = await maker.device('TUI-0001');
-  const header = `Webizen-Voucher: ${Buffer.from('signed').toString('base64')}`;
+  const own = { serial: 'TUI-0001', root, territory: 'kowhai' };
+  const header = (voucher: Buffer) => `Webizen-Voucher: ${voucher.toString('base64')}`;
+  const good = await maker.voucher(own);
+  const stranger = await namesake.voucher({ ...own, root: namesake.ca.raw });
   refused(t, await enrol({ with: device }), 401, 'admission-closed');
-  refused(t, await enrol({ header }), 401, 'admission-closed');
+  refused(t, await enrol({ header: header(good) }), 401, 'admission-closed'); // a voucher is no proof of the device
+  const no = async (voucher: Buffer, code: string, other = device) =>
+    refused(t, await enrol({ with: other, header: header(voucher) }), 401, code);
   refused(t, await enrol({ with: device, header: 'Webizen-Voucher: *' }), 401, 'voucher-invalid');
-  refused(t, await enrol({ with: device, header: 'Webizen-Voucher: AAAA' }), 401, 'voucher-invalid');
-  refused(t, await enrol({ with: await maker.device('TUI-0002'), header }), 401, 'voucher-invalid');
-  facts.territory = 'rata';
-  refused(t, await enrol({ with: device, header }), 401, 'voucher-elsewhere');
-  facts.territory = 'kowhai';
-  facts.here = false;
-  refused(t, await enrol({ with: device, header }), 401, 'voucher-elsewhere');
-  facts.here = true;
+  refused(t, await enrol({ with: device, header: header(Buffer.alloc(3)) }), 400, 'voucher-malformed');
+  await no(good, 'voucher-serial', await maker.device('TUI-0002'));
+  await no(await namesake.voucher(own), 'voucher-foreign');
+  await no(stranger, 'voucher-foreign');
+  await no(await maker.voucher({ ...own, root: namesake.ca.raw }), 'voucher-elsewhere');
+  await no(await maker.voucher({ ...own, territory: 'rata' }), 'voucher-elsewhere');
+  await no(await maker.voucher({ ...own, expiresAt: Date.now() - 1000 }), 'voucher-expired');
+  for (const mask of [1, 0x80]) {
+    const altered = Buffer.from(good);
+    const place = altered.indexOf('TUI-0001') + 7; // of the serial that was signed
+    altered[place] = altered[place]! ^ mask;
+    await no(altered, 'voucher-forged');
+  }
   const body = await csr();
-  const first = certificateIn(await enrol({ with: device, header, body }));
-  t.equal(certificateIn(await enrol({ with: device, header, body })).fingerprint256, first.fingerprint256);
-  refused(t, await enrol({ with: device, header }), 401, 'voucher-used');
+  const first = certificateIn(await enrol({ with: device, header: header(good), body }));
+  const again = certificateIn(await enrol({ with: device, header: header(good), body }));
+  t.equal(again.fingerprint256, first.fingerprint256, 'a lost reply');
+  await no(good, 'voucher-used');
+  await no(await maker.voucher(own), 'voucher-used');
   t.match(await show(idOf(first)), { state: 'enrolled', standing: { admittedBy: 'voucher' } });
+  time.ahead = day;
+  t.equal(
+    certificateIn(await enrol({ with: device, header: header(good), body })).fingerprint256,
+    first.fingerprint256,
+  );
 });
 
 t.test('an operator decides: the box waits with 202, is let in for its key, and reads why it is refused', async (t) => {

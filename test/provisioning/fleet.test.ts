@@ -8,17 +8,19 @@ import { systemClock } from '#common/clock.js';
 import { Ack } from '#contract/health.js';
 import { parseJson } from '#contract/parse.js';
 import { Refusal } from '#contract/problems.js';
+import type { Birth } from '#contract/status.js';
 import { shardOf, subtree, type Topic } from '#contract/topics.js';
 import { createFraming } from '../../provisioning/broker/framing.js';
 import { judgePublish, judgeSubscribe } from '../../provisioning/broker/rules.js';
 import { createEventLog } from '../../provisioning/fleet/events.js';
 import { createIngest } from '../../provisioning/fleet/ingest.js';
+import { emptyLife, takeBirth } from '../../provisioning/fleet/life.js';
 import { read } from '../../provisioning/fleet/read.js';
 import { createRetention } from '../../provisioning/fleet/retention.js';
 import { createPicker } from '../../provisioning/fleet/thin.js';
 import { add, emptyTrack, gaps, has, highest, holes, lose, maxRanges } from '../../provisioning/fleet/track.js';
 import { createFleet } from '../../provisioning/fleet/view.js';
-import { type BoxRecord, openStore, type Store } from '../../provisioning/store/store.js';
+import { type BoxRecord, isCloned, openStore, type Store } from '../../provisioning/store/store.js';
 import { createManualClock } from '../support/manual-clock.js';
 import { birth, death, epoch, epoch2, health, quietLog, samples } from '../support/territory.js';
 
@@ -278,6 +280,7 @@ t.test('the operator sees what was issued, what the box said, and whether it is 
       revoke: async (box) => void revoke.push(box),
       reinstate: async () => {},
       object: async () => {},
+      settle: async () => {},
     },
   });
   const ids = ['box-aaaaaaaa', 'box-aaaaaaaa-2', 'box-bbbbbbbb', 'box-cccccccc'];
@@ -386,4 +389,52 @@ t.test('at most eight epochs of a box are followed, and the one of its birth alw
   const life = await store.lives.get(box);
   t.equal(Object.keys(life?.tracks ?? {}).length, 8);
   t.ok(life?.tracks[epoch2]);
+});
+
+t.test('an epoch that comes back after another is two machines; one that is new, or goes on, is not', async (t) => {
+  const birthOf = (name: string): Birth => ({
+    ...{ kind: 'birth', session: '1'.repeat(16), epoch: name.repeat(16), lastSequence: 0 },
+    ...{ at: 1, agent: '0.1.0', api: '1.0' },
+  });
+  const hour = 3_600_000;
+  /** When the operator was told, of births an hour and a bit apart unless said. */
+  const told = (names: string, step = hour + 1): number[] => {
+    let life = emptyLife();
+    return [...names].flatMap((name, index) => {
+      const { life: next, isNews } = takeBirth(life, birthOf(name), index * step);
+      life = next;
+      return isNews ? [index] : [];
+    });
+  };
+  t.same(told('aaaa'), []);
+  t.same(told('aab'), [], 'a reset, a restored store, a card that was moved');
+  t.same(told('abcdef'), []);
+  t.same(told('aabba'), [4]);
+  t.same(told('abab'), [2, 3]);
+  t.same(told('ababababab', 1000), [2], 'once in an hour');
+  fc.assert(
+    fc.property(fc.array(fc.constantFrom(...'abcde'), { maxLength: 20 }), (names) => {
+      const back = names.some((name, index) => names[index - 1] !== name && names.slice(0, index).includes(name));
+      t.equal(told(names.join('')).length > 0, back, names.join(''));
+    }),
+  );
+
+  let life = emptyLife();
+  const record = { enrolledAt: 0, claim: '', certificate: { serial: '', notAfter: 0, keyHash: '', der: '' } };
+  const isSeen = (name: string, at: number, settledAt: number) => {
+    life = takeBirth(life, birthOf(name), at).life;
+    return isCloned({ ...record, settledAt }, life);
+  };
+  t.same([isSeen('a', 1, 0), isSeen('b', 2, 0), isSeen('a', 3, 0), isSeen('b', 4, 0)], [false, false, true, true]);
+  t.same([isSeen('a', 6, 5), isSeen('a', 7, 5)], [false, false], 'the one that stays, after it was settled');
+  t.ok(isSeen('b', 8, 5), 'the copy is back');
+
+  // As an earlier release left it, which kept the last birth only.
+  const { store, say, events } = await openRig(t);
+  const box = 'box-aaaaaaaa';
+  await store.lives.put(box, { lastSeen: 1, tracks: {}, birth: { ...birthOf('a'), epoch } });
+  await say(box, 'status', birth('2'.repeat(16), 0, epoch2));
+  await say(box, 'status', birth('1'.repeat(16), 0, epoch));
+  const found = (await events.recent(10)).find(({ type }) => type === 'cloned-box');
+  t.match(found, { box, code: 'cloned-box', remedy: /reset both/ });
 });

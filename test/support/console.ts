@@ -27,6 +27,7 @@ export function boxOf(id: string, now: number, change: Partial<BoxDetail> = {}):
     enrolledAt: now - 12 * day,
     certificate: { serial: '3A7F00C15E9B44D2', notAfter: now + 18 * day },
     gaps: 0,
+    cloned: null,
     health: null,
     birth: null,
     reported: null,

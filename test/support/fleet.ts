@@ -61,6 +61,11 @@ export function createFedFleet(now: () => number): FedFleet {
       if (!factory?.barred) throw new Refusal('box-not-barred', id);
       factory.barred = false;
     },
+    async settle(id) {
+      const box = find(id);
+      if (!box.cloned) throw new Refusal('box-not-cloned', id);
+      box.cloned = null;
+    },
     async object(id, reason) {
       const { leaving } = find(id).standing;
       if (!leaving) throw new Refusal('box-not-leaving', id);

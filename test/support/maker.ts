@@ -4,6 +4,8 @@ import { X509Certificate } from 'node:crypto';
 import { readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { promisify } from 'node:util';
+import { keyFromPem, signerOf } from '#common/pki/keys.js';
+import { makeVoucher } from '#common/pki/voucher.js';
 import type { Maker } from '../../provisioning/admission/factory.js';
 import { ownFolder } from './folder.js';
 
@@ -17,6 +19,8 @@ export interface Device {
 }
 
 export interface TestMaker extends Maker {
+  /** CMS, DER. */
+  voucher(wish: { serial: string; root: Uint8Array; territory?: string; expiresAt?: number }): Promise<Buffer>;
   device(serial: string, wish?: { until?: string; subject?: string; extensions?: string }): Promise<Device>;
 }
 
@@ -31,10 +35,14 @@ export async function createMaker(t: Parameters<typeof ownFolder>[0], id = 'tui'
     `[ca]\ndefault_ca=own\n[own]\ndatabase=${file('index')}\nnew_certs_dir=${folder}\ndefault_md=sha256\npolicy=any\nrand_serial=yes\nunique_subject=no\n[any]\ncommonName=optional\nserialNumber=optional\n`,
   );
   let count = 0;
+  const ca = new X509Certificate(await readFile(file('ca.crt')));
+  const signer = signerOf(keyFromPem(await readFile(file('ca.key'), 'utf8')));
   return {
     id,
     name: id,
-    ca: new X509Certificate(await readFile(file('ca.crt'))),
+    ca,
+    voucher: ({ serial, root, territory, expiresAt }) =>
+      makeVoucher({ certificate: ca, signer }, { serial, createdAt: Date.now(), expiresAt, pinned: root, territory }),
     async device(serial, { until = '99991231235959Z', subject = `/serialNumber=${serial}`, extensions } = {}) {
       const name = file(`device${count++}`);
       const wanted = extensions ?? 'basicConstraints=critical,CA:FALSE\nkeyUsage=critical,digitalSignature\n';

@@ -30,6 +30,7 @@ export const words = {
     election: (facts) => `You chose the provider ${text(facts, 'name', text(facts, 'territory', 'unknown'))}.`,
     enrolled: (facts) => `The box joined ${text(facts, 'name', text(facts, 'territory', 'its provider'))}.`,
     renewed: () => 'The certificate was renewed.',
+    'other-machine': () => 'The card was started in another machine than before.',
     transfer: (facts) => `You chose to move to ${text(facts, 'name', text(facts, 'territory', 'another provider'))}.`,
     transferred: (facts) => `The box moved to ${text(facts, 'name', text(facts, 'territory', 'another provider'))}.`,
     abandoned: (facts) =>

@@ -4,6 +4,7 @@ import { Facts } from './box-facts.js';
 import { type Standing, standingOf } from './care.js';
 import { Chart } from './chart.js';
 import { chartsFor } from './charts.js';
+import { Cloned } from './cloned.js';
 import { Departure } from './departure.js';
 import { EventList } from './event-list.js';
 import type { Live, State } from './live.js';
@@ -79,6 +80,9 @@ export function BoxPage({ id, live, state }: { id: string; live: Live; state: St
       {standing && <Lead view={view} standing={standing} />}
       {!unknown && (
         <>
+          {box?.cloned && box.standing.revocation === null && (
+            <Cloned id={id} cloned={box.cloned} live={live} done={view.again} />
+          )}
           <Charts view={view} range={range} setRange={setRange} />
           {box && <Facts box={box} />}
           <section aria-labelledby="events-heading">

@@ -48,9 +48,14 @@ export function standingOf(box: BoxSummary, now: number): Standing {
   const words = texts.states;
   if (box.state === 'revoked' || box.state === 'left') return { tone: 'unknown', word: words[box.state], reasons: [] };
   const certificate = certificateReason(box, now);
+  const cloned = box.cloned === null ? [] : [texts.care.cloned];
   if (box.state === 'offline') {
     const silent = box.lastSeen === null ? texts.care.silent : texts.care.silentFor(now - box.lastSeen);
-    return { tone: 'trouble', word: words.offline, reasons: certificate ? [silent, certificate] : [silent] };
+    return {
+      tone: 'trouble',
+      word: words.offline,
+      reasons: [...cloned, silent, ...(certificate ? [certificate] : [])],
+    };
   }
   if (box.state === 'enrolled') {
     const late = now - box.enrolledAt > hour;
@@ -58,6 +63,7 @@ export function standingOf(box: BoxSummary, now: number): Standing {
     return { tone: late ? 'attention' : 'unknown', word: words.enrolled, reasons };
   }
   const reasons = [certificate, ...healthReasons(box, now)].filter((reason) => reason !== undefined);
+  if (cloned.length > 0) return { tone: 'trouble', word: words.online, reasons: [...cloned, ...reasons] };
   return { tone: reasons.length > 0 ? 'attention' : 'good', word: words.online, reasons };
 }
 

@@ -41,6 +41,7 @@ export const texts = {
 
   states: { online: 'Online', offline: 'Offline', enrolled: 'Never online', revoked: 'Revoked', left: 'Left' },
   care: {
+    cloned: 'two machines report as this box',
     certificateEnded: 'its certificate has ended',
     certificateEnds: (left: number) => `its certificate ends in ${span(left)} and was not renewed`,
     disk: (share: number) => `disk ${percent(share)} full`,
@@ -172,6 +173,13 @@ export const texts = {
     elsewhere: 'elsewhere',
   },
 
+  cloned: {
+    heading: 'Two machines report as this box',
+    seen: 'Seen',
+    last: 'last',
+    lead: 'Its card was copied: both have its keys. Ask the owner which one is theirs. Revoke this box, have both reset, and let theirs enrol anew. Where the copy is gone, say so here; it is told again if it comes back. What both reported is kept.',
+    act: 'The copy is gone',
+  },
   reinstate: {
     heading: 'Its device is barred',
     lead: 'It cannot enrol again, with whatever it shows. Reinstate it when it is back with its owner.',
@@ -306,6 +314,8 @@ export const texts = {
       refused: 'Refused',
       revoked: 'Revoked',
       reinstated: 'Reinstated',
+      'cloned-box': 'Copied card',
+      settled: 'Settled',
       superseded: 'Superseded',
       leaving: 'Leaving',
       left: 'Left',

@@ -1,0 +1,36 @@
+/** Which machine this is, from what different boards say of themselves. */
+import t from 'tap';
+import { realHost } from '../../agent/host/host.js';
+import { machineOf } from '../../agent/host/machine.js';
+
+const told = (files: Record<string, string>, interfaces: string[] = []) =>
+  machineOf({ kernel: async (file) => files[file], interfaces: async () => interfaces });
+
+const board = '/proc/device-tree/serial-number';
+const firmware = '/sys/class/dmi/id/product_uuid';
+const card = (name: string, address: string, kind = '0', device = true): Record<string, string> => ({
+  [`/sys/class/net/${name}/addr_assign_type`]: `${kind}\n`,
+  [`/sys/class/net/${name}/address`]: `${address}\n`,
+  ...(device ? { [`/sys/class/net/${name}/device/uevent`]: '' } : {}),
+});
+
+t.test('a machine is told by its board, else by its firmware, else by its network interfaces', async (t) => {
+  const pi = await told({ [board]: '10000000a1b2c3d4\0', [firmware]: 'x', ...card('eth0', 'dc:a6:32:01:02:03') });
+  t.match(pi, /^[0-9a-f]{64}$/);
+  t.equal(await told({ [board]: '10000000a1b2c3d4\0' }), pi, 'whatever else is plugged in');
+  t.not(await told({ [board]: '10000000a1b2c3d5\0' }), pi);
+  const pc = await told({ [board]: '0000000000000000\0', [firmware]: '4C4C4544-0042-3010\n' });
+  t.equal(await told({ [firmware]: '4c4c4544-0042-3010' }), pc, 'a board that says only zeros says nothing');
+  const two = { ...card('eth0', 'dc:a6:32:01:02:03'), ...card('wlan0', 'dc:a6:32:01:02:04') };
+  const network = await told(two, ['lo', 'wlan0', 'eth0']);
+  t.ok(network);
+  t.equal(await told(two, ['eth0', 'wlan0', 'lo']), network, 'in whatever order the kernel finds them');
+  const soft = { ...two, ...card('veth1', '2a:00:00:01:02:03', '0', false), ...card('eth1', '2a:00:01:01:02:03', '1') };
+  t.equal(await told(soft, ['veth1', 'eth1', 'eth0', 'wlan0']), network, 'made-up addresses are left out');
+});
+
+t.test('a machine that tells nothing is tolerated', async (t) => {
+  t.equal(await told({}), undefined);
+  t.equal(await told({ [board]: '\0', [firmware]: 'ffffffff-ffff-ffff\n' }, ['eth0']), undefined);
+  t.equal(await realHost.machine(), await realHost.machine(), 'this one says the same twice');
+});

@@ -597,6 +597,17 @@ const table = {
   ],
   'file-unreadable': [400, 'the file cannot be read', 'check the path and the permissions of the file'],
   'recovery-wrong': [401, 'this is not the recovery code', 'compare it with what was shown at setup'],
+  // The ledger, and the provider's receipts for it
+  'ledger-mismatch': [
+    409,
+    'the ledger of the box does not go on from what was seen of it',
+    'ask the owner what happened to the box: entries were cut off or replaced, or its card is a copy; an export, checked with webizen ledger verify, says where',
+  ],
+  'receipt-invalid': [
+    502,
+    "the provider's receipt for the ledger cannot be used",
+    'nothing on the box; the receipt before it is kept, and the provider is to be told when this goes on',
+  ],
 } as const satisfies Record<string, readonly [status: number, title: string, remedy: string]>;
 
 export type ProblemCode = keyof typeof table;

@@ -1,9 +1,11 @@
 /** What the messages that are taken together change: gathered here, done after the commit or forgotten with it. */
 import type { Operation } from '#common/commits.js';
 import type { Ack } from '#contract/health.js';
-import type { Status } from '#contract/status.js';
+import type { LedgerHead } from '#contract/ledger.js';
+import type { Birth, Status } from '#contract/status.js';
 import { type LifeRecord, type Store, sampleKey, sampleOperation } from '../store/store.js';
 import type { EventLog } from './events.js';
+import { judgeHead } from './heads.js';
 import { ackOf, emptyLife, takeBirth, takeHealth } from './life.js';
 import type { Presence } from './presence.js';
 import type { Quota } from './quota.js';
@@ -64,13 +66,23 @@ export interface TakerParts {
   events: EventLog;
   quota: Quota;
   presence: Presence;
+  /** Told when the head of the box's ledger is stored. */
+  onHead: (box: string, head: LedgerHead) => void;
 }
 
-export function createTaker({ store, events, quota, presence }: TakerParts): Taker {
+export function createTaker({ store, events, quota, presence, onHead }: TakerParts): Taker {
   function refuse(round: Round, box: string, life: LifeRecord, payload: RefusedPayload): LifeRecord {
     events.refused(payload.code, { box, detail: payload.detail });
     round.refused.set(box, [...(round.refused.get(box) ?? []), payload]);
     return life;
+  }
+
+  function takeHead(round: Round, box: string, life: LifeRecord, { ledger }: Birth): LifeRecord {
+    const { heads, good, mismatch } = judgeHead(life.ledgers ?? [], ledger);
+    if (mismatch !== undefined)
+      round.after.push(() => events.refused('ledger-mismatch', { box, detail: `${box}: ${mismatch}` }));
+    if (good) round.after.push(() => onHead(box, good));
+    return heads.length === 0 ? life : { ...life, ledgers: [...heads] };
   }
 
   function takeStatus(round: Round, box: string, life: LifeRecord, status: Status): LifeRecord {
@@ -78,7 +90,7 @@ export function createTaker({ store, events, quota, presence }: TakerParts): Tak
       const { session, epoch } = status;
       round.epochs.set(box, (round.epochs.get(box) ?? new Set()).add(epoch));
       round.after.push(() => presence.born(box, session, status.agent));
-      return takeBirth(life, status);
+      return takeHead(round, box, takeBirth(life, status), status);
     }
     const why = status.reason === 'stopped' ? 'stopped' : 'the connection was lost';
     round.after.push(() => presence.died(box, status.session, why));

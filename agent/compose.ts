@@ -15,6 +15,7 @@ import { createChanges } from './changes/changes.js';
 import type { Config } from './config.js';
 import { createLedger, type Ledger } from './consent/ledger.js';
 import { createOwner } from './consent/owner-key.js';
+import { takeReceipt } from './consent/receipt.js';
 import { type BoxDirectory, createDirectory } from './directory/directory.js';
 import { createMembership, type MembershipRoom } from './enrolment/membership.js';
 import { type Factory, openFactory } from './factory/factory.js';
@@ -239,6 +240,14 @@ export async function compose(config: Config, host: Host, log: Logger, signal: A
     onBirth: async () => {
       if (!membership.awaitsOwner()) await sampler.sampleNow();
     },
+    onReceipt: (receipt) =>
+      void takeReceipt({
+        receipt,
+        ledger,
+        roots: async () => (await membership.enrolment()?.trust())?.anchors ?? [],
+      }).catch((error: unknown) =>
+        onRefused(error instanceof Refusal ? error : new Refusal('internal', undefined, { cause: error })),
+      ),
     onRefused,
   });
 

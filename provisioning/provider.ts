@@ -15,6 +15,7 @@ import { createConsole } from './console/console.js';
 import type { Gauge } from './console/metrics.js';
 import { createEst } from './est/est.js';
 import { createIngest, type Ingest } from './fleet/ingest.js';
+import { createReceipts } from './fleet/receipts.js';
 import { createRetention } from './fleet/retention.js';
 import { createTaken } from './fleet/taken.js';
 import { createFleet } from './fleet/view.js';
@@ -91,6 +92,8 @@ export function createProvider(
     taken.start();
     started.push(async () => taken.stop());
 
+    const receipts = createReceipts({ ca, clock, log, publish: (topic, payload) => broker.publish(topic, payload) });
+    receipts.start();
     // The broker hands messages to ingest, and ingest answers through the broker.
     const ingest: Ingest = createIngest({
       store,
@@ -98,6 +101,7 @@ export function createProvider(
       clock,
       log,
       refusal: taken.refusal,
+      onHead: receipts.give,
       publish: (topic, payload) => broker.publish(topic, payload),
     });
     const itsParts = {
@@ -105,6 +109,7 @@ export function createProvider(
       ...{ admit: boxes.admit, receive: ingest.receive, left: ingest.left },
     };
     const broker: BrokerSide = outside ? createBrokerOutside(outside, itsParts) : createOwnBroker(itsParts);
+    started.push(() => receipts.stop());
     started.push(() => ingest.stop());
     const brokerPort = await broker.start(bindAddress(host), portAt(1));
     started.push(() => broker.stop());

@@ -2,12 +2,11 @@
  * How the ledger's entries hang together: canonical JSON (RFC 8785), hashes, signatures; and the check of an export,
  * which needs nothing but the export (and the territory's root, where the provider's receipt is to count).
  */
-import { createHash, createPublicKey, type KeyObject, verify, X509Certificate } from 'node:crypto';
+import { createHash, createPublicKey, type KeyObject, type X509Certificate } from 'node:crypto';
 import { Type } from 'typebox';
-import { BoxId } from './box-id.js';
 import type { PublicJwk } from './directory.js';
-import { Time } from './health.js';
-import { type LedgerEntry, type LedgerExport, type LedgerHead, LedgerHead as LedgerHeadSchema } from './ledger.js';
+import type { LedgerEntry, LedgerExport, LedgerHead } from './ledger.js';
+import { es256, receiptFault } from './ledger-receipt.js';
 import { parseJson } from './parse.js';
 
 /** Enough for what an entry holds; numbers and strings as ECMAScript writes them, which is what RFC 8785 asks for. */
@@ -50,11 +49,6 @@ export async function signDetached(
 
 const Header = Type.Object({ alg: Type.Literal('ES256'), kid: Type.String() }, { additionalProperties: false });
 
-function es256(key: KeyObject, signed: string, signature: string): boolean {
-  const bytes = Buffer.from(signature, 'base64url');
-  return bytes.length === 64 && verify('sha256', Buffer.from(signed), { key, dsaEncoding: 'ieee-p1363' }, bytes);
-}
-
 const keyOf = (jwk: { x: string; y: string }): KeyObject =>
   createPublicKey({ key: { kty: 'EC', crv: 'P-256', x: jwk.x, y: jwk.y }, format: 'jwk' });
 
@@ -74,48 +68,6 @@ export type Verdict =
   | { ok: true; head: LedgerHead | null; signed: number; receipt: 'none' | 'not-checked' | 'right' }
   /** `index`: of the entry where the chain breaks; null where it is not one entry that is wrong. */
   | { ok: false; index: number | null; why: string };
-
-/** RFC 5280 section 4.2.1.12. */
-const clientAuth = '1.3.6.1.5.5.7.3.2';
-const Receipt = Type.Intersect([LedgerHeadSchema, Type.Object({ box: BoxId, at: Time })]);
-const ReceiptHeader = Type.Object({
-  alg: Type.Literal('ES256'),
-  x5c: Type.Array(Type.String({ maxLength: 8192 }), { minItems: 1, maxItems: 5 }),
-});
-
-/** The receipt: by a certificate that leads to the root, over a head that the entries have. */
-function receiptFault(jws: string, entries: readonly LedgerEntry[], root: X509Certificate): string | undefined {
-  const [header = '', payload = '', signature = '', ...more] = jws.split('.');
-  const head = parseJson(ReceiptHeader, Buffer.from(header, 'base64url'));
-  if (!head.ok || more.length > 0) return 'the receipt has an unknown form';
-  let chain: X509Certificate[];
-  try {
-    chain = head.value.x5c.map((der) => new X509Certificate(Buffer.from(der, 'base64')));
-  } catch {
-    return 'the receipt carries a certificate that cannot be read';
-  }
-  const leaf = chain[0];
-  if (leaf?.publicKey.asymmetricKeyType !== 'ec' || !es256(leaf.publicKey, `${header}.${payload}`, signature))
-    return "the receipt's signature does not verify";
-  // A box's own certificate leads to the same root: it must not speak for its provider.
-  if ((leaf.keyUsage ?? []).includes(clientAuth)) return 'the receipt is signed by a box';
-  const whole = chain.at(-1)?.fingerprint256 === root.fingerprint256 ? chain : [...chain, root];
-  for (const [at, issuer] of whole.slice(1).entries()) {
-    const below = whole[at];
-    if (!below || !issuer.ca || !below.checkIssued(issuer) || !below.verify(issuer.publicKey))
-      return 'the receipt is not by the territory whose root was given';
-  }
-  const read = parseJson(Receipt, Buffer.from(payload, 'base64url'));
-  if (!read.ok) return 'the receipt does not name a head';
-  const { at, ledger, length, hash } = read.value;
-  if (whole.some((one) => at < Date.parse(one.validFrom) || at > Date.parse(one.validTo)))
-    return 'the receipt was given outside the validity of its certificates';
-  if (entries[0] && entries[0].ledger !== ledger) return 'the receipt is for another ledger';
-  if (length > entries.length)
-    return `the provider has seen ${length} entries, here are ${entries.length}: the end was cut off`;
-  if (length > 0 && entries[length - 1]?.hash !== hash) return `the provider saw another entry ${length - 1}`;
-  return undefined;
-}
 
 /** @param root of the territory whose receipt the export carries: without it the receipt is not looked at */
 export function verifyLedger({ entries, ownerKeys, receipt }: LedgerExport, root?: X509Certificate): Verdict {

@@ -616,6 +616,17 @@ const table = {
     'look at the page again: the box may have learned the time meanwhile',
   ],
   'time-changed': [409, 'another time is offered now', 'look at the time that is shown now, and confirm that one'],
+  // The ledger, and the provider's receipts for it
+  'ledger-mismatch': [
+    409,
+    'the ledger of the box does not go on from what was seen of it',
+    'ask the owner what happened to the box: entries were cut off or replaced, or its card is a copy; an export, checked with webizen ledger verify, says where',
+  ],
+  'receipt-invalid': [
+    502,
+    "the provider's receipt for the ledger cannot be used",
+    'nothing on the box; the receipt before it is kept, and the provider is to be told when this goes on',
+  ],
 } as const satisfies Record<string, readonly [status: number, title: string, remedy: string]>;
 
 export type ProblemCode = keyof typeof table;

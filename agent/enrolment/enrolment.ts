@@ -9,6 +9,7 @@ import { createPublicKey, type KeyObject, type X509Certificate } from 'node:cryp
 import { Value } from 'typebox/value';
 import type { ClientIdentity, Trust } from '#common/checked-tls.js';
 import type { Files } from '#common/files.js';
+import { acceptedAuthorities } from '#common/pki/authorities.js';
 import { makeCsr } from '#common/pki/csr.js';
 import { keyHash, signerOf } from '#common/pki/keys.js';
 import type { Leave, LeaveAnswer } from '#contract/leave.js';
@@ -17,7 +18,7 @@ import { Profile } from '#contract/profile.js';
 import { requestCode } from '#contract/request-code.js';
 import type { Identity, Operational } from '../identity/identity.js';
 import type { TrustedTime } from '../time/trusted-time.js';
-import { type Authorities, checkIssued, pinnedAuthorities } from './chain.js';
+import { type Authorities, checkIssued, fingerprintOf, heldAuthorities, pinnedAuthorities } from './chain.js';
 import { createEstClient, type MakeRequest } from './est-client.js';
 
 export interface Enrolment {
@@ -82,20 +83,36 @@ export async function createEnrolment(wish: {
     }
   }
 
-  const fingerprints = (one: { fingerprint256: string }) => one.fingerprint256.replace(/:/g, '').toLowerCase();
-
   function pinned(shown: readonly X509Certificate[]): Authorities {
-    const pin = wish.pins.find((one) => shown.some((certificate) => fingerprints(certificate) === one));
+    const pin = wish.pins.find((one) => shown.some((certificate) => fingerprintOf(certificate) === one));
     return pinnedAuthorities(shown, pin ?? wish.pins[0] ?? '');
   }
 
-  /** Nothing that the provider shows is believed before its root matches a pin. */
+  /** Empty before the first contact, and when the configuration pins another root since: that is a new election. */
+  async function heldRoots(): Promise<X509Certificate[]> {
+    const roots = await identity.roots();
+    return roots.some((root) => wish.pins.includes(fingerprintOf(root))) ? roots : [];
+  }
+
+  /**
+   * Nothing that the provider shows is believed before its root matches a pin. From then on a new root counts only when
+   * one that is held has signed it (whatever a directory says), and it goes on counting when the old one is gone.
+   */
   async function authorities(fresh: boolean): Promise<Authorities> {
+    const roots = await heldRoots();
+    const accept = (certificates: readonly X509Certificate[]): Authorities =>
+      roots.length > 0 ? heldAuthorities(roots, certificates) : pinned(certificates);
     const kept = fresh ? [] : await identity.authorities();
-    if (kept.length > 0) return pinned(kept);
-    const known = await client.cacerts(pinned);
-    await identity.trust([known.root, ...known.below]);
-    return known;
+    if (kept.length > 0) return accept(kept);
+    let shown: readonly X509Certificate[] = [];
+    const known = await client.cacerts((certificates) => {
+      shown = certificates;
+      return accept(certificates);
+    });
+    // Whether a bridge is valid can be said only by who knows the time; if not now, then at the next renewal.
+    const accepted = clock.trusted() ? acceptedAuthorities(known.anchors, shown, clock.now()).roots : known.anchors;
+    await identity.trust({ roots: accepted, below: known.below });
+    return { ...known, anchors: accepted };
   }
 
   const csrFor =

@@ -23,9 +23,11 @@ export interface Operational {
 }
 
 export interface Identity {
-  /** The territory's CA certificates, once the root among them matched the pin. */
+  /** The territory's CA certificates as they were shown last, once a root among them was trusted. */
   authorities(): Promise<X509Certificate[]>;
-  trust(certificates: readonly X509Certificate[]): Promise<void>;
+  /** Those that are trusted: the one that matched the pin first, then those that it and its successors vouched for. */
+  roots(): Promise<X509Certificate[]>;
+  trust(wish: { roots: readonly X509Certificate[]; below: readonly X509Certificate[] }): Promise<void>;
   operational(): Promise<Operational | undefined>;
   /** The key that waits for its certificate; made when there is none. */
   pendingKey(): Promise<KeyObject>;
@@ -45,6 +47,7 @@ export async function openIdentity({ directory, files }: { directory: string; fi
   await ownDirectory(directory);
   const file = {
     authorities: path.join(directory, 'authorities.crt'),
+    roots: path.join(directory, 'roots.crt'),
     operational: path.join(directory, 'operational.pem'),
     next: path.join(directory, 'next.pem'),
     pending: path.join(directory, 'pending.key'),
@@ -68,6 +71,9 @@ export async function openIdentity({ directory, files }: { directory: string; fi
     };
   }
 
+  const certificatesIn = async (name: string): Promise<X509Certificate[]> =>
+    certificatesFromPem((await files.read(name))?.toString('utf8') ?? '');
+
   async function keep(name: string, key: KeyObject, chain: readonly X509Certificate[]): Promise<Operational> {
     await files.write(name, keyToPem(key) + pemOf(chain), 0o600);
     const kept = await load(name);
@@ -76,8 +82,13 @@ export async function openIdentity({ directory, files }: { directory: string; fi
   }
 
   return {
-    authorities: async () => certificatesFromPem((await files.read(file.authorities))?.toString('utf8') ?? ''),
-    trust: (certificates) => files.write(file.authorities, pemOf(certificates), 0o600),
+    authorities: () => certificatesIn(file.authorities),
+    roots: () => certificatesIn(file.roots),
+    async trust({ roots, below }) {
+      // In this order: a root that is believed is never lost, what lies below is shown again.
+      await files.write(file.roots, pemOf(roots), 0o600);
+      await files.write(file.authorities, pemOf([...roots, ...below]), 0o600);
+    },
     operational: () => load(file.operational),
     async pendingKey() {
       const now = await load(file.operational);

@@ -49,6 +49,8 @@ export function createLink(wish: {
   reported: () => Reported;
   /** Runs after each birth; never rejects. */
   onBirth: () => Promise<void>;
+  /** The provider's word that it has seen a head of the ledger, as it came. */
+  onReceipt?: (receipt: string) => void;
   onRefused: (refusal: Refusal) => void;
 }): Link {
   const { clock, outbox, batchSeconds, onRefused } = wish;
@@ -105,6 +107,7 @@ export function createLink(wish: {
       at: wish.moment(),
       birth: wish.birth,
       onAck,
+      ...(wish.onReceipt && { onReceipt: wish.onReceipt }),
       signal,
     });
     box = profile.box;

@@ -76,9 +76,11 @@ export async function openSession(wish: {
   at: Moment;
   birth: (session: string) => Birth;
   onAck: (ack: Ack) => void;
+  /** A receipt for the ledger, as it came. */
+  onReceipt?: (receipt: string) => void;
   signal: AbortSignal;
 }): Promise<Session> {
-  const { profile, credentials, birth, onAck, signal } = wish;
+  const { profile, credentials, birth, onAck, onReceipt, signal } = wish;
   const { box, broker } = profile;
   const id = randomBytes(8).toString('hex');
   const status = buildTopic({ box, direction: 'up', kind: 'status' });
@@ -116,7 +118,9 @@ export async function openSession(wish: {
 
   client.on('message', (name, payload) => {
     const topic = parseTopic(name);
-    if (topic?.box !== box || topic.direction !== 'down' || topic.kind !== 'ack') return;
+    if (topic?.box !== box || topic.direction !== 'down') return;
+    if (topic.kind === 'receipt') return onReceipt?.(payload.toString('latin1'));
+    if (topic.kind !== 'ack') return;
     const ack = parseJson(Ack, payload);
     if (ack.ok) onAck(ack.value);
   });

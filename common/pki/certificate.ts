@@ -47,6 +47,7 @@ const caUsage = extension(oids.keyUsage, bitString(Uint8Array.of(0b0000_0110), 1
 export const leafUsage = extension(oids.keyUsage, bitString(Uint8Array.of(0b1000_0000), 7), true); // digitalSignature
 export const notCa = extension(oids.basicConstraints, sequence(), true);
 const clientOnly = extension(oids.extendedKeyUsage, sequence(oid(oids.clientAuth)));
+const documentsOnly = extension(oids.extendedKeyUsage, sequence(oid(oids.documentSigning)));
 const serverOnly = extension(oids.extendedKeyUsage, sequence(oid(oids.serverAuth)));
 export const signedWith = sequence(oid(oids.ecdsaSha256));
 
@@ -190,6 +191,15 @@ export function issueBox(
   { commonName, spki, ...validity }: { commonName: string; spki: Uint8Array } & Validity,
 ): Promise<Issued> {
   const extensions = [notCa, leafUsage, clientOnly];
+  return issue(issuer, { ...validity, subject: nameOf({ commonName }), spki: decode(spki), extensions });
+}
+
+/** A certificate that signs documents in its issuer's name and opens no connection. */
+export function issueDocumentSigner(
+  issuer: Issuer,
+  { commonName, spki, ...validity }: { commonName: string; spki: Uint8Array } & Validity,
+): Promise<Issued> {
+  const extensions = [notCa, leafUsage, documentsOnly];
   return issue(issuer, { ...validity, subject: nameOf({ commonName }), spki: decode(spki), extensions });
 }
 

@@ -24,6 +24,7 @@ export const oids = {
   extendedKeyUsage: '2.5.29.37',
   serverAuth: '1.3.6.1.5.5.7.3.1',
   clientAuth: '1.3.6.1.5.5.7.3.2',
+  documentSigning: '1.3.6.1.5.5.7.3.36', // RFC 9336
   // RFC 2985 section 5.4, RFC 5652
   challengePassword: '1.2.840.113549.1.9.7',
   extensionRequest: '1.2.840.113549.1.9.14',

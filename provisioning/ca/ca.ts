@@ -4,10 +4,10 @@
  *
  * Serving needs the issuing keys only, so that the root's key can be kept offline.
  */
-import type { X509Certificate } from 'node:crypto';
+import { type KeyObject, X509Certificate } from 'node:crypto';
 import type { Clock } from '#common/clock.js';
 import type { Files } from '#common/files.js';
-import { createIssuer, type Issuer, issueBox } from '#common/pki/certificate.js';
+import { createIssuer, type Issuer, issueBox, issueDocumentSigner } from '#common/pki/certificate.js';
 import type { Csr } from '#common/pki/csr.js';
 import { keyFromPem, keyToPem, newPrivateKey, signerOf, spkiOf } from '#common/pki/keys.js';
 import { certificateToPem } from '#common/pki/pem.js';
@@ -44,11 +44,19 @@ export interface Ca {
    * box's name only where the provider must stand in its place to end its session.
    */
   issuePass(commonName: string, lifetimeSeconds: number): Promise<Credentials & { serial: string }>;
+  /**
+   * A key and a certificate that signs documents for the territory, made for one run and kept nowhere. The chain leads
+   * from it to the roots, leaf first, without them.
+   */
+  issueDocumentSigner(lifetimeSeconds: number): Promise<{ key: KeyObject; chain: X509Certificate[] }>;
   /** Reads the files again, after a rollover. */
   reload(): Promise<void>;
   /** Told after each `reload`. Answers the way to end it. */
   onChange(listener: () => void): () => void;
 }
+
+/** With a dot, as no box id has one. */
+const documentSignerName = 'documents.webizen';
 
 interface State {
   generations: Generations;
@@ -140,6 +148,18 @@ export async function openCa({
         notAfter: Math.min(now + lifetimeSeconds * 1000, endOf(issuer)),
       });
       return { key: keyToPem(key), cert: certificateToPem(der) + below(), serial };
+    },
+    async issueDocumentSigner(lifetimeSeconds) {
+      const [issuer] = state.issuers;
+      const key = newPrivateKey();
+      const now = clock.now();
+      const { der } = await issueDocumentSigner(issuer, {
+        commonName: documentSignerName,
+        spki: spkiOf(signerOf(key).publicKey),
+        notBefore: now - backdatedMilliseconds,
+        notAfter: Math.min(now + lifetimeSeconds * 1000, endOf(issuer)),
+      });
+      return { key, chain: [new X509Certificate(der), issuer.certificate, ...state.generations.newWithOld] };
     },
     async reload() {
       state = await read();

@@ -6,6 +6,7 @@
  */
 import type { Clock } from '#common/clock.js';
 import { isDiskFull } from '#common/database.js';
+import type { LedgerHead } from '#contract/ledger.js';
 import { type ProblemCode, Refusal } from '#contract/problems.js';
 import { buildTopic, type Topic } from '#contract/topics.js';
 import type { LifeRecord, Store } from '../store/store.js';
@@ -36,6 +37,8 @@ export interface IngestParts {
   publish: (topic: string, payload: string) => void;
   /** Why nothing is taken in this box's name, whatever the broker let through. */
   refusal?: (box: string) => ProblemCode | undefined;
+  /** The head of a box's ledger is on the disk. */
+  onHead?: (box: string, head: LedgerHead) => void;
   log: { error(details: object, text: string): void };
 }
 
@@ -54,12 +57,12 @@ const gapQuietMilliseconds = 60_000;
 const sizeOf = ({ said }: Waiting): number => (said.kind === 'health' ? said.value.samples.length + 1 : 1);
 const plural = (count: number, noun: string) => `${count} ${noun}${count === 1 ? '' : 's'}`;
 
-export function createIngest({ store, events, clock, publish, refusal, log }: IngestParts): Ingest {
+export function createIngest({ store, events, clock, publish, refusal, onHead = () => {}, log }: IngestParts): Ingest {
   const lives = createLives(store);
   const stopping = new AbortController();
   const quota = createQuota({ clock, burst: 100, perMinute: 20 });
   const presence = createPresence({ events, quota });
-  const taker = createTaker({ store, events, quota, presence, clock });
+  const taker = createTaker({ store, events, quota, presence, clock, onHead });
   const gapsTold = new Map<string, number>();
   const totals = { messages: 0, samples: 0, duplicates: 0 };
   let waiting: Waiting[] = [];

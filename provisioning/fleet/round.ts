@@ -2,9 +2,11 @@
 import type { Clock } from '#common/clock.js';
 import type { Operation } from '#common/commits.js';
 import type { Ack } from '#contract/health.js';
-import type { Status } from '#contract/status.js';
+import type { LedgerHead } from '#contract/ledger.js';
+import type { Birth, Status } from '#contract/status.js';
 import { type LifeRecord, type Store, sampleKey, sampleOperation } from '../store/store.js';
 import type { EventLog } from './events.js';
+import { judgeHead } from './heads.js';
 import { ackOf, emptyLife, takeBirth, takeHealth } from './life.js';
 import type { Presence } from './presence.js';
 import type { Quota } from './quota.js';
@@ -66,13 +68,23 @@ export interface TakerParts {
   quota: Quota;
   presence: Presence;
   clock: Pick<Clock, 'now'>;
+  /** Told when the head of the box's ledger is stored. */
+  onHead: (box: string, head: LedgerHead) => void;
 }
 
-export function createTaker({ store, events, quota, presence, clock }: TakerParts): Taker {
+export function createTaker({ store, events, quota, presence, clock, onHead }: TakerParts): Taker {
   function refuse(round: Round, box: string, life: LifeRecord, payload: RefusedPayload): LifeRecord {
     events.refused(payload.code, { box, detail: payload.detail });
     round.refused.set(box, [...(round.refused.get(box) ?? []), payload]);
     return life;
+  }
+
+  function takeHead(round: Round, box: string, life: LifeRecord, { ledger }: Birth): LifeRecord {
+    const { heads, good, mismatch } = judgeHead(life.ledgers ?? [], ledger);
+    if (mismatch !== undefined)
+      round.after.push(() => events.refused('ledger-mismatch', { box, detail: `${box}: ${mismatch}` }));
+    if (good) round.after.push(() => onHead(box, good));
+    return heads.length === 0 ? life : { ...life, ledgers: [...heads] };
   }
 
   function takeStatus(round: Round, box: string, life: LifeRecord, status: Status): LifeRecord {
@@ -87,7 +99,7 @@ export function createTaker({ store, events, quota, presence, clock }: TakerPart
         round.operations.push(operation);
         round.after.push(tell);
       }
-      return born.life;
+      return takeHead(round, box, born.life, status);
     }
     const why = status.reason === 'stopped' ? 'stopped' : 'the connection was lost';
     round.after.push(() => presence.died(box, status.session, why));

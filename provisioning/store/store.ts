@@ -8,6 +8,7 @@ import { type Commits, createCommits, type Database, type Operation } from '#com
 import { isDiskFull, openDatabase } from '#common/database.js';
 import type { Sample } from '#contract/health.js';
 import type { LeavePhase, LeaveReason } from '#contract/leave.js';
+import type { LedgerHead } from '#contract/ledger.js';
 import type { AdmittedBy, FactoryIdentity, FleetEvent, RevocationReason } from '#contract/operator.js';
 import { Refusal } from '#contract/problems.js';
 import type { Birth, Reported } from '#contract/status.js';
@@ -114,6 +115,8 @@ export interface LifeRecord {
    */
   cloned?: { since: number; at: number; after: number; toldAt: number };
   reported?: Reported;
+  /** The highest that was seen of each of its ledgers, the newest ledger last. */
+  ledgers?: LedgerHead[];
   /** Ids of its last events: one that is sent twice is told once. */
   recentEvents?: string[];
   health?: { at: number; values: Sample['values'] };

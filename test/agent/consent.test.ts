@@ -9,9 +9,11 @@ import { openDatabase } from '#common/database.js';
 import { files } from '#common/files.js';
 import { LedgerExport } from '#contract/ledger.js';
 import { type Canonical, canonicalJson, verifyLedger } from '#contract/ledger-chain.js';
+import { receiptType } from '#contract/ledger-receipt.js';
 import { check } from '#contract/parse.js';
 import { createLedger, type Ledger } from '../../agent/consent/ledger.js';
 import { createOwner, type Owner } from '../../agent/consent/owner-key.js';
+import { takeReceipt } from '../../agent/consent/receipt.js';
 import { createTestCa } from '../support/certificates.js';
 import { ownFolder } from '../support/folder.js';
 import { createManualClock, type ManualClock } from '../support/manual-clock.js';
@@ -281,7 +283,8 @@ t.test('a receipt by the territory shows that the end was cut off', async (t) =>
   const ca = await createTestCa();
   const stranger = await createTestCa();
   t.teardown(() => Promise.all([ca.close(), stranger.close()]));
-  const provider = await ca.server();
+  const provider = await ca.documents();
+  const server = await ca.server();
   const box = await ca.client('box-receipt1');
   const root = new X509Certificate(ca.ca);
   const { ledger } = await desk(t);
@@ -289,7 +292,7 @@ t.test('a receipt by the territory shows that the end was cut off', async (t) =>
   const receiptOf = (head: object, { at = Date.now(), by = provider } = {}) => {
     const x5c = [new X509Certificate(by.cert).raw.toString('base64')];
     const signed = [
-      { alg: 'ES256', x5c },
+      { alg: 'ES256', typ: receiptType, x5c },
       { ...head, box: 'box-receipt1', at },
     ]
       .map((part) => Buffer.from(JSON.stringify(part)).toString('base64url'))
@@ -312,6 +315,17 @@ t.test('a receipt by the territory shows that the end was cut off', async (t) =>
     ok: false,
     why: /outside the validity/,
   });
-  const own = { ...exported, receipt: receiptOf(head, { by: box }) };
-  t.match(verifyLedger(own, root), { ok: false, why: /signed by a box/ });
+  const byOthers = [box, server].map((by) => receiptOf(head, { by }));
+  for (const receipt of byOthers)
+    t.match(verifyLedger({ ...exported, receipt }, root), { ok: false, why: /not made for it/ });
+
+  const roots = async () => [foreign, root];
+  const longer = receiptOf({ ...head, length: 4 });
+  const ofAnother = receiptOf({ ...head, ledger: '0'.repeat(32) });
+  for (const receipt of [...byOthers, other.receipt, longer, ofAnother, 'x', ''])
+    await t.rejects(takeReceipt({ receipt, ledger, roots }), { code: 'receipt-invalid' });
+  t.equal((await ledger.export()).receipt, exported.receipt, 'what was right is kept');
+  const again = receiptOf(head, { at: Date.now() + 1000 });
+  await takeReceipt({ receipt: again, ledger, roots });
+  t.equal((await ledger.export()).receipt, again);
 });

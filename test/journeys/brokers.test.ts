@@ -1,12 +1,13 @@
 /** The same journeys and the same attacks on both brokers: the provider's own, and mosquitto as we configure it. */
-import { readFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import mqtt, { type IClientOptions, type MqttClient } from 'mqtt';
 import t, { type Test } from 'tap';
+import { systemClock } from '#common/clock.js';
 import { subtree } from '#contract/topics.js';
 import { type TestBox, testBox } from '../support/box.js';
 import { type TestMosquitto, testMosquitto } from '../support/mosquitto.js';
-import { askCommand, type TestProvider, testProvider } from '../support/provider.js';
+import { askCommand, runCommand, type TestProvider, testProvider } from '../support/provider.js';
 import { storedSamples, wholeUpTo } from '../support/stored.js';
 import { health, up, within } from '../support/territory.js';
 
@@ -38,6 +39,22 @@ async function place(t: Test, kind: string, leafLifetime?: string): Promise<Plac
   };
 }
 
+/** What `webizen ledger verify` says of the box's export, once it carries a receipt for a head as long as that. */
+async function verified(box: TestBox, rootFile: string, wish: { least?: number; keep?: number } = {}) {
+  const { ledger } = box.agent?.rooms() ?? {};
+  for (;;) {
+    const exported = await ledger?.export();
+    const { length } = JSON.parse(Buffer.from(exported?.receipt?.split('.')[1] ?? 'e30', 'base64url').toString('utf8'));
+    if (exported && length >= (wish.least ?? 1)) {
+      const file = path.join(box.folder, 'ledger.json');
+      const entries = wish.keep === undefined ? exported.entries : exported.entries.slice(0, length - wish.keep);
+      await writeFile(file, JSON.stringify({ ...exported, entries }));
+      return runCommand('webizen', ['ledger', 'verify', file, '--root', rootFile]);
+    }
+    await systemClock.sleep(20); // a receipt comes a moment after the birth: a look, not an event
+  }
+}
+
 /** What a box holds, in the hands of somebody who does with it what an agent does not. */
 async function takenFrom(box: TestBox): Promise<{ key: string; cert: string; ca: string }> {
   const [pem, ca] = await Promise.all(
@@ -53,6 +70,9 @@ for (const kind of ['aedes', 'mosquitto']) {
       const { provider, away, back, enrol } = await place(t, kind);
       const box = await enrol();
       t.match(await provider.boxes(), [{ id: box.id, state: 'online', gaps: 0 }]);
+      const root = path.join(provider.directory, 'ca/root.crt');
+      t.match(await verified(box, root), { status: 0, stdout: /the provider's receipt is right/ });
+      t.match(await verified(box, root, { keep: 1 }), { status: 1, stdout: /the end was cut off/ });
       await away();
       const gone = await box.until(({ link, health }) => !link.online && health.waiting >= 2);
       await back();
@@ -208,6 +228,8 @@ for (const kind of ['aedes', 'mosquitto'])
       const chain = pem.match(/BEGIN CERTIFICATE/g)?.length;
       t.equal(chain, what === 'issuing' ? 2 : 3, `renewed under the new ${what} CA`);
     }
+    const held = await readFile(path.join(box.dataDir, 'identity', 'roots.crt'), 'utf8');
+    t.equal(held.match(/BEGIN CERTIFICATE/g)?.length, 2, 'the new root is held beside the old');
     const another = await enrol();
     t.not(another.id, box.id, 'a box that pins the first root enrols');
     t.match(

@@ -6,6 +6,7 @@ import packets, { type Packet } from 'mqtt-packet';
 import t from 'tap';
 import { systemClock } from '#common/clock.js';
 import { Ack } from '#contract/health.js';
+import type { LedgerHead } from '#contract/ledger.js';
 import { parseJson } from '#contract/parse.js';
 import { Refusal } from '#contract/problems.js';
 import type { Birth } from '#contract/status.js';
@@ -13,6 +14,7 @@ import { shardOf, subtree, type Topic } from '#contract/topics.js';
 import { createFraming } from '../../provisioning/broker/framing.js';
 import { judgePublish, judgeSubscribe } from '../../provisioning/broker/rules.js';
 import { createEventLog } from '../../provisioning/fleet/events.js';
+import { judgeHead } from '../../provisioning/fleet/heads.js';
 import { createIngest } from '../../provisioning/fleet/ingest.js';
 import { emptyLife, takeBirth } from '../../provisioning/fleet/life.js';
 import { read } from '../../provisioning/fleet/read.js';
@@ -205,11 +207,13 @@ async function openRig(
   const clock = createManualClock();
   const events = createEventLog({ store, clock });
   const acks: Ack[] = [];
+  const heads: LedgerHead[] = [];
   const ingest = createIngest({
     store: wrap(store),
     events,
     clock: { now: clock.now, sleep: (_, signal) => systemClock.sleep(5, signal) },
     log: quietLog,
+    onHead: (_box, head) => heads.push(head),
     publish(_topic, payload) {
       const parsed = parseJson(Ack, payload);
       if (parsed.ok) acks.push(parsed.value);
@@ -227,7 +231,7 @@ async function openRig(
     kind: Extract<Topic, { direction: 'up' }>['kind'] & ('status' | 'health'),
     payload: string,
   ) => ingest.receive({ box, topic: { box, direction: 'up', kind }, payload: Buffer.from(payload) });
-  return { store, clock, events, acks, ingest, say };
+  return { store, clock, events, acks, heads, ingest, say };
 }
 
 const record = (more: Partial<BoxRecord> = {}): BoxRecord => ({
@@ -438,3 +442,52 @@ t.test('an epoch that comes back after another is two machines; one that is new,
   const found = (await events.recent(10)).find(({ type }) => type === 'cloned-box');
   t.match(found, { box, code: 'cloned-box', remedy: /reset both/ });
 });
+const headOf = (ledger: string, length: number, hash = `${length}`): LedgerHead => ({
+  ...{ ledger: ledger.repeat(32), length, hash: hash.padStart(64, '0') },
+});
+
+t.test('the highest head of a ledger stays known, whatever a box says after it', (t) => {
+  const said = fc.record({ ledger: fc.constantFrom('a', 'b', 'c'), length: fc.integer({ min: 1, max: 9 }) });
+  fc.assert(
+    fc.property(fc.array(said, { maxLength: 30 }), (list) => {
+      let known: readonly LedgerHead[] = [];
+      const highest = new Map<string, number>();
+      for (const { ledger, length } of list) {
+        const { heads, good, mismatch } = judgeHead(known, headOf(ledger, length));
+        const before = highest.get(ledger) ?? 0;
+        t.equal(mismatch === undefined, length >= before);
+        t.equal(good === undefined, length < before);
+        highest.set(ledger, Math.max(before, length));
+        known = heads;
+        for (const one of known) t.equal(one.length, highest.get(one.ledger[0] ?? ''));
+        t.equal(known.length, highest.size);
+      }
+    }),
+  );
+  t.end();
+});
+
+t.test(
+  'a head that goes on earns a receipt; one that goes back, forks or is gone is told to the operator',
+  async (t) => {
+    const { store, events, heads, say } = await openRig(t);
+    const box = 'box-ledger-01';
+    const born = (ledger?: LedgerHead) =>
+      say(box, 'status', JSON.stringify({ ...JSON.parse(birth('1'.repeat(16))), ledger }));
+    const told = async () => (await events.recent(100)).filter(({ code }) => code === 'ledger-mismatch');
+    await born();
+    t.strictSame(heads, [], 'a box that has no entry yet');
+    for (const head of [headOf('a', 3), headOf('a', 3), headOf('a', 7), headOf('b', 1)]) await born(head);
+    t.strictSame(heads, [headOf('a', 3), headOf('a', 3), headOf('a', 7), headOf('b', 1)]);
+    t.strictSame(await told(), [], 'a new ledger is no fault');
+    await born(headOf('a', 6));
+    t.match(await told(), [
+      { box, code: 'ledger-mismatch', text: /has 6 entries, and had 7/, remedy: /webizen ledger verify/ },
+    ]);
+    await born(headOf('b', 1, 'f'));
+    await born();
+    t.equal(events.refusals.get('ledger-mismatch'), 3);
+    t.equal(heads.length, 4);
+    t.strictSame((await store.lives.get(box))?.ledgers, [headOf('a', 7), headOf('b', 1)]);
+  },
+);

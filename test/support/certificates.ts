@@ -16,6 +16,8 @@ export interface TestCa {
   client(name: string): Promise<KeyAndCertificate>;
   /** A server certificate for localhost and 127.0.0.1. */
   server(): Promise<KeyAndCertificate>;
+  /** A certificate that signs documents, RFC 9336. */
+  documents(): Promise<KeyAndCertificate>;
   close(): Promise<void>;
 }
 
@@ -75,6 +77,7 @@ export async function createTestCa(name = 'Test CA'): Promise<TestCa> {
     ca: await readFile(file('ca.crt'), 'utf8'),
     client: (name) => issue(name, 'extendedKeyUsage=clientAuth\n'),
     server: () => issue('broker', 'extendedKeyUsage=serverAuth\nsubjectAltName=DNS:localhost,IP:127.0.0.1\n'),
+    documents: () => issue('documents', 'extendedKeyUsage=1.3.6.1.5.5.7.3.36\n'),
     close: () => rm(directory, { recursive: true, force: true }),
   };
 }

@@ -75,10 +75,11 @@ export function createAgent(config: Config, host: Host, around: Around): Agent {
   let ownersPort = 0;
 
   /** Behind the API: enrol, then report and renew for as long as the agent runs. */
-  async function join({ membership, sampler, link, directory }: Parts): Promise<void> {
+  async function join({ membership, sampler, link, directory, tellStandings }: Parts): Promise<void> {
     if (directory)
       void directory.keepFresh(signal).catch((error: unknown) => log.error({ err: error }, 'cannot refresh'));
     await membership.start();
+    tellStandings();
     await membership.enrolled();
     if (signal.aborted) return;
     log.info({ box: membership.view().current.box }, 'enrolled');

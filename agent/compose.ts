@@ -5,7 +5,7 @@ import type { Logger } from 'pino';
 import { isErrno, ownDirectory } from '#common/files.js';
 import { version } from '#common/version.js';
 import { apiVersion } from '#contract/api.js';
-import { DirectoryKeys } from '#contract/directory.js';
+import { DirectoryKeys, type StandingChange } from '#contract/directory.js';
 import { describeFaults, parseJson } from '#contract/parse.js';
 import { Refusal } from '#contract/problems.js';
 import type { Birth } from '#contract/status.js';
@@ -13,7 +13,7 @@ import { createApi } from './api/api.js';
 import { createApps } from './apps/apps.js';
 import { createChanges } from './changes/changes.js';
 import type { Config } from './config.js';
-import { createLedger, type Ledger } from './consent/ledger.js';
+import { createLedger } from './consent/ledger.js';
 import { createOwner } from './consent/owner-key.js';
 import { takeReceipt } from './consent/receipt.js';
 import { type BoxDirectory, createDirectory } from './directory/directory.js';
@@ -54,7 +54,7 @@ interface Ground {
 /** @throws Refusal `config-invalid` when the keys that the directory is held against are not there */
 async function directoryOf(
   { config, host, clock, onRefused }: Ground,
-  { own, ledger }: { own(): string | undefined; ledger: Ledger },
+  { own, onChange }: { own(): string | undefined; onChange(changes: readonly StandingChange[]): void },
 ): Promise<BoxDirectory | undefined> {
   if (!config.directory) return undefined;
   const { file, keysFile } = config.directory;
@@ -67,13 +67,7 @@ async function directoryOf(
     pinned: pinned.value,
     clock,
     own,
-    onChange(changes) {
-      for (const change of changes)
-        if (change.territory === own())
-          void ledger
-            .append({ by: 'box', type: 'standing', facts: { ...change } })
-            .catch((error: unknown) => onRefused(new Refusal('internal', undefined, { cause: error })));
-    },
+    onChange,
     onRefused,
   });
 }
@@ -131,8 +125,19 @@ export async function compose(config: Config, host: Host, log: Logger, signal: A
 
   const owner = await createOwner({ dataDir, files, clock, ledger });
   const factory = await openFactory({ dataDir, bootDir: config.bootDir, files, clock, onRefused });
-  const own = (): string | undefined => membership.view().current.territory?.id;
-  const directory = await directoryOf(ground, { own, ledger });
+  /** The directory is opened first, and may bring news at once. */
+  let room: MembershipRoom | undefined;
+  let early: readonly StandingChange[] = [];
+  const own = (): string | undefined => room?.view().current.territory?.id;
+  function onStanding(changes: readonly StandingChange[]): void {
+    if (!room) early = [...early, ...changes];
+    for (const change of room ? changes : [])
+      if (change.territory === own())
+        void ledger
+          .append({ by: 'box', type: 'standing', facts: { ...change } })
+          .catch((error: unknown) => onRefused(new Refusal('internal', undefined, { cause: error })));
+  }
+  const directory = await directoryOf(ground, { own, onChange: onStanding });
   let voucher = await voucherOf(factory, directory, ground);
   const freeBytes = (): number => host.freeBytes(dataDir);
   const outbox = await createOutbox({
@@ -280,9 +285,16 @@ export async function compose(config: Config, host: Host, log: Logger, signal: A
     log,
     onChange: () => link.report(),
   });
+  /** Once the membership has started: what an image brought before. */
+  function tellStandings(): void {
+    room = membership;
+    onStanding(early);
+    early = [];
+  }
   return {
     clock,
     putTimesRight,
+    tellStandings,
     store,
     refusals,
     outbox,

@@ -207,4 +207,13 @@ t.test('an older directory that is played to a running box, or an altered one, c
   t.ok(isSuspended(await afterAsks(2)), 'nor when it starts again, with the older one in its image');
   const { entries } = await box.agent!.rooms().ledger.export();
   t.equal(entries.filter(({ type }) => type === 'standing').length, 1);
+
+  // An image that was updated brings news of the box's own territory before anything of the box has been opened.
+  await box.stop();
+  await alliance.changeTerritory('home', { standing: 'accredited' });
+  await writeFile(file, await publish());
+  await box.start(hasty);
+  await box.until(({ membership }) => membership.current.territory?.standing === 'accredited');
+  const told = (await box.agent!.rooms().ledger.export()).entries.filter(({ type }) => type === 'standing');
+  t.match(told, [{ facts: { to: 'suspended' } }, { facts: { from: 'suspended', to: 'accredited' } }]);
 });

@@ -66,6 +66,24 @@ t.test('it runs without a provider, tells its state, and stops when told to', as
   t.same(await gone, [0, null]);
 });
 
+t.test('what happened is printed by a running agent and by a stopped box alike', async (t) => {
+  const box = await testBox(t, nowhere);
+  const out = () => agent('ledger', 'export', '--config', box.configFile);
+  t.match(out(), { status: 1, stderr: /ledger-missing/ });
+  t.match(agent('ledger', '--config', box.configFile), { status: 2, stderr: /ledger is followed by export/ });
+  t.equal(agent('reset', '--yes', '--config', box.configFile).status, 0);
+  const { child } = await running(box);
+  t.teardown(() => killed(child));
+  const printed = out();
+  const file = path.join(box.folder, 'ledger.json');
+  await writeFile(file, printed.stdout);
+  t.match(runCommand('webizen', ['ledger', 'verify', file]), { status: 0, stdout: /OK: 1 entries, 0 signed/ });
+  const gone = once(child, 'exit');
+  child.kill('SIGTERM');
+  await gone;
+  t.equal(out().stdout, printed.stdout);
+});
+
 t.test('a data directory that is open to others, or belongs to somebody else, is refused', async (t) => {
   const open = await testBox(t, nowhere);
   await mkdir(open.dataDir);

@@ -179,7 +179,7 @@ t.test('the provider says no, with a reason; asked again it says yes', { buffere
   await heading(page, 'Waiting for Harbour Network to admit your box.', patient);
   await look('waiting');
   await forGuide(page, 'waiting');
-  const shown = ((await page.locator('[data-request]').textContent()) ?? '').replace(' ', '');
+  const shown = await page.locator('[data-request]').textContent();
   const waiting = async (): Promise<AdmissionRequest | undefined> =>
     (await provider!.api<AdmissionRequest[]>('/v1/requests')).find(({ state }) => state === 'waiting');
   const first = await waiting();

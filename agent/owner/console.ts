@@ -10,6 +10,7 @@ import { listen } from '#common/listen.js';
 import { serveAssets } from '#common/web/assets.js';
 import { createSessions } from '#common/web/sessions.js';
 import { createAccess, type Names, sessionLimits } from './access.js';
+import { compilersFactory } from './compilers.js';
 import { createDoors } from './doors.js';
 import type { OwnerFeatures } from './features.js';
 import { createLocalCa } from './local-ca.js';
@@ -145,6 +146,7 @@ export function createOwnerConsole(parts: OwnerConsoleParts): OwnerConsole {
       bodyLimit,
       exposeHeadRoutes: false,
       clientErrorHandler: (error, socket) => refuseRaw(error, socket),
+      schemaController: { compilersFactory },
       serverFactory: (handler) => createHttp({ ...limits, ...parts.limits }, handler),
     });
     app.removeContentTypeParser('text/plain'); // what a form of another site may send without asking first

@@ -1,8 +1,6 @@
 /** The owner's API. Who may call stands beside each path; refusals come from the one table. */
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import type { FastifyInstance } from 'fastify';
-import type { TSchema } from 'typebox';
-import { Value } from 'typebox/value';
 import {
   Election,
   Forgotten,
@@ -19,7 +17,6 @@ import {
   SignIn,
   TimeConfirmation,
 } from '#contract/owner.js';
-import { check, describeFaults } from '#contract/parse.js';
 import { Refusal } from '#contract/problems.js';
 import { type Access, isSecure } from './access.js';
 import type { Doors } from './doors.js';
@@ -50,23 +47,7 @@ export interface RouteParts {
   onOwned: () => void;
 }
 
-/** A query is text: what is all digits is a number. */
-const numbersOf = (query: unknown): Record<string, unknown> =>
-  Object.fromEntries(
-    Object.entries(query ?? {}).map(([name, text]) => [name, /^\d{1,9}$/.test(String(text)) ? Number(text) : text]),
-  );
-
-/** Fastify's own validator would convert and drop what does not fit; a body is refused rather than mended. */
-function validateByContract(app: FastifyInstance): void {
-  app.setValidatorCompiler<TSchema>(({ schema, httpPart }) => (data: unknown) => {
-    const parsed = check(schema, httpPart === 'querystring' ? Value.Default(schema, numbersOf(data)) : data);
-    if (parsed.ok) return { value: parsed.value };
-    return { error: new Refusal('body-invalid', describeFaults(parsed.faults)) };
-  });
-}
-
 export function declareRoutes(plain: FastifyInstance, parts: RouteParts): void {
-  validateByContract(plain);
   declareWaysIn(plain, parts);
   declareSetup(plain, parts);
   declareSettings(plain, parts);

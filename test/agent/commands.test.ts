@@ -8,7 +8,7 @@ import { version } from '#common/version.js';
 import { AgentStatus } from '#contract/agent-status.js';
 import { check } from '#contract/parse.js';
 import { killed, type TestBox, testBox } from '../support/box.js';
-import { runCommand } from '../support/provider.js';
+import { freePortBase, runCommand } from '../support/provider.js';
 
 const nowhere = { est: 'https://127.0.0.1:9', caSha256: 'ab'.repeat(32) };
 const agent = (...args: string[]) => runCommand('webizen-agent', args);
@@ -64,6 +64,37 @@ t.test('it runs without a provider, tells its state, and stops when told to', as
   const gone = once(child, 'exit');
   child.kill('SIGTERM');
   t.same(await gone, [0, null]);
+});
+
+t.test('the built command serves the owner its pages, and checks what it is sent', async (t) => {
+  const port = await freePortBase();
+  const box = await testBox(t, { more: { owner: { host: '127.0.0.1', port, mdns: false } } });
+  const { child } = await running(box);
+  t.teardown(() => killed(child));
+  const url = `http://127.0.0.1:${port}`;
+  t.match(await (await fetch(url)).text(), /<script/);
+  t.match(await (await fetch(`${url}/v1/state`)).json(), { owned: false });
+  const wrong = { method: 'POST', headers: { 'content-type': 'application/json', origin: url }, body: '{"code":1}' };
+  const refused = await fetch(`${url}/v1/setup/session`, wrong);
+  t.match(await refused.json(), { code: 'body-invalid', detail: /code/ });
+});
+
+t.test('what happened is printed by a running agent and by a stopped box alike', async (t) => {
+  const box = await testBox(t, nowhere);
+  const out = () => agent('ledger', 'export', '--config', box.configFile);
+  t.match(out(), { status: 1, stderr: /ledger-missing/ });
+  t.match(agent('ledger', '--config', box.configFile), { status: 2, stderr: /ledger is followed by export/ });
+  t.equal(agent('reset', '--yes', '--config', box.configFile).status, 0);
+  const { child } = await running(box);
+  t.teardown(() => killed(child));
+  const printed = out();
+  const file = path.join(box.folder, 'ledger.json');
+  await writeFile(file, printed.stdout);
+  t.match(runCommand('webizen', ['ledger', 'verify', file]), { status: 0, stdout: /OK: 1 entries, 0 signed/ });
+  const gone = once(child, 'exit');
+  child.kill('SIGTERM');
+  await gone;
+  t.equal(out().stdout, printed.stdout);
 });
 
 t.test('a data directory that is open to others, or belongs to somebody else, is refused', async (t) => {

@@ -54,6 +54,26 @@ async function desk(t: Test, folder?: string, clock = createManualClock()): Prom
 
 const passphrase = 'correct horse battery';
 const refuses = (code: string) => ({ name: 'Refusal', code });
+t.test('an entry from before the time was known says so, under the chain', async (t) => {
+  const db = await openDatabase(path.join(await ownFolder(t), 'store'), 1);
+  t.teardown(() => db.close());
+  let isKnown = false;
+  const store = { db, commit: createCommits(db).commit };
+  const ledger = await createLedger({ store, clock: createManualClock(), isTimeKnown: () => isKnown });
+  await ledger.append({ by: 'box', type: 'one', facts: { how: 'early' } });
+  isKnown = true;
+  await ledger.append({ by: 'box', type: 'two' });
+  const exported = await ledger.export();
+  t.same(
+    exported.entries.map(({ facts }) => facts),
+    [{ how: 'early', clock: 'not-set' }, {}],
+  );
+  t.match(verifyLedger(exported), { ok: true });
+  const [first] = exported.entries;
+  if (first) first.facts = { how: 'early' };
+  t.match(verifyLedger(exported), { ok: false, index: 0 });
+});
+
 const verify =
   (exported: LedgerExport, ...more: string[]) =>
   async (folder: string) => {

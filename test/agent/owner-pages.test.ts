@@ -124,7 +124,7 @@ for (const [size, viewport] of Object.entries(sizes) as [Size, View][]) {
     await look('7-progress');
     fed.reach('ask', 'waiting-admission');
     await heading(page, 'Waiting for Spreenetz to admit your box.');
-    test.equal(await page.locator('[data-request]').textContent(), 'K7QM 42XA');
+    test.equal(await page.locator('[data-request]').textContent(), 'K7QM-42XA');
     await look('7-waiting');
     fed.refuse('box-revoked', 'we serve Berlin only');
     await heading(page, 'Spreenetz did not admit your box.');

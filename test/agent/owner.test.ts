@@ -166,6 +166,23 @@ t.test('what the owner decides is in the ledger, signed', async (t) => {
   t.equal((await post(port, '/v1/leave', { act: 'reset', word: 'yes' }, { cookie })).code, 'word-missing');
 });
 
+t.test('an earlier time counts when the owner has seen it and says so', async (t) => {
+  const { port, ledger, box } = await startOwnerConsole(t);
+  const cookie = await setUp(port);
+  const confirm = (offered: number, more: Ask = { cookie }) => post(port, '/v1/time', { offered }, more);
+  const offered = Date.now() - 400 * 86_400_000;
+  t.equal((await confirm(offered)).code, 'time-not-offered');
+  box.offered = offered;
+  t.match((await ask(port, '/v1/view', { cookie })).json, { status: { time: { offered } } });
+  t.equal((await confirm(offered, {})).code, 'sign-in-needed');
+  t.equal((await confirm(offered - 86_400_000)).code, 'time-changed', 'what was not seen is not confirmed');
+  t.equal(box.offered, offered);
+  t.equal((await confirm(offered - 60_000)).status, 204);
+  t.equal(box.offered, null);
+  const [entry] = await ledger.entries({ limit: 1, newestFirst: true });
+  t.match(entry, { by: 'owner', type: 'time-confirmed', facts: { to: offered }, signature: String });
+});
+
 t.test('guessing is slow for all, and never keeps the owner out', async (t) => {
   const clock = createManualClock();
   const tries = createTries({ clock, random: () => 0 });

@@ -126,7 +126,7 @@ export function createFedMembership(announce: () => void) {
       phase: 'reaching',
       electedBy: 'owner',
       territory: { id, name, jurisdiction, law, provider, standing },
-      requestCode: 'K7QM42XA',
+      requestCode: 'K7QM-42XA',
       ...change,
     };
   }

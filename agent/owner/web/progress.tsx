@@ -87,7 +87,7 @@ export function Progress({ live, view, act }: { live: Live; view: OwnerView; act
         <div class="panel">
           <p>{words.request}</p>
           <p class="big" data-request>
-            {requestCode.replace(/(.{4})(?=.)/, '$1 ')}
+            {requestCode}
           </p>
         </div>
       )}

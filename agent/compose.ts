@@ -22,6 +22,7 @@ import { type Factory, openFactory } from './factory/factory.js';
 import { createProbe } from './health/probe.js';
 import { createSampler } from './health/sampler.js';
 import type { Host } from './host/host.js';
+import { isSameMachine } from './host/machine.js';
 import { openIdentity } from './identity/identity.js';
 import { createLink } from './link/link.js';
 import { createOutbox } from './link/outbox.js';
@@ -144,6 +145,7 @@ export async function compose(config: Config, host: Host, log: Logger, signal: A
     store,
     budgetBytes: outboxBudgetBytes,
     machine: await host.machine(),
+    isSameMachine,
     onMoved: async () => void (await ledger.append({ by: 'box', type: 'other-machine', facts: {} })),
   });
   /** What was stored before the time was known is put right as soon as it is, and only then sent. */

@@ -21,7 +21,7 @@ export interface Host {
   freeBytes(directory: string): number;
   /** A file of /proc or /sys; undefined where the machine has none. */
   kernel(file: string): Promise<string | undefined>;
-  /** Another value on another machine; undefined where nothing tells. */
+  /** What tells this machine from another, for `isSameMachine`; undefined where nothing does. */
   machine(): Promise<string | undefined>;
 }
 

@@ -71,12 +71,13 @@ export async function createOutbox(wish: {
   store: { db: Database; commit(operations: readonly Operation[]): Promise<void> };
   /** The oldest samples are given up beyond it. */
   budgetBytes: number;
-  /** Undefined where nothing tells: the epoch stays. */
+  /** What tells this machine from others; undefined where nothing does, and the epoch stays. */
   machine?: string | undefined;
+  isSameMachine?: (one: string, other: string) => boolean;
   /** The store was another machine's; the epoch changes behind it. May be called again after a cut. */
   onMoved?: () => Promise<void>;
 }): Promise<Outbox> {
-  const { store, budgetBytes, machine } = wish;
+  const { store, budgetBytes, machine, isSameMachine = (one, other) => one === other } = wish;
   const samples = store.db.sublevel<string, Sample>('outbox', { valueEncoding: 'json' });
   // Beside the samples, not in them: a release that knows nothing of it sends a time that is too early, and no more.
   const undatedOnDisk = store.db.sublevel<string, Uncertain>('outboxUndated', { valueEncoding: 'json' });
@@ -157,13 +158,13 @@ export async function createOutbox(wish: {
     for (const sample of moved) bytes += sizeOf(sample);
   }
 
-  const isMoved = machine !== undefined && counters.machine !== undefined && counters.machine !== machine;
-  if (isMoved) {
+  const before = counters.machine;
+  if (machine !== undefined && before !== undefined && !isSameMachine(before, machine)) {
     await wish.onMoved?.();
     const followed = counters.followed ?? counters.epoch;
     counters = { ...counters, machine };
     await begin({ epoch: randomBytes(8).toString('hex'), followed });
-  } else if (!found || (machine !== undefined && counters.machine === undefined))
+  } else if (!found || (machine !== undefined && before !== machine))
     await save({ ...counters, ...(machine === undefined ? {} : { machine }) }, []);
 
   const trueTime = ({ boot, monotonic }: Uncertain): number | undefined =>

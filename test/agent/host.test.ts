@@ -1,7 +1,7 @@
 /** Which machine this is, from what different boards say of themselves. */
 import t from 'tap';
 import { realHost } from '../../agent/host/host.js';
-import { machineOf } from '../../agent/host/machine.js';
+import { isSameMachine, machineOf } from '../../agent/host/machine.js';
 
 const told = (files: Record<string, string>, interfaces: string[] = []) =>
   machineOf({ kernel: async (file) => files[file], interfaces: async () => interfaces });
@@ -15,18 +15,29 @@ const card = (name: string, address: string, kind = '0', device = true): Record<
 });
 
 t.test('a machine is told by its board, else by its firmware, else by its network interfaces', async (t) => {
-  const pi = await told({ [board]: '10000000a1b2c3d4\0', [firmware]: 'x', ...card('eth0', 'dc:a6:32:01:02:03') });
-  t.match(pi, /^[0-9a-f]{64}$/);
-  t.equal(await told({ [board]: '10000000a1b2c3d4\0' }), pi, 'whatever else is plugged in');
-  t.not(await told({ [board]: '10000000a1b2c3d5\0' }), pi);
-  const pc = await told({ [board]: '0000000000000000\0', [firmware]: '4C4C4544-0042-3010\n' });
-  t.equal(await told({ [firmware]: '4c4c4544-0042-3010' }), pc, 'a board that says only zeros says nothing');
-  const two = { ...card('eth0', 'dc:a6:32:01:02:03'), ...card('wlan0', 'dc:a6:32:01:02:04') };
-  const network = await told(two, ['lo', 'wlan0', 'eth0']);
-  t.ok(network);
-  t.equal(await told(two, ['eth0', 'wlan0', 'lo']), network, 'in whatever order the kernel finds them');
-  const soft = { ...two, ...card('veth1', '2a:00:00:01:02:03', '0', false), ...card('eth1', '2a:00:01:01:02:03', '1') };
-  t.equal(await told(soft, ['veth1', 'eth1', 'eth0', 'wlan0']), network, 'made-up addresses are left out');
+  const same = async (...machines: Promise<string | undefined>[]) => {
+    const [one, other] = await Promise.all(machines);
+    if (!one || !other) throw new Error('it tells nothing');
+    return isSameMachine(one, other);
+  };
+  const [eth0, wlan0] = [card('eth0', 'dc:a6:32:01:02:03'), card('wlan0', 'dc:a6:32:01:02:04')];
+  const pi = { [board]: '10000000a1b2c3d4\0' };
+  t.match(await told(pi), /^board:[0-9a-f]{64}$/);
+  t.ok(await same(told(pi), told({ ...pi, ...eth0 }, ['lo', 'eth0'])), 'whatever is plugged in');
+  const other = { [board]: '10000000a1b2c3d5\0', ...eth0 };
+  t.notOk(await same(told({ ...pi, ...eth0 }, ['eth0']), told(other, ['eth0'])), 'the same adapter in another board');
+  const zeros = { [board]: '0000000000000000\0', [firmware]: '4C4C4544-0042-3010\n' };
+  t.ok(
+    await same(told(zeros), told({ [firmware]: '4c4c4544-0042-3010' })),
+    'a board that says only zeros says nothing',
+  );
+  t.notOk(await same(told(zeros), told({ [firmware]: '4c4c4544-0042-3011' })));
+  t.ok(await same(told(zeros), told(eth0, ['eth0'])), 'nothing to compare');
+  const two = { ...eth0, ...wlan0 };
+  t.ok(await same(told(two, ['lo', 'wlan0', 'eth0']), told(two, ['eth0'])), 'an interface that is not there yet');
+  t.notOk(await same(told(two, ['eth0']), told(two, ['wlan0'])));
+  const soft = { ...card('veth1', '2a:00:00:01:02:03', '0', false), ...card('eth1', '2a:00:01:01:02:03', '1') };
+  t.equal(await told(soft, ['veth1', 'eth1']), undefined, 'made-up addresses are left out');
 });
 
 t.test('a machine that tells nothing is tolerated', async (t) => {

@@ -6,7 +6,7 @@ import { type Host, realHost } from '../../agent/host/host.js';
 import { testBox } from '../support/box.js';
 import { runCommand, testProvider } from '../support/provider.js';
 
-const machine = (name: string | undefined): Host => ({ ...realHost, machine: async () => name });
+const machine = (name: string | undefined): Host => ({ ...realHost, machine: async () => name && `board:${name}` });
 
 t.test('a copied card is noticed, and both report until an operator has seen to it', async (t) => {
   const provider = await testProvider(t);

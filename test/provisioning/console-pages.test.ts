@@ -394,6 +394,26 @@ t.test(
   },
 );
 
+t.test(
+  'a copied card is told with what to do, until an operator says that it is seen to',
+  { buffered: true },
+  async (test) => {
+    const { url, fleet } = await startFedConsole(test);
+    const box = fleet.boxes.get(healthy)!;
+    box.cloned = { since: now - 3_600_000, at: now };
+    const page = await open(`${url}/boxes/${healthy}`, sizes.phone);
+    await signIn(page);
+    await page.getByRole('heading', { name: 'Two machines report as this box' }).waitFor();
+    await page.screenshot({ path: `${shots}/cloned-phone-light.png`, fullPage: true });
+    test.same(await violations(page), []);
+    test.ok((await overflow(page)) <= 0);
+    await page.getByRole('button', { name: 'The copy is gone' }).click();
+    await page.getByRole('heading', { name: 'Two machines report as this box' }).waitFor({ state: 'detached' });
+    test.equal(box.cloned, null);
+    await page.context().close();
+  },
+);
+
 t.test('a departure is objected to, and a barred device reinstated', { buffered: true }, async (test) => {
   const { url, fleet } = await startFedConsole(test);
   const box = fleet.boxes.get(healthy)!;

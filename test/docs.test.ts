@@ -1,6 +1,7 @@
 /**
  * The guides are true: every command block in them runs here, in order, in a folder of its own, as a reader would type
- * it. A block marked `sh serve` goes on running until the guide ends; the next block waits for its line `ready`.
+ * it. A block marked `sh serve NAME` goes on running, and the next block waits for its line `ready`; one marked
+ * `sh runs NAME` goes on running and nothing waits. Both end with the guide, or where a block of the same name starts.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -14,7 +15,10 @@ import { command, freePortBase } from './support/provider.js';
 interface Block {
   line: number;
   text: string;
-  serves: boolean;
+  /** Goes on running, under this name. */
+  stays: string | undefined;
+  /** It is there when it says so. */
+  tellsReady: boolean;
 }
 
 /** Fenced blocks whose language is `sh`. Others show what is printed, or a file. */
@@ -24,8 +28,11 @@ function blocksOf(markdown: string): Block[] {
   markdown.split('\n').forEach((line, index) => {
     const [, fence = '', about = ''] = /^(```+)(.*)$/.exec(line) ?? [];
     if (!open && fence) {
-      const [language, ...words] = about.trim().split(/\s+/);
-      const block = language === 'sh' ? { line: index + 1, text: '', serves: words.includes('serve') } : undefined;
+      const [language, mark, name = mark] = about.trim().split(/\s+/);
+      if (language === 'sh' && mark !== undefined && mark !== 'serve' && mark !== 'runs')
+        throw new Error(`line ${index + 1}: what is ${mark}?`);
+      const block =
+        language === 'sh' ? { line: index + 1, text: '', stays: name, tellsReady: mark === 'serve' } : undefined;
       open = { fence, block };
     } else if (open && fence === open.fence && about === '') {
       if (open.block) blocks.push(open.block);
@@ -42,7 +49,7 @@ async function shellFor(folder: string): Promise<NodeJS.ProcessEnv> {
     await writeFile(path.join(bin, name), `#!/bin/sh\nexec "${process.execPath}" "${command(name)}" "$@"\n`);
     await chmod(path.join(bin, name), 0o755);
   }
-  return { PATH: `${bin}:${process.env.PATH ?? ''}`, HOME: folder, LANG: 'C.UTF-8' };
+  return { PATH: `${bin}:${process.env.PATH ?? ''}:/usr/sbin`, HOME: folder, LANG: 'C.UTF-8' };
 }
 
 async function end(child: ChildProcess): Promise<void> {
@@ -52,16 +59,24 @@ async function end(child: ChildProcess): Promise<void> {
   await gone;
 }
 
-for (const guide of ['docs/provider.md', 'docs/owner.md']) {
+for (const guide of ['docs/provider.md']) {
   t.test(`every command in ${guide} does what it says`, async (test) => {
     const folder = await ownFolder(test);
     const env = await shellFor(folder);
-    const portBase = await freePortBase();
+    // The guides use the usual ports, which may be taken on this machine.
+    const [own, outside] = [await freePortBase(), await freePortBase()];
+    const ports: Record<string, number> = {
+      ...{ 8440: own, 8441: own + 1, 8442: own + 2 },
+      ...{ 8446: outside, 8883: outside + 1 },
+    };
+    const running = new Map<string, ChildProcess>();
+    test.teardown(() => Promise.all([...running.values()].map(end)));
     const blocks = blocksOf(await readFile(guide, 'utf8'));
     test.ok(blocks.length > 0);
-    for (const { line, text, serves } of blocks) {
-      // The guides use the usual ports; three of them may be taken on this machine.
-      const script = text.replace(/\b844([0-2])\b/g, (_, place: string) => String(portBase + Number(place)));
+    for (const { line, text, stays, tellsReady } of blocks) {
+      const script = text.replace(/\b8\d{3}\b/g, (port) => String(ports[port] ?? port));
+      const before = stays === undefined ? undefined : running.get(stays);
+      if (before) await end(before);
       const child = spawn('bash', ['-euo', 'pipefail', '-c', script], {
         cwd: folder,
         env,
@@ -74,15 +89,15 @@ for (const guide of ['docs/provider.md', 'docs/owner.md']) {
           said += chunk.toString();
         });
       const gone = once(child, 'exit');
-      if (serves) {
-        test.teardown(() => end(child));
+      if (stays !== undefined) running.set(stays, child);
+      if (tellsReady) {
         const ready = (async () => {
           for await (const told of createInterface({ input: child.stdout })) if (told === 'ready') return true;
           return false;
         })();
         test.ok(await ready, `${guide}:${line} serves\n${said}`);
         child.stdout.resume();
-      } else {
+      } else if (stays === undefined) {
         await gone;
         test.equal(child.exitCode, 0, `${guide}:${line}\n${said}`);
       }

@@ -48,6 +48,8 @@ const decided = new Set<string>([
   'claim-expired',
   'claim-revoked',
   'admission-refused',
+  'admission-closed',
+  'factory-foreign',
   'factory-barred',
   'box-revoked',
   'csr-weak-key',

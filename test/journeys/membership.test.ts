@@ -216,9 +216,9 @@ async function isAsMade(t: Test, box: TestBox, before: AgentStatus, type: string
   t.match(after, { state: 'unclaimed', box: null, owner: false, health: { lastSequence: 0 } });
   t.match((await box.agent!.rooms().ledger.export()).entries, [{ type, by: 'box' }]);
   t.same(
-    readdirSync(box.dataDir).filter((name) => !['store', 'apps', 'logs'].includes(name)),
+    readdirSync(box.dataDir).filter((name) => !['store', 'apps', 'logs', 'factory', 'directory'].includes(name)),
     [],
-    'no key, no owner, no marker is left',
+    'no key, no owner, no marker is left: only what maker and alliance gave',
   );
 }
 

@@ -167,6 +167,7 @@ export async function compose(config: Config, host: Host, log: Logger, signal: A
     clock,
     signal,
     preset: config.territory && { ...config.territory, claimCodeFile: config.claimCodeFile },
+    boot: factory.boot(),
     directory: { find: (id) => directory?.find(id) },
     factory: {
       idevid: factory.idevid,

@@ -72,6 +72,8 @@ export async function createMembership(
     signal: AbortSignal;
     /** From the configuration file. */
     preset: { est: URL; caSha256: string; claimCodeFile: string | undefined } | undefined;
+    /** From webizen.json on the boot partition. */
+    boot: { territory?: string | undefined; claimCode?: string | undefined };
     directory: { find(id: string): DirectoryTerritory | undefined };
     openIdentity: (directory: string) => Promise<Identity>;
     changes: () => Changes;
@@ -80,7 +82,7 @@ export async function createMembership(
     onRenewed: (identity: Operational) => void;
   },
 ): Promise<MembershipRoom> {
-  const { dataDir, files, clock, signal, preset, directory, changes, ledger, factory } = wish;
+  const { dataDir, files, clock, signal, preset, boot, directory, changes, ledger, factory } = wish;
   const places = await openPlaces({ dataDir, files });
   const members = new Map<string, Opened>();
   const listeners = new Set<() => void>();
@@ -164,6 +166,7 @@ export async function createMembership(
       data: {
         membership: id,
         electedBy: elected.electedBy,
+        ...(elected.claimCode === undefined ? {} : { withCode: true }),
         ...(elected.territory ? { territory: elected.territory.id } : {}),
         ...(kind === 'transfer' && from !== null ? { from } : {}),
       },
@@ -258,10 +261,14 @@ export async function createMembership(
       await places.keep('identity', (await places.elected('identity')) ?? elected);
       const made = await opened('identity');
       if (made) await begin('enrol', 'identity', made);
-    } else if (voucher) {
-      const wanted = { territory: voucher.territory, ownJurisdiction: null };
+    } else if (boot.territory !== undefined || voucher) {
+      // Who prepared the card comes before who sold the box.
+      const by = boot.territory === undefined ? 'voucher' : 'configuration';
+      const territory = boot.territory ?? voucher?.territory ?? '';
+      const { claimCode } = boot;
+      const wanted = { territory, ownJurisdiction: null, ...(claimCode === undefined ? {} : { claimCode }) };
       try {
-        await choose('enrol', electedBy('voucher', wanted, directory.find(voucher.territory), clock.now()));
+        await choose('enrol', electedBy(by, wanted, directory.find(territory), clock.now()));
       } catch (error) {
         if (!(error instanceof Refusal)) throw error;
         wish.onRefused(error); // the owner elects

@@ -83,7 +83,7 @@ export function createSteps(parts: StepParts): Record<string, StepKind> {
   }
 
   async function claimCodeOf({ elected }: Opened): Promise<string | undefined> {
-    if (elected.electedBy !== 'configuration') return elected.claimCode;
+    if (elected.electedBy !== 'configuration' || elected.claimCode !== undefined) return elected.claimCode;
     const file = parts.claimCodeFile;
     if (file === undefined) throw new Refusal('claim-file-missing');
     const text = await readFile(file, 'utf8').catch((error: unknown) => {
@@ -194,7 +194,8 @@ export function createSteps(parts: StepParts): Record<string, StepKind> {
     },
     ask: {
       do: ask,
-      isFinal: ({ code }, { data }) => data.electedBy !== 'configuration' && decided.has(code),
+      isFinal: ({ code }, { data }) =>
+        (data.electedBy !== 'configuration' || data.withCode === true) && decided.has(code),
     },
     prove: {
       async do(context) {

@@ -86,6 +86,19 @@ t.test('a box without an owner waits, and enrols with the territory that its own
   await t.rejects(owner.elect({ territory: 'home' }), refuses('already-member'));
 });
 
+t.test('a card that was prepared with territory and claim code enrols by itself, once', async (t) => {
+  const provider = await running(t, 'home');
+  const { code } = await provider.claim();
+  const box = await testBox(t, { territories: [provider.listing] });
+  await writeFile(path.join(box.bootDir, 'webizen.json'), JSON.stringify({ territory: 'home', claimCode: code }));
+  await box.start();
+  const first = await box.until(({ health }) => health.acknowledged > 0);
+  t.match(first.membership.current, { electedBy: 'configuration', territory: { id: 'home' } });
+  await box.agent!.reset({ kind: 'reset', by: 'command' });
+  const after = await box.until(({ refusals }) => refusals.some((one) => one.code === 'claim-used'));
+  t.not(after.box, first.box, 'the code on the card is spent');
+});
+
 t.test('what may not be elected is refused before anything happens', async (t) => {
   const { listing } = await testProvider(t, { territory: 'home' });
   const territories: DirectoryTerritory[] = [

@@ -72,7 +72,8 @@ export async function createMembership(
     signal: AbortSignal;
     /** From the configuration file. */
     preset: { est: URL; caSha256: string; claimCodeFile: string | undefined } | undefined;
-    directory: { find(id: string): DirectoryTerritory | undefined };
+    /** `signedAt`: of the directory that is held, 0 without one. */
+    directory: { find(id: string): DirectoryTerritory | undefined; signedAt(): number };
     openIdentity: (directory: string) => Promise<Identity>;
     changes: () => Changes;
     /** Where what waits for the provider counts from. */
@@ -202,8 +203,11 @@ export async function createMembership(
     await ledger.append({ by: 'owner', type, facts }, signer);
   }
 
+  /** It is no earlier than when the directory was signed: a box without the time may know its release's alone. */
+  const atLeast = (): number => Math.max(clock.now(), directory.signedAt());
+
   const electedNow = (election: Election): Elected =>
-    electedBy('owner', election, directory.find(election.territory), clock.now());
+    electedBy('owner', election, directory.find(election.territory), atLeast());
 
   async function confirm(id: string, elected: Elected, signer: OwnerSigner): Promise<void> {
     await decide('election', elected, signer);
@@ -261,7 +265,7 @@ export async function createMembership(
     } else if (voucher) {
       const wanted = { territory: voucher.territory, ownJurisdiction: null };
       try {
-        await choose('enrol', electedBy('voucher', wanted, directory.find(voucher.territory), clock.now()));
+        await choose('enrol', electedBy('voucher', wanted, directory.find(voucher.territory), atLeast()));
       } catch (error) {
         if (!(error instanceof Refusal)) throw error;
         wish.onRefused(error); // the owner elects

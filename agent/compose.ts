@@ -168,7 +168,10 @@ export async function compose(config: Config, host: Host, log: Logger, signal: A
     signal,
     preset: config.territory && { ...config.territory, claimCodeFile: config.claimCodeFile },
     boot: factory.boot(),
-    directory: { find: (id) => directory?.find(id) },
+    directory: {
+      find: (id) => directory?.find(id),
+      signedAt: () => directory?.current()?.directory.issuedAt ?? 0,
+    },
     factory: {
       idevid: factory.idevid,
       voucher: () => voucher,

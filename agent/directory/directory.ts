@@ -140,7 +140,8 @@ export async function createDirectory(parts: DirectoryParts): Promise<BoxDirecto
     find: (territory) => held.current()?.territories.find(({ id }) => id === territory),
     makers: (at = clock.now()) =>
       (held.current()?.makers ?? [])
-        .filter((maker) => isAccredited(maker, at))
+        // It is no earlier than when the directory was signed: a box without the time may only know its release's.
+        .filter((maker) => isAccredited(maker, Math.max(at, held.current()?.issuedAt ?? 0)))
         .map(({ id, name, ca }) => ({ id, name, ca: new X509Certificate(Buffer.from(ca, 'base64')) })),
   };
 }

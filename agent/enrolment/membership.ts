@@ -74,7 +74,8 @@ export async function createMembership(
     preset: { est: URL; caSha256: string; claimCodeFile: string | undefined } | undefined;
     /** From webizen.json on the boot partition. */
     boot: { territory?: string | undefined; claimCode?: string | undefined };
-    directory: { find(id: string): DirectoryTerritory | undefined };
+    /** `signedAt`: of the directory that is held, 0 without one. */
+    directory: { find(id: string): DirectoryTerritory | undefined; signedAt(): number };
     openIdentity: (directory: string) => Promise<Identity>;
     changes: () => Changes;
     /** Where what waits for the provider counts from. */
@@ -205,8 +206,11 @@ export async function createMembership(
     await ledger.append({ by: 'owner', type, facts }, signer);
   }
 
+  /** It is no earlier than when the directory was signed: a box without the time may know its release's alone. */
+  const atLeast = (): number => Math.max(clock.now(), directory.signedAt());
+
   const electedNow = (election: Election): Elected =>
-    electedBy('owner', election, directory.find(election.territory), clock.now());
+    electedBy('owner', election, directory.find(election.territory), atLeast());
 
   async function confirm(id: string, elected: Elected, signer: OwnerSigner): Promise<void> {
     await decide('election', elected, signer);
@@ -268,7 +272,7 @@ export async function createMembership(
       const { claimCode } = boot;
       const wanted = { territory, ownJurisdiction: null, ...(claimCode === undefined ? {} : { claimCode }) };
       try {
-        await choose('enrol', electedBy(by, wanted, directory.find(territory), clock.now()));
+        await choose('enrol', electedBy(by, wanted, directory.find(territory), atLeast()));
       } catch (error) {
         if (!(error instanceof Refusal)) throw error;
         wish.onRefused(error); // the owner elects

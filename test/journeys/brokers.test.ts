@@ -1,12 +1,10 @@
 /** The same journeys and the same attacks on both brokers: the provider's own, and mosquitto as we configure it. */
-import { readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import mqtt, { type IClientOptions, type MqttClient } from 'mqtt';
 import t, { type Test } from 'tap';
 import { systemClock } from '#common/clock.js';
-import { files } from '#common/files.js';
 import { subtree } from '#contract/topics.js';
-import { createCa } from '../../provisioning/ca/make.js';
 import { type TestBox, testBox } from '../support/box.js';
 import { type TestMosquitto, testMosquitto } from '../support/mosquitto.js';
 import { askCommand, runCommand, type TestProvider, testProvider } from '../support/provider.js';
@@ -206,22 +204,6 @@ t.test(
   },
 );
 
-/** As when the old root has run out long ago: the newest CA is the only one, and no bridge leads to it. */
-async function forgetOldCas(directory: string): Promise<void> {
-  const ca = path.join(directory, 'ca');
-  for (const part of ['crt', 'key']) {
-    await rename(path.join(ca, `root-2.${part}`), path.join(ca, `root.${part}`));
-    await rename(path.join(ca, `issuing-3.${part}`), path.join(ca, `issuing.${part}`));
-  }
-  for (const name of await readdir(ca)) if (/^(root|issuing)-/.test(name)) await rm(path.join(ca, name));
-}
-
-/** A CA of the same name and another key, which whoever has the provider's address could make. */
-async function replaceCa(directory: string): Promise<void> {
-  await rm(path.join(directory, 'ca'), { recursive: true });
-  await createCa({ files, clock: systemClock, directory, territory: { id: 'test', name: 'Test' } });
-}
-
 /** They wait for the clock more than for each other. */
 t.jobs = 2;
 for (const kind of ['aedes', 'mosquitto'])
@@ -254,26 +236,4 @@ for (const kind of ['aedes', 'mosquitto'])
       (await provider.boxes()).map(({ gaps }) => gaps),
       [0, 0],
     );
-    if (kind !== 'aedes') return;
-    await another.stop();
-
-    const certificate = () => box.agent?.status().certificate?.serial;
-    await provider.stop();
-    await forgetOldCas(provider.directory);
-    const before = certificate();
-    await provider.start();
-    await box.until(({ certificate, link }) => link.online && certificate?.serial !== before);
-    t.match(
-      await verified(box, path.join(provider.directory, 'ca/root.crt')),
-      { status: 0, stdout: /receipt is right/ },
-      'the box renews and is heard under the new root alone',
-    );
-
-    await provider.stop();
-    await replaceCa(provider.directory);
-    await provider.start();
-    const last = certificate();
-    await box.until(({ refusals }) => refusals.some(({ code }) => code === 'ca-mismatch'));
-    t.equal(certificate(), last, 'a root that none vouches for changes nothing');
-    t.equal(await readFile(path.join(box.dataDir, 'identity', 'roots.crt'), 'utf8'), held);
   });

@@ -8,6 +8,7 @@ import { type Files, files } from '#common/files.js';
 import { acceptedAuthorities } from '#common/pki/authorities.js';
 import { makeCsr, parseCsr } from '#common/pki/csr.js';
 import { newPrivateKey, signerOf } from '#common/pki/keys.js';
+import { heldAuthorities } from '../../agent/enrolment/chain.js';
 import { checkLists } from '../../provisioning/broker/helper.js';
 import { openCa } from '../../provisioning/ca/ca.js';
 import { readGenerations } from '../../provisioning/ca/generations.js';
@@ -107,6 +108,18 @@ t.test(
     const withoutBridges = ca.authorities.filter((one) => one.checkIssued(one));
     t.strictSame(accepted(first!, withoutBridges), [first!.fingerprint256], 'a root alone vouches for nothing');
     t.strictSame(accepted(first!, ca.authorities, 0), [first!.fingerprint256], 'nor does a bridge that is not valid');
+
+    // What the box itself goes by once it holds roots.
+    const refused = { code: 'ca-mismatch' };
+    t.throws(() => heldAuthorities([first!], other.authorities), refused, 'a stranger');
+    t.throws(
+      () => heldAuthorities([first!], withoutBridges.slice(0, 1)),
+      refused,
+      'a new root that nobody vouches for',
+    );
+    const newestAlone = ca.authorities.filter((one) => one.checkIssued(third!));
+    const { anchors } = heldAuthorities([first!, third!], newestAlone);
+    t.equal(anchors.length, 2, 'where the newest is held the old one and the bridges may go');
   },
 );
 

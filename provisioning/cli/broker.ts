@@ -79,7 +79,8 @@ const config: Command = async (args, { out: print }) => {
   await chmod(out, 0o750);
   const write = (name: keyof typeof mosquittoFiles, content: string) =>
     files.write(path.join(out, mosquittoFiles[name]), content, 0o644);
-  await write('ca', ca.authorities.map(({ raw }) => certificateToPem(raw)).join(''));
+  // Without the bridges: OpenSSL would follow them from one root to the other and back.
+  await write('ca', ca.trusted.join(''));
   await write('crl', await revocationList(directory));
   await write('acl', mosquittoAcl());
   await writeServerCertificate(ca, out, hosts);

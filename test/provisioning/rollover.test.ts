@@ -1,4 +1,6 @@
 /** A CA that is rolled: cut at every file, and seen by who holds one root alone. */
+
+import { spawnSync } from 'node:child_process';
 import { X509Certificate } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
@@ -14,6 +16,7 @@ import { openCa } from '../../provisioning/ca/ca.js';
 import { readGenerations } from '../../provisioning/ca/generations.js';
 import { createCa, rollIssuing, rollRoot } from '../../provisioning/ca/make.js';
 import { ownFolder } from '../support/folder.js';
+import { runCommand } from '../support/provider.js';
 
 const territory = { id: 'test', name: 'Test' };
 const clock = systemClock;
@@ -122,6 +125,24 @@ t.test(
     t.equal(anchors.length, 2, 'where the newest is held the old one and the bridges may go');
   },
 );
+
+t.test('what is written for mosquitto after a roll is what OpenSSL finds a way through', async (t) => {
+  const folder = await ownFolder(t);
+  const place = (name: string) => path.join(folder, name);
+  const provider = (...args: string[]) => {
+    const { status, stderr } = runCommand('webizen-provider', args);
+    t.equal(status, 0, stderr);
+  };
+  const named = ['--territory', 'test', '--name', 'Test', '--jurisdiction', 'AU-NSW', '--law', 'New South Wales'];
+  provider('init', '--dir', place('d'), ...named);
+  const keys = ['--root-key', place('d/ca/root.key'), '--root-out', place('new.key')];
+  provider('ca', 'roll', 'root', '--dir', place('d'), '--again', ...keys);
+  provider('broker', 'config', 'mosquitto', '--dir', place('d'), '--out', place('m'), '--host', 'localhost');
+  // As mosquitto does it: bridges among what is trusted lead OpenSSL from one root to the other and back for ever.
+  const trust = ['-x509_strict', '-crl_check', '-CAfile', place('m/ca.crt'), '-CRLfile', place('m/crl.pem')];
+  const { status, stderr } = spawnSync('openssl', ['verify', ...trust, place('m/server.crt')], { encoding: 'utf8' });
+  t.equal(status, 0, stderr);
+});
 
 t.test(
   'a revocation list takes the place of another only when it is newer, has not run out, and none is missing',

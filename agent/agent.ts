@@ -206,6 +206,7 @@ export function createAgent(config: Config, host: Host, around: Around): Agent {
       stopped ??= (async () => {
         stopping.abort();
         await starting?.catch(() => {});
+        await parts?.changes.stop(); // whoever waits for a change to end waits no longer
         await joining;
         for (const step of undo.reverse()) await step();
       })();

@@ -99,6 +99,18 @@ t.test('a card that was prepared with territory and claim code enrols by itself,
   t.not(after.box, first.box, 'the code on the card is spent');
 });
 
+t.test('an agent that cannot renew, because nobody answers, stops all the same', async (t) => {
+  const provider = await testProvider(t, { leafLifetime: '10s' });
+  await provider.start();
+  const box = await testBox(t, { ...provider, claim: (await provider.claim()).code });
+  await box.start();
+  await box.until(({ link }) => link.online);
+  await provider.stop();
+  await box.until(({ changes }) => changes.some(({ kind, problem }) => kind === 'renew' && problem !== null));
+  await box.stop();
+  t.equal(box.agent, undefined);
+});
+
 t.test('what may not be elected is refused before anything happens', async (t) => {
   const { listing } = await testProvider(t, { territory: 'home' });
   const territories: DirectoryTerritory[] = [

@@ -50,7 +50,7 @@ export async function api(workshop: Workshop, { short }: Conditions): Promise<Fi
   }
 
   const got = await compare('/v1/box', box);
-  await load({ socketPath: agent.socketPath, requests: put, milliseconds: 500 }); // every key holds a value
+  await load({ socketPath: agent.socketPath, requests: put, milliseconds: 500, atLeast: keys }); // every key holds a value
   return [
     figure('api.get', unit, got),
     figure('storage.put', unit, await compare('/v1/box', put)),

@@ -6,6 +6,8 @@ export interface Load {
   /** A whole request each; sent one after the other, again and again. */
   requests: readonly Buffer[];
   milliseconds: number;
+  /** So many requests are sent, however long it takes. */
+  atLeast?: number;
   connections?: number;
 }
 
@@ -30,7 +32,13 @@ function endOfAnswer(bytes: Buffer): number | undefined {
 }
 
 /** Answers a second. */
-export async function load({ socketPath, requests, milliseconds, connections = 10 }: Load): Promise<number> {
+export async function load({
+  socketPath,
+  requests,
+  milliseconds,
+  atLeast = 0,
+  connections = 10,
+}: Load): Promise<number> {
   let next = 0;
   let answers = 0;
   const began = performance.now();
@@ -54,7 +62,7 @@ export async function load({ socketPath, requests, milliseconds, connections = 1
           return void socket.destroy(error instanceof Error ? error : undefined);
         }
         answers += 1;
-        if (performance.now() < until) return void send();
+        if (performance.now() < until || next < atLeast) return void send();
         socket.removeAllListeners('close').destroy();
         resolve();
       });

@@ -4,6 +4,7 @@ import type { Clock } from '#common/clock.js';
 import { serveControl } from '#common/control.js';
 import type { Files } from '#common/files.js';
 import { isLoopback } from '#common/web/origin.js';
+import { Refusal } from '#contract/problems.js';
 import { createAdmission } from './admission/admission.js';
 import type { Ways } from './admission/ways.js';
 import { backUp } from './backup/backup.js';
@@ -118,6 +119,7 @@ export function createProvider(
     /** Told first that it is meant: a cut in between is made up for at the next start. */
     const byOperator = new Set<string>();
     const revoke: Boxes['revoke'] = async (box, wish) => {
+      if (store.boxes.getSync(box) === undefined) throw new Refusal('box-unknown', box); // nothing is meant of a stranger
       byOperator.add(box);
       try {
         await broker.intend(box);

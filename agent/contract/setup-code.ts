@@ -4,7 +4,7 @@
  */
 import { randomBytes, scrypt, timingSafeEqual } from 'node:crypto';
 import { type Static, Type } from 'typebox';
-import { grouped, newCode, parseCode } from './base32.js';
+import { newCode, parseCode } from './base32.js';
 
 const length = 10;
 
@@ -12,9 +12,6 @@ export const newSetupCode = (): string => newCode(length);
 
 /** The 10 characters without separators, or undefined. Takes outside bytes. */
 export const parseSetupCode = (text: string): string | undefined => parseCode(text, length);
-
-/** As the label has it. */
-export const printedSetupCode = (parsed: string): string => grouped(parsed);
 
 const base64 = (bytes: number) =>
   Type.String({ pattern: '^[A-Za-z0-9+/]+={0,2}$', maxLength: Math.ceil(bytes / 3) * 4 });

@@ -23,7 +23,7 @@ export function newCode(length: number): string {
   return grouped([...data, check].map((value) => alphabet[value]).join(''));
 }
 
-export const grouped = (plain: string): string => plain.replace(/(.{5})(?!$)/g, '$1-');
+const grouped = (plain: string): string => plain.replace(/(.{5})(?!$)/g, '$1-');
 
 /**
  * The characters without separators, or undefined. Forgives what people do: lower case, spaces and dashes, O for 0, I and

@@ -257,8 +257,19 @@ export async function createMembership(
   }
 
   async function beginByItself(): Promise<void> {
+    const busy = changes().underWay(group);
+    if (busy?.state === 'undoing') {
+      // A stop came while a refusal was taken back: what comes next had no turn yet.
+      void changes()
+        .ended(busy.id)
+        .then(beginByItself)
+        .catch(
+          (error: unknown) => signal.aborted || wish.onRefused(new Refusal('internal', undefined, { cause: error })),
+        );
+      return;
+    }
     const { current, candidate } = places.pointer();
-    if (current !== null || candidate !== null || changes().underWay(group)) return;
+    if (current !== null || candidate !== null || busy) return;
     const voucher = factory.voucher();
     const elected = configured(undefined);
     if (elected) {

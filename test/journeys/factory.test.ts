@@ -1,5 +1,5 @@
 /** A box that its maker gave an identity, from the production line to its owner, on real parts. */
-import { rm } from 'node:fs/promises';
+import { readFile, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import t from 'tap';
 import { systemClock } from '#common/clock.js';
@@ -24,8 +24,12 @@ async function elect(box: TestBox, wish: { claimCode?: string } = {}): Promise<s
 }
 
 const healthy = (box: TestBox) => box.until(({ health, link }) => link.online && health.acknowledged > 0);
-const problem = async (box: TestBox, code: string) =>
+/** It may be tried again. */
+const problemTold = (box: TestBox, code: string) =>
   box.until(({ membership }) => membership.current.problem?.code === code);
+/** Refused, and taken back whole: what comes next can begin. */
+const problem = async (box: TestBox, code: string) =>
+  box.until(({ membership: { current } }) => current.phase === 'refused' && current.problem?.code === code);
 
 /** As its owner does it; resolves when it has started again as a new box. */
 async function reset(box: TestBox, kind: 'reset' | 'hand-over'): Promise<void> {
@@ -67,8 +71,36 @@ t.test('with a voucher and a network a box enrols by itself, and says nothing un
   // Whoever has the card in hand can make the box forget that; the provider does not.
   await rm(path.join(box.dataDir, 'factory/voucher-spent.json'));
   await box.start();
-  await problem(box, 'voucher-used');
+  await problemTold(box, 'voucher-used');
   t.equal((await line.provider.boxes()).length, 1);
+});
+
+t.test('a refusal that a stop cut off while it was taken back leaves the voucher its turn', async (t) => {
+  const line = await openLine(t, 'voucher');
+  const box = await line.box('WZ-0001', { voucher: true });
+  const voucher = path.join(box.dataDir, 'factory/voucher.vcj');
+  const vouched = await readFile(voucher);
+  await rm(voucher);
+  /** The election cannot be taken back: its pointer cannot be written. */
+  const stuck: Host = {
+    ...realHost,
+    files: {
+      ...realHost.files,
+      async write(file, data, mode) {
+        if (file.endsWith('membership.json') && JSON.parse(String(data)).candidate === null)
+          throw new Error('cannot write');
+        return realHost.files.write(file, data, mode);
+      },
+    },
+  };
+  await box.start(stuck);
+  await elect(box);
+  await problemTold(box, 'internal');
+  await box.stop();
+  await writeFile(voucher, vouched);
+  await box.start();
+  const { membership } = await box.until(({ link }) => link.online);
+  t.match(membership.current, { phase: 'enrolled', electedBy: 'voucher' });
 });
 
 t.test('a voucher is ignored after a reset, though nobody has used it', async (t) => {

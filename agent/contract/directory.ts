@@ -69,6 +69,8 @@ export const DirectoryTerritory = Type.Object(
     est: Type.String({ pattern: '^https://', maxLength: 300 }),
     /** Its root; more than one while it moves to a new one. */
     ca: Type.Array(Der, { minItems: 1, maxItems: 4 }),
+    /** Who signs credentials and status lists of its members, newest first. */
+    memberKeys: Type.Optional(Type.Array(PublicJwk, { maxItems: 8 })),
     standing: TerritoryStanding,
     validFrom: Time,
     validUntil: Time,

@@ -1,6 +1,7 @@
 /** What an enrolled box is told by its provider: `GET /v1/profile` over mutual TLS. */
 import { type Static, Type } from 'typebox';
 import { BoxId } from './box-id.js';
+import { MemberKeys } from './member.js';
 
 export const Profile = Type.Object(
   {
@@ -16,6 +17,8 @@ export const Profile = Type.Object(
       protocolVersion: Type.Union([Type.Literal(4), Type.Literal(5)], { description: '4 is MQTT 3.1.1' }),
       maxPacketBytes: Type.Integer({ minimum: 1024, description: 'larger packets are refused' }),
     }),
+    /** Who signs credentials and status lists of this territory's members. */
+    memberKeys: Type.Optional(MemberKeys),
   },
   { $id: 'Profile', additionalProperties: true },
 );

@@ -1,0 +1,60 @@
+/**
+ * A release: manifest and image under one signature by the member's key. A compact JWS (RFC 7515, ES256) of the type
+ * below whose payload is a `Release`; `kid` is the key's thumbprint. What names a release everywhere is the SHA-256 of
+ * the payload, in hex: an ECDSA signature can be altered and still verify.
+ *
+ * A `.wza` archive is a plain tar of an OCI image layout (image-spec 1.1) and a few files of ours, in this order:
+ * `webizen/release.jws`, `webizen/credential.jwt`, `webizen/status.json` (StatusLists, where they were stapled),
+ * `oci-layout`, `index.json`, `blobs/sha256/{hex}`. Blobs that a box has already, such as the shared base layer, may be
+ * left out. Nothing else may stand in it.
+ */
+import { createHash } from 'node:crypto';
+import { type Static, Type } from 'typebox';
+import { PublicJwk } from './directory.js';
+import { Time } from './health.js';
+import { Manifest } from './manifest.js';
+import { MemberId } from './member.js';
+
+export const releaseType = 'webizen-release+jws';
+export const archiveMediaType = 'application/vnd.webizen.app+tar';
+
+export const BlobDigest = Type.String({ pattern: '^sha256:[0-9a-f]{64}$' });
+export const Descriptor = Type.Object(
+  {
+    mediaType: Type.String({ maxLength: 200 }),
+    digest: BlobDigest,
+    size: Type.Integer({ minimum: 1, maximum: 8 * 1024 ** 3, description: 'bytes' }),
+  },
+  { additionalProperties: false },
+);
+export type Descriptor = Static<typeof Descriptor>;
+
+/** Of a release: 64 hex digits. */
+export const ReleaseId = Type.String({ pattern: '^[0-9a-f]{64}$' });
+
+export const Release = Type.Object(
+  {
+    manifest: Manifest,
+    member: MemberId,
+    territory: Type.String({ pattern: '^[a-z0-9][a-z0-9-]{0,63}$', description: 'that vouches for the member' }),
+    architecture: Type.Union([Type.Literal('amd64'), Type.Literal('arm64')], { description: 'as OCI names it' }),
+    /** The OCI image manifest. */
+    image: Descriptor,
+    /** All that belongs to the image: its manifest first, then its configuration, then its layers in order. */
+    blobs: Type.Array(Descriptor, { minItems: 3, maxItems: 130 }),
+    createdAt: Time,
+  },
+  { $id: 'Release', additionalProperties: true },
+);
+export type Release = Static<typeof Release>;
+
+export const releaseIdOf = (payload: Uint8Array): string => createHash('sha256').update(payload).digest('hex');
+
+/** In a release's header as `rotation`, oldest first: each signed by the key before, so that a box follows a change of keys. */
+export const keyRotationType = 'webizen-member-key+jws';
+export const KeyRotation = Type.Object({ member: MemberId, jwk: PublicJwk, at: Time }, { additionalProperties: true });
+export type KeyRotation = Static<typeof KeyRotation>;
+
+/** Bytes. */
+export const largestArchive = 2 * 1024 ** 3;
+export const largestReleaseJws = 256 * 1024;

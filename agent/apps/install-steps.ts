@@ -8,12 +8,12 @@ import { isProblemCode, Refusal } from '#contract/problems.js';
 import type { Release } from '#contract/release.js';
 import type { Changes } from '../changes/changes.js';
 import type { StepContext, StepKind } from '../changes/run.js';
-import type { Decision } from '../consent/ledger.js';
 import type { Members } from '../members/members.js';
 import type { Blobs } from './blobs.js';
+import { dropNext, type Write } from './drop-next.js';
 import { type Installed, type InstalledRecord, mayRun, releaseOf } from './installed.js';
-import { type Architecture, type Offers, toldOf } from './offers.js';
-import { gateMilliseconds, isFinal, isReleasesFault } from './plan.js';
+import type { Architecture, Offers } from './offers.js';
+import { gateMilliseconds, isFinal } from './plan.js';
 import type { Running } from './running.js';
 import type { AppGrants, AppRunner, AppStorage, ArchiveRules, Catalogue } from './uses.js';
 
@@ -29,8 +29,7 @@ export interface InstallParts {
   running: Running;
   grants: AppGrants;
   storage: AppStorage;
-  /** Into the ledger as the box's word, once for each change. */
-  write(change: string, type: string, facts: NonNullable<Decision['facts']>): Promise<void>;
+  write: Write;
   changes(): Changes;
   clock: Clock;
   /** Removes the blobs and images that no record names any more. */
@@ -65,33 +64,15 @@ export function createInstallSteps(parts: InstallParts): Record<string, StepKind
   async function noteWhy(context: StepContext): Promise<void> {
     if (context.data.why !== undefined) return;
     const problem = parts.changes().show(context.id)?.problem;
-    context.data.why = problem?.code ?? '';
+    const credential = found(context)?.next.held.credential;
+    const isExpelled = credential !== undefined && members.see(credential)?.may === 'nothing';
+    context.data.why = problem?.code ?? (isExpelled ? 'member-expelled' : '');
     context.data.whyDetail = problem?.detail ?? '';
     await context.remember();
   }
 
   function whyOf({ data }: StepContext): Refusal | undefined {
     return isProblemCode(data.why) ? new Refusal(data.why, String(data.whyDetail) || undefined) : undefined;
-  }
-
-  /** Nothing of the release is left but the memory of it. */
-  async function forgetNext(context: StepContext, { record, next, release }: Found): Promise<void> {
-    const why = whyOf(context);
-    const { version } = release.manifest;
-    const at = clock.now();
-    const facts = { app: record.id, release: next.held.release, version, ...(why ? { code: why.code, why: why.message.slice(0, 2000) } : {}) };
-    if (why && isReleasesFault(why))
-      await installed.bar(next.held.release, { app: record.id, why: 'failed', detail: why.message, at });
-    if (!record.current) {
-      await grants.drop(record.id);
-      await parts.storage.forget(record.id);
-      await write(context.id, 'app.not-installed', facts);
-      return installed.remove(record.id);
-    }
-    await grants.set(record.id, { give: [], take: next.given, release: next.held.release });
-    await write(context.id, 'app.rolled-back', facts);
-    const failed = why ? { release: next.held.release, version, at, problem: toldOf(why) } : record.failed;
-    await installed.save({ ...record, next: null, failed });
   }
 
   return {
@@ -102,7 +83,7 @@ export function createInstallSteps(parts: InstallParts): Record<string, StepKind
       async undo(context) {
         await noteWhy(context);
         const here = found(context);
-        if (here) await forgetNext(context, here);
+        if (here) await dropNext(parts, { record: here.record, change: context.id, why: whyOf(context) });
         await parts.tidy();
       },
       isFinal,

@@ -85,11 +85,16 @@ export const heldBy = ({ current, next }: InstalledRecord): Held[] => [
   ...(next ? [next.held] : []),
 ];
 
+const read = new WeakMap<object, Release>();
+
 /** Of a release that was verified before it was written down. @throws Error */
-export function releaseOf({ jws }: Pick<Held, 'jws'>): Release {
-  const read = parseJson(Release, Buffer.from(jws.split('.')[1] ?? '', 'base64url'));
-  if (!read.ok) throw new Error(`cannot read a release: ${describeFaults(read.faults)}`);
-  return read.value;
+export function releaseOf(held: Held): Release {
+  const known = read.get(held);
+  if (known) return known;
+  const parsed = parseJson(Release, Buffer.from(held.jws.split('.')[1] ?? '', 'base64url'));
+  if (!parsed.ok) throw new Error(`cannot read a release: ${describeFaults(parsed.faults)}`);
+  read.set(held, parsed.value);
+  return parsed.value;
 }
 
 export async function openInstalled(wish: {

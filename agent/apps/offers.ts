@@ -10,6 +10,7 @@ import type { Capability } from '#contract/capabilities.js';
 import type { CatalogueRelease } from '#contract/catalogue.js';
 import type { PublicJwk } from '#contract/directory.js';
 import type { AppOffer } from '#contract/installed.js';
+import { canonicalJson } from '#contract/ledger-chain.js';
 import { compareVersions } from '#contract/manifest.js';
 import type { StatusLists } from '#contract/member.js';
 import { Refusal } from '#contract/problems.js';
@@ -83,7 +84,7 @@ export function createOffers(wish: {
       const { id, release } = await archive.verifyRelease(jws, jwk);
       const { member, territory } = judged.credential.credentialSubject;
       if (release.member !== member || release.territory !== territory)
-        throw new Refusal('release-foreign', `${release.territory}/${release.member}, signed by ${territory}/${member}`);
+        throw new Refusal('release-member-other', `${release.territory}/${release.member}, signed by ${territory}/${member}`);
       return { held: { release: id, jws, credential, source }, release, judged, jwk };
     },
     async problem(verified) {
@@ -110,7 +111,7 @@ export function createOffers(wish: {
       if (!current) return false;
       const before = releaseOf(current).manifest;
       const known = new Set(before.capabilities.map(({ capability }) => capability));
-      const sameTerms = JSON.stringify(sorted(before.terms)) === JSON.stringify(sorted(release.manifest.terms));
+      const sameTerms = canonicalJson(before.terms) === canonicalJson(release.manifest.terms);
       return sameTerms && asks(release).every((capability) => known.has(capability));
     },
     show({ held, release, judged }, problem) {
@@ -130,9 +131,6 @@ export function createOffers(wish: {
     },
   };
 }
-
-const sorted = (words: Record<string, string>): [string, string][] =>
-  Object.entries(words).sort(([a], [b]) => (a < b ? -1 : 1));
 
 export function toldOf({ problem }: Refusal): NonNullable<AppOffer['problem']> {
   const { code, title, remedy, detail } = problem;

@@ -18,6 +18,7 @@ export interface Running {
   stop(id: string): Promise<void>;
   /** Container and socket are gone. */
   halt(id: string): Promise<void>;
+  haltIf(id: string, wanted: () => boolean): Promise<void>;
 }
 
 export function createRunning(wish: {
@@ -65,5 +66,9 @@ export function createRunning(wish: {
       }),
     stop: (id) => inTurn(id, () => runner.stop(id)),
     halt: (id) => inTurn(id, () => halt(id)),
+    haltIf: (id, wanted) =>
+      inTurn(id, async () => {
+        if (wanted()) await halt(id);
+      }),
   };
 }

@@ -709,6 +709,89 @@ const table = {
   ],
   'proof-stale': [401, 'the proof was made at another time than now', 'put the clock right, and make a new proof'],
   'proof-replayed': [401, 'the proof has been used before', 'make a new proof for each request'],
+
+  // Installed apps, their releases, and standing as a box sees it
+  'app-unknown': [404, 'no app of this name is installed here', 'list the apps to see their names'],
+  'app-bound-elsewhere': [
+    409,
+    'the app that is installed belongs to another maker, or its maker has lost its key',
+    'ask its maker for a release with the key that the app is bound to; another app of the same name can be installed only after this one is removed',
+  ],
+  'app-unhealthy': [502, 'the app did not pass its health check', 'read its log; its maker has to mend it'],
+  'app-word-wrong': [400, 'the word that confirms the removal is not the name of the app', 'type the name of the app'],
+  'release-unknown': [
+    404,
+    'this release is not here and not in the catalogue',
+    'look at the catalogue again, or upload the file again',
+  ],
+  'release-other': [
+    502,
+    'the catalogue gave another release than the one that was asked for',
+    'tell the provider; nothing of it has been installed',
+  ],
+  'release-member-other': [
+    403,
+    'the release does not belong to the member who signed it',
+    'ask the maker to sign it with its own name',
+  ],
+  'release-withdrawn': [
+    409,
+    'this release was withdrawn and is not installed any more',
+    'wait for a newer release, or ask the maker of the app',
+  ],
+  'release-not-newer': [
+    409,
+    'a release that is as new or newer is installed already',
+    'install a newer release; an older one only after the app is removed',
+  ],
+  'release-architecture': [
+    409,
+    'the release is made for another kind of computer',
+    'ask the maker for a release for this kind of box',
+  ],
+  'api-too-old': [
+    409,
+    'the app needs a newer version of the standard API than this box offers',
+    'update the box first',
+  ],
+  'grants-incomplete': [
+    400,
+    'the app cannot work without a permission that was not granted',
+    'grant what is not marked as optional, or do not install the app',
+  ],
+  'grant-not-asked': [400, 'a permission was granted that the app does not ask for', 'grant only what the app asks for'],
+  'blob-mismatch': [
+    502,
+    'what was fetched is not what the maker signed',
+    'try again; if it stays, tell the provider and the maker',
+  ],
+  'status-missing': [
+    409,
+    "nothing is known of how the app's maker stands with its territory",
+    'connect the box, or use a file that carries the status along',
+  ],
+  'status-stale': [
+    409,
+    "it was last verified more than a week ago how the app's maker stands",
+    'connect the box to its provider; what is installed runs on, and is updated',
+  ],
+  'status-old': [
+    409,
+    "it was last verified more than a month ago how the app's maker stands",
+    'connect the box to its provider; what is installed runs on',
+  ],
+  'status-replayed': [
+    409,
+    'a status list is older than the one that this box has verified, and does not count',
+    'nothing on the box; if it comes from the provider, tell the provider',
+  ],
+  'status-malformed': [502, 'this is not a status list that can be read', 'try again; if it stays, tell the provider'],
+  'status-foreign': [502, 'the status list is not of that territory', 'tell the provider; the list before it counts'],
+  'status-forged': [
+    502,
+    "the status list's signature does not verify",
+    'tell the provider; the list before it counts',
+  ],
 } as const satisfies Record<string, readonly [status: number, title: string, remedy: string]>;
 
 export type ProblemCode = keyof typeof table;

@@ -5,14 +5,15 @@
  * lists, of which the newest that was ever verified holds, offline and across reboots (`status.ts`). Lists that grow old
  * take away in steps what may be done anew (contract/member.ts); nothing that runs is stopped because nobody could be asked.
  */
-import { decodeJwt } from 'jose';
 import type { Clock } from '#common/clock.js';
 import type { Database, Operation } from '#common/commits.js';
+import { unverifiedTerritory, verifyCredential } from '#common/members/credential.js';
+import { standingOf, verifyStatusLists } from '#common/members/status-list.js';
 import type { Moment } from '#common/pki/path.js';
 import type { DirectoryTerritory, PublicJwk } from '#contract/directory.js';
 import type { AppMember } from '#contract/installed.js';
-import { issuerOf, MemberCredential, type Standing, type StatusList, type StatusLists } from '#contract/member.js';
-import { check } from '#contract/parse.js';
+import { MemberCredential, type Standing, type StatusLists } from '#contract/member.js';
+import { parseJson } from '#contract/parse.js';
 import { Refusal } from '#contract/problems.js';
 import type { Profile } from '#contract/profile.js';
 import { fetchStatus, type Reach } from './fetch.js';
@@ -46,29 +47,6 @@ export interface Members {
   stop(): Promise<void>;
 }
 
-/** common/members, as far as it is used here. */
-export interface CredentialRules {
-  verifyCredential(
-    jwt: string,
-    wish: { keys: readonly PublicJwk[]; at: number },
-  ): Promise<
-    | { ok: true; credential: MemberCredential }
-    | {
-        ok: false;
-        fault: 'malformed' | 'foreign' | 'forged' | 'early' | 'expired';
-        credential?: MemberCredential | undefined;
-      }
-  >;
-  verifyStatusLists(
-    lists: StatusLists,
-    wish: { keys: readonly PublicJwk[]; territory: string },
-  ): Promise<
-    | { ok: true; suspension: StatusList; revocation: StatusList; madeAt: number }
-    | { ok: false; fault: 'malformed' | 'foreign' | 'forged' }
-  >;
-  standingOf(credential: MemberCredential, lists: { suspension: StatusList; revocation: StatusList }): Standing;
-}
-
 const refreshMilliseconds = 24 * 3_600_000;
 const againMilliseconds = 3_600_000;
 const order: readonly May[] = ['nothing', 'run', 'update', 'install'];
@@ -86,18 +64,13 @@ export function memberKeysOf(
 }
 
 function unverified(credential: string): MemberCredential | undefined {
-  try {
-    const read = check(MemberCredential, decodeJwt(credential));
-    return read.ok && read.value.issuer === issuerOf(read.value.credentialSubject.territory) ? read.value : undefined;
-  } catch {
-    return undefined;
-  }
+  const read = parseJson(MemberCredential, Buffer.from(credential.split('.')[1] ?? '', 'base64url'));
+  return read.ok ? read.value : undefined;
 }
 
 export async function createMembers(wish: {
   store: { db: Database; commit(operations: readonly Operation[]): Promise<void> };
   clock: Clock & { trusted(): boolean; moment(): Moment };
-  rules: CredentialRules;
   /** Of that territory, newest first; see `memberKeysOf`. */
   keys: (territory: string) => readonly PublicJwk[];
   /** The box's own territory; undefined where it has none. */
@@ -106,7 +79,7 @@ export async function createMembers(wish: {
   reach: (territory: string) => Promise<Reach | undefined>;
   onRefused: (refusal: Refusal) => void;
 }): Promise<Members> {
-  const { clock, rules, keys, own, onRefused } = wish;
+  const { clock, keys, own, onRefused } = wish;
   const held = await openHeldLists(wish);
   const listeners = new Set<(territory: string) => void>();
   const stopping = new AbortController();
@@ -114,7 +87,7 @@ export async function createMembers(wish: {
 
   /** @throws Refusal `status-foreign`, `status-forged`, `status-malformed`, `status-replayed` */
   async function take(territory: string, lists: StatusLists): Promise<void> {
-    const read = await rules.verifyStatusLists(lists, { keys: keys(territory), territory });
+    const read = await verifyStatusLists(lists, { keys: keys(territory), territory });
     if (!read.ok) throw new Refusal(`status-${read.fault}`, territory);
     const { changed, replayed } = await held.take(territory, read);
     if (changed) for (const listener of [...listeners]) listener(territory);
@@ -123,10 +96,10 @@ export async function createMembers(wish: {
 
   async function verified(jwt: string, territory: string): Promise<{ credential: MemberCredential; expired: boolean }> {
     const ring = keys(territory);
-    let read = await rules.verifyCredential(jwt, { keys: ring, at: clock.now() });
+    let read = await verifyCredential(jwt, { keys: ring, territory, at: clock.now() });
     // The box knows only that it is no earlier than this: a credential that begins later may well have begun.
     if (!read.ok && read.fault === 'early' && read.credential && !clock.trusted())
-      read = await rules.verifyCredential(jwt, { keys: ring, at: Date.parse(read.credential.validFrom) });
+      read = await verifyCredential(jwt, { keys: ring, territory, at: Date.parse(read.credential.validFrom) });
     if (read.ok) return { credential: read.credential, expired: false };
     if (read.fault === 'expired' && read.credential) return { credential: read.credential, expired: true };
     throw new Refusal(`credential-${read.fault}`, territory);
@@ -136,7 +109,7 @@ export async function createMembers(wish: {
     const lists = held.of(credential.credentialSubject.territory);
     if (!lists) return { standing: 'good', madeAt: undefined };
     try {
-      return { standing: rules.standingOf(credential, lists), madeAt: lists.madeAt };
+      return { standing: standingOf(credential, lists), madeAt: lists.madeAt };
     } catch {
       return { standing: 'good', madeAt: undefined }; // its place lies beyond the list: nothing is known of it
     }
@@ -205,7 +178,7 @@ export async function createMembers(wish: {
 
   return {
     async judge(jwt, stapled) {
-      const territory = unverified(jwt)?.credentialSubject.territory;
+      const territory = unverifiedTerritory(jwt);
       if (territory === undefined) throw new Refusal('credential-malformed');
       const { credential, expired } = await verified(jwt, territory);
       if (stapled)

@@ -903,6 +903,23 @@ const table = {
     'make the image smaller',
   ],
   'pack-refused': [400, 'a file cannot be packed into an image', 'mend what the detail names, then build again'],
+  // Grants, and what an app may use of the standard API at once
+  'grant-end-past': [400, 'the permission would have ended before it began', 'choose an end that lies ahead, or none'],
+  'rate-limited': [
+    429,
+    'this app asks more often than its share while other apps ask too',
+    'wait as long as the Retry-After header says, and ask less often; batches do more in one request',
+  ],
+  'streams-too-many': [
+    429,
+    'this app holds as many event streams as one app may',
+    'close a stream that is no longer read; one is enough for all events',
+  ],
+  'target-absolute': [
+    400,
+    'the request names a whole address instead of a path: this is no proxy for plain HTTP',
+    'send paths of the standard API; to reach a server outside, use CONNECT',
+  ],
 } as const satisfies Record<string, readonly [status: number, title: string, remedy: string]>;
 
 export type ProblemCode = keyof typeof table;

@@ -919,6 +919,36 @@ const table = {
     400,
     'the request names a whole address instead of a path: this is no proxy for plain HTTP',
     'send paths of the standard API; to reach a server outside, use CONNECT',
+  // Runtime
+  'runtime-unavailable': [
+    503,
+    'the part of the box that runs apps cannot be reached',
+    'apps that run go on; it is tried again by itself, and if it stays, start the box again',
+  ],
+  'runtime-failed': [
+    500,
+    'the part of the box that runs apps could not do what it was asked',
+    'try again; if it stays, report the detail',
+  ],
+  'image-missing': [409, 'the image of the app is not on the box', 'install the app again'],
+  'image-mismatch': [
+    422,
+    'the image that was loaded is not the one that was signed',
+    'fetch the release again; if it stays, tell who publishes the app',
+  ],
+  'image-unusable': [422, 'the image of the app cannot be loaded', 'tell who publishes the app what the detail says'],
+  'image-in-use': [409, 'an app still runs from this image', 'remove the app first'],
+  'app-start-failed': [502, 'the app cannot be started', 'tell who publishes the app what the detail says'],
+  'app-crashed': [502, 'the app ended by itself', 'look at what the app printed; it is started again by itself'],
+  'app-out-of-memory': [
+    502,
+    'the app needed more memory than it may have, and was ended',
+    'tell who publishes the app; it is started again by itself',
+  ],
+  'app-unhealthy': [
+    502,
+    'the app does not pass its health check',
+    'look at what the app printed; it is started again by itself',
   ],
 } as const satisfies Record<string, readonly [status: number, title: string, remedy: string]>;
 

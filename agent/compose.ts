@@ -276,6 +276,7 @@ export async function compose(config: Config, host: Host, log: Logger, signal: A
       }),
       health: sampler,
       appView: (id) => apps.show(id),
+      ready: () => {}, // the apps of the configuration have no health check that waits for it
       storage,
     },
     connectivity: link,

@@ -86,7 +86,7 @@ export function createApplication({
   application.register((routes, _options, done) => {
     boxRoutes(routes, { callers, features });
     storageRoutes(routes, { callers, storage: features.storage });
-    eventRoutes(routes, { events });
+    eventRoutes(routes, { callers, events });
     openapiRoutes(routes);
     done();
   });

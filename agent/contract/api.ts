@@ -3,7 +3,9 @@ import { type Static, Type } from 'typebox';
 import { BoxId } from './box-id.js';
 import { Capability } from './capabilities.js';
 import { Sample, Time } from './health.js';
-import { AppState } from './status.js';
+import { Version } from './manifest.js';
+import { ReleaseId } from './release.js';
+import { AppState, Sandbox } from './status.js';
 
 export const apiVersion = '1.0';
 
@@ -35,7 +37,9 @@ export const Self = Type.Object(
   {
     id: AppId,
     state: AppState,
-    sandbox: Type.Literal('none', { description: 'none: a plain child process, not sandboxed' }),
+    release: Type.Union([ReleaseId, Type.Null()], { description: 'null: the app is not an installed release' }),
+    version: Type.Union([Version, Type.Null()]),
+    sandbox: Sandbox,
     grants: Type.Array(Capability),
     storage: Type.Object({
       quotaBytes: Type.Integer({ minimum: 0 }),
@@ -116,6 +120,16 @@ export const AppEvent = Type.Union(
   [
     Type.Object({ type: Type.Literal('hello'), at: Time, online: Type.Boolean() }),
     Type.Object({ type: Type.Literal('connectivity'), at: Time, online: Type.Boolean() }),
+    Type.Object(
+      {
+        type: Type.Literal('grants'),
+        at: Time,
+        grants: Type.Array(Capability),
+        given: Type.Array(Capability),
+        taken: Type.Array(Capability),
+      },
+      { description: 'what the app may do has changed; grants: all that it may do now' },
+    ),
     Type.Object({ type: Type.Literal('shutdown'), at: Time }),
   ],
   { $id: 'AppEvent' },

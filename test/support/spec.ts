@@ -80,11 +80,12 @@ export async function openapiDocument(): Promise<Json> {
   };
   const application = createApplication({
     callers: createCallers(),
-    events: { start: never, open: never, stop: never },
+    events: { start: never, open: never, tell: never, close: never, stop: never },
     features: {
       box: never,
       health: { latest: never },
       appView: never,
+      ready: never,
       storage: { get: never, head: never, list: never, write: never, usedBytes: never },
     },
     log: { info: never, warn: never, error: never },

@@ -253,7 +253,10 @@ export function createDesk(parts: DeskParts): AppsDesk {
         // With all of it here, a bad image is refused before the owner reads about it.
         if (release.blobs.every(({ digest }) => fileOf(digest) !== undefined))
           await parts.archive.checkImage(release, { fileOf, architecture: release.architecture });
-        table.put(held, release.blobs.map(({ digest }) => digest));
+        table.put(
+          held,
+          release.blobs.map(({ digest }) => digest),
+        );
         for (const { digest } of release.blobs) {
           const file = opened.blobs.get(digest);
           if (file !== undefined) await blobs.adopt(digest, file);
@@ -297,7 +300,8 @@ export function createDesk(parts: DeskParts): AppsDesk {
       alone(id, async () => {
         const record = known(id);
         await ledger.append({ by: 'owner', type: 'app.stop', facts: { app: id } }, signer);
-        const stopped = record.stopped === 'expelled' ? ({ wasStopped: true } as const) : ({ stopped: 'owner' } as const);
+        const stopped =
+          record.stopped === 'expelled' ? ({ wasStopped: true } as const) : ({ stopped: 'owner' } as const);
         await installed.save({ ...record, ...stopped });
         await running.stop(id);
       }),
@@ -305,11 +309,11 @@ export function createDesk(parts: DeskParts): AppsDesk {
       alone(id, async () => {
         const record = known(id);
         const { current } = record;
-        if (record.stopped === 'expelled') throw new Refusal('member-expelled', current ? releaseOf(current).member : id);
+        if (record.stopped === 'expelled')
+          throw new Refusal('member-expelled', current ? releaseOf(current).member : id);
         await ledger.append({ by: 'owner', type: 'app.start', facts: { app: id } }, signer);
         await installed.save({ ...record, stopped: null });
         keeper.bringUp(id);
       }),
   };
 }
-

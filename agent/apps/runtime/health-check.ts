@@ -5,10 +5,12 @@ import { request } from 'node:http';
 import path from 'node:path';
 import { isErrno } from '#common/files.js';
 import type { HealthCheck } from '#contract/manifest.js';
+import { Refusal } from '#contract/problems.js';
 import type { Podman } from './podman.js';
 
-/** Undefined: it is well; else what was seen, in words. */
-export type Look = (signal: AbortSignal) => Promise<string | undefined>;
+/** `unknown`: the engine could not be asked, which says nothing about the app. */
+export type Seen = 'well' | 'unknown' | { why: string };
+export type Look = (signal: AbortSignal) => Promise<Seen>;
 
 /** open(2); the same number on every processor that the product runs on. Node has no name for it. */
 const O_PATH = 0o10_000_000;
@@ -50,32 +52,36 @@ const words = (error: unknown): string => {
   return error instanceof Error ? error.message : String(error);
 };
 
-/** For `ready` there is nothing to look at: the app speaks up. */
-export function createLook({
-  health,
-  podman,
-  container,
-  volume,
-}: {
-  health: Exclude<HealthCheck, { kind: 'ready' }>;
-  podman: Pick<Podman, 'exec' | 'volume'>;
-  container: string;
-  volume: string;
-}): Look {
-  if (health.kind === 'command')
-    return async (signal) => {
-      const code = await podman.exec(container, health.command, signal);
-      if (code === null) return 'the health command did not end in time';
-      return code === 0 ? undefined : `the health command ended with code ${code}`;
-    };
+type Parts = { podman: Pick<Podman, 'exec' | 'volume'>; container: string; volume: string };
+
+function lookByCommand(command: readonly string[], { podman, container }: Parts): Look {
   return async (signal) => {
-    const directory = await podman.volume(volume);
-    if (!directory) return 'the run directory is gone';
+    const code = await podman.exec(container, command, signal);
+    if (code === null) return { why: 'the health command did not end in time' };
+    return code === 0 ? 'well' : { why: `the health command ended with code ${code}` };
+  };
+}
+
+function lookByHttp(path: string, { podman, volume }: Parts): Look {
+  let directory: string | undefined;
+  return async (signal) => {
+    directory ??= await podman.volume(volume);
+    if (directory === undefined) return { why: 'its run directory is gone' };
     try {
-      const status = await statusOf(directory, { path: health.path, signal });
-      return status >= 200 && status <= 299 ? undefined : `GET ${health.path} answers ${status}`;
+      const status = await statusOf(directory, { path, signal });
+      return status >= 200 && status <= 299 ? 'well' : { why: `GET ${path} answers ${status}` };
     } catch (error) {
-      return signal.aborted ? `GET ${health.path} was not answered in time` : words(error);
+      return { why: signal.aborted ? `GET ${path} was not answered in time` : words(error) };
     }
   };
+}
+
+/** For `ready` there is nothing to look at: the app speaks up. */
+export function createLook(health: Exclude<HealthCheck, { kind: 'ready' }>, parts: Parts): Look {
+  const look = health.kind === 'http' ? lookByHttp(health.path, parts) : lookByCommand(health.command, parts);
+  return (signal) =>
+    look(signal).catch((error: unknown) => {
+      if (error instanceof Refusal && error.code === 'runtime-unavailable') return 'unknown';
+      return { why: words(error) };
+    });
 }

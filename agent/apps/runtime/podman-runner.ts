@@ -56,19 +56,31 @@ export function createPodmanRunner({
       userNamespaces: await userNamespaces(),
     });
     const found = await podman.container(nameOf(app.id));
-    const same = found?.Config.Labels?.[labels.spec] === spec.labels[labels.spec];
-    if (found && same) return { container: found.Id, adopted: found.State.Running };
+    const alike = (...names: (keyof typeof labels)[]) =>
+      names.every((name) => found?.Config.Labels?.[labels[name]] === spec.labels[labels[name]]);
+    // One that an agent of another version made runs on until it ends by itself: that agent's limits bound it.
+    if (found?.State.Running && alike('app', 'release', 'image', 'socket'))
+      return { container: found.Id, adopted: true };
+    if (found && alike('spec')) return { container: found.Id, adopted: false };
     if (found) await podman.remove(found.Id);
     for (const { name, options } of volumesOf(app.id))
       if ((await podman.volume(name)) === undefined) await podman.createVolume(name, options, { [labels.app]: app.id });
     return { container: await podman.create(spec), adopted: false };
   }
 
+  /** One that cannot be started is made anew the next time. */
+  async function startOrRemove(container: string): Promise<void> {
+    await podman.start(container).catch(async (error: unknown) => {
+      await podman.remove(container).catch(() => {});
+      throw error;
+    });
+  }
+
   async function obtain(app: RunApp): Promise<Run> {
     try {
       const { container, adopted } = await create(app);
       if (adopted) log.info({ app: app.id, container }, 'found running');
-      else await podman.start(container);
+      else await startOrRemove(container);
       const found = await podman.container(container);
       return { container, startedAt: found?.State.StartedAt ?? '' };
     } catch (error) {

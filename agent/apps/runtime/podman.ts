@@ -135,8 +135,9 @@ export function createPodman({ client }: { client: SocketClient }): Podman {
       await post(`/containers/${id}/stop?timeout=${graceSeconds}`, undefined, 204, 304, 404);
     },
     async ended(id, signal) {
+      // The engine looks that often at each container that is waited for.
       // `stopped` is a state in passing, with an exit code that is not set yet; `exited` is the end.
-      await ask({ method: 'POST', path: `/containers/${id}/wait?condition=exited`, signal }, 200, 404);
+      await ask({ method: 'POST', path: `/containers/${id}/wait?condition=exited&interval=1s`, signal }, 200, 404);
     },
     async container(id) {
       const answer = await get(`/containers/${named(id)}/json`, 200, 404);
@@ -152,7 +153,8 @@ export function createPodman({ client }: { client: SocketClient }): Podman {
     },
     async output(id, keepBytes) {
       const path = `/containers/${id}/logs?stdout=true&stderr=true`;
-      return (await ask({ method: 'GET', path, keepBytes }, 200, 404)).body;
+      const answer = await ask({ method: 'GET', path, keepBytes }, 200, 404);
+      return answer.status === 404 ? Buffer.alloc(0) : answer.body;
     },
     async exec(id, command, signal) {
       const made = await post(`/containers/${id}/exec`, { Cmd: command, AttachStdout: true, AttachStderr: true }, 201);

@@ -1,6 +1,6 @@
 /** HTTP over a unix socket with its connections kept: what podman's REST API is asked with. */
 import { Agent, type IncomingMessage, request } from 'node:http';
-import type { Readable } from 'node:stream';
+import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { checkSocketPath, isErrno } from '#common/files.js';
 import { Refusal } from '#contract/problems.js';
@@ -42,6 +42,15 @@ async function bodyOf(reply: IncomingMessage, keepBytes: number): Promise<Buffer
   return Buffer.concat(parts).subarray(-keepBytes);
 }
 
+const isStream = (body: object | undefined): body is Readable => body instanceof Readable;
+
+/** What went wrong did so on a connection that had been used before. */
+class Stale extends Error {
+  constructor(cause: Error) {
+    super('stale connection', { cause });
+  }
+}
+
 const gone = (error: unknown): boolean =>
   isErrno(error, 'ENOENT', 'ECONNREFUSED', 'ECONNRESET', 'EPIPE', 'EACCES', 'ENOTSOCK');
 
@@ -50,46 +59,44 @@ export function createSocketClient(socketPath: string): SocketClient {
   const agent = new Agent({ keepAlive: true, keepAliveMsecs: 5000, maxFreeSockets: 4, timeout: 0 });
 
   /** The answer may come before all of the body is sent: an archive that the engine does not want. */
-  function once({ method, path, body, signal, keepBytes = defaultKeep }: Ask): Promise<Answer> {
+  function once({ method, path, body, signal, keepBytes = defaultKeep }: Ask, kept: Agent | false): Promise<Answer> {
     return new Promise((resolve, reject) => {
-      const isStream = body !== undefined && Symbol.asyncIterator in body;
-      const json = body === undefined || isStream ? undefined : JSON.stringify(body);
+      const json = body === undefined || isStream(body) ? undefined : JSON.stringify(body);
       const asked = request({
         socketPath,
-        agent,
+        agent: kept,
         method,
         path,
         ...(signal ? { signal } : {}),
         headers: {
           host: 'podman',
-          ...(isStream ? { 'content-type': 'application/x-tar' } : {}),
+          ...(isStream(body) ? { 'content-type': 'application/x-tar' } : {}),
           ...(json === undefined
             ? {}
             : { 'content-type': 'application/json', 'content-length': Buffer.byteLength(json) }),
         },
       });
-      asked.once('error', reject);
+      asked.on('error', (error) => reject(asked.reusedSocket ? new Stale(error) : error));
       asked.once('response', (reply) => {
         bodyOf(reply, keepBytes).then((bytes) => resolve({ status: reply.statusCode ?? 0, body: bytes }), reject);
       });
-      if (isStream) pipeline(body as Readable, asked).catch(reject);
+      if (isStream(body)) pipeline(body, asked).catch(reject);
       else asked.end(json);
     });
   }
 
   return {
     async ask(ask) {
-      for (let attempt = 1; ; attempt += 1) {
-        try {
-          return await once(ask);
-        } catch (error) {
-          if (ask.signal?.aborted) throw error;
+      try {
+        return await once(ask, agent).catch((error: unknown) => {
           // A kept connection that the engine closed while it was idle says nothing about the engine.
-          const repeatable = ask.method === 'GET' && attempt === 1;
-          if (repeatable && isErrno(error, 'ECONNRESET', 'EPIPE')) continue;
-          if (gone(error)) throw new Refusal('runtime-unavailable', undefined, { cause: error });
+          if (error instanceof Stale && !isStream(ask.body) && !ask.signal?.aborted) return once(ask, false);
           throw error;
-        }
+        });
+      } catch (error) {
+        const cause = error instanceof Stale ? error.cause : error;
+        if (gone(cause)) throw new Refusal('runtime-unavailable', undefined, { cause });
+        throw cause;
       }
     },
     close: () => agent.destroy(),

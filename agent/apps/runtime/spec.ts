@@ -20,7 +20,13 @@ export const limits = {
   logBytes: 1024 ** 2,
 } as const;
 
-export const labels = { app: 'webizen.app', release: 'webizen.release', image: 'webizen.image', spec: 'webizen.spec' };
+export const labels = {
+  app: 'webizen.app',
+  release: 'webizen.release',
+  image: 'webizen.image',
+  socket: 'webizen.socket',
+  spec: 'webizen.spec',
+};
 export const socketInside = '/run/webizen';
 export const runInside = '/run/app';
 
@@ -126,7 +132,6 @@ function specOf(wish: ContainerWish) {
 
 export function containerSpec(wish: ContainerWish) {
   const spec = specOf(wish);
-  // Whoever adopts a container sees by this that it is the one he would make.
   const fingerprint = createHash('sha256').update(JSON.stringify(spec)).digest('hex');
   return {
     ...spec,
@@ -134,6 +139,7 @@ export function containerSpec(wish: ContainerWish) {
       [labels.app]: wish.id,
       [labels.release]: wish.release,
       [labels.image]: wish.image,
+      [labels.socket]: wish.socketDirectory,
       [labels.spec]: fingerprint,
     },
   };

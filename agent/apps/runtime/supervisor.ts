@@ -11,6 +11,7 @@ import type { AppState } from '#contract/status.js';
 import { causeOf, told } from './causes.js';
 import { createLook } from './health-check.js';
 import { watchHealth } from './health-watch.js';
+import { linkedTo } from './linked.js';
 import type { Podman } from './podman.js';
 import { runVolume } from './spec.js';
 
@@ -68,6 +69,8 @@ export function createSupervised({
   let problem: Refusal | undefined;
   let wasWell = false;
   let run: Run | undefined;
+  /** An app may be quicker than the engine's answer that it was started. */
+  let saidEarly = false;
   let done: Promise<void> | undefined;
 
   function tell(next: AppState, fault: Refusal | undefined): void {
@@ -117,31 +120,29 @@ export function createSupervised({
 
   /** Resolves with why this run came to its end; undefined when it was left. */
   async function runOnce(): Promise<Refusal | undefined> {
+    saidEarly = false;
     const current = await obtain();
     run = current;
-    const watching = new AbortController();
-    const end = () => watching.abort();
-    leaving.signal.addEventListener('abort', end);
-    if (leaving.signal.aborted) end();
+    if (saidEarly) ready.add(current);
     const { health } = manifest;
-    const look =
-      health.kind === 'ready'
-        ? undefined
-        : createLook({ health, podman, container: current.container, volume: runVolume(id) });
+    const watching = linkedTo(leaving.signal);
     const over = ended(current.container, watching.signal);
     const ill = watchHealth({
       health,
-      look: look && ((signal) => look(signal).catch(unlessUnavailable)),
-      ready: { said: (signal) => until(() => ready.has(current), signal) },
+      look:
+        health.kind === 'ready'
+          ? undefined
+          : createLook(health, { podman, container: current.container, volume: runVolume(id) }),
+      ready: (signal) => until(() => ready.has(current), signal),
       clock,
       signal: watching.signal,
       onWell: well,
       onFailing: (refusal) => tell('running', refusal),
     });
     const fault = await Promise.race([over, ill]);
-    end();
+    watching.abort();
+    watching.release();
     await Promise.all([over, ill]);
-    leaving.signal.removeEventListener('abort', end);
     run = undefined;
     if (leaving.signal.aborted) return undefined;
     if (!fault) return causeOfEnd(current.container);
@@ -183,18 +184,12 @@ export function createSupervised({
       throw problem ?? new Refusal('app-start-failed', 'it was stopped before its first health check');
     },
     ready() {
-      if (!run) return;
-      ready.add(run);
+      if (run) ready.add(run);
+      else saidEarly = true;
       for (const waiter of [...waiters]) waiter();
     },
     state: () => state,
     health: () => (problem ? told(problem) : null),
     restarts: () => restarts,
   };
-}
-
-/** While the engine is away an app is not ill for it. */
-function unlessUnavailable(error: unknown): undefined {
-  if (error instanceof Refusal && error.code === 'runtime-unavailable') return undefined;
-  throw error;
 }

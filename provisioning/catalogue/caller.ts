@@ -2,7 +2,7 @@
  * Who asks: a box by its certificate, a member by its credential and a proof for this very request (RFC 9449). Whoever
  * shows a credential is judged as a member, whatever the connection shows beside it.
  */
-import { type X509Certificate } from 'node:crypto';
+import type { X509Certificate } from 'node:crypto';
 import { TLSSocket } from 'node:tls';
 import type { FastifyRequest } from 'fastify';
 import { sourceOf } from '#common/source.js';

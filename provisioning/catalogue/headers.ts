@@ -19,7 +19,8 @@ export const countIn = (header: unknown): number | undefined =>
 export function spanOf(header: string | undefined, size: number): Span | 'all' | 'none' {
   const [, from = '', to = ''] = /^bytes=(\d{0,15})-(\d{0,15})$/.exec(header ?? '') ?? [];
   if (from === '' && to === '') return 'all';
-  if (from === '') return to !== '' && Number(to) > 0 ? { first: Math.max(0, size - Number(to)), last: size - 1 } : 'none';
+  if (from === '')
+    return to !== '' && Number(to) > 0 ? { first: Math.max(0, size - Number(to)), last: size - 1 } : 'none';
   const first = Number(from);
   if (to !== '' && Number(to) < first) return 'all'; // not well-formed
   return first < size ? { first, last: to === '' ? size - 1 : Math.min(Number(to), size - 1) } : 'none';
@@ -35,7 +36,9 @@ export interface Piece {
 export function pieceOf(headers: Record<string, unknown>): Piece | undefined {
   const offset = countIn(headers['upload-offset']);
   const length = countIn(headers['upload-length']);
-  return offset !== undefined && length !== undefined && length > 0 && offset <= length ? { offset, length } : undefined;
+  return offset !== undefined && length !== undefined && length > 0 && offset <= length
+    ? { offset, length }
+    : undefined;
 }
 
 /** The hex digits of `sha256:…`. */

@@ -21,4 +21,6 @@ export interface CatalogueMembers extends MemberView {
   /** In good standing, and holding its key now. @throws Refusal `member-…`, `credential-…`, `proof-…` */
   authenticate(wish: { credential: string; proof: string; method: string; url: string }): Promise<Publisher>;
   mayAsk(member: string, capability: Capability): boolean;
+  /** The vetting level from which on a member may ask for it. */
+  levelFor(capability: Capability): number;
 }

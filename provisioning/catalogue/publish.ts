@@ -3,6 +3,7 @@
  * all the while, so that what was looked at is what is listed.
  */
 import { checkImage } from '#common/archive/image.js';
+import type { CheckedLayer } from '#common/archive/layer.js';
 import { verifyRelease } from '#common/archive/release.js';
 import type { Clock } from '#common/clock.js';
 import type { NewRelease } from '#contract/catalogue.js';
@@ -24,6 +25,7 @@ export type Publish = (member: Publisher, wish: NewRelease) => Promise<{ isNew: 
 
 const usualChannel = 'stable';
 const mostNamed = 10;
+const mostChecked = 10_000;
 
 const hexesOf = ({ blobs }: Release): string[] => [...new Set(blobs.map(({ digest }) => hexOf(digest) ?? ''))];
 const bytesOf = (blobs: readonly Descriptor[]): number =>
@@ -46,6 +48,8 @@ export function createPublish({
   clock: Clock;
 }): Publish {
   const turns = createTurns();
+  /** Layers that passed: most images share one. */
+  const checked = new Map<string, CheckedLayer>();
 
   function checkCapabilities({ id }: Publisher, { capabilities }: Manifest): void {
     const over = capabilities.map(({ capability }) => capability).filter((one) => !members.mayAsk(id, one));
@@ -66,12 +70,15 @@ export function createPublish({
 
   /** An image is looked through one at a time: it is the dearest thing that a member can ask for. */
   const scan = (release: Release) =>
-    turns.take('scan', () =>
-      checkImage(release, {
-        fileOf: (digest) => shelf.fileOf(hexOf(digest) ?? ''),
-        architecture: release.architecture,
-      }),
-    );
+    turns.take('scan', async () => {
+      const fileOf = (digest: string) => shelf.fileOf(hexOf(digest) ?? '');
+      const { layers } = await checkImage(release, { fileOf, architecture: release.architecture, checked });
+      if (checked.size > mostChecked) checked.clear();
+      for (const [at, layer] of layers.entries()) {
+        const digest = release.blobs[at + 2]?.digest; // after manifest and configuration
+        if (digest !== undefined) checked.set(digest, layer);
+      }
+    });
 
   return async (member, { release: jws, boxes }) => {
     const { id, release } = await verifyRelease(jws, member.jwk);

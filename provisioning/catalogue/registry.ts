@@ -40,8 +40,10 @@ export interface Registry {
   checkOwner(app: string, member: string): void;
   /** An id, or `example.*` for a whole domain. @throws Refusal `app-id-taken` when somebody has published under it */
   reserve(app: string, member: string): Promise<void>;
-  /** Ids from the one after `after` on, in order, without kept domains. */
+  /** Ids from the one after `after` on, in order. */
   apps(after: string): AsyncIterable<string>;
+  /** The same with whole domains that are kept for somebody. */
+  kept(after: string): AsyncIterable<string>;
   find(id: string): Found | undefined;
   /** Newest version first. */
   releasesOf(app: string): Promise<Listed[]>;
@@ -139,6 +141,8 @@ export function createRegistry({
         await store.commit([{ type: 'put', sublevel: appIds, key: app, value }, told.operation]);
         told.tell();
       }),
+
+    kept: (after) => appIds.keys({ gt: after }),
 
     async *apps(after) {
       for await (const app of appIds.keys({ gt: after })) if (!app.endsWith('.*')) yield app;

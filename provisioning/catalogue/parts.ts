@@ -1,5 +1,5 @@
 /** What the catalogue is handed of the rooms beside it. */
-import type { Capability } from '#contract/capabilities.js';
+import type { Capability, CapabilityKind } from '#contract/capabilities.js';
 import type { PublicJwk } from '#contract/directory.js';
 import type { Standing, StatusLists } from '#contract/member.js';
 
@@ -21,6 +21,6 @@ export interface CatalogueMembers extends MemberView {
   /** In good standing, and holding its key now. @throws Refusal `member-…`, `credential-…`, `proof-…` */
   authenticate(wish: { credential: string; proof: string; method: string; url: string }): Promise<Publisher>;
   mayAsk(member: string, capability: Capability): boolean;
-  /** The vetting level from which on a member may ask for it. */
-  levelFor(capability: Capability): number;
+  /** The vetting level from which on a member may ask for each kind; the highest for what it does not name. */
+  policy(): { readonly [kind in CapabilityKind]?: number };
 }

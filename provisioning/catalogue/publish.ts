@@ -6,6 +6,7 @@ import { checkImage } from '#common/archive/image.js';
 import type { CheckedLayer } from '#common/archive/layer.js';
 import { verifyRelease } from '#common/archive/release.js';
 import type { Clock } from '#common/clock.js';
+import { kindOf } from '#contract/capabilities.js';
 import type { NewRelease } from '#contract/catalogue.js';
 import type { Manifest } from '#contract/manifest.js';
 import { Refusal } from '#contract/problems.js';
@@ -25,6 +26,7 @@ export type Publish = (member: Publisher, wish: NewRelease) => Promise<{ isNew: 
 
 const usualChannel = 'stable';
 const mostNamed = 10;
+const highestLevel = 3;
 const mostChecked = 10_000;
 
 const hexesOf = ({ blobs }: Release): string[] => [...new Set(blobs.map(({ digest }) => hexOf(digest) ?? ''))];
@@ -42,7 +44,7 @@ export function createPublish({
   territory: string;
   registry: Registry;
   shelf: Shelf;
-  members: Pick<CatalogueMembers, 'find' | 'mayAsk' | 'levelFor'>;
+  members: Pick<CatalogueMembers, 'find' | 'mayAsk' | 'policy'>;
   /** Whether the member may use these octets, which it uploaded or everybody can fetch. */
   mayHave: (member: string, hex: string) => Promise<boolean>;
   clock: Clock;
@@ -54,7 +56,8 @@ export function createPublish({
   function checkCapabilities({ id }: Publisher, { capabilities }: Manifest): void {
     const over = capabilities.map(({ capability }) => capability).filter((one) => !members.mayAsk(id, one));
     if (over.length === 0) return;
-    const named = over.slice(0, mostNamed).map((one) => `${one} needs level ${members.levelFor(one)}`);
+    const policy = members.policy();
+    const named = over.slice(0, mostNamed).map((one) => `${one} needs level ${policy[kindOf(one)] ?? highestLevel}`);
     throw new Refusal('member-level-low', named.join('; '));
   }
 

@@ -22,6 +22,8 @@ import type { Registry } from './catalogue/registry.js';
 import type { Claims } from './claims/claims.js';
 import { parseDirectoryKeys, type TerritoryDirectory } from './directory/directory.js';
 import type { Fleet } from './fleet/fleet.js';
+import type { MemberDesk } from './members/members.js';
+import { createMemberOperations } from './members/operations.js';
 
 /** An answer must fit in one message of the control socket. */
 export const pageSize = 500;
@@ -72,6 +74,7 @@ export function createOperations({
   requests,
   registry,
   directory,
+  members,
   reloadCa = async () => {},
   backup,
 }: {
@@ -80,11 +83,13 @@ export function createOperations({
   requests: Requests;
   registry: Registry;
   directory: TerritoryDirectory;
+  members: MemberDesk;
   /** The files of the CA have changed. */
   reloadCa?: () => Promise<void>;
   backup: (file: string) => Promise<unknown>;
 }): Handlers {
   return {
+    ...createMemberOperations({ members, pageSize }),
     async 'claim.create'(parameters): Promise<CreatedClaim[]> {
       const { count, ...wish } = wanted(check(CreateClaims, parameters));
       return Promise.all(Array.from({ length: count }, () => claims.create(wish)));
@@ -149,7 +154,7 @@ export function createOperations({
     },
     async 'app.reserve'(parameters) {
       const { app, member } = wanted(check(ReservedApp, parameters));
-      await registry.reserve(app, member);
+      await registry.reserve(app, members.show(member).id);
     },
     async 'directory.accept'(parameters) {
       const { file, keys } = wanted(check(DirectoryFiles, parameters));

@@ -14,6 +14,7 @@ import { createRegistry, type Registry } from './catalogue/registry.js';
 import { type Claims, createClaims, type Redemption } from './claims/claims.js';
 import { openTerritoryDirectory, type TerritoryDirectory } from './directory/directory.js';
 import { createEventLog, type EventLog } from './fleet/events.js';
+import { type MemberDesk, openMembers } from './members/members.js';
 import { openStore, type Store } from './store/store.js';
 import { createTurns } from './store/turns.js';
 import { checkDirectory, readTerritory, type Territory, usualRenewalGraceSeconds } from './territory.js';
@@ -29,6 +30,7 @@ export interface Rooms {
   readonly directory: TerritoryDirectory;
   readonly requests: ReturnType<typeof createRequests>;
   readonly registry: Registry;
+  readonly members: MemberDesk;
   close(): Promise<void>;
 }
 
@@ -74,6 +76,9 @@ export async function openRooms({
     revoked: crl.changed,
   });
   const { enter } = boxes;
+  const { id } = territory;
+  const listedAt = () => listed.current()?.directory.territories.find((one) => one.id === id)?.est;
+  const members = await openMembers({ store, files, clock, directory, territory: id, listedAt, events });
   return {
     territory,
     store,
@@ -85,7 +90,9 @@ export async function openRooms({
     claims: createClaims({ store, clock, turns, events, enter }),
     requests: createRequests({ store, clock, turns, events, enter }),
     registry: createRegistry({ store, clock, events }),
+    members,
     async close() {
+      await members.stop();
       await crl.stop();
       await events.stop();
       await store.close();

@@ -628,6 +628,87 @@ const table = {
     'nothing on the box; the receipt before it is kept, and the provider is to be told when this goes on',
   ],
 
+  // Members, their credentials and their standing
+  'member-unknown': [404, 'this territory has no such member', 'list the members to see their ids'],
+  'member-exists': [409, 'this territory has a member with this id', 'choose another id'],
+  'member-key-taken': [
+    409,
+    'the key has been used by a member of this territory before',
+    'make a new key and a new request',
+  ],
+  'member-request-malformed': [400, 'this is not a request to become a member', 'make it with webizen member request'],
+  'member-request-forged': [
+    403,
+    "the request's signature does not verify with the key that it names",
+    'make the request again, and do not alter it afterwards',
+  ],
+  'member-rotation-invalid': [
+    403,
+    "this is not a statement by which the member's current key names the next one",
+    'sign it with the current key, for this member; if that key is lost, ask to be given a new one',
+  ],
+  'member-standing': [
+    409,
+    'the standing of the member does not allow this',
+    'look at how the member stands, and do what goes before',
+  ],
+  'member-suspended': [
+    403,
+    'the member is suspended: nothing new of it is taken',
+    'read the reason, and ask for the review that it names',
+  ],
+  'member-expelled': [
+    403,
+    'the member has been expelled',
+    'read the reason, and ask for the review that the decision names',
+  ],
+  'member-level-low': [
+    403,
+    'the vetting level of the member does not allow what this asks for',
+    'ask for less, or ask the territory for a higher level',
+  ],
+  'member-origin-unknown': [
+    409,
+    'it is not known yet where the territory can be reached, and credentials must say it',
+    'start the provider once, or accept a directory that lists the territory',
+  ],
+  'members-full': [507, 'the status lists have no place left', 'report it: the lists have to be made longer'],
+  'member-ledger-damaged': [
+    409,
+    'the ledger of decisions about members does not hold together',
+    'keep a copy of it, and compare it with earlier exports',
+  ],
+  'member-keys-invalid': [
+    400,
+    'this is not a file of the keys that a territory signs for its members with',
+    'use members/keys.json of the territory, or what member keys prints',
+  ],
+  'credential-missing': [
+    401,
+    'no credential with a proof of its key was shown',
+    'send Authorization: DPoP with the credential, and a DPoP proof for this very request',
+  ],
+  'credential-malformed': [401, 'this is not a credential of a member', 'use the one that the territory issued'],
+  'credential-foreign': [
+    401,
+    'the credential is not of this territory',
+    'use the one that this territory issued, or be admitted here',
+  ],
+  'credential-forged': [401, "the credential's signature does not verify", 'use the one that the territory issued'],
+  'credential-early': [401, 'the credential is not valid yet', 'put the clock right, and fetch the credential again'],
+  'credential-expired': [401, 'the credential has expired', 'fetch the newest one from the territory'],
+  'credential-superseded': [
+    401,
+    'the credential is for a key that the member does not use any more',
+    'fetch the newest one from the territory, and sign with its key',
+  ],
+  'proof-invalid': [
+    401,
+    'the proof is not one by the key of the credential for this request',
+    'make a proof as RFC 9449 says, with method, address and hash of the credential',
+  ],
+  'proof-stale': [401, 'the proof was made at another time than now', 'put the clock right, and make a new proof'],
+  'proof-replayed': [401, 'the proof has been used before', 'make a new proof for each request'],
   // A VAR's tools: the member's key, an app on its way to a release
   'key-exposed': [
     403,
@@ -644,15 +725,10 @@ const table = {
     'there is no key of a member here',
     'make one with webizen member request, or name its folder with --member',
   ],
-  'credential-missing': [
+  'membership-missing': [
     409,
     'no credential of a territory is kept here yet',
     "send the request to the territory's provider, and keep its answer with webizen member accept",
-  ],
-  'credential-unreadable': [
-    400,
-    'this is not a credential of a member',
-    'use the file that the provider gave, unaltered',
   ],
   'credential-for-another-key': [
     409,
@@ -669,7 +745,11 @@ const table = {
   'app-empty': [409, 'there is nothing to build', 'put what the app runs into its folder app/'],
   'app-not-built': [409, 'the app has not been built', 'build it with webizen app build'],
   'app-not-signed': [409, 'the app has not been signed since it was built', 'sign it with webizen app sign'],
-  'base-invalid': [400, 'this is not a base layer', 'make one with webizen app base, or take the one your territory offers'],
+  'base-invalid': [
+    400,
+    'this is not a base layer',
+    'make one with webizen app base, or take the one your territory offers',
+  ],
   'oci-archive-invalid': [
     400,
     'this archive holds no image that can be used',
@@ -685,7 +765,11 @@ const table = {
     'the catalogue does not answer',
     'try again: what it holds already is not sent twice; compare its address and root certificate',
   ],
-  'catalogue-refused': [502, 'the catalogue refused in words not known here', 'read the detail; a newer release of this tool may know more'],
+  'catalogue-refused': [
+    502,
+    'the catalogue refused in words not known here',
+    'read the detail; a newer release of this tool may know more',
+  ],
 } as const satisfies Record<string, readonly [status: number, title: string, remedy: string]>;
 
 export type ProblemCode = keyof typeof table;

@@ -57,7 +57,7 @@ export interface MemberFolder {
   createNext(statement: (jwk: PublicJwk) => Promise<string>): Promise<HeldKey>;
   /** The next key becomes the current one, and the old one is no more. */
   promote(): Promise<void>;
-  /** @throws Refusal `credential-missing` */
+  /** @throws Refusal `membership-missing` */
   credential(): Promise<{ jwt: string; credential: MemberCredential }>;
   keepCredential(jwt: string): Promise<void>;
   settings(): Promise<Settings>;
@@ -66,11 +66,11 @@ export interface MemberFolder {
   leave(name: string, text: string): Promise<string>;
 }
 
-/** Before anything of it is verified: for showing, and for comparing its key. @throws Refusal `credential-unreadable` */
+/** Before anything of it is verified: for showing, and for comparing its key. @throws Refusal `credential-malformed` */
 export function readCredential(jwt: string): MemberCredential {
-  if (!unverifiedHeader(jwt, credentialType)) throw new Refusal('credential-unreadable');
+  if (!unverifiedHeader(jwt, credentialType)) throw new Refusal('credential-malformed');
   const read = parseJson(MemberCredential, Buffer.from(jwt.split('.')[1] ?? '', 'base64url'));
-  if (!read.ok) throw new Refusal('credential-unreadable', describeFaults(read.faults));
+  if (!read.ok) throw new Refusal('credential-malformed', describeFaults(read.faults));
   return read.value;
 }
 
@@ -83,7 +83,8 @@ async function refuseExposed(file: string): Promise<boolean> {
   if (!stat) return false;
   const user = process.getuid?.();
   if (!stat.isFile()) throw new Refusal('key-exposed', `${file} is no plain file`);
-  if ((stat.mode & 0o077) !== 0) throw new Refusal('key-exposed', `${file} has mode ${(stat.mode & 0o777).toString(8)}`);
+  if ((stat.mode & 0o077) !== 0)
+    throw new Refusal('key-exposed', `${file} has mode ${(stat.mode & 0o777).toString(8)}`);
   if (user !== undefined && stat.uid !== user) throw new Refusal('key-exposed', `${file} belongs to user ${stat.uid}`);
   return true;
 }
@@ -150,7 +151,7 @@ export function memberFolder({ directory, files }: { directory: string; files: F
 
     async credential() {
       const bytes = await files.read(at('credential.jwt'));
-      if (!bytes) throw new Refusal('credential-missing', directory);
+      if (!bytes) throw new Refusal('membership-missing', directory);
       const jwt = bytes.toString('utf8').trim();
       return { jwt, credential: readCredential(jwt) };
     },

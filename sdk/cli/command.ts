@@ -8,5 +8,5 @@ export interface Io {
   readonly templatesDir: string;
 }
 
-/** Answers false where it was done, and the answer is no. @throws Refusal whatever stands in the way */
-export type Command = (args: string[], io: Io) => Promise<boolean | void>;
+/** Answers whether it is as wished: false is told by the exit code. @throws Refusal whatever stands in the way */
+export type Command = (args: string[], io: Io) => Promise<boolean>;

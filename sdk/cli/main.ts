@@ -37,7 +37,7 @@ async function run([name = '', ...args]: string[]): Promise<number> {
     env: process.env,
     templatesDir: fileURLToPath(new URL('../templates/', import.meta.url)),
   });
-  return well === false ? 1 : 0;
+  return well ? 0 : 1;
 }
 
 try {

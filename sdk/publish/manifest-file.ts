@@ -50,12 +50,12 @@ const below = (prefix: string, schema: TSchema, value: unknown): Fault[] => {
 };
 
 const mostFaults = 100;
-const kinds = ['http', 'command', 'ready'] as const;
+const kinds: readonly unknown[] = ['http', 'command', 'ready'];
 
 /** A union says of each of its kinds what is wrong; only the kind that is meant counts. */
 function healthFaults(health: unknown): Fault[] {
   const kind = isFields(health) ? health.kind : undefined;
-  const index = kinds.findIndex((one) => one === kind);
+  const index = kinds.indexOf(kind);
   const meant = HealthCheck.anyOf[index];
   if (!isFields(health) || !meant) return [{ path: '/health/kind', message: `is one of ${kinds.join(', ')}` }];
   return below('/health', meant, health);

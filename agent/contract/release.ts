@@ -6,7 +6,8 @@
  * A `.wza` archive is a plain tar of an OCI image layout (image-spec 1.1) and a few files of ours, in this order:
  * `webizen/release.jws`, `webizen/credential.jwt`, `webizen/status.json` (StatusLists, where they were stapled),
  * `oci-layout`, `index.json`, `blobs/sha256/{hex}`. Blobs that a box has already, such as the shared base layer, may be
- * left out. Nothing else may stand in it.
+ * left out. Nothing else may stand in it, and each byte is determined by what is archived: plain ustar (POSIX.1-1988) of
+ * regular files without owner or time, blobs in the order of the release, two zero blocks at the end and nothing behind.
  */
 import { createHash } from 'node:crypto';
 import { type Static, Type } from 'typebox';
@@ -55,6 +56,26 @@ export const keyRotationType = 'webizen-member-key+jws';
 export const KeyRotation = Type.Object({ member: MemberId, jwk: PublicJwk, at: Time }, { additionalProperties: true });
 export type KeyRotation = Static<typeof KeyRotation>;
 
+/** Oldest first, each a compact JWS of a `KeyRotation`. */
+export const KeyRotations = Type.Array(Type.String({ maxLength: 2048 }), { maxItems: 32 });
+
+/** Of image-spec 1.1: what an image of ours is made of. */
+export const imageManifestType = 'application/vnd.oci.image.manifest.v1+json';
+export const imageConfigType = 'application/vnd.oci.image.config.v1+json';
+export const imageLayerTypes: readonly string[] = [
+  'application/vnd.oci.image.layer.v1.tar+gzip',
+  'application/vnd.oci.image.layer.v1.tar',
+];
+
 /** Bytes. */
 export const largestArchive = 2 * 1024 ** 3;
 export const largestReleaseJws = 256 * 1024;
+export const largestCredential = 64 * 1024;
+/** Of the image's manifest, and of its configuration. */
+export const largestImageJson = 1024 * 1024;
+/** Of all layers unpacked. A layer may also be at most so many times its packed size, past what any may have. */
+export const largestUnpacked = 6 * 1024 ** 3;
+export const largestRatio = 100;
+export const freelyUnpacked = 32 * 1024 ** 2;
+/** In all layers of an image. */
+export const mostLayerEntries = 300_000;

@@ -1,8 +1,8 @@
 /** `member request | accept | show | rotate` */
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
-import { files } from '#common/files.js';
 import { signRotation } from '#common/archive/release.js';
+import { files } from '#common/files.js';
 import { verifyCredential } from '#common/members/credential.js';
 import { signMemberRequest } from '#common/members/request.js';
 import type { MemberClass } from '#contract/member.js';
@@ -96,7 +96,11 @@ const show: Command = async (args, { out, env }) => {
     nextKey: next?.jwk.kid ?? null,
     catalogue: settings.catalogue ?? null,
     credential: kept
-      ? { ...kept.credential.credentialSubject, validUntil: kept.credential.validUntil, key: kept.credential.cnf.jwk.kid }
+      ? {
+          ...kept.credential.credentialSubject,
+          validUntil: kept.credential.validUntil,
+          key: kept.credential.cnf.jwk.kid,
+        }
       : null,
   };
   if (values.json) out(JSON.stringify(facts, null, 2));
@@ -123,9 +127,14 @@ const rotate: Command = async (args, { out, env }) => {
   const next = await folder.createNext((jwk) => signRotation({ member: subject.member, jwk, at: Date.now(), key }));
   const statement = next.rotation.at(-1) ?? '';
   const rotation = await folder.leave('next-rotation.jws', statement);
-  const asked = await folder.leave('next-request.jws', await requestOf(next, { name: subject.name, class: subject.class }));
+  const asked = await folder.leave(
+    'next-request.jws',
+    await requestOf(next, { name: subject.name, class: subject.class }),
+  );
   out(`next key ${next.jwk.kid}`);
-  out(`send ${asked} and ${rotation} to the provider of the territory; the present key serves until you accept its answer`);
+  out(
+    `send ${asked} and ${rotation} to the provider of the territory; the present key serves until you accept its answer`,
+  );
   return true;
 };
 

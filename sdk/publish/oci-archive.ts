@@ -13,7 +13,7 @@ import { blobFile } from '#common/archive/layout.js';
 import { allZero, blockBytes, numberAt, padding, sumOf, textAt } from '#common/archive/tar.js';
 import { describeFaults, parseJson } from '#contract/parse.js';
 import { Refusal } from '#contract/problems.js';
-import { BlobDigest, Descriptor, imageConfigType, imageManifestType, largestArchive } from '#contract/release.js';
+import { BlobDigest, type Descriptor, imageConfigType, imageManifestType, largestArchive } from '#contract/release.js';
 import type { Architecture } from './base.js';
 
 const Named = Type.Object({
@@ -135,13 +135,18 @@ export async function readOciArchive(
         const { config, layers } = await document(ImageManifest, one.digest, one.size);
         if (config.mediaType !== imageConfigType) throw refused(`its configuration is of the kind ${config.mediaType}`);
         const told = await document(ImageConfig, config.digest, config.size);
-        return { architecture: told.architecture, os: told.os, blobs: [plain(one), plain(config), ...layers.map(plain)] };
+        return {
+          architecture: told.architecture,
+          os: told.os,
+          blobs: [plain(one), plain(config), ...layers.map(plain)],
+        };
       }),
     );
     const names = images.map(({ os, architecture: its }) => `${os}/${its}`).join(', ');
     const wanted = images.filter((one) => architecture === undefined || one.architecture === architecture);
     const [image] = wanted;
-    if (!image) throw refused(architecture ? `it has ${names || 'no image'}, not linux/${architecture}` : 'it is empty');
+    if (!image)
+      throw refused(architecture ? `it has ${names || 'no image'}, not linux/${architecture}` : 'it is empty');
     if (wanted.length > 1) throw refused(`it has several (${names}): say which with --architecture`);
     if (image.os !== 'linux' || (image.architecture !== 'amd64' && image.architecture !== 'arm64'))
       throw refused(`it is made for ${names}, not for linux/amd64 or linux/arm64`);

@@ -1,0 +1,60 @@
+/**
+ * The base layer that Node apps share: a Node and the libraries that it is linked with, and what a root filesystem needs
+ * besides, which is little. No shell, no certificates, no package manager: what is not there cannot be used.
+ */
+import { execFile } from 'node:child_process';
+import { realpath } from 'node:fs/promises';
+import path from 'node:path';
+import { promisify } from 'node:util';
+import { Refusal } from '#contract/problems.js';
+import { folder, foldersAbove, type LayerFile, type PackedLayer, packFiles } from './pack.js';
+
+const run = promisify(execFile);
+
+/** Absolute paths of the loader and the libraries. A program that is linked with none has none. @throws Refusal `pack-refused` */
+async function librariesOf(program: string): Promise<{ loader: string[]; libraries: string[] }> {
+  let told: string;
+  try {
+    ({ stdout: told } = await run('ldd', [program], { env: { LC_ALL: 'C', PATH: '/usr/bin:/bin' } }));
+  } catch (error) {
+    if (/not a dynamic executable/.test(String(error))) return { loader: [], libraries: [] };
+    throw new Refusal('pack-refused', `cannot tell which libraries ${program} is linked with`, { cause: error });
+  }
+  const missing = /^\s*(\S+) => not found/m.exec(told);
+  if (missing) throw new Refusal('pack-refused', `${program} needs ${missing[1]}, which is not on this machine`);
+  return {
+    libraries: [...told.matchAll(/ => (\/\S+)/g)].map(([, file]) => file ?? ''),
+    loader: [...told.matchAll(/^\s*(\/\S+) \(/gm)].map(([, file]) => file ?? ''),
+  };
+}
+
+/** Mount points, and what programs expect to find. */
+const folders = ['app', 'dev', 'etc', 'proc', 'run/app', 'run/webizen', 'sys', 'usr/bin', 'var'];
+
+/**
+ * Of the machine it runs on, whose architecture it has. As reproducible as its inputs: the same Node, the same libraries.
+ * @param node path of a Node executable; in the image it is `/usr/bin/node`
+ * @param directory where the blob is left
+ * @throws Refusal `pack-refused`
+ */
+export async function packBase({ node, directory }: { node: string; directory: string }): Promise<PackedLayer> {
+  const { loader, libraries } = await librariesOf(node);
+  // The loader looks beside the C library whatever else it is told, so they all go there.
+  const libc = libraries.find((file) => /^libc[.-]/.test(path.basename(file)));
+  const home = libc ? path.dirname(libc) : '/usr/lib';
+  const places = new Map<string, string>([
+    ['usr/bin/node', node],
+    ...loader.map((file): [string, string] => [file.slice(1), file]),
+    ...libraries.map((file): [string, string] => [path.join(home, path.basename(file)).slice(1), file]),
+  ]);
+  const files: LayerFile[] = [
+    { name: 'etc/passwd', content: 'nobody:x:65534:65534:nobody:/:/nonexistent\n' },
+    { name: 'etc/group', content: 'nogroup:x:65534:\n' },
+  ];
+  for (const [name, file] of places) files.push({ name, mode: 0o755, content: { file: await realpath(file) } });
+  const needed = new Set([
+    ...folders.flatMap((name) => [...foldersAbove(name), name]),
+    ...files.flatMap(({ name }) => foldersAbove(name)),
+  ]);
+  return packFiles([...files, ...[...needed].map((name) => folder(name)), folder('tmp', 0o1777)], directory);
+}

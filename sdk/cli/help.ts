@@ -15,14 +15,15 @@ const member = `webizen member: your key and your membership in a territory
   webizen member request --name NAME --class CLASS [--contact TEXT] --out DIR
       make a key and a request for membership; send DIR/request.jws to the territory's provider.
       CLASS is var, qsp, wcd, wec or wcp
-  webizen member accept FILE [--catalogue URL --ca FILE] [--member DIR]
+  webizen member accept [FILE] [--catalogue URL --ca FILE] [--id MEMBER] [--member DIR]
       keep the credential that the provider gave, if it is for your key; with the territory's address and its root
-      certificate (PEM) its signature is checked too, and both are remembered
+      certificate (PEM) its signature is checked too, and both are remembered. Without FILE the newest credential is
+      fetched from there, of MEMBER or of who you are already
   webizen member show [--member DIR] [--json]
       who you are, what the territory vouches for, and until when
   webizen member rotate [--member DIR]
-      make the next key, vouched for by the present one; send DIR/next-request.jws and DIR/next-rotation.jws to the
-      provider. The next key takes over when you accept the credential for it
+      make the next key, vouched for by the present one; send DIR/next-rotation.jws to the provider. The next key takes
+      over when you accept the credential for it
 
 DIR holds the private key and is for you alone. --member is the environment variable WEBIZEN_MEMBER, or ~/.webizen,
 unless it is given.
@@ -39,11 +40,12 @@ const app = `webizen app: an app from skeleton to release
   webizen app build [DIR] --base DIR
   webizen app build [DIR] --oci ARCHIVE [--architecture amd64|arm64]
       make the image of DIR/app on the base layer, or take the one in an OCI archive of podman, docker or buildah
-  webizen app sign [DIR] [--whole] [--staple] [--out FILE] [--member DIR]
+  webizen app sign [DIR] [--whole] [--staple] [--out FILE] [--member DIR] [--catalogue URL --ca FILE]
       sign manifest and image, and write the archive (.wza); --whole puts the base layer in as well, --staple your
       standing as the territory says it now
-  webizen app inspect FILE [--ca FILE --catalogue URL] [--json]
-      verify an archive and say what it is, without a network unless the territory's keys are to be asked for
+  webizen app inspect FILE [--base DIR] [--catalogue URL --ca FILE] [--json]
+      verify an archive and say what it is, offline; --base has the layers left out of it, and with the territory's
+      address its credential is verified as well
   webizen app publish [DIR|FILE] [--box ID …] [--catalogue URL --ca FILE] [--member DIR]
       send what the catalogue lacks, then the release; again after a cut it goes on where it was. With --box only
       these boxes see it

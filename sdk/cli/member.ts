@@ -1,5 +1,4 @@
 /** `member request | accept | show | rotate` */
-import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { signRotation } from '#common/archive/release.js';
 import { files } from '#common/files.js';
@@ -7,11 +6,10 @@ import { verifyCredential } from '#common/members/credential.js';
 import { signMemberRequest } from '#common/members/request.js';
 import type { MemberClass } from '#contract/member.js';
 import { type ProblemCode, Refusal } from '#contract/problems.js';
-import { createHttps } from '../publish/https.js';
-import { type HeldKey, memberFolder, readCredential } from '../publish/member-folder.js';
+import { type HeldKey, type MemberFolder, memberFolder, readCredential } from '../publish/member-folder.js';
 import { choice, flag, memberPlace, noMoreThan, oneOf, readArguments, required, text } from './arguments.js';
 import type { Command } from './command.js';
-import { memberKeysOf, territoryOf } from './territory.js';
+import { credentialOf, memberKeysOf, type Named, readText, territoryOf, withTerritory } from './territory.js';
 
 const classes: readonly MemberClass[] = ['var', 'qsp', 'wcd', 'wec', 'wcp'];
 
@@ -43,36 +41,39 @@ const credentialCodes = {
   expired: 'credential-expired',
 } as const satisfies Record<string, ProblemCode>;
 
+/** From a file, or, where the territory is known, its newest for this member. */
+async function credentialFrom(
+  file: string | undefined,
+  folder: MemberFolder,
+  named: Named & { id?: string | undefined },
+) {
+  if (file !== undefined) return (await readText(file)).trim();
+  const kept = named.id === undefined ? (await folder.credential()).credential.credentialSubject.member : named.id;
+  return withTerritory(named, folder, (https) => credentialOf(https, kept));
+}
+
 const accept: Command = async (args, { out, env }) => {
-  const { values, positionals } = readArguments(args, { member: text, catalogue: text, ca: text });
+  const options = { id: text, member: text, catalogue: text, ca: text };
+  const { values, positionals } = readArguments(args, options);
   noMoreThan(1, positionals);
-  const file = required(positionals[0], 'the file with the credential');
-  const jwt = (await readFile(file, 'utf8').catch(() => Promise.reject(new Refusal('file-unreadable', file)))).trim();
   const folder = memberFolder({ directory: memberPlace(values.member, env), files });
+  const [current, next] = [await folder.current(), await folder.next()];
+  const jwt = await credentialFrom(positionals[0], folder, values);
   const credential = readCredential(jwt);
   const { kid } = credential.cnf.jwk;
-  const [current, next] = [await folder.current(), await folder.next()];
   if (kid !== current.jwk.kid && kid !== next?.jwk.kid)
     throw new Refusal('credential-for-another-key', `it is for ${kid}, the key here is ${current.jwk.kid}`);
 
+  const { member, territory: id, class: its, vettingLevel } = credential.credentialSubject;
   const territory = await territoryOf(values, folder);
   if (territory) {
-    const https = createHttps(territory);
-    try {
-      const verified = await verifyCredential(jwt, {
-        keys: await memberKeysOf(https),
-        territory: credential.credentialSubject.territory,
-        at: Date.now(),
-      });
-      if (!verified.ok) throw new Refusal(credentialCodes[verified.fault]);
-    } finally {
-      https.close();
-    }
+    const keys = await withTerritory(values, folder, memberKeysOf);
+    const verified = await verifyCredential(jwt, { keys, territory: id, at: Date.now() });
+    if (!verified.ok) throw new Refusal(credentialCodes[verified.fault]);
     await folder.keepSettings({ catalogue: territory.origin, ca: territory.ca });
   }
   if (kid === next?.jwk.kid) await folder.promote();
   await folder.keepCredential(jwt);
-  const { member, territory: id, class: its, vettingLevel } = credential.credentialSubject;
   out(`${member} of ${id}: ${its}, vetting level ${vettingLevel}, until ${credential.validUntil}`);
   if (!territory)
     out("the territory's signature was not checked: name its address and root certificate with --catalogue and --ca");
@@ -123,18 +124,12 @@ const rotate: Command = async (args, { out, env }) => {
   noMoreThan(0, positionals);
   const folder = memberFolder({ directory: memberPlace(values.member, env), files });
   const { key } = await folder.current();
-  const { credentialSubject: subject } = (await folder.credential()).credential;
-  const next = await folder.createNext((jwk) => signRotation({ member: subject.member, jwk, at: Date.now(), key }));
+  const { member: id } = (await folder.credential()).credential.credentialSubject;
+  const next = await folder.createNext((jwk) => signRotation({ member: id, jwk, at: Date.now(), key }));
   const statement = next.rotation.at(-1) ?? '';
   const rotation = await folder.leave('next-rotation.jws', statement);
-  const asked = await folder.leave(
-    'next-request.jws',
-    await requestOf(next, { name: subject.name, class: subject.class }),
-  );
   out(`next key ${next.jwk.kid}`);
-  out(
-    `send ${asked} and ${rotation} to the provider of the territory; the present key serves until you accept its answer`,
-  );
+  out(`send ${rotation} to the provider of the territory; the present key serves until you accept its answer`);
   return true;
 };
 

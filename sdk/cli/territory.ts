@@ -2,7 +2,7 @@
 import { readFile } from 'node:fs/promises';
 import { signDpop } from '#common/members/dpop.js';
 import type { PublicJwk } from '#contract/directory.js';
-import { MemberKeys, memberKeysPath, StatusLists, statusPath } from '#contract/member.js';
+import { MemberKeys, memberCredentialPath, memberKeysPath, StatusLists, statusPath } from '#contract/member.js';
 import { describeFaults, parseJson } from '#contract/parse.js';
 import { Refusal } from '#contract/problems.js';
 import { type Catalogue, createCatalogue } from '../publish/catalogue.js';
@@ -14,10 +14,15 @@ export interface Named {
   ca?: string | undefined;
 }
 
-async function pemIn(file: string): Promise<string> {
-  const pem = await readFile(file, 'utf8').catch((error: unknown) => {
+/** @throws Refusal `file-unreadable` */
+export async function readText(file: string): Promise<string> {
+  return readFile(file, 'utf8').catch((error: unknown) => {
     throw new Refusal('file-unreadable', file, { cause: error });
   });
+}
+
+async function pemIn(file: string): Promise<string> {
+  const pem = await readText(file);
   if (!pem.includes('-----BEGIN CERTIFICATE-----')) throw new Refusal('file-unreadable', `${file}: no certificate`);
   return pem;
 }
@@ -45,6 +50,12 @@ export async function statusListsOf(https: Https): Promise<StatusLists> {
   const read = reply.status === 200 ? parseJson(StatusLists, reply.body) : refuseOf(reply);
   if (!read.ok) throw new Refusal('catalogue-refused', `its status lists: ${describeFaults(read.faults)}`);
   return read.value;
+}
+
+/** The newest credential of a member, which anybody may read. */
+export async function credentialOf(https: Https, member: string): Promise<string> {
+  const reply = await https.call({ method: 'GET', path: memberCredentialPath(member) });
+  return reply.status === 200 ? reply.body.toString('utf8').trim() : refuseOf(reply);
 }
 
 /** @throws Refusal `catalogue-unnamed` */

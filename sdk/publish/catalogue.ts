@@ -27,8 +27,9 @@ export interface Catalogue {
   withdraw(release: string, reason: string): Promise<void>;
 }
 
-/** So much is lost to a cut at most. */
+/** Of one call, which has to arrive in a few seconds. */
 export const pieceBytes = 4 * 1024 * 1024;
+const leastPieceBytes = 128 * 1024;
 /** Cuts in a row without a byte gained, before it is given up. */
 const mostCuts = 5;
 const firstPauseMilliseconds = 250;
@@ -70,8 +71,8 @@ export function createCatalogue(uses: {
   }
 
   /** One piece from `from` on; answers how many bytes are there then. */
-  async function send({ digest, size, file }: Blob, from: number): Promise<number> {
-    const end = Math.min(size, from + pieceBytes);
+  async function send({ digest, size, file }: Blob, from: number, most: number): Promise<number> {
+    const end = Math.min(size, from + most);
     const reply = await call({
       method: 'PATCH',
       path: `${cataloguePath}/blobs/${digest}`,
@@ -81,34 +82,38 @@ export function createCatalogue(uses: {
         'upload-offset': from,
         'upload-length': size,
       },
-      body: createReadStream(file, { start: from, end: end - 1 }),
+      // Where all is there and the catalogue has not looked at it, an empty piece makes it look.
+      body: from < end ? createReadStream(file, { start: from, end: end - 1 }) : '',
     });
     return reply.status < 300 ? end : refuseOf(reply);
   }
 
-  const isCut = (error: unknown): boolean => error instanceof Refusal && error.code === 'catalogue-unreachable';
+  /** An earlier request of ours came through after all, or did not. */
+  const mayGoOn = (error: unknown): boolean =>
+    error instanceof Refusal && ['catalogue-unreachable', 'upload-offset-wrong'].includes(error.code);
 
   async function upload(blob: Blob, onSent: (bytesThere: number) => void = () => {}): Promise<number> {
     let sent = 0;
-    let best = 0;
+    let most = -1;
     let cuts = 0;
-    for (let there: number | undefined; ; ) {
+    let piece = pieceBytes;
+    for (;;) {
       try {
-        // After a cut only the catalogue knows what came through.
-        const now = there === undefined ? await held(blob.digest) : { whole: false as const, bytes: there };
-        if (now.whole) return sent;
-        there = now.bytes;
-        if (there > best) [best, cuts] = [there, 0];
-        if (there >= blob.size && sent > 0) return sent;
-        const next = await send(blob, Math.min(there, blob.size - 1));
-        sent += next - there;
-        there = next;
-        onSent(there);
-        if (there >= blob.size) return sent;
+        // At the start, and after a cut, only the catalogue knows what is there.
+        const found = await held(blob.digest);
+        if (found.whole) return sent;
+        if (found.bytes > most) [most, cuts] = [found.bytes, 0];
+        for (let there = found.bytes; ; ) {
+          const next = await send(blob, there, piece);
+          sent += next - there;
+          there = next;
+          onSent(there);
+          if (there >= blob.size) return sent;
+        }
       } catch (error) {
         cuts += 1;
-        if (!isCut(error) || cuts > mostCuts) throw error;
-        there = undefined;
+        piece = Math.max(leastPieceBytes, piece / 2); // a slow line is cut for being slow
+        if (!mayGoOn(error) || cuts > mostCuts) throw error;
         await delay(firstPauseMilliseconds * 2 ** (cuts - 1));
       }
     }

@@ -19,15 +19,15 @@ const isFields = (value: unknown): value is Fields =>
 
 /** What a pattern means, for who has broken it; `*` stands for any one step of the pointer. */
 const meanings: readonly [pointer: RegExp, meaning: string][] = [
-  [/^\/id$/, 'is a reverse-domain name in lower case, such as example.visits'],
-  [/^\/version$/, 'is a version as Semantic Versioning 2.0.0 has it, such as 1.0.0, without build metadata'],
-  [/^\/api$/, 'is a version of the standard API, such as "1.0"'],
-  [/^\/icon$/, 'is the name of a PNG file of at most 64 KiB in this folder'],
-  [/^\/channel$/, 'is a short name in lower case, such as stable'],
-  [/^\/health\/path$/, 'begins with a slash and has no blanks'],
+  [/^\/id$/, 'must be a reverse-domain name in lower case, such as example.visits'],
+  [/^\/version$/, 'must be a version as Semantic Versioning 2.0.0 has it, such as 1.0.0, without build metadata'],
+  [/^\/api$/, 'must be a version of the standard API, such as "1.0"'],
+  [/^\/icon$/, 'must be the name of a PNG file of at most 64 KiB in this folder'],
+  [/^\/channel$/, 'must be a short name in lower case, such as stable'],
+  [/^\/health\/path$/, 'must begin with a slash and have no blanks'],
   [
     /^\/capabilities\/\d+\/capability$/,
-    'is not a permission that there is: storage, health.read, identity.attest, notify, or network.egress: with a host name or *',
+    'must be a permission that there is: storage, health.read, identity.attest, notify, or network.egress: with a host name or *',
   ],
 ];
 
@@ -57,7 +57,7 @@ function healthFaults(health: unknown): Fault[] {
   const kind = isFields(health) ? health.kind : undefined;
   const index = kinds.indexOf(kind);
   const meant = HealthCheck.anyOf[index];
-  if (!isFields(health) || !meant) return [{ path: '/health/kind', message: `is one of ${kinds.join(', ')}` }];
+  if (!isFields(health) || !meant) return [{ path: '/health/kind', message: `must be one of ${kinds.join(', ')}` }];
   return below('/health', meant, health);
 }
 
@@ -93,9 +93,12 @@ function soundFaults(manifest: Fields): Fault[] {
     if (health.timeoutSeconds > health.intervalSeconds)
       faults.push({ path: '/health/timeoutSeconds', message: 'is longer than the interval' });
   const environment = isFields(run) && isFields(run.environment) ? run.environment : {};
-  for (const name of Object.keys(environment))
-    if (name.startsWith('WEBIZEN_'))
-      faults.push({ path: `/run/environment/${name}`, message: 'is set by the box: take another name' });
+  for (const name of Object.keys(environment)) {
+    const at = `/run/environment/${name}`;
+    if (name.startsWith('WEBIZEN_')) faults.push({ path: at, message: 'is set by the box: take another name' });
+    if (!/^[A-Z_][A-Z0-9_]{0,63}$/.test(name))
+      faults.push({ path: at, message: 'has a name that is not of A-Z, 0-9, _' });
+  }
   return faults;
 }
 

@@ -15,6 +15,7 @@ const commands: Record<string, (() => Promise<Command>) | undefined> = {
   directory: async () => (await import('./cli/directory.js')).directory,
   alliance: async () => (await import('./cli/alliance.js')).alliance,
   maker: async () => (await import('./cli/maker.js')).maker,
+  member: async () => (await import('./cli/member.js')).member,
   request: async () => (await import('./cli/request.js')).request,
   broker: async () => (await import('./cli/broker.js')).broker,
   ca: async () => (await import('./cli/ca.js')).ca,

@@ -16,6 +16,8 @@ import type { Requests } from './admission/requests.js';
 import type { Claims } from './claims/claims.js';
 import { parseDirectoryKeys, type TerritoryDirectory } from './directory/directory.js';
 import type { Fleet } from './fleet/fleet.js';
+import type { MemberDesk } from './members/members.js';
+import { createMemberOperations } from './members/operations.js';
 
 /** An answer must fit in one message of the control socket. */
 export const pageSize = 500;
@@ -54,6 +56,7 @@ export function createOperations({
   fleet,
   requests,
   directory,
+  members,
   reloadCa = async () => {},
   backup,
 }: {
@@ -61,11 +64,13 @@ export function createOperations({
   fleet: Fleet;
   requests: Requests;
   directory: TerritoryDirectory;
+  members: MemberDesk;
   /** The files of the CA have changed. */
   reloadCa?: () => Promise<void>;
   backup: (file: string) => Promise<unknown>;
 }): Handlers {
   return {
+    ...createMemberOperations({ members, pageSize }),
     async 'claim.create'(parameters): Promise<CreatedClaim[]> {
       const { count, ...wish } = wanted(check(CreateClaims, parameters));
       return Promise.all(Array.from({ length: count }, () => claims.create(wish)));

@@ -20,6 +20,7 @@ import { createReceipts } from './fleet/receipts.js';
 import { createRetention } from './fleet/retention.js';
 import { createTaken } from './fleet/taken.js';
 import { createFleet } from './fleet/view.js';
+import { declareMemberRoutes } from './members/routes.js';
 import { createOperations } from './operations.js';
 import { openRooms } from './rooms.js';
 import { controlSocket, readSecret } from './territory.js';
@@ -79,7 +80,7 @@ export function createProvider(
   async function startRooms(): Promise<void> {
     const rooms = await openRooms({ directory, files, clock });
     started.push(() => rooms.close());
-    const { territory, store, ca, crl, boxes, claims, requests, events, directory: listed } = rooms;
+    const { territory, store, ca, crl, boxes, claims, requests, events, members, directory: listed } = rooms;
     const certificate = await createServerCertificate({ files, clock, directory, ca, hosts, log });
     const { tls } = certificate;
     const { id, name: called, jurisdiction, law } = territory;
@@ -165,12 +166,16 @@ export function createProvider(
       boxes,
       directory: listed,
       crl,
+      memberKeys: members.keys,
+      more: [(app) => declareMemberRoutes(app, { members })],
       events,
       clock,
       log,
     });
     started.push(() => est.stop());
     urls.est = `https://${name}:${await est.start(bindAddress(host), portAt(0))}`;
+    await members.start(urls.est);
+    started.push(() => members.stop());
 
     const fleet = createFleet({
       store,
@@ -240,6 +245,7 @@ export function createProvider(
         fleet,
         requests,
         directory: listed,
+        members,
         reloadCa: ca.reload,
         backup: (file) => backUp({ directory, territory: id, store, clock, file }),
       }),

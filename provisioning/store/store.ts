@@ -8,7 +8,8 @@ import { type Commits, createCommits, type Database, type Operation } from '#com
 import { isDiskFull, openDatabase } from '#common/database.js';
 import type { Sample } from '#contract/health.js';
 import type { LeavePhase, LeaveReason } from '#contract/leave.js';
-import type { LedgerHead } from '#contract/ledger.js';
+import type { LedgerEntry, LedgerHead } from '#contract/ledger.js';
+import type { LevelPolicy, MemberRecord } from '#contract/member-register.js';
 import type { AdmittedBy, FactoryIdentity, FleetEvent, RevocationReason } from '#contract/operator.js';
 import { Refusal } from '#contract/problems.js';
 import type { Birth, Reported } from '#contract/status.js';
@@ -126,6 +127,23 @@ export interface LifeRecord {
 export const isCloned = ({ settledAt = 0 }: BoxRecord, life: LifeRecord | undefined): boolean =>
   (life?.cloned?.after ?? 0) > settledAt;
 
+/** The newest status lists of members, as compact JWS. */
+export interface StatusListsRecord {
+  sequence: number;
+  /** Milliseconds since 1970; 0 has them made again. */
+  madeAt: number;
+  origin: string;
+  suspension: string;
+  revocation: string;
+}
+
+/** `all`: what the territory has set for its members. */
+export interface MemberSettings {
+  policy?: LevelPolicy;
+  /** Where it was reached last. */
+  origin?: string;
+}
+
 type Sub<V> = AbstractSublevel<Database, string | Buffer | Uint8Array, string, V>;
 
 export interface Store {
@@ -139,6 +157,12 @@ export interface Store {
   readonly cuts: Sub<CutRecord>;
   /** `last`: when this store was made from a backup, and of when that is. */
   readonly restorations: Sub<{ at: number; backupAt: number }>;
+  readonly members: Sub<MemberRecord>;
+  /** Decisions about members. `{index, 12 digits}`. */
+  readonly memberLedger: Sub<LedgerEntry>;
+  /** `last` */
+  readonly memberLists: Sub<StatusListsRecord>;
+  readonly memberSettings: Sub<MemberSettings>;
   readonly lives: Sub<LifeRecord>;
   /** `{box}!{time, 16 digits}!{epoch}!{sequence, 16 digits}` to the values. */
   readonly samples: Sub<Sample['values']>;
@@ -167,6 +191,10 @@ export async function openStore(directory: string): Promise<Store> {
     crls: db.sublevel<string, { number: number; thisUpdate: number }>('crls', json),
     cuts: db.sublevel<string, CutRecord>('cuts', json),
     restorations: db.sublevel<string, { at: number; backupAt: number }>('restorations', json),
+    members: db.sublevel<string, MemberRecord>('members', json),
+    memberLedger: db.sublevel<string, LedgerEntry>('memberLedger', json),
+    memberLists: db.sublevel<string, StatusListsRecord>('memberLists', json),
+    memberSettings: db.sublevel<string, MemberSettings>('memberSettings', json),
     lives: db.sublevel<string, LifeRecord>('lives', json),
     samples: db.sublevel<string, Sample['values']>('samples', json),
     events: db.sublevel<string, FleetEvent>('events', json),

@@ -1,4 +1,5 @@
 /** The provider as a value: every room is made and wired here, and nowhere else. */
+import path from 'node:path';
 import type { FastifyBaseLogger } from 'fastify';
 import type { Clock } from '#common/clock.js';
 import { serveControl } from '#common/control.js';
@@ -12,6 +13,7 @@ import type { Boxes } from './boxes/boxes.js';
 import { type BrokerSide, createBrokerOutside, createOwnBroker, type OutsideConfig } from './brokers.js';
 import { createExpiryWatch } from './ca/expiry.js';
 import { createServerCertificate, hostsOf, type ServerTls } from './ca/server-certificate.js';
+import { createCatalogue } from './catalogue/catalogue.js';
 import { createConsole } from './console/console.js';
 import type { Gauge } from './console/metrics.js';
 import { createEst } from './est/est.js';
@@ -80,7 +82,7 @@ export function createProvider(
   async function startRooms(): Promise<void> {
     const rooms = await openRooms({ directory, files, clock });
     started.push(() => rooms.close());
-    const { territory, store, ca, crl, boxes, claims, requests, events, members, directory: listed } = rooms;
+    const { territory, store, ca, crl, boxes, claims, requests, events, members, registry, directory: listed } = rooms;
     const certificate = await createServerCertificate({ files, clock, directory, ca, hosts, log });
     const { tls } = certificate;
     const { id, name: called, jurisdiction, law } = territory;
@@ -144,6 +146,14 @@ export function createProvider(
     retention.start();
     started.push(() => retention.stop());
 
+    const catalogue = createCatalogue({
+      directory: path.join(directory, 'catalogue'),
+      territory: id,
+      ...{ store, registry, members, boxes, hosts, clock, log },
+    });
+    await catalogue.start();
+    started.push(() => catalogue.stop());
+
     const est = createEst({
       tls,
       cacerts: () => ca.authorities.map(({ raw }) => raw),
@@ -167,7 +177,7 @@ export function createProvider(
       directory: listed,
       crl,
       memberKeys: members.keys,
-      more: [(app) => declareMemberRoutes(app, { members })],
+      more: [(app) => declareMemberRoutes(app, { members }), catalogue.declare],
       events,
       clock,
       log,
@@ -246,6 +256,7 @@ export function createProvider(
         requests,
         directory: listed,
         members,
+        registry,
         reloadCa: ca.reload,
         backup: (file) => backUp({ directory, territory: id, store, clock, file }),
       }),

@@ -10,6 +10,7 @@ import { type Boxes, createBoxes } from './boxes/boxes.js';
 import { createReadmission } from './boxes/readmission.js';
 import { type Ca, openCa } from './ca/ca.js';
 import { type Crl, createCrl } from './ca/crl.js';
+import { createRegistry, type Registry } from './catalogue/registry.js';
 import { type Claims, createClaims, type Redemption } from './claims/claims.js';
 import { openTerritoryDirectory, type TerritoryDirectory } from './directory/directory.js';
 import { createEventLog, type EventLog } from './fleet/events.js';
@@ -28,6 +29,7 @@ export interface Rooms {
   readonly claims: Claims & Redemption;
   readonly directory: TerritoryDirectory;
   readonly requests: ReturnType<typeof createRequests>;
+  readonly registry: Registry;
   readonly members: MemberDesk;
   close(): Promise<void>;
 }
@@ -87,6 +89,7 @@ export async function openRooms({
     boxes,
     claims: createClaims({ store, clock, turns, events, enter }),
     requests: createRequests({ store, clock, turns, events, enter }),
+    registry: createRegistry({ store, clock, events }),
     members,
     async close() {
       await members.stop();

@@ -628,6 +628,59 @@ const table = {
     'nothing on the box; the receipt before it is kept, and the provider is to be told when this goes on',
   ],
 
+  // The catalogue: what members publish and boxes fetch
+  'blob-unknown': [404, 'these octets are not here', 'upload them, or fetch what a release that you may see names'],
+  'blob-digest-wrong': [
+    422,
+    'the octets are not the ones that the digest names, and were discarded',
+    'upload the file again from the start',
+  ],
+  'upload-offset-wrong': [
+    409,
+    'the upload does not go on from where it stopped',
+    'go on from Upload-Offset, as HEAD tells it',
+  ],
+  'upload-malformed': [
+    400,
+    'Upload-Offset and Upload-Length do not say which octets these are',
+    'send both as whole numbers, and no octet past Upload-Length',
+  ],
+  'upload-too-large': [413, 'the octets are more than an archive may hold', 'make the image smaller'],
+  'upload-budget': [
+    507,
+    'the member keeps as much in the catalogue as the territory allows',
+    'withdraw releases that nobody needs, finish or leave unfinished uploads for a day, or ask the operator',
+  ],
+  'range-invalid': [416, 'there is nothing in the range that was asked for', 'ask within the size that HEAD tells'],
+  'publisher-wrong': [
+    403,
+    'the release names another member or another territory',
+    'build and sign it as the member that publishes it',
+  ],
+  'blobs-missing': [409, 'the release names blobs that are not here', 'upload the blobs named in the detail'],
+  'app-id-taken': [
+    409,
+    'the app id belongs to another member',
+    'choose an id of your own, or ask the operator who may use it',
+  ],
+  'version-used': [409, 'this version of the app was published before', 'publish it under a higher version'],
+  'version-older': [
+    409,
+    'a version as high as this one was published before in its channel',
+    'publish it under a higher version',
+  ],
+  'release-ended': [
+    409,
+    'the release was withdrawn or stopped, and does not come back',
+    'publish a new release under a higher version',
+  ],
+  'release-visibility': [
+    409,
+    'the release was published for others to see than these',
+    'publish it as it was, or a new release under a higher version',
+  ],
+  'listing-unknown': [404, 'the catalogue lists no such app or release', 'compare its name with the catalogue'],
+
   // Members, their credentials and their standing
   'member-unknown': [404, 'this territory has no such member', 'list the members to see their ids'],
   'member-exists': [409, 'this territory has a member with this id', 'choose another id'],
@@ -771,6 +824,7 @@ const table = {
     'the catalogue refused in words not known here',
     'read the detail; a newer release of this tool may know more',
   ],
+
   // Archives and releases
   'release-malformed': [400, 'this is not a release as the specification defines it', 'build and sign the app again'],
   'release-foreign': [

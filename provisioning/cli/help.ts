@@ -14,6 +14,10 @@ export const help = `webizen-provider: brings boxes into a territory and looks a
   webizen-provider request list --dir D [--json]
   webizen-provider request approve CODE --dir D
   webizen-provider request refuse CODE --dir D --reason TEXT
+  webizen-provider app list --dir D [--json]
+  webizen-provider app show ID --dir D [--json]
+  webizen-provider app stop RELEASE --dir D --reason TEXT
+  webizen-provider app reserve ID|DOMAIN.* MEMBER --dir D
   webizen-provider member admit REQUEST --dir D --id ID --level N --charter V --vetted TEXT --by TEXT
   webizen-provider member list|show|level|suspend|reinstate|expel|key|credential|keys|policy|ledger --dir D
   webizen-provider directory accept FILE --dir D [--keys keys.json]
@@ -84,6 +88,19 @@ Works while the server runs and while it does not.
       says that the copy of a box whose card was copied is gone
   box object ID --dir D --reason TEXT
       tells the owner what you have against a departure that was announced; it does not prevent it
+
+Works while the server runs and while it does not.
+`,
+  app: `webizen-provider app: what members publish in the catalogue
+
+  app list --dir D [--json]
+  app show ID --dir D [--json]
+      its owner and its releases, newest first
+  app stop RELEASE --dir D --reason TEXT
+      the release is never installed again; owners and its member read the reason. For ever
+  app reserve ID|DOMAIN.* MEMBER --dir D
+      keeps an app id, or every id below a domain, for a member, once you have seen that the domain is theirs; without
+      it an id belongs to the first member who publishes under it
 
 Works while the server runs and while it does not.
 `,

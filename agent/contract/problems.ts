@@ -1030,6 +1030,38 @@ const table = {
     'this app holds as many event streams as one app may',
     'close a stream that is no longer read; one is enough for all events',
   ],
+  // Connections to servers outside, by CONNECT (RFC 9110 section 9.3.6)
+  'egress-target-invalid': [
+    400,
+    'CONNECT wants a host name and a port',
+    'send CONNECT name:port, as in CONNECT api.example.com:443; ports are 1 to 65535',
+  ],
+  'egress-address': [
+    400,
+    'CONNECT to an address is not allowed, whatever was granted',
+    'use the host name: permissions are given for names',
+  ],
+  'egress-unresolved': [
+    502,
+    'the host name leads nowhere just now',
+    'check the name; when the box is offline, try again later',
+  ],
+  'egress-private': [
+    403,
+    'the host name leads into a private or reserved network, or to this box',
+    'use a server on the public internet; apps do not reach what stands in the owner’s home',
+  ],
+  'egress-barred': [
+    403,
+    'the host name leads to a server of the network provider, which apps do not reach',
+    'use the standard API for what concerns the box',
+  ],
+  'egress-unreachable': [502, 'the server does not take the connection', 'check host and port, and try again later'],
+  'egress-too-many': [
+    429,
+    'this app, or all apps together, hold as many connections to servers outside as the box allows',
+    'close connections that are not needed, and keep those that are for further requests',
+  ],
   'target-absolute': [
     400,
     'the request names a whole address instead of a path: this is no proxy for plain HTTP',

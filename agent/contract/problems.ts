@@ -743,11 +743,6 @@ const table = {
     'a release that is as new or newer is installed already',
     'install a newer release; an older one only after the app is removed',
   ],
-  'release-architecture': [
-    409,
-    'the release is made for another kind of computer',
-    'ask the maker for a release for this kind of box',
-  ],
   'api-too-old': [
     409,
     'the app needs a newer version of the standard API than this box offers',
@@ -919,6 +914,7 @@ const table = {
     400,
     'the request names a whole address instead of a path: this is no proxy for plain HTTP',
     'send paths of the standard API; to reach a server outside, use CONNECT',
+  ],
   // Runtime
   'runtime-unavailable': [
     503,

@@ -1,5 +1,7 @@
 /** What the owner does with apps: look, say yes, stop, remove. Each decision is signed into the ledger before it is acted on. */
 import { createHash } from 'node:crypto';
+import { openArchive } from '#common/archive/archive.js';
+import { checkImage } from '#common/archive/image.js';
 import type { Capability } from '#contract/capabilities.js';
 import type { CataloguePage } from '#contract/catalogue.js';
 import type { AppDecision, AppOffer, InstalledApp } from '#contract/installed.js';
@@ -7,10 +9,10 @@ import { canonicalJson } from '#contract/ledger-chain.js';
 import { compareVersions } from '#contract/manifest.js';
 import { Refusal } from '#contract/problems.js';
 import type { Changes } from '../changes/changes.js';
-import type { Ledger, OwnerSigner } from '../consent/ledger.js';
+import type { Decision, OwnerSigner } from '../consent/ledger.js';
 import type { Members } from '../members/members.js';
 import type { Blobs } from './blobs.js';
-import { dropNext, type Write } from './drop-next.js';
+import { dropNext } from './drop-next.js';
 import { type Installed, type InstalledRecord, releaseOf } from './installed.js';
 import type { Keeper } from './keeper.js';
 import type { Offers, Verified } from './offers.js';
@@ -18,7 +20,7 @@ import { groupOf, plan } from './plan.js';
 import type { Running } from './running.js';
 import { showApp } from './show.js';
 import type { Table } from './table.js';
-import type { AppGrants, AppRunner, AppStorage, ArchiveRules, Catalogue } from './uses.js';
+import type { Catalogue, Grants, LedgerRoom, Runner, Storage } from './uses.js';
 
 export interface AppsDesk {
   list(): InstalledApp[];
@@ -51,15 +53,13 @@ export interface DeskParts {
   offers: Offers;
   table: Table;
   members: Members;
-  archive: ArchiveRules;
   catalogue: Catalogue;
-  runner: AppRunner;
+  runner: Runner;
   running: Running;
   keeper: Keeper;
-  grants: AppGrants;
-  storage: AppStorage;
-  ledger: Pick<Ledger, 'append'>;
-  write: Write;
+  grants: Grants;
+  storage: Storage;
+  ledger: LedgerRoom;
   changes(): Changes;
   clock: { now(): number };
   freeBytes(): number;
@@ -115,7 +115,7 @@ export function createDesk(parts: DeskParts): AppsDesk {
   /** The record names the release before anything of it is made here. */
   async function begin(
     { held, release, jwk }: Verified,
-    agree: { given: Capability[]; consent(): Promise<void> },
+    consent?: { given: Capability[]; decision: Decision; signer: OwnerSigner; grant(): Promise<void> },
   ): Promise<string> {
     const { id } = release.manifest;
     const before = installed.get(id);
@@ -131,9 +131,10 @@ export function createDesk(parts: DeskParts): AppsDesk {
       wasStopped: false,
       failed: null,
     };
-    await installed.save({ ...record, next: { held, jwk, given: agree.given } });
+    const next = { held, jwk, given: consent?.given ?? [] };
+    await installed.save({ ...record, next }, consent?.decision, consent?.signer);
     try {
-      await agree.consent();
+      await consent?.grant();
       return await parts
         .changes()
         .begin(plan({ kind: record.current ? 'update' : 'install', app: id, release: held.release }));
@@ -160,19 +161,20 @@ export function createDesk(parts: DeskParts): AppsDesk {
     const { release, held, judged } = verified;
     const { id, version, terms } = release.manifest;
     const given = decision.grants.map(({ capability }) => capability).filter((one) => !grants.allows(id, one));
+    const facts = {
+      app: id,
+      release: held.release,
+      version,
+      member: judged.member.id,
+      territory: judged.member.territory,
+      terms: createHash('sha256').update(canonicalJson(terms)).digest('hex'),
+      grants: decision.grants.length,
+    };
     return begin(verified, {
       given,
-      async consent() {
-        const facts = {
-          app: id,
-          release: held.release,
-          version,
-          member: judged.member.id,
-          territory: judged.member.territory,
-          terms: createHash('sha256').update(canonicalJson(terms)).digest('hex'),
-          grants: decision.grants.length,
-        };
-        await ledger.append({ by: 'owner', type: 'app.agreed', facts }, signer);
+      decision: { by: 'owner', type: 'app.agreed', facts },
+      signer,
+      async grant() {
         const give = decision.grants.map(({ capability, until }) => ({
           capability,
           ...(until === undefined ? {} : { until }),
@@ -243,20 +245,23 @@ export function createDesk(parts: DeskParts): AppsDesk {
     async offerFile(source) {
       const stage = await blobs.stage();
       try {
-        const { directory } = stage;
-        const { freeBytes, reserveBytes } = parts;
-        const opened = await parts.archive.openArchive(source, { directory, freeBytes, reserveBytes });
-        const { release: jws, credential, status } = opened;
-        const verified = await offers.verify({ jws, credential, status, source: 'file' });
+        let verified: Verified | undefined;
+        const opened = await openArchive(source, {
+          directory: stage.directory,
+          freeBytes: parts.freeBytes,
+          reserveBytes: parts.reserveBytes,
+          // Before a blob of it is kept.
+          async admit({ release: jws, credential, status }) {
+            verified = await offers.verify({ jws, credential, status, source: 'file' });
+          },
+        });
+        if (!verified) throw new Refusal('archive-head');
         const { release, held } = verified;
         const fileOf = (digest: string): string | undefined => opened.blobs.get(digest) ?? blobs.fileOf(digest);
         // With all of it here, a bad image is refused before the owner reads about it.
         if (release.blobs.every(({ digest }) => fileOf(digest) !== undefined))
-          await parts.archive.checkImage(release, { fileOf, architecture: release.architecture });
-        table.put(
-          held,
-          release.blobs.map(({ digest }) => digest),
-        );
+          await checkImage(release, { fileOf, architecture: release.architecture });
+        table.put(held, release.blobs.map(({ digest }) => digest));
         for (const { digest } of release.blobs) {
           const file = opened.blobs.get(digest);
           if (file !== undefined) await blobs.adopt(digest, file);
@@ -284,7 +289,7 @@ export function createDesk(parts: DeskParts): AppsDesk {
         if (!verified) return null;
         const problem = await offers.problem(verified);
         if (problem) throw problem;
-        if (offers.goesAhead(verified.release)) return begin(verified, { given: [], consent: async () => {} });
+        if (offers.goesAhead(verified.release)) return begin(verified);
         const now = known(id);
         if (now.waiting?.release !== verified.held.release) await installed.save({ ...now, waiting: verified.held });
         return null;
@@ -299,21 +304,19 @@ export function createDesk(parts: DeskParts): AppsDesk {
     stop: (id, signer) =>
       alone(id, async () => {
         const record = known(id);
-        await ledger.append({ by: 'owner', type: 'app.stop', facts: { app: id } }, signer);
-        const stopped =
-          record.stopped === 'expelled' ? ({ wasStopped: true } as const) : ({ stopped: 'owner' } as const);
-        await installed.save({ ...record, ...stopped });
+        const stopped = record.stopped === 'expelled' ? ({ wasStopped: true } as const) : ({ stopped: 'owner' } as const);
+        await installed.save({ ...record, ...stopped }, { by: 'owner', type: 'app.stop', facts: { app: id } }, signer);
         await running.stop(id);
       }),
     start: (id, signer) =>
       alone(id, async () => {
         const record = known(id);
         const { current } = record;
-        if (record.stopped === 'expelled')
-          throw new Refusal('member-expelled', current ? releaseOf(current).member : id);
-        await ledger.append({ by: 'owner', type: 'app.start', facts: { app: id } }, signer);
-        await installed.save({ ...record, stopped: null });
+        if (record.stopped === 'expelled') throw new Refusal('member-expelled', current ? releaseOf(current).member : id);
+        const decision: Decision = { by: 'owner', type: 'app.start', facts: { app: id } };
+        await installed.save({ ...record, stopped: null }, decision, signer);
         keeper.bringUp(id);
       }),
   };
 }
+

@@ -1,22 +1,18 @@
 /** A release that was to be installed and is not: nothing of it is left but the memory of it. */
 import type { Refusal } from '#contract/problems.js';
-import type { Decision } from '../consent/ledger.js';
 import { type Installed, type InstalledRecord, releaseOf } from './installed.js';
 import { toldOf } from './offers.js';
 import { isReleasesFault } from './plan.js';
-import type { AppGrants, AppStorage } from './uses.js';
-
-/** Into the ledger as the box's word; once, where it belongs to a change. */
-export type Write = (change: string | undefined, type: string, facts: NonNullable<Decision['facts']>) => Promise<void>;
+import type { Grants, Storage } from './uses.js';
 
 const longestFact = 2000;
 
 /** What runs keeps what it was granted before; a first installation leaves nothing behind. The record goes last. */
 export async function dropNext(
-  uses: { installed: Installed; grants: AppGrants; storage: AppStorage; write: Write; clock: { now(): number } },
-  { record, change, why }: { record: InstalledRecord; change?: string; why?: Refusal | undefined },
+  uses: { installed: Installed; grants: Grants; storage: Storage; clock: { now(): number } },
+  { record, why }: { record: InstalledRecord; why?: Refusal | undefined },
 ): Promise<void> {
-  const { installed, grants, storage, write, clock } = uses;
+  const { installed, grants, storage, clock } = uses;
   const { next } = record;
   if (!next) return;
   const { release } = next.held;
@@ -29,11 +25,9 @@ export async function dropNext(
   if (!record.current) {
     await grants.drop(record.id);
     await storage.forget(record.id);
-    await write(change, 'app.not-installed', facts);
-    return installed.remove(record.id);
+    return installed.remove(record.id, { by: 'box', type: 'app.not-installed', facts });
   }
   await grants.set(record.id, { give: [], take: next.given, release });
-  await write(change, 'app.rolled-back', facts);
   const failed = why ? { release, version, at, problem: toldOf(why) } : record.failed;
-  await installed.save({ ...record, next: null, failed });
+  await installed.save({ ...record, next: null, failed }, { by: 'box', type: 'app.rolled-back', facts });
 }

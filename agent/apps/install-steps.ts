@@ -4,32 +4,32 @@
  * passed its health check.
  */
 import type { Clock } from '#common/clock.js';
+import { checkImage } from '#common/archive/image.js';
+import { imageTar } from '#common/archive/layout.js';
 import { isProblemCode, Refusal } from '#contract/problems.js';
 import type { Release } from '#contract/release.js';
 import type { Changes } from '../changes/changes.js';
 import type { StepContext, StepKind } from '../changes/run.js';
 import type { Members } from '../members/members.js';
 import type { Blobs } from './blobs.js';
-import { dropNext, type Write } from './drop-next.js';
+import { dropNext } from './drop-next.js';
 import { type Installed, type InstalledRecord, mayRun, releaseOf } from './installed.js';
 import type { Architecture, Offers } from './offers.js';
 import { gateMilliseconds, isFinal } from './plan.js';
 import type { Running } from './running.js';
-import type { AppGrants, AppRunner, AppStorage, ArchiveRules, Catalogue } from './uses.js';
+import type { Catalogue, Grants, Runner, Storage } from './uses.js';
 
 export interface InstallParts {
   installed: Installed;
   blobs: Blobs;
   offers: Offers;
   members: Members;
-  archive: ArchiveRules;
   architecture: Architecture;
   catalogue: Catalogue;
-  runner: AppRunner;
+  runner: Runner;
   running: Running;
-  grants: AppGrants;
-  storage: AppStorage;
-  write: Write;
+  grants: Grants;
+  storage: Storage;
   changes(): Changes;
   clock: Clock;
   /** Removes the blobs and images that no record names any more. */
@@ -43,7 +43,7 @@ interface Found {
 }
 
 export function createInstallSteps(parts: InstallParts): Record<string, StepKind> {
-  const { installed, blobs, members, archive, runner, running, grants, clock, write } = parts;
+  const { installed, blobs, members, runner, running, grants, clock } = parts;
   const appOf = ({ data }: StepContext): string => String(data.app);
 
   /** Undefined when the record has gone on already, or is gone. */
@@ -83,7 +83,7 @@ export function createInstallSteps(parts: InstallParts): Record<string, StepKind
       async undo(context) {
         await noteWhy(context);
         const here = found(context);
-        if (here) await dropNext(parts, { record: here.record, change: context.id, why: whyOf(context) });
+        if (here) await dropNext(parts, { record: here.record, why: whyOf(context) });
         await parts.tidy();
       },
       isFinal,
@@ -106,7 +106,7 @@ export function createInstallSteps(parts: InstallParts): Record<string, StepKind
         const verified = await parts.offers.verify(next.held);
         const problem = await parts.offers.problem(verified);
         if (problem) throw problem;
-        await archive.checkImage(release, { fileOf: blobs.fileOf, architecture: parts.architecture });
+        await checkImage(release, { fileOf: blobs.fileOf, architecture: parts.architecture });
       },
       undo: noteWhy,
       isFinal,
@@ -120,7 +120,7 @@ export function createInstallSteps(parts: InstallParts): Record<string, StepKind
           if (file === undefined) throw new Refusal('internal', `${digest} is not here`);
           return file;
         };
-        await runner.load(release.image.digest, () => archive.imageTar(release, fileOf));
+        await runner.load(release.image.digest, () => imageTar(release, fileOf));
       },
       undo: noteWhy, // the image goes when nothing names it any more
       isFinal,
@@ -168,20 +168,20 @@ export function createInstallSteps(parts: InstallParts): Record<string, StepKind
       noReturn: true,
       async do(context) {
         const here = found(context);
-        if (here) await commit(context, here);
+        if (here) await commit(here);
         await parts.tidy();
       },
     },
   };
 
-  async function commit(context: StepContext, { record, next, release }: Found): Promise<void> {
+  async function commit({ record, next, release }: Found): Promise<void> {
     const asked = new Set(release.manifest.capabilities.map(({ capability }) => capability));
     const spare = grants.of(record.id).flatMap(({ capability }) => (asked.has(capability) ? [] : [capability]));
     if (spare.length > 0) await grants.set(record.id, { give: [], take: spare, release: next.held.release });
     const { version } = release.manifest;
     const type = record.current ? 'app.updated' : 'app.installed';
-    await write(context.id, type, { app: record.id, release: next.held.release, version });
-    await installed.save({
+    const facts = { app: record.id, release: next.held.release, version };
+    const now: InstalledRecord = {
       ...record,
       jwk: next.jwk,
       current: next.held,
@@ -191,6 +191,7 @@ export function createInstallSteps(parts: InstallParts): Record<string, StepKind
       failed: null,
       stopped: null,
       wasStopped: false,
-    });
+    };
+    await installed.save(now, { by: 'box', type, facts });
   }
 }

@@ -16,7 +16,9 @@ import { ReleasedAppId, Version } from '#contract/manifest.js';
 import { check, describeFaults, parseJson } from '#contract/parse.js';
 import { Refusal } from '#contract/problems.js';
 import { Release, ReleaseId } from '#contract/release.js';
+import type { Decision, OwnerSigner } from '../consent/ledger.js';
 import type { Members } from '../members/members.js';
+import type { LedgerRoom } from './uses.js';
 
 const NullOr = <T extends Parameters<typeof Type.Union>[0][number]>(schema: T) => Type.Union([schema, Type.Null()]);
 
@@ -66,8 +68,9 @@ export type Barred = Static<typeof Barred>;
 export interface Installed {
   get(id: string): InstalledRecord | undefined;
   list(): InstalledRecord[];
-  save(record: InstalledRecord): Promise<void>;
-  remove(id: string): Promise<void>;
+  /** With the ledger's entry for it, signed where it is the owner's, in one synced batch. */
+  save(record: InstalledRecord, decision?: Decision, signer?: OwnerSigner): Promise<void>;
+  remove(id: string, decision: Decision): Promise<void>;
   barred(release: string): Barred | undefined;
   bar(release: string, barred: Barred): Promise<void>;
   /** Told of the app whose record is new or gone. Answers the way to end it. */
@@ -99,9 +102,10 @@ export function releaseOf(held: Held): Release {
 
 export async function openInstalled(wish: {
   store: { db: Database; commit(operations: readonly Operation[]): Promise<void> };
+  ledger: LedgerRoom;
   onRefused: (refusal: Refusal) => void;
 }): Promise<Installed> {
-  const { store, onRefused } = wish;
+  const { store, ledger, onRefused } = wish;
   const sublevel = store.db.sublevel<string, unknown>('installed', { valueEncoding: 'json' });
   const bars = store.db.sublevel<string, unknown>('barred-releases', { valueEncoding: 'json' });
   const records = new Map<string, InstalledRecord>();
@@ -124,13 +128,16 @@ export async function openInstalled(wish: {
   return {
     get: (id) => records.get(id),
     list: () => [...records.values()].sort((a, b) => (a.id < b.id ? -1 : 1)),
-    async save(record) {
-      await store.commit([{ type: 'put', sublevel, key: record.id, value: record }]);
+    async save(record, decision, signer) {
+      const operations: Operation[] = [{ type: 'put', sublevel, key: record.id, value: record }];
+      if (decision) await ledger.decide(() => ({ decisions: [decision], operations }), signer);
+      else await store.commit(operations);
       records.set(record.id, record);
       tell(record.id);
     },
-    async remove(id) {
-      await store.commit([{ type: 'del', sublevel, key: id }]);
+    async remove(id, decision) {
+      const operations: Operation[] = [{ type: 'del', sublevel, key: id }];
+      await ledger.decide(() => ({ decisions: [decision], operations }));
       records.delete(id);
       tell(id);
     },

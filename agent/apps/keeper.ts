@@ -7,11 +7,11 @@ import { Refusal } from '#contract/problems.js';
 import type { Changes } from '../changes/changes.js';
 import type { Members } from '../members/members.js';
 import type { Blobs } from './blobs.js';
-import { dropNext, type Write } from './drop-next.js';
+import { dropNext } from './drop-next.js';
 import { type Held, heldBy, type Installed, type InstalledRecord, mayRun, releaseOf } from './installed.js';
 import { groupOf, isUntouched } from './plan.js';
 import type { Running } from './running.js';
-import type { AppGrants, AppRunner, AppStorage } from './uses.js';
+import type { Grants, Runner, Storage } from './uses.js';
 
 export interface Keeper {
   /** Removes blobs and images that no record and no offer names any more. */
@@ -34,11 +34,10 @@ export interface KeeperParts {
   /** Of offers that the owner may still say yes to, and of what is shared by apps yet to come. */
   isPinned(digest: string): boolean;
   members: Members;
-  runner: AppRunner;
+  runner: Runner;
   running: Running;
-  grants: AppGrants;
-  storage: AppStorage;
-  write: Write;
+  grants: Grants;
+  storage: Storage;
   changes(): Changes;
   clock: Clock;
   onRefused(refusal: Refusal): void;
@@ -124,12 +123,12 @@ export function createKeeper(parts: KeeperParts): Keeper {
     const member = releaseOf(current).member;
     const facts = { app: id, version, member };
     if (isExpelled(current) && stopped !== 'expelled') {
-      await parts.write(undefined, 'app.expelled', facts);
-      await installed.save({ ...record, stopped: 'expelled', wasStopped: stopped === 'owner' });
+      const now: InstalledRecord = { ...record, stopped: 'expelled', wasStopped: stopped === 'owner' };
+      await installed.save(now, { by: 'box', type: 'app.expelled', facts });
       await running.stop(id);
     } else if (!isExpelled(current) && stopped === 'expelled') {
-      await parts.write(undefined, 'app.reinstated', facts);
-      await installed.save({ ...record, stopped: record.wasStopped ? 'owner' : null, wasStopped: false });
+      const now: InstalledRecord = { ...record, stopped: record.wasStopped ? 'owner' : null, wasStopped: false };
+      await installed.save(now, { by: 'box', type: 'app.reinstated', facts });
       bringUp(id);
     }
   }

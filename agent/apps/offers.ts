@@ -5,6 +5,7 @@
  * is believed, whoever brought it. What cannot be trusted is refused; what can be, and may not be installed now, is
  * offered with the reason.
  */
+import { followRotation, verifyRelease } from '#common/archive/release.js';
 import { apiVersion } from '#contract/api.js';
 import type { Capability } from '#contract/capabilities.js';
 import type { CatalogueRelease } from '#contract/catalogue.js';
@@ -18,7 +19,7 @@ import type { Release } from '#contract/release.js';
 import type { Judgement, Members } from '../members/members.js';
 import type { Blobs } from './blobs.js';
 import { type Held, type Installed, type InstalledRecord, releaseOf } from './installed.js';
-import type { AppGrants, ArchiveRules } from './uses.js';
+import type { Grants } from './uses.js';
 
 export type Architecture = Release['architecture'];
 
@@ -55,23 +56,22 @@ export function createOffers(wish: {
   members: Members;
   installed: Installed;
   blobs: Blobs;
-  grants: AppGrants;
-  archive: ArchiveRules;
+  grants: Grants;
   architecture: Architecture;
   clock: { now(): number };
 }): Offers {
-  const { members, installed, blobs, grants, archive, architecture, clock } = wish;
+  const { members, installed, blobs, grants, architecture, clock } = wish;
 
   const asks = ({ manifest }: Release): Capability[] =>
     manifest.capabilities.map(({ capability }) => capability).filter((one) => !grants.allows(manifest.id, one));
 
   async function boundElsewhere({ jwk, current }: InstalledRecord, { held, jwk: signer }: Verified): Promise<boolean> {
     if (!current || jwk.kid === signer.kid) return false;
-    return (await archive.followRotation(held.jws, jwk))?.kid !== signer.kid;
+    return (await followRotation(held.jws, jwk))?.kid !== signer.kid;
   }
 
   function notHere({ manifest, architecture: made }: Release): Refusal | null {
-    if (made !== architecture) return new Refusal('release-architecture', `${made}, and this box is ${architecture}`);
+    if (made !== architecture) return new Refusal('image-architecture', `${made}, and this box is ${architecture}`);
     if (minorOf(manifest.api) > minorOf(apiVersion))
       return new Refusal('api-too-old', `${manifest.api} is needed, ${apiVersion} is here`);
     return null;
@@ -81,7 +81,7 @@ export function createOffers(wish: {
     async verify({ jws, credential, status, source }) {
       const judged = await members.judge(credential, status);
       const { jwk } = judged.credential.cnf;
-      const { id, release } = await archive.verifyRelease(jws, jwk);
+      const { id, release } = await verifyRelease(jws, jwk);
       const { member, territory } = judged.credential.credentialSubject;
       if (release.member !== member || release.territory !== territory)
         throw new Refusal(

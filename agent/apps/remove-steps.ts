@@ -4,7 +4,7 @@ import type { InstallParts } from './install-steps.js';
 import { type Installed, mayRun } from './installed.js';
 
 export function createRemoveSteps(
-  parts: Pick<InstallParts, 'members' | 'running' | 'grants' | 'storage' | 'write' | 'tidy'> & { installed: Installed },
+  parts: Pick<InstallParts, 'members' | 'running' | 'grants' | 'storage' | 'tidy'> & { installed: Installed },
 ): Record<string, StepKind> {
   const { installed, members, running, grants, storage } = parts;
   const appOf = ({ data }: StepContext): string => String(data.app);
@@ -32,8 +32,8 @@ export function createRemoveSteps(
     },
     'app-record': {
       async do(context) {
-        await parts.write(context.id, 'app.removed', { app: appOf(context) });
-        await installed.remove(appOf(context));
+        const app = appOf(context);
+        if (installed.get(app)) await installed.remove(app, { by: 'box', type: 'app.removed', facts: { app } });
       },
     },
     'app-image': {

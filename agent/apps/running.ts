@@ -4,10 +4,9 @@
  * Invariant: for one app, one thing at a time: a change that swaps releases, the start of the agent and the end of a
  * member's standing may all want something of it at once.
  */
-import { mkdir } from 'node:fs/promises';
 import { type Held, releaseOf } from './installed.js';
 import { quotaOf } from './plan.js';
-import type { AppRunner, AppSockets } from './uses.js';
+import type { Runner, Sockets } from './uses.js';
 
 export interface Running {
   /** Makes this release the one that runs under the app's name, in place of any other. Resolves before it is healthy. */
@@ -22,12 +21,10 @@ export interface Running {
 }
 
 export function createRunning(wish: {
-  runner: AppRunner;
-  sockets: AppSockets;
-  /** For the app's own sockets and files while it runs. */
-  runDirectoryOf: (id: string) => string;
+  runner: Runner;
+  sockets: Sockets;
 }): Running {
-  const { runner, sockets, runDirectoryOf } = wish;
+  const { runner, sockets } = wish;
   const turns = new Map<string, Promise<unknown>>();
 
   function inTurn(id: string, work: () => Promise<void>): Promise<void> {
@@ -49,12 +46,8 @@ export function createRunning(wish: {
 
   async function run(id: string, held: Held): Promise<void> {
     const { manifest, image } = releaseOf(held);
-    const others = (await runner.leftovers()).filter((left) => left.id === id && left.release !== held.release);
-    if (others.length > 0) await halt(id);
     const socketDirectory = await sockets.open({ id, quotaBytes: quotaOf(manifest) });
-    const runDirectory = runDirectoryOf(id);
-    await mkdir(runDirectory, { recursive: true, mode: 0o700 });
-    await runner.start({ id, release: held.release, image: image.digest, manifest, socketDirectory, runDirectory });
+    await runner.start({ id, release: held.release, image: image.digest, manifest, socketDirectory });
   }
 
   return {

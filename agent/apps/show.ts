@@ -5,16 +5,16 @@ import type { Members } from '../members/members.js';
 import { type InstalledRecord, releaseOf } from './installed.js';
 import type { Offers } from './offers.js';
 import { quotaOf } from './plan.js';
-import type { AppGrants, AppRunner, AppStorage } from './uses.js';
+import type { Grants, Runner, Storage } from './uses.js';
 
 export function showApp(
   record: InstalledRecord,
   uses: {
     members: Members;
     offers: Offers;
-    runner: AppRunner;
-    grants: AppGrants;
-    storage: AppStorage;
+    runner: Runner;
+    grants: Grants;
+    storage: Storage;
     underWay(id: string): Change | undefined;
   },
 ): InstalledApp {

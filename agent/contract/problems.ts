@@ -858,11 +858,6 @@ const table = {
     'a release that is as new or newer is installed already',
     'install a newer release; an older one only after the app is removed',
   ],
-  'release-architecture': [
-    409,
-    'the release is made for another kind of computer',
-    'ask the maker for a release for this kind of box',
-  ],
   'api-too-old': [
     409,
     'the app needs a newer version of the standard API than this box offers',

@@ -1,7 +1,7 @@
 /** What the standard API needs of the rest of the agent, seen through interfaces as small as its routes allow. */
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
-import type { Box } from '#contract/api.js';
+import type { Attestation, AttestationRequest, Box, NewNotification, Notified } from '#contract/api.js';
 import type { Capability } from '#contract/capabilities.js';
 import type { Sample } from '#contract/health.js';
 import type { AppState, Sandbox } from '#contract/status.js';
@@ -76,6 +76,18 @@ export interface StorageView {
   usedBytes(app: string): number;
 }
 
+/** See agent/identity/attest.ts. */
+export interface AttestView {
+  /** @throws Refusal `attest-not-enrolled`, `attest-time-unknown`, `attest-certificate`, `attest-unreleased` */
+  attest(app: string, wish: AttestationRequest): Promise<Attestation>;
+}
+
+/** See agent/notices/notices.ts. */
+export interface NotificationsView {
+  /** @throws Refusal `notifications-too-many` */
+  add(app: string, notification: NewNotification): Promise<{ notification: Notified; isNew: boolean }>;
+}
+
 export interface Features {
   box(): Box;
   health: { latest(): Sample | null };
@@ -84,4 +96,8 @@ export interface Features {
   /** The app says that it is up. */
   ready(id: string): void;
   storage: StorageView;
+  /** Undefined: a box that cannot vouch for anything, and says so. */
+  attest?: AttestView;
+  /** Undefined: nobody is there to be told. */
+  notifications?: NotificationsView;
 }

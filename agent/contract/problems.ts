@@ -1057,6 +1057,32 @@ const table = {
     'this app, or all apps together, hold as many connections to servers outside as the box allows',
     'close connections that are not needed, and keep those that are for further requests',
   ],
+  // What the box says of an app to others
+  'attest-not-enrolled': [
+    409,
+    'this box belongs to no territory that could vouch for it',
+    'try again once the owner has chosen a provider and the box is enrolled',
+  ],
+  'attest-time-unknown': [
+    503,
+    'this box does not know the time yet, so nothing that it signs could be dated',
+    'try again when the box is online',
+  ],
+  'attest-certificate': [
+    503,
+    "the box's certificate is not valid just now",
+    'try again when the box is online and has renewed it',
+  ],
+  'attest-unreleased': [
+    409,
+    'this app is no installed release, so there is nothing that could be vouched for',
+    'publish the app and install the release',
+  ],
+  'notifications-too-many': [
+    429,
+    'this app has told the owner as much today as one app may',
+    'wait as long as the Retry-After header says, and gather what is to be told',
+  ],
   'target-absolute': [
     400,
     'the request names a whole address instead of a path: this is no proxy for plain HTTP',

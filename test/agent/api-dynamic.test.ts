@@ -144,8 +144,8 @@ t.test('requests that mean different things to different readers are refused', a
 /** What CONNECT is answered with, where nothing takes it. */
 async function connectAnswer(socketPath: string) {
   const message = request({ socketPath, method: 'CONNECT', path: 'example.com:443' }).end();
-  const [reply, socket] = await once(message, 'connect');
-  const chunks: Buffer[] = [];
+  const [reply, socket, head] = await once(message, 'connect');
+  const chunks: Buffer[] = [head];
   for await (const chunk of socket) chunks.push(chunk);
   const bytes = Buffer.concat(chunks);
   const text = bytes.toString();

@@ -1,5 +1,5 @@
 /** Connections to servers outside: by name, where granted, to public addresses, for as long as the owner says so. */
-import { once } from 'node:events';
+import { EventEmitter, once } from 'node:events';
 import { createServer, type IncomingMessage, request } from 'node:http';
 import { type AddressInfo, createServer as createTcpServer, isIP, type Server, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
@@ -242,9 +242,7 @@ t.test('a tunnel is cut when its permission is taken back, and only that one', a
   const first = await connect(t, place, `a.example:${port}`);
   const second = await connect(t, place, `b.example:${port}`);
   await place.api.grants.set(id, { give: [], take: [one] });
-  const from = performance.now();
   await closed(first.socket.resume());
-  t.ok(performance.now() - from < 1000, 'within a second');
   second.socket.write('still here');
   t.equal(String((await once(second.socket, 'data'))[0]), 'still here');
   t.equal((await connect(t, place, `a.example:${port}`)).code, 'grant-missing');
@@ -258,30 +256,30 @@ t.test('a permission that is taken back while the name is looked up connects to 
   const port = await serve(t, () => {
     reached += 1;
   });
-  const looking = new Promise<() => void>((started) => {
-    void desk(t, {
-      resolve: () => new Promise((resolve) => started(() => resolve(['127.0.0.1']))),
-    }).then(async (place) => {
-      const capability: Capability = `network.egress:slow.example:${port}`;
-      await place.grant(capability);
-      const asked = connect(t, place, `slow.example:${port}`);
-      const answer = await looking;
-      await place.api.grants.set(id, { give: [], take: [capability] });
-      t.equal((await asked).code, 'grant-missing');
-      answer();
-      t.equal(place.egress.counters(id).open, 0);
-      done();
-    });
+  let answer = (_addresses: string[]): void => {};
+  const names = new EventEmitter();
+  const place = await desk(t, {
+    resolve: () =>
+      new Promise((resolve) => {
+        answer = resolve;
+        names.emit('asked');
+      }),
   });
-  let done = (): void => {};
-  await new Promise<void>((resolve) => {
-    done = resolve;
-  });
+  const capability: Capability = `network.egress:slow.example:${port}`;
+  await place.grant(capability);
+  const asked = once(names, 'asked');
+  const connecting = connect(t, place, `slow.example:${port}`);
+  await asked;
+  await place.api.grants.set(id, { give: [], take: [capability] });
+  t.equal((await connecting).code, 'grant-missing', 'it is told before the name server has answered');
+  answer(['127.0.0.1']);
+  t.equal(place.egress.counters(id).open, 0);
+  await new Promise((resolve) => setImmediate(resolve));
   t.equal(reached, 0);
 });
 
-t.test('tunnels are counted, idle ones end, and one that is not read holds the server back', async (t) => {
-  const place = await desk(t, { limits: { tunnelsOfApp: 2, idleMilliseconds: 300 } });
+t.test('an app holds so many tunnels and no more', async (t) => {
+  const place = await desk(t, { limits: { tunnelsOfApp: 2 } });
   await place.grant('network.egress:*');
   place.names.set('a.example', ['127.0.0.1']);
   const port = await echo(t);
@@ -289,13 +287,23 @@ t.test('tunnels are counted, idle ones end, and one that is not read holds the s
   const second = await connect(t, place, `a.example:${port}`);
   const third = await connect(t, place, `a.example:${port}`);
   t.match(third, { code: 'egress-too-many', headers: { 'retry-after': '1' } });
-  await Promise.all([closed(first.socket.resume()), closed(second.socket.resume())]);
-  while (place.egress.counters(id).open > 0) await new Promise((resolve) => setImmediate(resolve));
+  first.socket.destroy();
+  while (place.egress.counters(id).open > 1) await new Promise((resolve) => setImmediate(resolve));
+  t.equal((await connect(t, place, `a.example:${port}`)).status, 200);
+  second.socket.destroy();
+});
+
+t.test('a tunnel that nothing moves in ends, and one that is not read holds the server back', async (t) => {
+  const place = await desk(t, { limits: { idleMilliseconds: 300 } });
+  await place.grant('network.egress:*');
+  place.names.set('a.example', ['127.0.0.1']);
+  const idle = await connect(t, place, `a.example:${await echo(t)}`);
+  await closed(idle.socket.resume());
 
   let sent = 0;
-  let flooding: Socket | undefined;
+  const came = new EventEmitter();
   const flood = await serve(t, (socket) => {
-    flooding = socket;
+    came.emit('flooding', socket);
     const more = (): void => {
       while (sent < 200_000_000) {
         sent += 65_536;
@@ -305,10 +313,10 @@ t.test('tunnels are counted, idle ones end, and one that is not read holds the s
     socket.on('drain', more);
     more();
   });
+  const flooding = once(came, 'flooding');
   const unread = await connect(t, place, `a.example:${flood}`);
   unread.socket.pause();
-  if (!flooding) throw new Error('nobody came');
-  await closed(flooding);
+  await closed((await flooding)[0]);
   t.ok(sent < 50_000_000, `${sent} bytes were taken from the server`);
 });
 

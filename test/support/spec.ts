@@ -2,7 +2,7 @@
 import swagger from '@fastify/swagger';
 import type { FastifySchema, RouteOptions } from 'fastify';
 import type { TSchema } from 'typebox';
-import { apiVersion } from '#contract/api.js';
+import { AttestationClaims, apiVersion } from '#contract/api.js';
 import { Ack, HealthBatch, Sample } from '#contract/health.js';
 import { Problem, type ProblemCode, problem } from '#contract/problems.js';
 import { Profile } from '#contract/profile.js';
@@ -114,6 +114,7 @@ export async function openapiDocument(): Promise<Json> {
 
 const schemas: Record<string, TSchema> = {
   Ack,
+  AttestationClaims,
   Birth,
   BoxEvent,
   Death,

@@ -1,14 +1,17 @@
 /** Permissions in plain words, and what an app is left unable to do. Pure. */
-import { type Capability, kindOf } from '#contract/capabilities.js';
+import type { Capability, CapabilityKind, Egress } from '#contract/capabilities.js';
 import { texts } from './texts.js';
 
 const words = texts.apps.permissions;
 const egress = 'network.egress:';
+const isEgress = (capability: Capability): capability is Egress => capability.startsWith(egress);
+type Plain = Exclude<CapabilityKind, Egress>;
+const plainOnes: readonly Plain[] = ['storage', 'health.read', 'identity.attest', 'notify'];
 
 export function sayPermission(capability: Capability): { name: string; what: string } {
-  const kind = kindOf(capability);
-  if (kind === 'network.egress:*') return words.everywhere;
-  if (kind !== 'network.egress:{host}') return words[kind];
+  // Compared here, because the contract's own `kindOf` would bring a validator into the page.
+  if (!isEgress(capability)) return words[capability];
+  if (isFar(capability)) return words.everywhere;
   const host = capability.slice(egress.length);
   return host.startsWith('*.') ? words.below(host.slice(2)) : words.host(host);
 }
@@ -19,11 +22,10 @@ export const isFar = (capability: Capability): boolean => capability === 'networ
 /** What it can not do, worked out of what it does not even ask for. */
 export function cannotDo(asked: readonly Capability[]): string[] {
   const { cannot } = texts.apps;
-  const hosts = asked.filter((one) => one.startsWith(egress));
-  const kinds = ['storage', 'health.read', 'identity.attest', 'notify'] as const;
+  const hosts = asked.filter(isEgress);
   return [
     ...(hosts.length === 0 ? [cannot.internet] : hosts.some(isFar) ? [] : [cannot.otherHosts]),
-    ...kinds.filter((kind) => !asked.includes(kind)).map((kind) => cannot[kind]),
+    ...plainOnes.filter((kind) => !asked.includes(kind)).map((kind) => cannot[kind]),
     ...cannot.always,
   ];
 }

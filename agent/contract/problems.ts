@@ -1120,6 +1120,16 @@ const table = {
     'the app does not pass its health check',
     'look at what the app printed; it is started again by itself',
   ],
+  // Apps, at the owner's console
+  'app-not-installed': [404, 'this app is not on the box', 'look at the list of apps; it may have been removed'],
+  'permission-not-asked': [
+    400,
+    'the app does not ask for this permission',
+    'give only what the app asks for: it could not use anything else',
+  ],
+  'date-past': [400, 'the date on which a permission ends is past', 'choose a later date, or give it for always'],
+  'upload-broken': [400, 'the file did not arrive whole', 'send the file again'],
+  'upload-under-way': [409, 'a file is being sent already', 'wait until it has arrived, or stop it where it was begun'],
 } as const satisfies Record<string, readonly [status: number, title: string, remedy: string]>;
 
 export type ProblemCode = keyof typeof table;

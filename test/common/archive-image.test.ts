@@ -264,6 +264,29 @@ t.test('an image is what the release names, for the machine that it names', asyn
   };
   for (const [what, [code, wish]] of Object.entries(cases))
     await t.rejects((await image(directory, wish)).check(), refusal(code), what);
+  const twice = async (text: (good: string) => string) => {
+    const { config, tar } = good;
+    const ids = `"rootfs":{"type":"layers","diff_ids":["${tar.digest}"]}`;
+    const odd = await keepBlob(
+      directory,
+      imageConfigType,
+      text(`"architecture":"${architecture}","os":"linux",${ids}`),
+    );
+    const manifest = JSON.stringify({ schemaVersion: 2, config: odd, layers: [tar] });
+    const top = await keepBlob(directory, imageManifestType, manifest);
+    t.not(odd.digest, config.digest);
+    return checkImage(releaseOf({ image: top, blobs: [top, odd, tar] }), { fileOf: good.fileOf, architecture });
+  };
+  const volumes = '{"Volumes":{"/x":{}}}';
+  for (const odd of [
+    (good: string) => `{"config":${volumes},${good},"config":{}}`,
+    (good: string) => `{${good},"Config":${volumes}}`,
+    (good: string) => `{${good},"config":{"volumeſ":{"/x":{}}}}`,
+    (good: string) => `{${good},"co\\u006efig":{},"CONFIG" : ${volumes}}`,
+  ])
+    await t.rejects(twice(odd), refusal('image-malformed'), 'what an engine would read otherwise');
+  await t.resolves(twice((good) => `{${good},"config":{"Labels":{"Os":"a","os":"a:{b}"}}}`));
+
   const history = [{ created_by: 'x' }, { empty_layer: true }];
   const built = { config: { history, config: { Env: ['A=b'], Volumes: null } }, manifest: annotated('org.example.by') };
   await t.resolves((await image(directory, built)).check(), 'what builders write besides is no harm');

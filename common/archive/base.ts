@@ -3,7 +3,7 @@
  * besides, which is little. No shell, no certificates, no package manager: what is not there cannot be used.
  */
 import { execFile } from 'node:child_process';
-import { realpath } from 'node:fs/promises';
+import { open, realpath } from 'node:fs/promises';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import { Refusal } from '#contract/problems.js';
@@ -13,6 +13,7 @@ const run = promisify(execFile);
 
 /** Absolute paths of the loader and the libraries. A program that is linked with none has none. @throws Refusal `pack-refused` */
 async function librariesOf(program: string): Promise<{ loader: string[]; libraries: string[] }> {
+  if (!(await isElf(program))) throw new Refusal('pack-refused', `${program} is no program that Linux runs by itself`);
   let told: string;
   try {
     ({ stdout: told } = await run('ldd', [program], { env: { LC_ALL: 'C', PATH: '/usr/bin:/bin' } }));
@@ -26,6 +27,19 @@ async function librariesOf(program: string): Promise<{ loader: string[]; librari
     libraries: [...told.matchAll(/ => (\/\S+)/g)].map(([, file]) => file ?? ''),
     loader: [...told.matchAll(/^\s*(\/\S+) \(/gm)].map(([, file]) => file ?? ''),
   };
+}
+
+/** What it begins with (System V ABI, ELF header). A wrapper written in a shell has nothing to run it in an image. */
+async function isElf(file: string): Promise<boolean> {
+  const handle = await open(file).catch((error) => {
+    throw new Refusal('pack-refused', `cannot read ${file}`, { cause: error });
+  });
+  try {
+    const { buffer } = await handle.read(Buffer.alloc(4), 0, 4, 0);
+    return buffer.toString('latin1') === '\x7fELF';
+  } finally {
+    await handle.close();
+  }
 }
 
 /** Mount points, and what programs expect to find. */

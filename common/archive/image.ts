@@ -19,6 +19,7 @@ import {
 } from '#contract/release.js';
 import { namesSomething } from './archive.js';
 import { type Allowance, type CheckedLayer, checkLayer } from './layer.js';
+import { doubleMeaning } from './one-meaning.js';
 
 const Annotations = Type.Record(Type.String(), Type.String());
 /** What a descriptor of any image may have; what ours may not is told by a code of its own. */
@@ -52,13 +53,22 @@ const ImageConfig = Type.Object({
   history: Type.Optional(Type.Array(Type.Object({ empty_layer: Type.Optional(Type.Boolean()) }))),
 });
 
+const configNames = ['architecture', 'os', 'config', 'rootfs', 'history', 'Volumes', 'type', 'diff_ids'];
+
 /** Hashed again: it costs nothing, and what is parsed is then what was signed. */
-async function document<T extends TSchema>(schema: T, blob: Descriptor, file: string): Promise<Static<T>> {
-  const bytes = await readFile(file);
+async function document<T extends TSchema>(
+  schema: T,
+  blob: Descriptor,
+  wish: { file: string; names: readonly string[]; depth: number },
+): Promise<Static<T>> {
+  const bytes = await readFile(wish.file);
   if (`sha256:${createHash('sha256').update(bytes).digest('hex')}` !== blob.digest)
     throw new Refusal('archive-blob-differs', blob.digest);
   const parsed = parseJson(schema, bytes);
   if (!parsed.ok) throw new Refusal('image-malformed', describeFaults(parsed.faults.slice(0, 3)));
+  const doubled = doubleMeaning(bytes.toString('utf8'), wish);
+  if (doubled !== undefined)
+    throw new Refusal('image-malformed', `the field ${JSON.stringify(doubled)} means two things`);
   return parsed.value;
 }
 
@@ -126,8 +136,10 @@ export async function checkImage(
   );
   const [manifest, config, ...layers] = release.blobs;
   if (!manifest || !config) throw new Refusal('image-malformed');
-  checkManifest(await document(ImageManifest, manifest, files[0]!), release);
-  const told = await document(ImageConfig, config, files[1]!);
+  const everywhere = { names: [], depth: Number.POSITIVE_INFINITY };
+  checkManifest(await document(ImageManifest, manifest, { file: files[0]!, ...everywhere }), release);
+  // Below that are labels, and the like.
+  const told = await document(ImageConfig, config, { file: files[1]!, names: configNames, depth: 2 });
   checkConfig(told, release);
 
   const allowance: Allowance = { bytes: largestUnpacked, entries: mostLayerEntries };

@@ -29,6 +29,8 @@ export interface CheckedLayer {
 
 /** Of one header beyond the first 512 bytes: pax records or a long name. */
 const longestExtension = 64 * 1024;
+/** The next pieces are unpacked while one is hashed. */
+const unpacking = { chunkSize: 256 * 1024, highWaterMark: 1024 * 1024 };
 const malformed = (detail: string) => new Refusal('layer-malformed', detail);
 
 interface Told {
@@ -146,7 +148,7 @@ export async function checkLayer(layer: Descriptor, file: string, allowance: All
   const hash = createHash('sha256');
   let sizeBytes = 0;
   const packed = createReadStream(file, { highWaterMark: 256 * 1024 });
-  const plain = layer.mediaType === imageLayerTypes[0] ? packed.pipe(createGunzip({ chunkSize: 256 * 1024 })) : packed;
+  const plain = layer.mediaType === imageLayerTypes[0] ? packed.pipe(createGunzip(unpacking)) : packed;
   packed.on('error', (error) => plain.destroy(error));
 
   async function* measured(): AsyncGenerator<Uint8Array> {

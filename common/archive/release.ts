@@ -113,6 +113,7 @@ export async function followRotation(jws: string, bound: PublicJwk): Promise<Pub
   const header = unverifiedHeader(jws, releaseType);
   const rotations = check(KeyRotations, header?.rotation ?? []);
   if (!header || !rotations.ok) return undefined;
+  const member = rotations.value.length > 0 ? memberOf(jws) : undefined;
   let key = bound;
   for (const statement of rotations.value) {
     if (key.kid === header.kid) break;
@@ -120,7 +121,7 @@ export async function followRotation(jws: string, bound: PublicJwk): Promise<Pub
     // Changes from before the bound key are of other keys.
     if (!verified.ok && verified.fault === 'foreign') continue;
     const told = verified.ok ? parseJson(KeyRotation, verified.payload) : undefined;
-    if (!told?.ok || told.value.member !== memberOf(jws)) return undefined;
+    if (!told?.ok || told.value.member !== member) return undefined;
     key = told.value.jwk;
   }
   return key.kid === header.kid ? key : undefined;

@@ -7,6 +7,7 @@ import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { admission } from './admission.js';
 import { api } from './api.js';
+import { archive } from './archive.js';
 import type { Conditions, Figure } from './compare.js';
 import { directory } from './directory.js';
 import { est } from './est.js';
@@ -78,6 +79,7 @@ try {
   await measure('health', () => health(workshop, conditions));
   await measure('directory', () => directory(conditions));
   await measure('path', () => pathCheck(conditions));
+  await measure('archive', () => archive(workshop, conditions));
   await measure('admission', () => admission(workshop, conditions));
   if (['est', 'renewal', 'ingest', 'memory'].some(wanted)) {
     const territory = await openTerritory(workshop);

@@ -51,7 +51,13 @@ export function call({ url, ca }: Origin, { method = 'GET', place, headers = {},
     const message = httpsRequest(
       new URL(place, url),
       {
-        ...{ method, ca, agent: new Agent({ maxCachedSessions: 0 }), headers: { ...length, ...headers } },
+        ...{
+          method,
+          ca,
+          servername: url.hostname,
+          agent: new Agent({ maxCachedSessions: 0 }),
+          headers: { ...length, ...headers },
+        },
         ...wish.with,
       },
       async (reply) => {

@@ -5,7 +5,7 @@
 import { createReadStream } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Static, TSchema } from 'typebox';
-import { CatalogueApp, CatalogueRelease, cataloguePath, type NewRelease } from '#contract/catalogue.js';
+import { CatalogueApp, CatalogueRelease, cataloguePath, type NewRelease, patchBytes } from '#contract/catalogue.js';
 import { describeFaults, parseJson } from '#contract/parse.js';
 import { Refusal } from '#contract/problems.js';
 import type { Descriptor } from '#contract/release.js';
@@ -27,12 +27,13 @@ export interface Catalogue {
   withdraw(release: string, reason: string): Promise<void>;
 }
 
-/** Of one call, which has to arrive in a few seconds. */
-export const pieceBytes = 4 * 1024 * 1024;
 const leastPieceBytes = 128 * 1024;
 /** Cuts in a row without a byte gained, before it is given up. */
 const mostCuts = 5;
 const firstPauseMilliseconds = 250;
+/** How often, and how long at most, a catalogue that asks for patience gets it. */
+const mostWaits = 20;
+const longestWaitSeconds = 30;
 
 export function createCatalogue(uses: {
   https: Https;
@@ -41,9 +42,15 @@ export function createCatalogue(uses: {
 }): Catalogue {
   const { https, prove } = uses;
 
+  /** Each try with a proof of its own: one serves once. */
   async function call(wish: Call): Promise<Reply> {
-    const proof = await prove(wish.method, `${https.origin}${wish.path}`);
-    return https.call({ ...wish, headers: { ...wish.headers, ...proof } });
+    for (let waits = 0; ; waits += 1) {
+      const proof = await prove(wish.method, `${https.origin}${wish.path}`);
+      const reply = await https.call({ ...wish, headers: { ...wish.headers, ...proof } });
+      const seconds = Number(reply.headers['retry-after']);
+      if (reply.status !== 429 || waits >= mostWaits || !(seconds <= longestWaitSeconds)) return reply;
+      await delay(seconds * 1000);
+    }
   }
 
   function read<T extends TSchema>(schema: T, reply: Reply): Static<T> {
@@ -83,20 +90,20 @@ export function createCatalogue(uses: {
         'upload-length': size,
       },
       // Where all is there and the catalogue has not looked at it, an empty piece makes it look.
-      body: from < end ? createReadStream(file, { start: from, end: end - 1 }) : '',
+      body: from < end ? () => createReadStream(file, { start: from, end: end - 1 }) : '',
     });
     return reply.status < 300 ? end : refuseOf(reply);
   }
 
   /** An earlier request of ours came through after all, or did not. */
   const mayGoOn = (error: unknown): boolean =>
-    error instanceof Refusal && ['catalogue-unreachable', 'upload-offset-wrong'].includes(error.code);
+    error instanceof Refusal && (error.code === 'catalogue-unreachable' || error.code === 'upload-offset-wrong');
 
   async function upload(blob: Blob, onSent: (bytesThere: number) => void = () => {}): Promise<number> {
     let sent = 0;
     let most = -1;
     let cuts = 0;
-    let piece = pieceBytes;
+    let piece: number = patchBytes;
     for (;;) {
       try {
         // At the start, and after a cut, only the catalogue knows what is there.

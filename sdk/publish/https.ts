@@ -10,7 +10,7 @@ export interface Call {
   /** Below the origin, with its query. */
   path: string;
   headers?: Record<string, string | number>;
-  body?: string | AsyncIterable<Uint8Array>;
+  body?: string | (() => AsyncIterable<Uint8Array>);
 }
 
 export interface Reply {
@@ -62,7 +62,7 @@ export function createHttps({ origin: given, ca }: { origin: string; ca: string 
       call.once('close', () => reject(new Error('the connection was closed')));
     });
     // A server that refuses may answer, and close, before it has read the whole: its answer says more than the cut.
-    const sent = body === undefined || typeof body === 'string' ? void call.end(body) : pipeline(body, call);
+    const sent = typeof body === 'function' ? pipeline(body(), call) : void call.end(body);
     const [reply] = await Promise.all([answered, Promise.resolve(sent).catch(() => {})]);
     return { status: reply.statusCode ?? 0, headers: reply.headers, body: await whole(reply) };
   }

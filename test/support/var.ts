@@ -1,5 +1,6 @@
 /** A VAR's laptop: the built `webizen` command with a member's folder, and a territory that issues credentials. */
-import { spawnSync } from 'node:child_process';
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { publicJwkOf } from '#common/jws.js';
@@ -15,6 +16,12 @@ interface Teardown {
   teardown(work: () => unknown): void;
 }
 
+/** What `webizen` ends with, and what it says meanwhile: one that is asked by this very process must not be waited for. */
+export interface Underway {
+  process: ChildProcess;
+  ended: Promise<Finished>;
+}
+
 export interface Laptop {
   folder: string;
   /** Where the key lies. */
@@ -22,6 +29,8 @@ export interface Laptop {
   at(...names: string[]): string;
   /** Runs the command in the folder to its end. */
   webizen(...args: string[]): Finished;
+  /** Goes on while this process does something else. */
+  start(...args: string[]): Underway;
   /** The same with more in its environment. */
   webizenWith(env: Record<string, string>, ...args: string[]): Finished;
 }
@@ -29,8 +38,12 @@ export interface Laptop {
 export async function laptop(t: Teardown): Promise<Laptop> {
   const folder = await ownFolder(t);
   const member = path.join(folder, 'member');
+  const environment = (more: Record<string, string> = {}) => ({
+    ...{ PATH: process.env.PATH ?? '', HOME: folder, WEBIZEN_MEMBER: member },
+    ...more,
+  });
   const webizenWith = (more: Record<string, string>, ...args: string[]): Finished => {
-    const env = { PATH: process.env.PATH ?? '', HOME: folder, WEBIZEN_MEMBER: member, ...more };
+    const env = environment(more);
     const done = spawnSync(process.execPath, [command('webizen'), ...args], {
       cwd: folder,
       env,
@@ -44,6 +57,17 @@ export async function laptop(t: Teardown): Promise<Laptop> {
     member,
     at: (...names) => path.join(folder, ...names),
     webizen: (...args) => webizenWith({}, ...args),
+    start(...args) {
+      const child = spawn(process.execPath, [command('webizen'), ...args], { cwd: folder, env: environment() });
+      const told = { stdout: '', stderr: '' };
+      for (const name of ['stdout', 'stderr'] as const)
+        child[name].setEncoding('utf8').on('data', (text: string) => {
+          told[name] += text;
+        });
+      t.teardown(() => child.kill('SIGKILL'));
+      const ended = once(child, 'close').then(() => ({ status: child.exitCode, ...told }));
+      return { process: child, ended };
+    },
     webizenWith,
   };
 }

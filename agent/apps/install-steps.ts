@@ -120,7 +120,9 @@ export function createInstallSteps(parts: InstallParts): Record<string, StepKind
           if (file === undefined) throw new Refusal('internal', `${digest} is not here`);
           return file;
         };
-        await runner.load(release.image.digest, () => imageTar(release, fileOf));
+        // The image's manifest is the first of its blobs, its configuration the second (common/archive/image.ts).
+        const signed = { digest: release.image.digest, config: release.blobs[1]?.digest ?? '' };
+        await runner.load(signed, () => imageTar(release, fileOf));
       },
       undo: noteWhy, // the image goes when nothing names it any more
       isFinal,

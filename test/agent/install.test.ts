@@ -497,9 +497,9 @@ t.test('what no record names is removed when the agent starts', async (t) => {
   await b.installed(box, one);
   await box.close();
   const stray = fileRunner(b.folder);
-  await stray.load(`sha256:${'1'.repeat(64)}`, async function* () {});
+  await stray.load({ digest: `sha256:${'1'.repeat(64)}`, config: '' }, async function* () {});
   const made = await b.release('9.9.9', { id: 'example.stray' });
-  await stray.load(made.release.image.digest, async function* () {});
+  await stray.load({ digest: made.release.image.digest, config: '' }, async function* () {});
   await stray.start({
     id: 'example.stray',
     release: made.id,

@@ -12,9 +12,9 @@ import type { Change } from '#contract/changes.js';
 import type { InstalledApp } from '#contract/installed.js';
 import type { Manifest } from '#contract/manifest.js';
 import type { OwnerSigner } from '../../agent/consent/ledger.js';
-import { type TestBox, testBox } from '../support/box.js';
+import { killed, type TestBox, testBox } from '../support/box.js';
 import { type TestPodman, testPodman } from '../support/podman.js';
-import { askCommand, killed, type TestProvider, testProvider } from '../support/provider.js';
+import { askCommand, type TestProvider, testProvider } from '../support/provider.js';
 import { type Laptop, laptop, packedBase } from '../support/var.js';
 
 const base = await packedBase(t);

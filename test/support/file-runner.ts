@@ -58,10 +58,10 @@ export function fileRunner(folder: string, at: (name: string) => void = () => {}
     engine,
     started,
     let: () => pass(),
-    async load(image, tar) {
+    async load({ digest }, tar) {
       for await (const _ of tar()); // all of it can be read
       effect('load', (now) => {
-        now.images = [...new Set([...now.images, image])];
+        now.images = [...new Set([...now.images, digest])];
       });
     },
     images: async () => engine().images,

@@ -7,7 +7,7 @@ export interface TestImage {
   /** Of the OCI manifest: what a release names. */
   digest: string;
   /** Of the configuration: what the engine calls the image. */
-  configDigest: string;
+  config: string;
   tar(): AsyncIterable<Uint8Array>;
 }
 
@@ -93,7 +93,7 @@ export function image({ layers, config = {}, annotations }: ImageWish): TestImag
   const blob = (bytes: Buffer): Entry => ({ path: `blobs/sha256/${sha256(bytes).slice(7)}`, data: bytes });
   return {
     digest: sha256(manifest),
-    configDigest: sha256(configuration),
+    config: sha256(configuration),
     async *tar() {
       yield tar([
         { path: 'oci-layout', data: Buffer.from('{"imageLayoutVersion":"1.0.0"}') },

@@ -2,7 +2,7 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
-import { mkdir, readFile } from 'node:fs/promises';
+import { mkdir, open, readFile } from 'node:fs/promises';
 import { connect } from 'node:net';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -55,6 +55,7 @@ export async function testPodman(t: Teardown): Promise<TestPodman> {
   const env = { PATH: '/usr/sbin:/usr/bin:/sbin:/bin', HOME: folder, TMPDIR: temporary };
   const run = (...parameters: string[]): string =>
     execFileSync('podman', [...store, ...parameters], { env, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
+  const log = await open(path.join(folder, 'service.log'), 'a');
   let service: ChildProcess | undefined;
 
   const started: TestPodman = {
@@ -64,7 +65,7 @@ export async function testPodman(t: Teardown): Promise<TestPodman> {
     async start() {
       const child = spawn('podman', [...store, 'system', 'service', '--time', '0', `unix://${socketPath}`], {
         env,
-        stdio: ['ignore', 'ignore', 'inherit'],
+        stdio: ['ignore', 'ignore', log.fd],
       });
       service = child;
       await listens(socketPath, child);
@@ -81,6 +82,7 @@ export async function testPodman(t: Teardown): Promise<TestPodman> {
   t.teardown(async () => {
     await started.stop();
     run('rm', '--all', '--force', '--time', '0');
+    await log.close();
     for (const place of await mountsUnder(folder)) execFileSync('umount', ['-l', place]);
   });
   await started.start();

@@ -5,6 +5,14 @@ import type { Sandbox } from '#contract/installed.js';
 import type { Manifest } from '#contract/manifest.js';
 import type { AppState } from '#contract/status.js';
 
+/** Both from the release, whose blobs begin with them. */
+export interface SignedImage {
+  /** Of the OCI manifest. */
+  digest: string;
+  /** Of the image's configuration. */
+  config: string;
+}
+
 export interface RunApp {
   id: string;
   release: string;
@@ -34,7 +42,7 @@ export interface Runner {
    * Does nothing where the image is here. Afterwards the engine's digest of it is the signed one.
    * @throws Refusal `image-mismatch`, `image-unusable`, `disk-full`, `runtime-unavailable`, `runtime-failed`
    */
-  load(image: string, tar: () => AsyncIterable<Uint8Array>): Promise<void>;
+  load(image: SignedImage, tar: () => AsyncIterable<Uint8Array>): Promise<void>;
   /** Those that `load` brought. */
   images(): Promise<string[]>;
   /** @throws Refusal `image-in-use` */

@@ -112,6 +112,7 @@ export function createAgent(config: Config, host: Host, around: Around): Agent {
     signal.throwIfAborted();
     await made.api.start();
     undo.push(() => made.api.stop());
+    undo.push(() => made.egress.stop());
     const control = await serveControl(adminSocket(config.runtimeDir), {
       status: async () => statusOf(made),
       ledger: () => made.ledger.export(),
@@ -172,6 +173,11 @@ export function createAgent(config: Config, host: Host, around: Around): Agent {
       },
       status: () => statusOf(made),
       link: made.link,
+      ...(made.installed && {
+        apps: made.installed.installer.desk,
+        grants: made.grants,
+        logs: made.installed.runner.logs,
+      }),
       time: clock,
       dataDir: config.dataDir,
       ...(config.bootDir === undefined ? {} : { bootDir: config.bootDir }),

@@ -12,9 +12,13 @@ import type { Config } from './config.js';
 import type { Grants } from './consent/grants.js';
 import type { Ledger } from './consent/ledger.js';
 import type { BoxDirectory } from './directory/directory.js';
+import { createResolver, ownNetworks } from './egress/dns.js';
+import { createEgress, type Egress } from './egress/egress.js';
 import type { MembershipRoom } from './enrolment/membership.js';
 import type { Host } from './host/host.js';
+import { type Attestor, createAttestor } from './identity/attest.js';
 import { createMembers, type Members, memberKeysOf } from './members/members.js';
+import { createNotices, type Notices } from './notices/notices.js';
 import type { Storage } from './storage/storage.js';
 import type { Store } from './store/store.js';
 import type { TrustedTime } from './time/trusted-time.js';
@@ -31,7 +35,7 @@ export interface InstalledAppsWish {
   clock: TrustedTime;
   store: Store;
   ledger: Ledger;
-  storage: Storage;
+  storage: Pick<Storage, 'usedBytes' | 'forget'>;
   grants: Grants;
   membership: MembershipRoom;
   directory: BoxDirectory | undefined;
@@ -41,6 +45,40 @@ export interface InstalledAppsWish {
   log: Logger;
   signal: AbortSignal;
   onRefused: (refusal: Refusal) => void;
+}
+
+/** What apps are offered beside their storage: word of who they are, a way to tell the owner something, servers outside. */
+export async function openAppFeatures(wish: {
+  store: Store;
+  clock: TrustedTime;
+  membership: MembershipRoom;
+  releaseOf: (app: string) => { release: string; version: string } | undefined;
+}): Promise<{ attest: Attestor; notices: Notices; egress: Egress }> {
+  const { store, clock, membership, releaseOf } = wish;
+  const hostOf = (address: string | undefined): { host: string }[] =>
+    address === undefined || !URL.canParse(address) ? [] : [{ host: new URL(address).hostname }];
+  return {
+    attest: createAttestor({
+      clock,
+      releaseOf,
+      standing() {
+        const now = membership.enrolment()?.current();
+        const territory = membership.enrolment()?.lastProfile()?.territory.id;
+        return now && territory !== undefined ? { ...now, territory } : undefined;
+      },
+    }),
+    notices: await createNotices({ store, clock }),
+    egress: createEgress({
+      resolve: createResolver(),
+      ownNetworks,
+      // An app has no business with the provider: what it has to say there goes through the box.
+      barred: () => [
+        ...hostOf(membership.origin()?.href),
+        ...hostOf(membership.enrolment()?.lastProfile()?.broker.url),
+      ],
+      clock,
+    }),
+  };
 }
 
 /** As OCI names it; another machine runs no apps of the catalogue. */

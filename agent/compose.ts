@@ -11,7 +11,7 @@ import { Refusal } from '#contract/problems.js';
 import type { Birth, Sandbox } from '#contract/status.js';
 import { createApi } from './api/api.js';
 import { type AppStatus, createApps } from './apps/apps.js';
-import { openInstalledApps } from './apps-wiring.js';
+import { openAppFeatures, openInstalledApps } from './apps-wiring.js';
 import { createChanges } from './changes/changes.js';
 import type { Config } from './config.js';
 import { createGrants } from './consent/grants.js';
@@ -207,12 +207,26 @@ export async function compose(config: Config, host: Host, log: Logger, signal: A
   });
   const grants = await createGrants({ store, ledger, clock, onRefused });
   const installed = await openInstalledApps({
-    ...{ config, host, clock, store, ledger, storage, grants, membership, directory, freeBytes, log, signal, onRefused },
+    storage: {
+      usedBytes: storage.usedBytes,
+      async forget(app) {
+        await notices.forget(app);
+        await storage.forget(app);
+      },
+    },
+    ...{ config, host, clock, store, ledger, grants, membership, directory, freeBytes, log, signal, onRefused },
     sockets: { open: (app) => api.open(app), close: (id) => api.close(id) },
     changes: () => changes,
   });
   const kinds = { ...membership.kinds, ...installed?.installer.kinds };
   const changes = createChanges({ store, clock, kinds, onRefused });
+  const { attest, notices, egress } = await openAppFeatures({
+    ...{ store, clock, membership },
+    releaseOf(id) {
+      const app = installed?.installer.desk.show(id);
+      return app && { release: app.release, version: app.manifest.version };
+    },
+  });
   /** Those of the configuration, and those that the owner installed. */
   const running = (): RunningApp[] => [
     ...apps.list(),
@@ -302,8 +316,11 @@ export async function compose(config: Config, host: Host, log: Logger, signal: A
       },
       ready: (id) => installed?.runner.ready(id), // the apps of the configuration have no health check that waits for it
       storage,
+      attest,
+      notifications: notices,
     },
     grants,
+    tunnels: egress,
     connectivity: link,
     clock,
     log,
@@ -344,6 +361,8 @@ export async function compose(config: Config, host: Host, log: Logger, signal: A
     api,
     apps,
     grants,
+    notices,
+    egress,
     installed,
     running,
   };

@@ -320,20 +320,17 @@ t.test('a tunnel that nothing moves in ends, and one that is not read holds the 
   t.ok(sent < 50_000_000, `${sent} bytes were taken from the server`);
 });
 
-t.test(
-  'an app that asks for more tunnels than it may is bounded, and requests behind a tunnel stay in it',
-  async (t) => {
-    const place = await desk(t);
-    await place.grant('network.egress:*');
-    place.names.set('a.example', ['127.0.0.1']);
-    const port = await echo(t);
-    const { socket } = await connect(t, place, `a.example:${port}`);
-    const text = 'GET /v1/self HTTP/1.1\r\nHost: x\r\n\r\n';
-    socket.write(text);
-    t.equal(String((await once(socket, 'data'))[0]), text);
-    t.teardown(() => socket.destroy());
-  },
-);
+t.test('what looks like a request inside a tunnel goes to the server', async (t) => {
+  const place = await desk(t);
+  await place.grant('network.egress:*');
+  place.names.set('a.example', ['127.0.0.1']);
+  const port = await echo(t);
+  const { socket } = await connect(t, place, `a.example:${port}`);
+  const text = 'GET /v1/self HTTP/1.1\r\nHost: x\r\n\r\n';
+  socket.write(text);
+  t.equal(String((await once(socket, 'data'))[0]), text);
+  t.teardown(() => socket.destroy());
+});
 
 t.test('a server that redirects is only another name', async (t) => {
   const server = createServer((_request, response) =>

@@ -108,7 +108,7 @@ for (const [size, viewport] of Object.entries(sizes) as [Size, View][])
       signed: true,
     });
     const first = apps.changes()[0]?.id ?? '';
-    apps.reach(first, 'load');
+    apps.reach(first, 'app-load');
     await said(page, /^Unpack it/);
     await page.locator('[aria-current=step]').getByText('Unpack it').waitFor();
     await look('4-installing');
@@ -244,7 +244,7 @@ for (const [size, viewport] of Object.entries(sizes) as [Size, View][])
     await heading(page, 'Visits is being updated.');
     test.match(apps.asked.at(-1), { what: { grants: [{ capability: 'network.egress:*' }] } });
     const update = apps.changes()[0]?.id ?? '';
-    apps.reach(update, 'health', 'unavailable');
+    apps.reach(update, 'app-pass', 'unavailable');
     await said(page, 'This part is starting or stopping.');
     await look('8-updating');
     await go('/apps/example.visits');

@@ -1,8 +1,8 @@
 /** Permissions in plain words, and what an app is left unable to do. Pure. */
 import type { Capability, CapabilityKind, Egress } from '#contract/capabilities.js';
-import { texts } from './texts.js';
+import { apps } from './texts-apps.js';
 
-const words = texts.apps.permissions;
+const words = apps.permissions;
 const egress = 'network.egress:';
 const isEgress = (capability: Capability): capability is Egress => capability.startsWith(egress);
 type Plain = Exclude<CapabilityKind, Egress>;
@@ -21,7 +21,7 @@ export const isFar = (capability: Capability): boolean => capability === 'networ
 
 /** What it can not do, worked out of what it does not even ask for. */
 export function cannotDo(asked: readonly Capability[]): string[] {
-  const { cannot } = texts.apps;
+  const { cannot } = apps;
   const hosts = asked.filter(isEgress);
   return [
     ...(hosts.length === 0 ? [cannot.internet] : hosts.some(isFar) ? [] : [cannot.otherHosts]),

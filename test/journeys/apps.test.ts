@@ -60,9 +60,10 @@ async function openWay(t: Test): Promise<Way> {
 
   done('app', 'init', 'visits', '--id', app, '--name', 'Visits');
   const podman = await testPodman(t);
+  const port = await freePortBase();
   const box = await testBox(t, {
     territories: [provider.listing],
-    more: { runtime: { podman: podman.socketPath } },
+    more: { runtime: { podman: podman.socketPath }, owner: { host: '127.0.0.1', port, mdns: false } },
   });
   await box.start();
   const { owner, membership } = box.agent!.rooms();

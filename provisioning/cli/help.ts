@@ -106,11 +106,12 @@ Works while the server runs and while it does not.
 `,
   member: `webizen-provider member: the members of the alliance that this territory vouches for
 
-  member admit REQUEST --dir D --id ID --level 1|2|3 --charter VERSION --vetted TEXT --by TEXT [--evidence FILE]
+  member admit REQUEST --dir D --id ID --level 1|2|3 --charter VERSION --vetted TEXT --by TEXT
+                       [--on 2026-11-30] [--evidence FILE]
       REQUEST is what webizen member request made; only the hash of the evidence is kept
   member list --dir D [--json]
   member show ID --dir D [--json]
-  member level ID 1|2|3 --dir D --vetted TEXT --by TEXT [--evidence FILE] [--charter VERSION]
+  member level ID 1|2|3 --dir D --vetted TEXT --by TEXT [--on DAY] [--evidence FILE] [--charter VERSION]
   member suspend ID --dir D --reason TEXT --decided-by TEXT [--review TEXT]
       nothing new of the member is installed; what runs goes on
   member reinstate ID --dir D --reason TEXT --decided-by TEXT [--review TEXT]

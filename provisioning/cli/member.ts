@@ -4,6 +4,7 @@ import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { Type } from 'typebox';
 import { files } from '#common/files.js';
+import { timeOf } from '#common/members/iso.js';
 import { CapabilityKind } from '#contract/capabilities.js';
 import { MemberKeys } from '#contract/member.js';
 import { LevelPolicy, MemberRecord } from '#contract/member-register.js';
@@ -17,7 +18,7 @@ import { table, when } from './print.js';
 
 const many = { type: 'string', multiple: true } as const;
 const aboutDecision = { reason: text, 'decided-by': text, review: text } as const;
-const aboutVetting = { vetted: text, by: text, evidence: text, charter: text } as const;
+const aboutVetting = { vetted: text, by: text, on: text, evidence: text, charter: text } as const;
 
 function answered<T>(parsed: Parsed<T>): T {
   if (parsed.ok) return parsed.value;
@@ -31,7 +32,9 @@ function one(positionals: readonly string[], what = 'the id of the member'): str
   return required(id, what);
 }
 
-type Given = Partial<Record<'reason' | 'decided-by' | 'review' | 'vetted' | 'by' | 'evidence', string | undefined>>;
+type Given = Partial<
+  Record<'reason' | 'decided-by' | 'review' | 'vetted' | 'by' | 'on' | 'evidence', string | undefined>
+>;
 
 const decided = (values: Given) => ({
   reason: required(values.reason, '--reason'),
@@ -39,12 +42,20 @@ const decided = (values: Given) => ({
   ...(values.review === undefined ? {} : { review: required(values.review, '--review') }),
 });
 
+/** Midnight in UTC. */
+function dayOf(value: string): number {
+  const at = /^\d{4}-\d\d-\d\d$/.test(value) ? timeOf(`${value}T00:00:00Z`) : Number.NaN;
+  if (!(at <= Date.now())) throw new Refusal('arguments-invalid', '--on is a day such as 2026-11-30, and not to come');
+  return at;
+}
+
 async function vetting(values: Given) {
   const file = values.evidence;
   const evidence = file === undefined ? undefined : await readFile(file).catch(unreadable(file));
   return {
     what: required(values.vetted, '--vetted'),
     by: required(values.by, '--by'),
+    ...(values.on === undefined ? {} : { at: dayOf(values.on) }),
     ...(evidence && { evidenceSha256: createHash('sha256').update(evidence).digest('hex') }),
   };
 }

@@ -94,6 +94,7 @@ t.test('a member from its request to its expulsion and back, by commands', async
   });
   t.equal(await done(t, 'credential', 'wattle'), (await curl('/v1/members/credentials/wattle')).body.toString());
   await refusedCommand(t, 'member-exists', ...admit);
+  await refusedCommand(t, 'arguments-invalid', ...admit, '--on', '2999-01-01');
   t.match(await done(t, 'list'), /^wattle +var +1 +good +\S+ +Wattle Software$/m);
 
   const why = ['--reason', decided.reason, '--decided-by', decided.decidedBy];
@@ -107,7 +108,10 @@ t.test('a member from its request to its expulsion and back, by commands', async
   t.equal(await done(t, 'reinstate', 'wattle', ...why), 'member wattle is in good standing');
   t.equal((await standing()).is, 'good');
 
-  t.equal(await done(t, 'level', 'wattle', '2', ...vetted, '--charter', '1.1'), 'member wattle has level 2');
+  t.equal(
+    await done(t, 'level', 'wattle', '2', ...vetted, '--charter', '1.1', '--on', '2026-02-03'),
+    'member wattle has level 2',
+  );
   t.match((await standing()).credential.credentialSubject, { vettingLevel: 2, charterVersion: '1.1' });
 
   await refusedCommand(t, 'arguments-invalid', 'expel', 'wattle', ...why);
@@ -116,6 +120,7 @@ t.test('a member from its request to its expulsion and back, by commands', async
   await refusedCommand(t, 'member-standing', 'level', 'wattle', '3', ...vetted);
   const shown = await done(t, 'show', 'wattle');
   t.match(shown, /^standing +expelled$/m);
+  t.match(shown, /^checked +2026-02-03T00:00:00Z, the extract .+, by Ana Rivera, evidence [0-9a-f]{64}$/m);
   t.match(shown, /^expelled +\S+Z, a complaint that was upheld, by the standing committee, review: write to /m);
   await done(t, 'reinstate', 'wattle', ...why, '--review', 'none is needed');
   t.equal((await standing()).is, 'good', 'an expulsion that was overturned on review is undone everywhere');

@@ -84,8 +84,8 @@ t.test('a layer of what builders write is read, and its diffId is that of the un
   const padded = Buffer.concat([tar, Buffer.alloc(10_240)]);
   for (const bytes of [tar, padded]) {
     const want = { diffId: sha256(bytes), sizeBytes: bytes.length };
-    t.same(await layer(directory, bytes), want);
-    t.same(await layer(directory, gzipSync(bytes), gzipped), want);
+    t.same(await layer(directory, bytes), { mediaType: plain, ...want });
+    t.same(await layer(directory, gzipSync(bytes), gzipped), { mediaType: gzipped, ...want });
   }
 });
 
@@ -146,6 +146,10 @@ t.test('what a layer must not hold is refused by name', async (t) => {
   };
   for (const [what, [code, ...parts]] of Object.entries(cases))
     await t.rejects(layer(directory, tarOf(parts)), refusal(code), what);
+  for (const magic of ['\x1f\x8b\x08', 'BZh', '\xfd7zXZ\0', '\x28\xb5\x2f\xfd']) {
+    const polyglot = tarOf([summedAt(part({ name: 'a' }, 'x'), 0, magic)]);
+    await t.rejects(layer(directory, polyglot), refusal('layer-malformed'), 'what an engine would unpack first');
+  }
   const behind = Buffer.concat([tarOf([file]), part({ name: '../evil' }, 'x')]);
   await t.rejects(layer(directory, behind), refusal('layer-malformed'), 'another tar behind the end');
   await t.rejects(layer(directory, file), refusal('layer-malformed'), 'no end');
@@ -303,6 +307,8 @@ t.test('a layer that passed once is not unpacked again', async (t) => {
   const [first] = (await checkImage(release, { fileOf, architecture })).layers;
   await writeFile(fileOf(tar.digest), 'x'.repeat(tar.size));
   const checked = new Map([[tar.digest, first!]]);
+  const asAnother = new Map([[tar.digest, { ...first!, mediaType: gzipped }]]);
+  await t.rejects(checkImage(release, { fileOf, architecture, checked: asAnother }), refusal('layer-malformed'));
   t.same((await checkImage(release, { fileOf, architecture, checked })).layers, [first]);
   await t.rejects(checkImage(release, { fileOf, architecture }), refusal('layer-malformed'));
 });

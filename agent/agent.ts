@@ -25,7 +25,7 @@ export interface Agent {
   /** Where the owner's console answers, complete after `start`; undefined where there is none. */
   console(): { address: string; port: number; httpsPort: number | undefined } | undefined;
   /** What the owner decides with. @throws Refusal `unavailable` before the agent has started */
-  rooms(): Pick<Parts, 'membership' | 'changes' | 'ledger' | 'owner'>;
+  rooms(): Pick<Parts, 'membership' | 'changes' | 'ledger' | 'owner' | 'storage' | 'grants' | 'installed'>;
   /** Resolves when it is certain to happen; `onRestart` is told behind it. */
   reset(wish: { kind: ResetKind; by: 'console' | 'command'; signer?: OwnerSigner }): Promise<void>;
 }
@@ -40,7 +40,7 @@ export interface Around {
 }
 
 function statusOf(parts: Parts): AgentStatus {
-  const { clock, refusals, outbox, storage, membership, changes, ledger, owner, sampler, link, apps } = parts;
+  const { clock, refusals, outbox, storage, membership, changes, ledger, owner, sampler, link } = parts;
   const view = membership.view();
   const { box, certificate, phase } = view.current;
   const { epoch, last, acknowledged, waiting, deadLetters, lost } = outbox.state();
@@ -57,7 +57,7 @@ function statusOf(parts: Parts): AgentStatus {
     owner: owner.isSet(),
     link: { online: link.online(), since: link.since() },
     health: { epoch, lastSequence: last, acknowledged, waiting, deadLetters, lost, latest: sampler.latest() },
-    apps: apps.list().map((app) => ({ ...app, usedBytes: storage.usedBytes(app.id) })),
+    apps: parts.running().map((app) => ({ ...app, usedBytes: storage.usedBytes(app.id) })),
     refusals: refusals.list(),
   };
 }
@@ -75,11 +75,13 @@ export function createAgent(config: Config, host: Host, around: Around): Agent {
   let ownersPort = 0;
 
   /** Behind the API: enrol, then report and renew for as long as the agent runs. */
-  async function join({ membership, sampler, link, directory, tellStandings }: Parts): Promise<void> {
+  async function join({ membership, sampler, link, directory, tellStandings, installed }: Parts): Promise<void> {
     if (directory)
       void directory.keepFresh(signal).catch((error: unknown) => log.error({ err: error }, 'cannot refresh'));
     await membership.start();
     tellStandings();
+    await installed?.installer.start(); // behind the changes, which the membership has started
+    installed?.members.start();
     await membership.enrolled();
     if (signal.aborted) return;
     log.info({ box: membership.view().current.box }, 'enrolled');
@@ -110,6 +112,7 @@ export function createAgent(config: Config, host: Host, around: Around): Agent {
     signal.throwIfAborted();
     await made.api.start();
     undo.push(() => made.api.stop());
+    undo.push(() => made.egress.stop());
     const control = await serveControl(adminSocket(config.runtimeDir), {
       status: async () => statusOf(made),
       ledger: () => made.ledger.export(),
@@ -126,7 +129,13 @@ export function createAgent(config: Config, host: Host, around: Around): Agent {
       undo.push(() => owners?.stop());
       ownersPort = await owners.start();
     }
+    made.grants.start();
+    undo.push(() => made.grants.stop());
+    await made.installed?.runner.open();
+    undo.push(() => made.installed?.runner.close());
     undo.push(() => made.changes.stop());
+    undo.push(() => made.installed?.installer.stop());
+    undo.push(() => made.installed?.members.stop());
     undo.push(() => made.apps.stop());
     await made.apps.start();
     undo.push(() => made.api.announceShutdown());
@@ -164,6 +173,11 @@ export function createAgent(config: Config, host: Host, around: Around): Agent {
       },
       status: () => statusOf(made),
       link: made.link,
+      ...(made.installed && {
+        apps: made.installed.installer.desk,
+        grants: made.grants,
+        logs: made.installed.runner.logs,
+      }),
       time: clock,
       dataDir: config.dataDir,
       ...(config.bootDir === undefined ? {} : { bootDir: config.bootDir }),

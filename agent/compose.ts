@@ -8,11 +8,13 @@ import { apiVersion } from '#contract/api.js';
 import { DirectoryKeys, type StandingChange } from '#contract/directory.js';
 import { describeFaults, parseJson } from '#contract/parse.js';
 import { Refusal } from '#contract/problems.js';
-import type { Birth } from '#contract/status.js';
+import type { Birth, Sandbox } from '#contract/status.js';
 import { createApi } from './api/api.js';
-import { createApps } from './apps/apps.js';
+import { type AppStatus, createApps } from './apps/apps.js';
+import { openAppFeatures, openInstalledApps } from './apps-wiring.js';
 import { createChanges } from './changes/changes.js';
 import type { Config } from './config.js';
+import { createGrants } from './consent/grants.js';
 import { createLedger } from './consent/ledger.js';
 import { createOwner } from './consent/owner-key.js';
 import { takeReceipt } from './consent/receipt.js';
@@ -94,6 +96,9 @@ async function voucherOf(
     return undefined;
   }
 }
+
+/** As status and report name it. */
+type RunningApp = Omit<AppStatus, 'sandbox'> & { sandbox: Sandbox };
 
 export async function compose(config: Config, host: Host, log: Logger, signal: AbortSignal) {
   const { files } = host;
@@ -200,7 +205,37 @@ export async function compose(config: Config, host: Host, log: Logger, signal: A
     onRefused,
     onRenewed: ({ box, leaf }) => log.info({ box, notAfter: leaf.validTo }, 'certificate renewed'),
   });
-  const changes = createChanges({ store, clock, kinds: membership.kinds, onRefused });
+  const grants = await createGrants({ store, ledger, clock, onRefused });
+  const installed = await openInstalledApps({
+    storage: {
+      usedBytes: storage.usedBytes,
+      async forget(app) {
+        await notices.forget(app);
+        await storage.forget(app);
+      },
+    },
+    ...{ config, host, clock, store, ledger, grants, membership, directory, freeBytes, log, signal, onRefused },
+    sockets: { open: (app) => api.open(app), close: (id) => api.close(id) },
+    changes: () => changes,
+  });
+  const kinds = { ...membership.kinds, ...installed?.installer.kinds };
+  const changes = createChanges({ store, clock, kinds, onRefused });
+  const { attest, notices, egress } = await openAppFeatures({
+    ...{ store, clock, membership },
+    releaseOf(id) {
+      const app = installed?.installer.desk.show(id);
+      return app && { release: app.release, version: app.manifest.version };
+    },
+  });
+  /** Those of the configuration, and those that the owner installed. */
+  const running = (): RunningApp[] => [
+    ...apps.list(),
+    ...(installed?.installer.desk.list() ?? []).map(({ id, state, sandbox, restarts, grants: held, quotaBytes }) => ({
+      ...{ id, state, sandbox, restarts, quotaBytes },
+      pid: null,
+      grants: held.map(({ capability }) => capability),
+    })),
+  ];
   const probe = createProbe({ host, dataDir });
   const sampler = createSampler({
     probe,
@@ -246,7 +281,7 @@ export async function compose(config: Config, host: Host, log: Logger, signal: A
       at: clock.now(),
       agent: version,
       ...(membership.awaitsOwner() ? { owner: false } : {}),
-      apps: apps.list().map(({ id, state, sandbox, restarts }) => ({ id, state, sandbox, restarts })),
+      apps: running().map(({ id, state, sandbox, restarts }) => ({ id, state, sandbox, restarts })),
     }),
     onBirth: async () => {
       if (!membership.awaitsOwner()) await sampler.sampleNow();
@@ -275,9 +310,17 @@ export async function compose(config: Config, host: Host, log: Logger, signal: A
         time: clock.now(),
       }),
       health: sampler,
-      appView: (id) => apps.show(id),
+      appView(id) {
+        const app = installed?.installer.desk.show(id);
+        return app ? { ...app, version: app.manifest.version } : apps.show(id);
+      },
+      ready: (id) => installed?.runner.ready(id), // the apps of the configuration have no health check that waits for it
       storage,
+      attest,
+      notifications: notices,
     },
+    grants,
+    tunnels: egress,
     connectivity: link,
     clock,
     log,
@@ -291,6 +334,7 @@ export async function compose(config: Config, host: Host, log: Logger, signal: A
     log,
     onChange: () => link.report(),
   });
+  installed?.installer.desk.onChange(() => link.report());
   /** Once the membership has started: what an image brought before. */
   function tellStandings(): void {
     room = membership;
@@ -316,5 +360,10 @@ export async function compose(config: Config, host: Host, log: Logger, signal: A
     link,
     api,
     apps,
+    grants,
+    notices,
+    egress,
+    installed,
+    running,
   };
 }

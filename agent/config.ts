@@ -47,6 +47,13 @@ export const ConfigFile = Type.Object(
         { additionalProperties: false },
       ),
     ),
+    /** What runs the apps that the owner installs: podman's service. Without it none can be installed. */
+    runtime: Type.Optional(
+      Type.Object(
+        { podman: Type.String({ minLength: 1, description: 'path of its socket' }) },
+        { additionalProperties: false },
+      ),
+    ),
     /** The boot partition, where a person can leave files for the box. */
     bootDir: Type.Optional(Type.String({ minLength: 1 })),
     health: Type.Optional(
@@ -79,6 +86,7 @@ export interface Config {
   territory: { est: URL; caSha256: string } | undefined;
   directory: { file: string | undefined; keysFile: string } | undefined;
   owner: { host: string; port: number; httpsPort: number | undefined; mdns: boolean } | undefined;
+  runtime: { podman: string } | undefined;
   bootDir: string | undefined;
   claimCodeFile: string | undefined;
   health: { intervalSeconds: number; batchSeconds: number };
@@ -113,6 +121,9 @@ function furtherFaults(json: unknown): Fault[] {
 
   for (const name of ['dataDir', 'runtimeDir', 'claimCodeFile', 'bootDir'])
     if (typeof file[name] === 'string' && !path.isAbsolute(file[name])) wrong(`/${name}`, 'must be an absolute path');
+  const runtime = fields(file.runtime);
+  if (typeof runtime.podman === 'string' && !path.isAbsolute(runtime.podman))
+    wrong('/runtime/podman', 'must be an absolute path');
   for (const name of ['file', 'keysFile'])
     if (typeof directory[name] === 'string' && !path.isAbsolute(directory[name]))
       wrong(`/directory/${name}`, 'must be an absolute path');
@@ -167,6 +178,7 @@ export function parseConfig(text: string): Config {
       httpsPort: file.owner.httpsPort,
       mdns: file.owner.mdns ?? true,
     },
+    runtime: file.runtime,
     bootDir: file.bootDir === undefined ? undefined : path.resolve(file.bootDir),
     claimCodeFile: file.claimCodeFile,
     health: { intervalSeconds: file.health?.intervalSeconds ?? 60, batchSeconds: file.health?.batchSeconds ?? 300 },

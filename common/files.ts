@@ -13,7 +13,7 @@ export interface Files {
   destroy(file: string): Promise<void>;
 }
 
-async function syncDirectory(directory: string): Promise<void> {
+export async function syncDirectory(directory: string): Promise<void> {
   const handle = await open(directory, 'r');
   try {
     await handle.sync();

@@ -70,8 +70,9 @@ export function refuseRaw(error: NodeJS.ErrnoException, socket: Duplex): void {
 /** A whole answer on a bare socket; closes this side of it. */
 export function refuseSocket(refusal: Refusal, socket: Duplex): void {
   const body = JSON.stringify(refusal.problem);
+  const headers = Object.entries(refusal.headers).map(([name, value]) => `${name}: ${value}\r\n`);
   socket.end(
     `HTTP/1.1 ${refusal.status} ${STATUS_CODES[refusal.status] ?? 'Refused'}\r\nContent-Type: application/problem+json\r\n` +
-      `Content-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,
+      `Content-Length: ${Buffer.byteLength(body)}\r\n${headers.join('')}Connection: close\r\n\r\n${body}`,
   );
 }

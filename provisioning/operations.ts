@@ -2,6 +2,9 @@
 import { readFile } from 'node:fs/promises';
 import { Type } from 'typebox';
 import type { Handlers } from '#common/control.js';
+import { Withdrawal } from '#contract/catalogue.js';
+import { ReleasedAppId } from '#contract/manifest.js';
+import { MemberId } from '#contract/member.js';
 import {
   type AdmissionRequest,
   type Claim,
@@ -12,10 +15,15 @@ import {
 } from '#contract/operator.js';
 import { check, describeFaults, type Parsed } from '#contract/parse.js';
 import { Refusal } from '#contract/problems.js';
+import { ReleaseId } from '#contract/release.js';
 import type { Requests } from './admission/requests.js';
+import { type AppDetail, type AppSummary, listApps, showApp } from './catalogue/desk.js';
+import type { Registry } from './catalogue/registry.js';
 import type { Claims } from './claims/claims.js';
 import { parseDirectoryKeys, type TerritoryDirectory } from './directory/directory.js';
 import type { Fleet } from './fleet/fleet.js';
+import type { MemberDesk } from './members/members.js';
+import { createMemberOperations } from './members/operations.js';
 
 /** An answer must fit in one message of the control socket. */
 export const pageSize = 500;
@@ -38,6 +46,17 @@ const BoxWithReason = Type.Object({ box: Type.String(), ...Reason.properties });
 const OneRequest = Type.Object({ request: Type.String() });
 const RefusedRequest = Type.Object({ request: Type.String(), ...Reason.properties });
 
+const OneApp = Type.Object({ app: ReleasedAppId });
+const StoppedRelease = Type.Object({ release: ReleaseId, ...Withdrawal.properties });
+/** `example.*` is every id below `example`. */
+const ReservedApp = Type.Object({
+  app: Type.Union([
+    ReleasedAppId,
+    Type.String({ pattern: '^[a-z][a-z0-9-]*(?:\\.[a-z0-9][a-z0-9-]*)*\\.\\*$', maxLength: 60 }),
+  ]),
+  member: MemberId,
+});
+
 function wanted<T>(parsed: Parsed<T>): T {
   if (parsed.ok) return parsed.value;
   throw new Refusal('arguments-invalid', describeFaults(parsed.faults));
@@ -53,19 +72,24 @@ export function createOperations({
   claims,
   fleet,
   requests,
+  registry,
   directory,
+  members,
   reloadCa = async () => {},
   backup,
 }: {
   claims: Claims;
   fleet: Fleet;
   requests: Requests;
+  registry: Registry;
   directory: TerritoryDirectory;
+  members: MemberDesk;
   /** The files of the CA have changed. */
   reloadCa?: () => Promise<void>;
   backup: (file: string) => Promise<unknown>;
 }): Handlers {
   return {
+    ...createMemberOperations({ members, pageSize }),
     async 'claim.create'(parameters): Promise<CreatedClaim[]> {
       const { count, ...wish } = wanted(check(CreateClaims, parameters));
       return Promise.all(Array.from({ length: count }, () => claims.create(wish)));
@@ -115,6 +139,22 @@ export function createOperations({
     async 'request.refuse'(parameters) {
       const { request, reason } = wanted(check(RefusedRequest, parameters));
       return requests.refuse(request, reason);
+    },
+    async 'app.list'(parameters): Promise<AppSummary[]> {
+      const { after = '', limit } = wanted(check(Page, parameters));
+      return listApps(registry, after, limit);
+    },
+    async 'app.show'(parameters): Promise<AppDetail> {
+      return showApp(registry, wanted(check(OneApp, parameters)).app);
+    },
+    async 'app.stop'(parameters) {
+      const { release, reason } = wanted(check(StoppedRelease, parameters));
+      const { app, version } = await registry.end(release, 'stopped', reason);
+      return { app, version };
+    },
+    async 'app.reserve'(parameters) {
+      const { app, member } = wanted(check(ReservedApp, parameters));
+      await registry.reserve(app, members.show(member).id);
     },
     async 'directory.accept'(parameters) {
       const { file, keys } = wanted(check(DirectoryFiles, parameters));

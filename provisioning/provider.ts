@@ -1,4 +1,5 @@
 /** The provider as a value: every room is made and wired here, and nowhere else. */
+import path from 'node:path';
 import type { FastifyBaseLogger } from 'fastify';
 import type { Clock } from '#common/clock.js';
 import { serveControl } from '#common/control.js';
@@ -12,6 +13,7 @@ import type { Boxes } from './boxes/boxes.js';
 import { type BrokerSide, createBrokerOutside, createOwnBroker, type OutsideConfig } from './brokers.js';
 import { createExpiryWatch } from './ca/expiry.js';
 import { createServerCertificate, hostsOf, type ServerTls } from './ca/server-certificate.js';
+import { createCatalogue } from './catalogue/catalogue.js';
 import { createConsole } from './console/console.js';
 import type { Gauge } from './console/metrics.js';
 import { createEst } from './est/est.js';
@@ -20,6 +22,7 @@ import { createReceipts } from './fleet/receipts.js';
 import { createRetention } from './fleet/retention.js';
 import { createTaken } from './fleet/taken.js';
 import { createFleet } from './fleet/view.js';
+import { declareMemberRoutes } from './members/routes.js';
 import { createOperations } from './operations.js';
 import { openRooms } from './rooms.js';
 import { controlSocket, readSecret } from './territory.js';
@@ -79,7 +82,7 @@ export function createProvider(
   async function startRooms(): Promise<void> {
     const rooms = await openRooms({ directory, files, clock });
     started.push(() => rooms.close());
-    const { territory, store, ca, crl, boxes, claims, requests, events, directory: listed } = rooms;
+    const { territory, store, ca, crl, boxes, claims, requests, events, members, registry, directory: listed } = rooms;
     const certificate = await createServerCertificate({ files, clock, directory, ca, hosts, log });
     const { tls } = certificate;
     const { id, name: called, jurisdiction, law } = territory;
@@ -143,6 +146,14 @@ export function createProvider(
     retention.start();
     started.push(() => retention.stop());
 
+    const catalogue = createCatalogue({
+      directory: path.join(directory, 'catalogue'),
+      territory: id,
+      ...{ store, registry, members, boxes, hosts, clock, log },
+    });
+    await catalogue.start();
+    started.push(() => catalogue.stop());
+
     const est = createEst({
       tls,
       cacerts: () => ca.authorities.map(({ raw }) => raw),
@@ -165,12 +176,16 @@ export function createProvider(
       boxes,
       directory: listed,
       crl,
+      memberKeys: members.keys,
+      more: [(app) => declareMemberRoutes(app, { members }), catalogue.declare],
       events,
       clock,
       log,
     });
     started.push(() => est.stop());
     urls.est = `https://${name}:${await est.start(bindAddress(host), portAt(0))}`;
+    await members.start(urls.est);
+    started.push(() => members.stop());
 
     const fleet = createFleet({
       store,
@@ -182,6 +197,7 @@ export function createProvider(
       { what: 'issuing', at: Date.parse(ca.issuer.certificate.validTo) },
       { what: 'server', at: certificate.notAfter },
       { what: 'crl', at: crl.nextUpdate() },
+      { what: 'members', at: members.listsEnd() },
       ...[broker.certificateEnd()].flatMap((at) => (at === undefined ? [] : [{ what: 'broker', at }])),
     ];
     const expiry = createExpiryWatch({ clock, events, endings });
@@ -240,6 +256,8 @@ export function createProvider(
         fleet,
         requests,
         directory: listed,
+        members,
+        registry,
         reloadCa: ca.reload,
         backup: (file) => backUp({ directory, territory: id, store, clock, file }),
       }),

@@ -10,9 +10,11 @@ import { type Boxes, createBoxes } from './boxes/boxes.js';
 import { createReadmission } from './boxes/readmission.js';
 import { type Ca, openCa } from './ca/ca.js';
 import { type Crl, createCrl } from './ca/crl.js';
+import { createRegistry, type Registry } from './catalogue/registry.js';
 import { type Claims, createClaims, type Redemption } from './claims/claims.js';
 import { openTerritoryDirectory, type TerritoryDirectory } from './directory/directory.js';
 import { createEventLog, type EventLog } from './fleet/events.js';
+import { type MemberDesk, openMembers } from './members/members.js';
 import { openStore, type Store } from './store/store.js';
 import { createTurns } from './store/turns.js';
 import { checkDirectory, readTerritory, type Territory, usualRenewalGraceSeconds } from './territory.js';
@@ -27,6 +29,8 @@ export interface Rooms {
   readonly claims: Claims & Redemption;
   readonly directory: TerritoryDirectory;
   readonly requests: ReturnType<typeof createRequests>;
+  readonly registry: Registry;
+  readonly members: MemberDesk;
   close(): Promise<void>;
 }
 
@@ -72,6 +76,9 @@ export async function openRooms({
     revoked: crl.changed,
   });
   const { enter } = boxes;
+  const { id } = territory;
+  const listedAt = () => listed.current()?.directory.territories.find((one) => one.id === id)?.est;
+  const members = await openMembers({ store, files, clock, directory, territory: id, listedAt, events });
   return {
     territory,
     store,
@@ -82,7 +89,10 @@ export async function openRooms({
     boxes,
     claims: createClaims({ store, clock, turns, events, enter }),
     requests: createRequests({ store, clock, turns, events, enter }),
+    registry: createRegistry({ store, clock, events }),
+    members,
     async close() {
+      await members.stop();
       await crl.stop();
       await events.stop();
       await store.close();

@@ -56,6 +56,7 @@ const consoles = [
 ];
 
 await rm('build/test', { recursive: true, force: true }); // a deleted test must not run on
+await rm('build/templates', { recursive: true, force: true });
 await mkdir('build/bin', { recursive: true });
 await Promise.all([
   esbuild.build({ ...node, entryPoints: sources, outdir: 'build', outbase: '.', sourcemap: 'linked' }),
@@ -66,6 +67,14 @@ await Promise.all([
     ...bundle,
     entryPoints: { visits: 'sdk/examples/visits/main.ts' },
     outdir: 'build/examples',
+  }),
+  // The skeletons of apps bring the client of the API along, which has no dependencies.
+  esbuild.build({
+    ...node,
+    bundle: true,
+    entryPoints: { 'webizen-client': 'sdk/client/client.ts' },
+    outdir: 'build/templates/node/app',
+    outExtension: { '.js': '.mjs' },
   }),
   // What the bench holds the agent's start against, bundled as the agent is.
   esbuild.build({
@@ -91,3 +100,4 @@ await Promise.all([
 ]);
 for (const { from, to } of consoles)
   for (const file of await filesUnder(from, /\.(html|svg)$/)) await cp(file, path.join(to, path.relative(from, file)));
+await cp('sdk/templates', 'build/templates', { recursive: true });

@@ -1,13 +1,19 @@
 /** The standard API: composes the application, the apps' sockets and their event streams. */
+import { performance } from 'node:perf_hooks';
 import type { Clock } from '#common/clock.js';
-import { createCallers } from './access.js';
+import { checkSocketPath } from '#common/files.js';
+import { Refusal } from '#contract/problems.js';
+import { createCallers, type OpenApp, openApp } from './access.js';
 import { createApplication, type Log } from './application.js';
 import { createEventStreams } from './events.js';
-import type { ApiApp, Connectivity, Features } from './features.js';
+import type { ApiApp, Connectivity, Features, FixedApp, LiveGrants, Tunnels } from './features.js';
+import { createGate } from './gate.js';
+import { createShares, type ShareLimits } from './shares.js';
 import { createSockets, type SocketLimits, socketPath } from './sockets.js';
 
-export interface ApiLimits extends SocketLimits {
+export interface ApiLimits extends SocketLimits, ShareLimits {
   maxUnsentBytes: number;
+  maxStreams: number;
   keepAliveMilliseconds: number;
 }
 
@@ -17,13 +23,23 @@ export const defaultLimits: ApiLimits = {
   checkMilliseconds: 1000,
   maxConnections: 64,
   closeMilliseconds: 5000,
+  requestsPerSecond: 2000,
+  burst: 4000,
   maxUnsentBytes: 64 * 1024,
+  maxStreams: 16,
   keepAliveMilliseconds: 15_000,
 };
 
 export interface StandardApi {
   /** @throws Refusal `socket-path-too-long`; Error when a route names no capability */
   start(): Promise<void>;
+  /**
+   * The socket of an app that the agent was not configured with; answers its directory. Opened twice it stays open,
+   * with the quota that was said last. @throws Refusal `socket-path-too-long`, `unavailable` before the start
+   */
+  open(app: ApiApp): Promise<string>;
+  /** Ends its streams and tunnels, answers what is under way, removes the socket; the directory stays. Harmless when none is open. */
+  close(id: string): Promise<void>;
   /** Tells every event stream that the box is stopping and ends it; to be called before the apps are stopped. */
   announceShutdown(): void;
   /** Answers what is under way, then closes. */
@@ -31,18 +47,27 @@ export interface StandardApi {
   socketOf(app: string): string;
 }
 
+const noGrants: LiveGrants = { of: () => [], onChange: () => () => {} };
+
 export function createApi({
   apps,
   runtimeDir,
   features,
+  grants = noGrants,
+  tunnels,
   connectivity,
   clock,
   log,
   limits = {},
 }: {
-  apps: readonly ApiApp[];
+  /** Of the configuration: their sockets are open for as long as the API runs. */
+  apps: readonly FixedApp[];
   runtimeDir: string;
   features: Features;
+  /** Of the apps that are opened later. */
+  grants?: LiveGrants;
+  /** Without them CONNECT is refused. */
+  tunnels?: Tunnels | undefined;
   connectivity: Connectivity;
   clock: Clock;
   log: Log;
@@ -52,19 +77,90 @@ export function createApi({
   const callers = createCallers();
   const events = createEventStreams({ connectivity, clock, ...all });
   const application = createApplication({ callers, events, features, log });
-  const sockets = createSockets({ apps, runtimeDir, limits: all });
+  const shares = createShares({ monotonic: () => performance.now(), ...all });
+  const gate = createGate({ route: (request, response) => application.routing(request, response), shares, tunnels });
+  const sockets = createSockets({ runtimeDir, limits: all, gate });
+  const opened = new Map<string, { app: OpenApp; directory: Promise<string> }>();
+  const closing = new Map<string, Promise<void>>();
+  let running = false;
+  let unsubscribe: (() => void) | undefined;
+
+  async function listen(app: OpenApp): Promise<string> {
+    await closing.get(app.caller.id);
+    return sockets.open(app.caller, (socket) => callers.connected(socket, app.caller));
+  }
+
+  async function open(app: ApiApp, capabilities: Parameters<typeof openApp>[1]): Promise<string> {
+    const known = opened.get(app.id);
+    known?.app.resize(app.quotaBytes);
+    if (known) return known.directory;
+    const fresh = openApp(app, capabilities);
+    const directory = listen(fresh);
+    const entry = { app: fresh, directory };
+    opened.set(app.id, entry);
+    return directory.catch((error: unknown) => {
+      if (opened.get(app.id) === entry) opened.delete(app.id);
+      throw error;
+    });
+  }
+
+  async function shut(id: string, entry: { app: OpenApp; directory: Promise<string> }): Promise<void> {
+    await entry.directory.catch(() => {});
+    entry.app.cutLasting();
+    events.close(id);
+    shares.forget(id);
+    await sockets.close(id);
+  }
+
+  function close(id: string): Promise<void> {
+    const entry = opened.get(id);
+    if (!entry) return closing.get(id) ?? Promise.resolve();
+    opened.delete(id);
+    const mine = shut(id, entry).finally(() => {
+      if (closing.get(id) === mine) closing.delete(id);
+    });
+    closing.set(id, mine);
+    return mine;
+  }
+
+  async function stop(): Promise<void> {
+    running = false;
+    unsubscribe?.();
+    events.stop();
+    await Promise.all([...opened.keys()].map(close));
+    await Promise.all(closing.values());
+    await sockets.stop();
+    await application.close();
+  }
+
   return {
     async start() {
       await application.ready();
       events.start();
-      await sockets.start(application.routing, callers.connected);
+      for (const app of apps) checkSocketPath(socketPath(runtimeDir, app.id));
+      await sockets.start();
+      unsubscribe = grants.onChange(({ app, given, taken }) => {
+        const entry = opened.get(app);
+        if (!entry) return;
+        const now = [...entry.app.caller.grants()];
+        events.tell(app, { type: 'grants', at: clock.now(), grants: now, given: [...given], taken: [...taken] });
+        entry.app.look();
+      });
+      running = true;
+      try {
+        for (const app of apps) await open(app, () => app.grants);
+      } catch (error) {
+        await stop();
+        throw error;
+      }
     },
+    async open(app) {
+      if (!running) throw new Refusal('unavailable');
+      return open(app, () => grants.of(app.id).map(({ capability }) => capability));
+    },
+    close,
     announceShutdown: () => events.stop(),
-    async stop() {
-      events.stop();
-      await sockets.stop();
-      await application.close();
-    },
+    stop,
     socketOf: (app) => socketPath(runtimeDir, app),
   };
 }

@@ -13,6 +13,7 @@ import { boxRoutes } from './routes/box.js';
 import { eventRoutes } from './routes/events.js';
 import { openapiRoutes } from './routes/openapi.js';
 import { storageRoutes } from './routes/storage.js';
+import { tellRoutes } from './routes/tell.js';
 
 export type Log = Pick<Logger, 'info' | 'warn' | 'error'>;
 
@@ -86,7 +87,8 @@ export function createApplication({
   application.register((routes, _options, done) => {
     boxRoutes(routes, { callers, features });
     storageRoutes(routes, { callers, storage: features.storage });
-    eventRoutes(routes, { events });
+    eventRoutes(routes, { callers, events });
+    tellRoutes(routes, { callers, features });
     openapiRoutes(routes);
     done();
   });

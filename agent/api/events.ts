@@ -2,12 +2,16 @@
 import type { ServerResponse } from 'node:http';
 import type { Clock } from '#common/clock.js';
 import type { AppEvent } from '#contract/api.js';
+import { Refusal } from '#contract/problems.js';
 import type { Connectivity } from './features.js';
 
 export interface EventStreams {
   start(): void;
-  /** Takes the response over and greets. */
-  open(response: ServerResponse): void;
+  /** Answers what takes the response over and greets. @throws Refusal `streams-too-many` */
+  open(app: { id: string }): (response: ServerResponse) => void;
+  tell(app: string, event: AppEvent): void;
+  /** Ends the streams of one app. */
+  close(app: string): void;
   /** Tells every stream that the box is about to stop, and ends the streams. */
   stop(): void;
 }
@@ -18,16 +22,19 @@ export function createEventStreams({
   connectivity,
   clock,
   maxUnsentBytes,
+  maxStreams,
   keepAliveMilliseconds,
 }: {
   connectivity: Connectivity;
   clock: Clock;
   /** A reader that falls behind by more is dropped; it reconnects and is greeted with what holds then. */
   maxUnsentBytes: number;
+  /** Of one app. */
+  maxStreams: number;
   /** A comment is sent this often, so that both sides notice a dead connection. */
   keepAliveMilliseconds: number;
 }): EventStreams {
-  const streams = new Set<ServerResponse>();
+  const streams = new Map<ServerResponse, string>();
   let unsubscribe: (() => void) | undefined;
   let stopped: AbortController | undefined;
 
@@ -37,8 +44,11 @@ export function createEventStreams({
   }
 
   function broadcast(message: string): void {
-    for (const stream of streams) send(stream, message);
+    for (const stream of streams.keys()) send(stream, message);
   }
+
+  const streamsOf = (app: string): ServerResponse[] =>
+    [...streams].flatMap(([stream, owner]) => (owner === app ? [stream] : []));
 
   async function keepAlive(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
@@ -55,17 +65,32 @@ export function createEventStreams({
       );
       void keepAlive(stopped.signal);
     },
-    open(response) {
-      response.writeHead(200, { 'content-type': 'text/event-stream', 'cache-control': 'no-store' });
-      streams.add(response);
-      response.once('close', () => streams.delete(response));
-      send(response, `retry: 1000\n${text({ type: 'hello', at: clock.now(), online: connectivity.online() })}`);
+    open({ id }) {
+      if (streamsOf(id).length >= maxStreams)
+        throw new Refusal('streams-too-many', undefined, { headers: { 'retry-after': '1' } });
+      return (response) => {
+        response.writeHead(200, { 'content-type': 'text/event-stream', 'cache-control': 'no-store' });
+        streams.set(response, id);
+        response.once('close', () => streams.delete(response));
+        send(response, `retry: 1000\n${text({ type: 'hello', at: clock.now(), online: connectivity.online() })}`);
+      };
+    },
+    tell(app, event) {
+      const message = text(event);
+      for (const stream of streamsOf(app)) send(stream, message);
+    },
+    close(app) {
+      for (const stream of streamsOf(app)) {
+        send(stream, text({ type: 'shutdown', at: clock.now() }));
+        stream.end();
+        streams.delete(stream);
+      }
     },
     stop() {
       unsubscribe?.();
       stopped?.abort();
       broadcast(text({ type: 'shutdown', at: clock.now() }));
-      for (const stream of streams) stream.end();
+      for (const stream of streams.keys()) stream.end();
       streams.clear();
     },
   };

@@ -1,20 +1,44 @@
 /** What the standard API needs of the rest of the agent, seen through interfaces as small as its routes allow. */
-import type { Box } from '#contract/api.js';
+import type { IncomingMessage } from 'node:http';
+import type { Duplex } from 'node:stream';
+import type { Attestation, AttestationRequest, Box, NewNotification, Notified } from '#contract/api.js';
 import type { Capability } from '#contract/capabilities.js';
 import type { Sample } from '#contract/health.js';
-import type { AppState } from '#contract/status.js';
+import type { AppState, Sandbox } from '#contract/status.js';
+import type { Caller } from './access.js';
 
 /** An app as the API knows it. Its socket is its identity. */
 export interface ApiApp {
   id: string;
-  grants: readonly Capability[];
   quotaBytes: number;
+}
+
+/** An app of the configuration: what it may do stands there, and does not change. */
+export interface FixedApp extends ApiApp {
+  grants: readonly Capability[];
+}
+
+/** What the owner has granted, see agent/consent/grants.ts. */
+export interface LiveGrants {
+  of(app: string): readonly { capability: Capability }[];
+  onChange(
+    listener: (change: { app: string; given: readonly Capability[]; taken: readonly Capability[] }) => void,
+  ): () => void;
+}
+
+/** Connections to servers outside, asked for by CONNECT (RFC 9110 section 9.3.6); see agent/egress/egress.ts. */
+export interface Tunnels {
+  /** Takes the socket over, whatever becomes of it. */
+  open(wish: { caller: Caller; request: IncomingMessage; socket: Duplex; head: Buffer }): void;
 }
 
 export interface AppView {
   state: AppState;
-  sandbox: 'none';
+  sandbox: Sandbox;
   restarts: number;
+  /** Of an installed release; null or absent for an app of the configuration. */
+  release?: string | null;
+  version?: string | null;
 }
 
 export interface Connectivity {
@@ -52,10 +76,28 @@ export interface StorageView {
   usedBytes(app: string): number;
 }
 
+/** See agent/identity/attest.ts. */
+export interface AttestView {
+  /** @throws Refusal `attest-not-enrolled`, `attest-time-unknown`, `attest-certificate`, `attest-unreleased` */
+  attest(app: string, wish: AttestationRequest): Promise<Attestation>;
+}
+
+/** See agent/notices/notices.ts. */
+export interface NotificationsView {
+  /** @throws Refusal `notifications-too-many` */
+  add(app: string, notification: NewNotification): Promise<{ notification: Notified; isNew: boolean }>;
+}
+
 export interface Features {
   box(): Box;
   health: { latest(): Sample | null };
   /** Undefined for an app that is not run by this agent. */
   appView(id: string): AppView | undefined;
+  /** The app says that it is up. */
+  ready(id: string): void;
   storage: StorageView;
+  /** Undefined: a box that cannot vouch for anything, and says so. */
+  attest?: AttestView;
+  /** Undefined: nobody is there to be told. */
+  notifications?: NotificationsView;
 }

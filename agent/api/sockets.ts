@@ -1,25 +1,27 @@
 /**
- * One unix socket for each app, all before the same application.
+ * One unix socket for each app, all before the same application, opened and closed while the agent runs.
  *
  * `<runtimeDir>/apps` is 0700; in it each app has a directory (0755) with its socket (0666): in a container the directory
  * is mounted read-only, whatever the user namespace. The directory is never deleted, or a mounted one would never see the
  * agent's next socket. These servers are not Fastify's, so limits and orderly closing are set here.
  */
 import { chmod, mkdir } from 'node:fs/promises';
-import { createServer, type RequestListener, type Server } from 'node:http';
+import { createServer, type Server } from 'node:http';
 import type { Socket } from 'node:net';
 import path from 'node:path';
 import type { Duplex } from 'node:stream';
 import { checkSocketPath, clearSocket } from '#common/files.js';
-import { refuseRaw, refuseSocket } from '#common/http-problems.js';
+import { refuseRaw } from '#common/http-problems.js';
 import { Refusal } from '#contract/problems.js';
-import type { ApiApp } from './features.js';
+import type { Caller } from './access.js';
+import { type Gate, linger, refuseAndLinger } from './gate.js';
 
 export interface SocketLimits {
   headersMilliseconds: number;
   requestMilliseconds: number;
   /** How often slow requests are looked for. */
   checkMilliseconds: number;
+  /** Of one app, tunnels and event streams among them. */
   maxConnections: number;
   /** How long answers under way may take once the agent stops. */
   closeMilliseconds: number;
@@ -27,17 +29,7 @@ export interface SocketLimits {
 
 export const socketPath = (runtimeDir: string, id: string): string => path.join(runtimeDir, 'apps', id, 'api.sock');
 
-/** A refused peer gets this long to read why. */
-const lingerMilliseconds = 1000;
-
-function linger(socket: Duplex): void {
-  const timer = setTimeout(() => socket.destroy(), lingerMilliseconds);
-  socket.once('close', () => clearTimeout(timer));
-  socket.on('error', () => {});
-  socket.resume();
-}
-
-function createAppServer(limits: SocketLimits, handle: RequestListener, connected: (socket: Socket) => void): Server {
+function createAppServer(limits: SocketLimits, gate: Gate, caller: Caller, connected: (socket: Socket) => void) {
   const server = createServer(
     {
       headersTimeout: limits.headersMilliseconds,
@@ -46,7 +38,7 @@ function createAppServer(limits: SocketLimits, handle: RequestListener, connecte
       keepAliveTimeout: 60_000,
       maxHeaderSize: 16_384,
     },
-    handle,
+    gate.request(caller),
   );
   server.maxConnections = limits.maxConnections;
   server.on('connection', connected);
@@ -54,16 +46,12 @@ function createAppServer(limits: SocketLimits, handle: RequestListener, connecte
     refuseRaw(error, socket);
     if (!socket.destroyed) linger(socket);
   });
-  const refuseUpgrade = (_request: unknown, socket: Duplex) => {
-    refuseSocket(new Refusal('upgrade-refused'), socket);
-    linger(socket);
-  };
-  server.on('upgrade', refuseUpgrade);
-  server.on('connect', refuseUpgrade);
+  server.on('upgrade', (_request: unknown, socket: Duplex) => refuseAndLinger(new Refusal('upgrade-refused'), socket));
+  server.on('connect', gate.connect(caller));
   return server;
 }
 
-function close(server: Server, graceMilliseconds: number): Promise<void> {
+function closeServer(server: Server, graceMilliseconds: number): Promise<void> {
   return new Promise((resolve) => {
     const timer = setTimeout(() => server.closeAllConnections(), graceMilliseconds);
     server.close(() => {
@@ -75,24 +63,25 @@ function close(server: Server, graceMilliseconds: number): Promise<void> {
 }
 
 export interface Sockets {
-  /** @throws Refusal `socket-path-too-long` */
-  start(handle: RequestListener, connected: (socket: Socket, app: ApiApp) => void): Promise<void>;
+  start(): Promise<void>;
+  /** Answers the socket's directory. @throws Refusal `socket-path-too-long` */
+  open(caller: Caller, connected: (socket: Socket) => void): Promise<string>;
+  close(id: string): Promise<void>;
   stop(): Promise<void>;
 }
 
 export function createSockets({
-  apps,
   runtimeDir,
   limits,
+  gate,
 }: {
-  apps: readonly ApiApp[];
   runtimeDir: string;
   limits: SocketLimits;
+  gate: Gate;
 }): Sockets {
-  let servers: Server[] = [];
+  const servers = new Map<string, Server>();
 
-  async function open(app: ApiApp, server: Server): Promise<void> {
-    const socket = socketPath(runtimeDir, app.id);
+  async function listen(server: Server, socket: string): Promise<void> {
     const directory = path.dirname(socket);
     await mkdir(directory, { recursive: true });
     await chmod(directory, 0o755); // mkdir's mode is subject to the umask
@@ -107,29 +96,29 @@ export function createSockets({
     await chmod(socket, 0o666);
   }
 
-  const stop = async (): Promise<void> => {
-    const open = servers;
-    servers = [];
-    await Promise.all(open.map((server) => close(server, limits.closeMilliseconds)));
-  };
+  async function close(id: string): Promise<void> {
+    const server = servers.get(id);
+    servers.delete(id);
+    if (server) await closeServer(server, limits.closeMilliseconds);
+  }
 
   return {
-    async start(handle, connected) {
-      for (const app of apps) checkSocketPath(socketPath(runtimeDir, app.id));
+    async start() {
       const parent = path.join(runtimeDir, 'apps');
       await mkdir(parent, { recursive: true });
       await chmod(parent, 0o700);
-      try {
-        for (const app of apps) {
-          const server = createAppServer(limits, handle, (socket) => connected(socket, app));
-          await open(app, server);
-          servers.push(server);
-        }
-      } catch (error) {
-        await stop();
-        throw error;
-      }
     },
-    stop,
+    async open(caller, connected) {
+      const socket = socketPath(runtimeDir, caller.id);
+      checkSocketPath(socket);
+      const server = createAppServer(limits, gate, caller, connected);
+      await listen(server, socket);
+      servers.set(caller.id, server);
+      return path.dirname(socket);
+    },
+    close,
+    async stop() {
+      await Promise.all([...servers.keys()].map(close));
+    },
   };
 }

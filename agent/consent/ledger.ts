@@ -31,6 +31,14 @@ export interface OwnerSigner {
 export interface Ledger {
   /** Durable when it resolves. A signed entry needs the signer of a signed-in session. Undefined: it was only counted. */
   append(decision: Decision, signer?: OwnerSigner): Promise<LedgerEntry | undefined>;
+  /**
+   * Entries for all the decisions and what they change, in one synced batch. `operations` is asked when their turn has
+   * come, and answers what is to be written: nothing decided, nothing written.
+   */
+  decide(
+    work: () => { decisions: readonly Decision[]; operations: readonly Operation[] },
+    signer?: OwnerSigner,
+  ): Promise<void>;
   /** The key becomes the owner's, with the entry that says so: exported with what it signs from now on. */
   appendKey(jwk: PublicJwk, type: 'owner.set' | 'owner.key', signer: OwnerSigner): Promise<void>;
   ownerKeys(): readonly PublicJwk[];
@@ -102,8 +110,14 @@ export async function createLedger(wish: {
     return { ...plain, hash: hashOfText(text), ...signature } satisfies LedgerEntry;
   }
 
-  /** Entries for what was counted, where `ends` says that the counting ends, and `decision` behind them. */
-  async function write(next: Meta, ends: (run: Run) => boolean, decision?: Decision, signer?: OwnerSigner) {
+  /** Entries for what was counted, where `ends` says that the counting ends, and `decisions` behind them. */
+  async function write(
+    next: Meta,
+    ends: (run: Run) => boolean,
+    decisions: readonly Decision[] = [],
+    signer?: OwnerSigner,
+    more: readonly Operation[] = [],
+  ) {
     const made: LedgerEntry[] = [];
     const runs = { ...next.runs };
     for (const [type, run] of Object.entries(next.runs).sort(([, a], [, b]) => a.firstAt - b.firstAt)) {
@@ -112,11 +126,12 @@ export async function createLedger(wish: {
       const { by, count, firstAt, lastAt } = run;
       made.push(await entryOf(made.at(-1) ?? last, { by, type, facts: { count, firstAt, lastAt } }, clock.now()));
     }
-    if (decision) made.push(await entryOf(made.at(-1) ?? last, decision, clock.now(), signer));
+    for (const decision of decisions) made.push(await entryOf(made.at(-1) ?? last, decision, clock.now(), signer));
     const kept: Meta = { ...next, runs };
     await store.commit([
       { type: 'put', sublevel: metas, key: 'meta', value: kept },
       ...made.map((value): Operation => ({ type: 'put', sublevel, key: keyOf(value.index), value })),
+      ...more,
     ]);
     meta = kept;
     last = made.at(-1) ?? last;
@@ -131,13 +146,19 @@ export async function createLedger(wish: {
   return {
     append: (decision, signer) =>
       inTurn(async () => {
-        if (!counted.has(decision.type)) return (await write(meta, () => true, decision, signer)).at(-1);
+        if (!counted.has(decision.type)) return (await write(meta, () => true, [decision], signer)).at(-1);
         if (Object.values(meta.runs).some(isLong)) await write(meta, isLong);
         const now = clock.now();
         const run = meta.runs[decision.type] ?? { by: decision.by, count: 0, firstAt: now, lastAt: now };
         const runs = { ...meta.runs, [decision.type]: { ...run, count: run.count + 1, lastAt: now } };
         await write({ ...meta, runs }, () => false);
         return undefined;
+      }),
+    decide: (work, signer) =>
+      inTurn(async () => {
+        const { decisions, operations } = work();
+        if (decisions.length + operations.length === 0) return;
+        await write(meta, () => decisions.length > 0, decisions, signer, operations);
       }),
     head: () => last && { ledger: last.ledger, length: last.index + 1, hash: last.hash },
     async entries({ after, limit, newestFirst = false }) {
@@ -157,7 +178,7 @@ export async function createLedger(wish: {
       inTurn(async () => {
         if (meta.ownerKeys.some(({ kid }) => kid === jwk.kid)) return;
         const next = { ...meta, ownerKeys: [...meta.ownerKeys, jwk] };
-        await write(next, () => true, { by: 'owner', type, facts: { kid: jwk.kid } }, signer);
+        await write(next, () => true, [{ by: 'owner', type, facts: { kid: jwk.kid } }], signer);
       }),
     keepReceipt: (receipt) =>
       inTurn(async () => {

@@ -6,7 +6,7 @@ import { Change } from './changes.js';
 import { Epoch, Sample, Time } from './health.js';
 import { LedgerHead } from './ledger.js';
 import { Membership } from './membership.js';
-import { AppState } from './status.js';
+import { AppState, Sandbox } from './status.js';
 
 /** A refusal as it is remembered: code and remedy are those of the table of problems. */
 export const Refused = Type.Object({
@@ -60,7 +60,7 @@ export const AgentStatus = Type.Object(
       Type.Object({
         id: Type.String(),
         state: AppState,
-        sandbox: Type.Literal('none'),
+        sandbox: Sandbox,
         restarts: Type.Integer({ minimum: 0 }),
         pid: Type.Union([Type.Integer(), Type.Null()]),
         grants: Type.Array(Capability),

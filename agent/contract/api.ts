@@ -3,7 +3,9 @@ import { type Static, Type } from 'typebox';
 import { BoxId } from './box-id.js';
 import { Capability } from './capabilities.js';
 import { Sample, Time } from './health.js';
-import { AppState } from './status.js';
+import { Version } from './manifest.js';
+import { ReleaseId } from './release.js';
+import { AppState, Sandbox } from './status.js';
 
 export const apiVersion = '1.0';
 
@@ -35,7 +37,9 @@ export const Self = Type.Object(
   {
     id: AppId,
     state: AppState,
-    sandbox: Type.Literal('none', { description: 'none: a plain child process, not sandboxed' }),
+    release: Type.Union([ReleaseId, Type.Null()], { description: 'null: the app is not an installed release' }),
+    version: Type.Union([Version, Type.Null()]),
+    sandbox: Sandbox,
     grants: Type.Array(Capability),
     storage: Type.Object({
       quotaBytes: Type.Integer({ minimum: 0 }),
@@ -116,8 +120,109 @@ export const AppEvent = Type.Union(
   [
     Type.Object({ type: Type.Literal('hello'), at: Time, online: Type.Boolean() }),
     Type.Object({ type: Type.Literal('connectivity'), at: Time, online: Type.Boolean() }),
+    Type.Object(
+      {
+        type: Type.Literal('grants'),
+        at: Time,
+        grants: Type.Array(Capability),
+        given: Type.Array(Capability),
+        taken: Type.Array(Capability),
+      },
+      { description: 'what the app may do has changed; grants: all that it may do now' },
+    ),
     Type.Object({ type: Type.Literal('shutdown'), at: Time }),
   ],
   { $id: 'AppEvent' },
 );
 export type AppEvent = Static<typeof AppEvent>;
+
+export const AttestationRequest = Type.Object(
+  {
+    audience: Type.String({
+      minLength: 1,
+      maxLength: 500,
+      description: 'who is to believe it, such as the address of your server: it refuses what was made for another',
+    }),
+    nonce: Type.Optional(
+      Type.String({
+        minLength: 1,
+        maxLength: 200,
+        description: 'of the server, so that it knows this one was made for it now',
+      }),
+    ),
+  },
+  { $id: 'AttestationRequest', additionalProperties: false },
+);
+export type AttestationRequest = Static<typeof AttestationRequest>;
+
+/** The `typ` of its header (RFC 8725 section 3.11). */
+export const attestationType = 'webizen-attestation+jwt';
+
+/** The payload of the JWT. Times are seconds, as RFC 7519 has them. */
+export const AttestationClaims = Type.Object(
+  {
+    iss: Type.String({ description: 'urn:webizen:box:{box}' }),
+    sub: Type.String({ description: 'the app' }),
+    aud: Type.String(),
+    iat: Type.Integer(),
+    exp: Type.Integer(),
+    jti: Type.String(),
+    nonce: Type.Optional(Type.String()),
+    app: AppId,
+    release: ReleaseId,
+    version: Version,
+    box: BoxId,
+    territory: Type.String(),
+  },
+  { $id: 'AttestationClaims' },
+);
+export type AttestationClaims = Static<typeof AttestationClaims>;
+
+export const Attestation = Type.Object(
+  {
+    token: Type.String({
+      description:
+        'a JWT (ES256, typ webizen-attestation+jwt) whose payload is AttestationClaims, signed with the key of the certificate that comes first in its x5c header; the territory publishes the root of that chain',
+    }),
+    expiresAt: Time,
+  },
+  { $id: 'Attestation' },
+);
+export type Attestation = Static<typeof Attestation>;
+
+const line = (maxLength: number) => Type.String({ minLength: 1, maxLength, pattern: '^[^\\u0000-\\u001f\\u007f]+$' });
+
+export const NewNotification = Type.Object(
+  {
+    title: line(100),
+    text: Type.String({ minLength: 1, maxLength: 1000 }),
+    severity: Type.Union([Type.Literal('info'), Type.Literal('attention'), Type.Literal('trouble')]),
+    key: Type.Optional(
+      Type.String({
+        minLength: 1,
+        maxLength: 100,
+        description: 'takes the place of the one with the same key that is still shown',
+      }),
+    ),
+  },
+  { $id: 'NewNotification', additionalProperties: false },
+);
+export type NewNotification = Static<typeof NewNotification>;
+
+/** What an app tells the owner, as the console shows it until it is dismissed. */
+export const Notification = Type.Object(
+  {
+    id: Type.String({ pattern: '^[0-9a-f]{16}$' }),
+    app: AppId,
+    at: Time,
+    title: Type.String(),
+    text: Type.String(),
+    severity: NewNotification.properties.severity,
+    key: Type.Union([Type.String(), Type.Null()]),
+  },
+  { $id: 'Notification' },
+);
+export type Notification = Static<typeof Notification>;
+
+export const Notified = Type.Object({ id: Type.String(), at: Time }, { $id: 'Notified' });
+export type Notified = Static<typeof Notified>;

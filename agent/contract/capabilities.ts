@@ -38,3 +38,17 @@ export function kindOf(capability: Capability): CapabilityKind {
   if (capability.startsWith('network.egress:')) return 'network.egress:{host}';
   return capability as CapabilityKind;
 }
+
+/** The permission that a connection to this host and port needs at the least. */
+export const egressTo = (host: string, port: number): Egress =>
+  `network.egress:${host}${port === 443 ? '' : `:${port}`}`;
+
+/** Whether this grant is for that host, in lower case and without a final dot, and that port. */
+export function coversEgress(granted: Capability, host: string, port: number): boolean {
+  if (!granted.startsWith('network.egress:')) return false;
+  const pattern = granted.slice('network.egress:'.length);
+  if (pattern === '*') return true;
+  const [name = '', itsPort = '443'] = pattern.split(':');
+  if (Number(itsPort) !== port) return false;
+  return name.startsWith('*.') ? host.endsWith(name.slice(1)) && host.length > name.length - 1 : host === name;
+}

@@ -5,13 +5,23 @@
  * `Authorization: DPoP {credential}` and `DPoP: {proof}`, a JWS of type `dpop+jwt` by the key in the credential's `cnf`.
  *
  *   HEAD  /v1/catalogue/blobs/{digest}       member: 200 when it is there; 404, with `Upload-Offset` bytes held so far
- *   PATCH /v1/catalogue/blobs/{digest}       member: octets from `Upload-Offset` on; `Upload-Length` is the whole; 204
- *   GET   /v1/catalogue/blobs/{digest}       box: octets; Range (RFC 9110 section 14) is honoured
- *   POST  /v1/catalogue/releases             member: NewRelease; 201 CatalogueRelease
+ *   PATCH /v1/catalogue/blobs/{digest}       member: octets from `Upload-Offset` on (application/octet-stream);
+ *                                            `Upload-Length` is the whole; 204 with the `Upload-Offset` reached
+ *   GET   /v1/catalogue/blobs/{digest}       box, or the member that holds it: octets; one Range (RFC 9110 section 14)
+ *   POST  /v1/catalogue/releases             member: NewRelease; 201 CatalogueRelease, 200 when it was there already
  *   GET   /v1/catalogue/releases/{id}        box or its member: CatalogueRelease
  *   POST  /v1/catalogue/releases/{id}/withdraw  member: Withdrawal
- *   GET   /v1/catalogue/apps?query=&cursor=  box: CataloguePage: the newest release of each app that this box may see
+ *   GET   /v1/catalogue/apps?query=&cursor=&architecture=
+ *                                            box: CataloguePage: the newest release of each app that this box may see
  *   GET   /v1/catalogue/apps/{app}           box or its member: CatalogueApp: releases, newest first
+ *
+ * A request arrives whole within ten seconds or is cut, so a large blob is sent as several PATCHes (`patchBytes` is a
+ * good size). What came before a cut stays: HEAD says how much. The whole is hashed at the end; octets that are not the
+ * ones that the digest names are discarded, and the answer says so. A page may hold few entries, or none, and still
+ * have a cursor: a search looks through so many apps at a time.
+ *
+ * What a member may have of blobs: those that it uploaded, and those of public releases. Knowing a digest is not having
+ * the octets. A release has one architecture; the same version may be published once for each.
  */
 import { type Static, Type } from 'typebox';
 import { BoxId } from './box-id.js';
@@ -36,6 +46,9 @@ export const DpopProof = Type.Object(
 export type DpopProof = Static<typeof DpopProof>;
 export const proofSeconds = 300;
 
+/** A good size for one PATCH, in bytes. */
+export const patchBytes = 4 * 1024 * 1024;
+
 export const NewRelease = Type.Object(
   {
     release: Type.String({ maxLength: largestReleaseJws }),
@@ -54,6 +67,9 @@ export const Withdrawal = Type.Object(
   { reason: Type.String({ minLength: 1, maxLength: 500 }) },
   { $id: 'Withdrawal', additionalProperties: false },
 );
+export type Withdrawal = Static<typeof Withdrawal>;
+
+const Architecture = Type.Union([Type.Literal('amd64'), Type.Literal('arm64')], { description: 'as OCI names it' });
 
 export const CatalogueRelease = Type.Object(
   {
@@ -86,6 +102,8 @@ export const CatalogueEntry = Type.Object(
     sizeBytes: Type.Integer({ minimum: 0 }),
     publishedAt: Time,
     private: Type.Boolean(),
+    architecture: Type.Optional(Architecture),
+    channel: Type.Optional(Type.String()),
   },
   { $id: 'CatalogueEntry' },
 );
@@ -109,6 +127,8 @@ export const CatalogueApp = Type.Object(
         reason: Type.Optional(Type.String()),
         publishedAt: Time,
         private: Type.Boolean(),
+        architecture: Type.Optional(Architecture),
+        channel: Type.Optional(Type.String()),
       }),
     ),
   },

@@ -6,7 +6,7 @@ import { Time } from './health.js';
 import { Manifest, ReleasedAppId, Version } from './manifest.js';
 import { MemberClass, MemberId, Standing, VettingLevel } from './member.js';
 import { ReleaseId } from './release.js';
-import { AppState } from './status.js';
+import { AppState, Sandbox } from './status.js';
 
 const NullOr = <T extends Parameters<typeof Type.Union>[0][number]>(schema: T) => Type.Union([schema, Type.Null()]);
 const closed = { additionalProperties: false } as const;
@@ -60,10 +60,7 @@ export type Grant = Static<typeof Grant>;
 export const StopReason = Type.Union([Type.Literal('owner'), Type.Literal('expelled'), Type.Literal('failing')]);
 export type StopReason = Static<typeof StopReason>;
 
-export const Sandbox = Type.Union([Type.Literal('podman'), Type.Literal('bubblewrap'), Type.Literal('none')], {
-  description: 'none: a plain child process, not sandboxed',
-});
-export type Sandbox = Static<typeof Sandbox>;
+export { Sandbox } from './status.js';
 
 export const InstalledApp = Type.Object(
   {

@@ -52,6 +52,8 @@ export type StatusPurpose = Static<typeof StatusPurpose>;
 
 /** `urn:webizen:territory:{id}` */
 export const issuerOf = (territory: string): string => `urn:webizen:territory:${territory}`;
+/** `urn:webizen:member:{territory}:{member}` */
+export const subjectOf = (territory: string, member: string): string => `urn:webizen:member:${territory}:${member}`;
 
 export const MemberCredential = Type.Object(
   {
@@ -136,6 +138,9 @@ export type StatusLists = Static<typeof StatusLists>;
 /** On the territory's EST origin; each single list below it, by its purpose. Open to everybody. */
 export const statusPath = '/v1/members/status';
 export const memberKeysPath = '/v1/members/keys';
+/** The newest credential of one member, `application/vc+jwt`: public, because it serves nobody without the key. */
+export const memberCredentialPath = (member: string): string => `/v1/members/credentials/${member}`;
+export const credentialMediaType = 'application/vc+jwt';
 /** What `memberKeysPath` answers, and the profile names: who signs credentials and status lists, newest first. */
 export const MemberKeys = Type.Array(PublicJwk, { minItems: 1, maxItems: 8 });
 

@@ -1,11 +1,15 @@
 /** The owner's console: what its pages send to the box and read from it. */
 import { type Static, Type } from 'typebox';
 import { AgentStatus } from './agent-status.js';
-import { Change } from './changes.js';
+import { Change, Told } from './changes.js';
 import { Jurisdiction } from './directory.js';
 import { Time } from './health.js';
+import { StopReason } from './installed.js';
 import { LedgerEntry } from './ledger.js';
+import { Manifest, ReleasedAppId, Version } from './manifest.js';
+import { Standing } from './member.js';
 import { Election, Membership } from './membership.js';
+import { AppState } from './status.js';
 
 const closed = { additionalProperties: false } as const;
 const NullOr = <T extends Parameters<typeof Type.Union>[0][number]>(schema: T) => Type.Union([schema, Type.Null()]);
@@ -57,6 +61,32 @@ export const OwnerSettings = Type.Object(
 );
 export type OwnerSettings = Static<typeof OwnerSettings>;
 
+/** One line about an app that is installed. Its icon, terms and permissions are asked for with the app itself. */
+export const AppGlance = Type.Object({
+  id: ReleasedAppId,
+  name: Manifest.properties.name,
+  version: Version,
+  state: AppState,
+  stopped: NullOr(StopReason),
+  health: NullOr(Told),
+  standing: Standing,
+  /** The version that waits for the owner's yes. */
+  waiting: NullOr(Version),
+  /** The last update was rolled back. */
+  failed: Type.Boolean(),
+  change: NullOr(Type.String()),
+});
+export type AppGlance = Static<typeof AppGlance>;
+
+export const AppsView = Type.Object({
+  /** Another one whenever something about an app may be new. */
+  version: Type.Integer({ minimum: 0 }),
+  installed: Type.Array(AppGlance),
+  /** Of apps, newest first: those under way, and the last that ended. */
+  changes: Type.Array(Change),
+});
+export type AppsView = Static<typeof AppsView>;
+
 /** What every page of a signed-in owner is drawn from. */
 export const OwnerView = Type.Object(
   {
@@ -74,6 +104,8 @@ export const OwnerView = Type.Object(
     /** Why the box's own territory is suspended, where the alliance says so. */
     suspendedReason: NullOr(Type.String()),
     https: NullOr(Type.Object({ address: Type.String(), fingerprint: Type.String() })),
+    /** Null where this box takes no apps. */
+    apps: NullOr(AppsView),
   },
   { $id: 'OwnerView' },
 );
@@ -103,6 +135,15 @@ export type RecoveryCode = Static<typeof RecoveryCode>;
 /** `change` is null where there was nothing to do. */
 export const Begun = Type.Object({ change: NullOr(Type.String()) });
 export type Begun = Static<typeof Begun>;
+
+/** Of the catalogue: `cursor` as the page before gave it. */
+export const CatalogueQuery = Type.Object(
+  {
+    query: Type.Optional(Type.String({ maxLength: 100 })),
+    cursor: Type.Optional(Type.String({ minLength: 1, maxLength: 500 })),
+  },
+  closed,
+);
 
 /** Newest first; `before` an index for the next page. */
 export const LedgerQuery = Type.Object({

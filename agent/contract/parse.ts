@@ -40,13 +40,13 @@ function faultsAt(path: string, errors: readonly Detail[]): Fault[] {
   });
 }
 
-/** Every fault at once, at most 20. Unknown fields are faults where the schema closes the object. */
-export function check<T extends TSchema>(schema: T, value: unknown): Parsed<Static<T>> {
+/** Every fault at once, at most so many. Unknown fields are faults where the schema closes the object. */
+export function check<T extends TSchema>(schema: T, value: unknown, most = 20): Parsed<Static<T>> {
   if (Value.Check(schema, value)) return { ok: true, value: value as Static<T> };
   const places = new Map<string, Detail[]>();
   for (const error of Value.Errors(schema, value))
     places.set(error.instancePath, [...(places.get(error.instancePath) ?? []), error]);
-  return { ok: false, faults: [...places].flatMap(([path, errors]) => faultsAt(path, errors)).slice(0, 20) };
+  return { ok: false, faults: [...places].flatMap(([path, errors]) => faultsAt(path, errors)).slice(0, most) };
 }
 
 export function parseJson<T extends TSchema>(schema: T, bytes: Uint8Array | string): Parsed<Static<T>> {

@@ -628,6 +628,279 @@ const table = {
     'nothing on the box; the receipt before it is kept, and the provider is to be told when this goes on',
   ],
 
+  // The catalogue: what members publish and boxes fetch
+  'blob-unknown': [404, 'these octets are not here', 'upload them, or fetch what a release that you may see names'],
+  'blob-digest-wrong': [
+    422,
+    'the octets are not the ones that the digest names, and were discarded',
+    'upload the file again from the start',
+  ],
+  'upload-offset-wrong': [
+    409,
+    'the upload does not go on from where it stopped',
+    'go on from Upload-Offset, as HEAD tells it',
+  ],
+  'upload-malformed': [
+    400,
+    'Upload-Offset and Upload-Length do not say which octets these are',
+    'send both as whole numbers, and no octet past Upload-Length',
+  ],
+  'upload-too-large': [413, 'the octets are more than an archive may hold', 'make the image smaller'],
+  'upload-budget': [
+    507,
+    'the member keeps as much in the catalogue as the territory allows',
+    'withdraw releases that nobody needs, finish or leave unfinished uploads for a day, or ask the operator',
+  ],
+  'range-invalid': [416, 'there is nothing in the range that was asked for', 'ask within the size that HEAD tells'],
+  'publisher-wrong': [
+    403,
+    'the release names another member or another territory',
+    'build and sign it as the member that publishes it',
+  ],
+  'blobs-missing': [409, 'the release names blobs that are not here', 'upload the blobs named in the detail'],
+  'app-id-taken': [
+    409,
+    'the app id belongs to another member',
+    'choose an id of your own, or ask the operator who may use it',
+  ],
+  'version-used': [409, 'this version of the app was published before', 'publish it under a higher version'],
+  'version-older': [
+    409,
+    'a version as high as this one was published before in its channel',
+    'publish it under a higher version',
+  ],
+  'release-ended': [
+    409,
+    'the release was withdrawn or stopped, and does not come back',
+    'publish a new release under a higher version',
+  ],
+  'release-visibility': [
+    409,
+    'the release was published for others to see than these',
+    'publish it as it was, or a new release under a higher version',
+  ],
+  'listing-unknown': [404, 'the catalogue lists no such app or release', 'compare its name with the catalogue'],
+
+  // Members, their credentials and their standing
+  'member-unknown': [404, 'this territory has no such member', 'list the members to see their ids'],
+  'member-exists': [409, 'this territory has a member with this id', 'choose another id'],
+  'member-key-taken': [
+    409,
+    'the key has been used by a member of this territory before',
+    'make a new key and a new request',
+  ],
+  'member-request-malformed': [400, 'this is not a request to become a member', 'make it with webizen member request'],
+  'member-request-forged': [
+    403,
+    "the request's signature does not verify with the key that it names",
+    'make the request again, and do not alter it afterwards',
+  ],
+  'member-rotation-invalid': [
+    403,
+    "this is not a statement by which the member's current key names the next one",
+    'sign it with the current key, for this member; if that key is lost, ask to be given a new one',
+  ],
+  'member-standing': [
+    409,
+    'the standing of the member does not allow this',
+    'look at how the member stands, and do what goes before',
+  ],
+  'member-suspended': [
+    403,
+    'the member is suspended: nothing new of it is taken',
+    'read the reason, and ask for the review that it names',
+  ],
+  'member-expelled': [
+    403,
+    'the member has been expelled',
+    'read the reason, and ask for the review that the decision names',
+  ],
+  'member-level-low': [
+    403,
+    'the vetting level of the member does not allow what this asks for',
+    'ask for less, or ask the territory for a higher level',
+  ],
+  'member-origin-unknown': [
+    409,
+    'it is not known yet where the territory can be reached, and credentials must say it',
+    'start the provider once, or accept a directory that lists the territory',
+  ],
+  'members-full': [507, 'the status lists have no place left', 'report it: the lists have to be made longer'],
+  'member-ledger-damaged': [
+    409,
+    'the ledger of decisions about members does not hold together',
+    'keep a copy of it, and compare it with earlier exports',
+  ],
+  'member-keys-invalid': [
+    400,
+    'this is not a file of the keys that a territory signs for its members with',
+    'use members/keys.json of the territory, or what member keys prints',
+  ],
+  'credential-missing': [
+    401,
+    'no credential with a proof of its key was shown',
+    'send Authorization: DPoP with the credential, and a DPoP proof for this very request',
+  ],
+  'credential-malformed': [401, 'this is not a credential of a member', 'use the one that the territory issued'],
+  'credential-foreign': [
+    401,
+    'the credential is not of this territory',
+    'use the one that this territory issued, or be admitted here',
+  ],
+  'credential-forged': [401, "the credential's signature does not verify", 'use the one that the territory issued'],
+  'credential-early': [401, 'the credential is not valid yet', 'put the clock right, and fetch the credential again'],
+  'credential-expired': [401, 'the credential has expired', 'fetch the newest one from the territory'],
+  'credential-superseded': [
+    401,
+    'the credential is for a key that the member does not use any more',
+    'fetch the newest one from the territory, and sign with its key',
+  ],
+  'proof-invalid': [
+    401,
+    'the proof is not one by the key of the credential for this request',
+    'make a proof as RFC 9449 says, with method, address and hash of the credential',
+  ],
+  'proof-stale': [401, 'the proof was made at another time than now', 'put the clock right, and make a new proof'],
+  'proof-replayed': [401, 'the proof has been used before', 'make a new proof for each request'],
+  // A VAR's tools: the member's key, an app on its way to a release
+  'key-exposed': [
+    403,
+    'the key file can be read by others',
+    'make it yours alone (chmod 600); where others may have read it already, change the key: webizen member rotate',
+  ],
+  'member-folder-taken': [
+    409,
+    'there is a key in this folder already',
+    'name another folder, or change the key that is there: webizen member rotate',
+  ],
+  'member-folder-missing': [
+    404,
+    'there is no key of a member here',
+    'make one with webizen member request, or name its folder with --member',
+  ],
+  'membership-missing': [
+    409,
+    'no credential of a territory is kept here yet',
+    "send the request to the territory's provider, and keep its answer with webizen member accept",
+  ],
+  'credential-for-another-key': [
+    409,
+    'this credential is for another key',
+    'ask the provider for one for the key in this folder: webizen member show names it',
+  ],
+  'rotation-pending': [
+    409,
+    'the next key waits for its credential',
+    'send the next request and rotation to the provider, and accept its answer; or remove next.key to begin again',
+  ],
+  'manifest-faulty': [400, 'the manifest has faults', 'mend what is listed, then check again'],
+  'app-folder-taken': [409, 'there is something in this folder already', 'name a folder that is new or empty'],
+  'app-empty': [409, 'there is nothing to build', 'put what the app runs into its folder app/'],
+  'app-not-built': [409, 'the app has not been built', 'build it with webizen app build'],
+  'app-not-signed': [409, 'the app has not been signed since it was built', 'sign it with webizen app sign'],
+  'app-unpublished': [404, 'nothing has been published under this id', 'publish a release with webizen app publish'],
+  'base-invalid': [
+    400,
+    'this is not a base layer',
+    'make one with webizen app base, or take the one your territory offers',
+  ],
+  'oci-archive-invalid': [
+    400,
+    'this archive holds no image that can be used',
+    'write it with podman save --format oci-archive, docker buildx --output type=oci or buildah push oci-archive:',
+  ],
+  'catalogue-unnamed': [
+    400,
+    'it is not known which catalogue is meant',
+    "give its address with --catalogue and the territory's root certificate with --ca",
+  ],
+  'catalogue-unreachable': [
+    503,
+    'the catalogue does not answer',
+    'try again: what it holds already is not sent twice; compare its address and root certificate',
+  ],
+  'catalogue-refused': [
+    502,
+    'the catalogue refused in words not known here',
+    'read the detail; a newer release of this tool may know more',
+  ],
+
+  // Installed apps, their releases, and standing as a box sees it
+  'app-unknown': [404, 'no app of this name is installed here', 'list the apps to see their names'],
+  'app-bound-elsewhere': [
+    409,
+    'the app that is installed belongs to another maker, or its maker has lost its key',
+    'ask its maker for a release with the key that the app is bound to; another app of the same name can be installed only after this one is removed',
+  ],
+  'app-word-wrong': [400, 'the word that confirms the removal is not the name of the app', 'type the name of the app'],
+  'release-unknown': [
+    404,
+    'this release is not here and not in the catalogue',
+    'look at the catalogue again, or upload the file again',
+  ],
+  'release-other': [
+    502,
+    'the catalogue gave another release than the one that was asked for',
+    'tell the provider; nothing of it has been installed',
+  ],
+  'release-member-other': [
+    403,
+    'the release does not belong to the member who signed it',
+    'ask the maker to sign it with its own name',
+  ],
+  'release-withdrawn': [
+    409,
+    'this release was withdrawn and is not installed any more',
+    'wait for a newer release, or ask the maker of the app',
+  ],
+  'release-not-newer': [
+    409,
+    'a release that is as new or newer is installed already',
+    'install a newer release; an older one only after the app is removed',
+  ],
+  'api-too-old': [
+    409,
+    'the app needs a newer version of the standard API than this box offers',
+    'update the box first',
+  ],
+  'grants-incomplete': [
+    400,
+    'the app cannot work without a permission that was not granted',
+    'grant what is not marked as optional, or do not install the app',
+  ],
+  'grant-not-asked': [
+    400,
+    'a permission was granted that the app does not ask for',
+    'grant only what the app asks for',
+  ],
+  'blob-mismatch': [
+    502,
+    'what was fetched is not what the maker signed',
+    'try again; if it stays, tell the provider and the maker',
+  ],
+  'status-missing': [
+    409,
+    "nothing is known of how the app's maker stands with its territory",
+    'connect the box, or use a file that carries the status along',
+  ],
+  'status-stale': [
+    409,
+    "it was last verified more than a week ago how the app's maker stands",
+    'connect the box to its provider; what is installed runs on, and is updated',
+  ],
+  'status-old': [
+    409,
+    "it was last verified more than a month ago how the app's maker stands",
+    'connect the box to its provider; what is installed runs on',
+  ],
+  'status-replayed': [
+    409,
+    'a status list is older than the one that this box has verified, and does not count',
+    'nothing on the box; if it comes from the provider, tell the provider',
+  ],
+  'status-malformed': [502, 'this is not a status list that can be read', 'try again; if it stays, tell the provider'],
+  'status-foreign': [502, 'the status list is not of that territory', 'tell the provider; the list before it counts'],
+  'status-forged': [502, "the status list's signature does not verify", 'tell the provider; the list before it counts'],
   // Archives and releases
   'release-malformed': [400, 'this is not a release as the specification defines it', 'build and sign the app again'],
   'release-foreign': [
@@ -740,6 +1013,123 @@ const table = {
     'make the image smaller',
   ],
   'pack-refused': [400, 'a file cannot be packed into an image', 'mend what the detail names, then build again'],
+  // Grants, and what an app may use of the standard API at once
+  'grant-end-past': [400, 'the permission would have ended before it began', 'choose an end that lies ahead, or none'],
+  'rate-limited': [
+    429,
+    'this app asks more often than its share while other apps ask too',
+    'wait as long as the Retry-After header says, and ask less often; batches do more in one request',
+  ],
+  'streams-too-many': [
+    429,
+    'this app holds as many event streams as one app may',
+    'close a stream that is no longer read; one is enough for all events',
+  ],
+  // Connections to servers outside, by CONNECT (RFC 9110 section 9.3.6)
+  'egress-target-invalid': [
+    400,
+    'CONNECT wants a host name and a port',
+    'send CONNECT name:port, as in CONNECT api.example.com:443; ports are 1 to 65535',
+  ],
+  'egress-address': [
+    400,
+    'CONNECT to an address is not allowed, whatever was granted',
+    'use the host name: permissions are given for names',
+  ],
+  'egress-unresolved': [
+    502,
+    'the host name leads nowhere just now',
+    'check the name; when the box is offline, try again later',
+  ],
+  'egress-private': [
+    403,
+    'the host name leads into a private or reserved network, or to this box',
+    'use a server on the public internet; apps do not reach what stands in the owner’s home',
+  ],
+  'egress-barred': [
+    403,
+    'the host name leads to a server of the network provider, which apps do not reach',
+    'use the standard API for what concerns the box',
+  ],
+  'egress-unreachable': [502, 'the server does not take the connection', 'check host and port, and try again later'],
+  'egress-too-many': [
+    429,
+    'this app, or all apps together, hold as many connections to servers outside as the box allows',
+    'close connections that are not needed, and keep those that are for further requests',
+  ],
+  // What the box says of an app to others
+  'attest-not-enrolled': [
+    409,
+    'this box belongs to no territory that could vouch for it',
+    'try again once the owner has chosen a provider and the box is enrolled',
+  ],
+  'attest-time-unknown': [
+    503,
+    'this box does not know the time yet, so nothing that it signs could be dated',
+    'try again when the box is online',
+  ],
+  'attest-certificate': [
+    503,
+    "the box's certificate is not valid just now",
+    'try again when the box is online and has renewed it',
+  ],
+  'attest-unreleased': [
+    409,
+    'this app is no installed release, so there is nothing that could be vouched for',
+    'publish the app and install the release',
+  ],
+  'notifications-too-many': [
+    429,
+    'this app has told the owner as much today as one app may',
+    'wait as long as the Retry-After header says, and gather what is to be told',
+  ],
+  'target-absolute': [
+    400,
+    'the request names a whole address instead of a path: this is no proxy for plain HTTP',
+    'send paths of the standard API; to reach a server outside, use CONNECT',
+  ],
+
+  // Runtime
+  'runtime-unavailable': [
+    503,
+    'the part of the box that runs apps cannot be reached',
+    'apps that run go on; it is tried again by itself, and if it stays, start the box again',
+  ],
+  'runtime-failed': [
+    500,
+    'the part of the box that runs apps could not do what it was asked',
+    'try again; if it stays, report the detail',
+  ],
+  'image-missing': [409, 'the image of the app is not on the box', 'install the app again'],
+  'image-mismatch': [
+    422,
+    'the image that was loaded is not the one that was signed',
+    'fetch the release again; if it stays, tell who publishes the app',
+  ],
+  'image-unusable': [422, 'the image of the app cannot be loaded', 'tell who publishes the app what the detail says'],
+  'image-in-use': [409, 'an app still runs from this image', 'remove the app first'],
+  'app-start-failed': [502, 'the app cannot be started', 'tell who publishes the app what the detail says'],
+  'app-crashed': [502, 'the app ended by itself', 'look at what the app printed; it is started again by itself'],
+  'app-out-of-memory': [
+    502,
+    'the app needed more memory than it may have, and was ended',
+    'tell who publishes the app; it is started again by itself',
+  ],
+  'app-unhealthy': [
+    502,
+    'the app does not pass its health check',
+    'look at what the app printed; it is started again by itself',
+  ],
+  // Apps, at the owner's console
+  'app-not-installed': [404, 'this app is not on the box', 'look at the list of apps; it may have been removed'],
+  'permission-not-asked': [
+    400,
+    'the app does not ask for this permission',
+    'give only what the app asks for: it could not use anything else',
+  ],
+  'date-past': [400, 'the date on which a permission ends is past', 'choose a later date, or give it for always'],
+  'upload-broken': [400, 'the file did not arrive whole', 'send the file again'],
+  'upload-under-way': [409, 'a file is being sent already', 'wait until it has arrived, or stop it where it was begun'],
 } as const satisfies Record<string, readonly [status: number, title: string, remedy: string]>;
 
 export type ProblemCode = keyof typeof table;

@@ -74,6 +74,11 @@ export const AppState = Type.Union([
 ]);
 export type AppState = Static<typeof AppState>;
 
+export const Sandbox = Type.Union([Type.Literal('podman'), Type.Literal('bubblewrap'), Type.Literal('none')], {
+  description: 'none: a plain child process, not sandboxed',
+});
+export type Sandbox = Static<typeof Sandbox>;
+
 /** Payload of `up/reported`, retained: what runs. */
 export const Reported = Type.Object(
   {
@@ -85,7 +90,7 @@ export const Reported = Type.Object(
       Type.Object({
         id: Type.String({ maxLength: 64 }),
         state: AppState,
-        sandbox: Type.Union([Type.Literal('none')], { description: 'none: a plain child process' }),
+        sandbox: Sandbox,
         restarts: Type.Integer({ minimum: 0 }),
       }),
       { maxItems: 100 },

@@ -49,6 +49,8 @@ export interface MembershipRoom extends Memberships {
   enrolled(): Promise<void>;
   /** Of the current membership. */
   enrolment(): Enrolment | undefined;
+  /** Where the current provider is found; undefined before the box is enrolled. */
+  origin(): URL | undefined;
   /** What a session with the current provider needs. */
   access(fresh: boolean): Promise<{ profile: Profile; credentials: Credentials }>;
   /** Enrolled by a voucher, and no owner has confirmed it: only its identity is reported. */
@@ -347,6 +349,10 @@ export async function createMembership(
       while (!current() && !signal.aborted) await clock.sleep(day, AbortSignal.any([signal, wake.signal]));
     },
     enrolment: () => current()?.enrolment,
+    origin() {
+      const now = current();
+      return now && new URL(now.elected.est);
+    },
     async access(fresh) {
       const { epoch } = places.pointer();
       const now = current();

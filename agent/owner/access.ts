@@ -67,7 +67,7 @@ const contentSecurityPolicy = [
   "default-src 'none'",
   "script-src 'self'",
   "style-src 'self'",
-  "img-src 'self'",
+  "img-src 'self' data:", // an app's icon stands in its signed manifest
   "connect-src 'self'",
   "form-action 'self'",
   "base-uri 'none'",

@@ -8,7 +8,7 @@ import { Value } from 'typebox/value';
 import { check, describeFaults } from '#contract/parse.js';
 import { Refusal } from '#contract/problems.js';
 
-/** A query is text: what is all digits is a number. */
+/** A query is text: where text will not do, what is all digits is a number. */
 const numbersOf = (query: unknown): Record<string, unknown> =>
   Object.fromEntries(
     Object.entries(query ?? {}).map(([name, text]) => [name, /^\d{1,9}$/.test(String(text)) ? Number(text) : text]),
@@ -16,7 +16,9 @@ const numbersOf = (query: unknown): Record<string, unknown> =>
 
 const compileCheck: FastifySchemaCompiler<TSchema> = ({ schema, httpPart }) => {
   return (data: unknown) => {
-    const parsed = check(schema, httpPart === 'querystring' ? Value.Default(schema, numbersOf(data)) : data);
+    const isQuery = httpPart === 'querystring';
+    const asText = check(schema, isQuery ? Value.Default(schema, { ...Object(data) }) : data);
+    const parsed = asText.ok || !isQuery ? asText : check(schema, Value.Default(schema, numbersOf(data)));
     if (parsed.ok) return { value: parsed.value };
     return { error: new Refusal('body-invalid', describeFaults(parsed.faults)) };
   };

@@ -10,6 +10,8 @@ import { listen } from '#common/listen.js';
 import { serveAssets } from '#common/web/assets.js';
 import { createSessions } from '#common/web/sessions.js';
 import { createAccess, type Names, sessionLimits } from './access.js';
+import { declareAppRoutes } from './app-routes.js';
+import { createBodyDeadlines } from './body-deadlines.js';
 import { compilersFactory } from './compilers.js';
 import { createDoors } from './doors.js';
 import type { OwnerFeatures } from './features.js';
@@ -19,6 +21,7 @@ import { declareRoutes } from './routes.js';
 import { openSettings } from './settings.js';
 import { createViewStreams } from './stream.js';
 import { createTries } from './tries.js';
+import type { UploadLimits } from './upload.js';
 import { type ViewParts, viewOf } from './view.js';
 
 export interface OwnerConsoleParts extends OwnerFeatures {
@@ -41,6 +44,7 @@ export interface OwnerConsoleParts extends OwnerFeatures {
   /** False: the box is not announced. */
   mdns?: false | { port?: number; links?: () => NetworkLink[] };
   limits?: Partial<typeof limits>;
+  upload?: Partial<UploadLimits>;
 }
 
 export interface OwnerConsole {
@@ -78,6 +82,16 @@ const pages = [
   '/passphrase',
   '/recovery-code',
 ];
+const appPages = [
+  '/apps',
+  '/apps/get',
+  '/apps/:id',
+  '/apps/:id/logs',
+  '/apps/:id/remove',
+  '/install/:release',
+  '/changes/:change',
+  '/changes/:change/:app',
+];
 
 const withPort = (scheme: 'http' | 'https', host: string, port: number): string =>
   `${scheme}://${host}${port === (scheme === 'http' ? 80 : 443) ? '' : `:${port}`}`;
@@ -94,8 +108,13 @@ export function createOwnerConsole(parts: OwnerConsoleParts): OwnerConsole {
   const localCa = createLocalCa({ directory, files, clock });
   const label = `${factory.name()}.local`;
   const ports = { http: parts.port, https: parts.httpsPort ?? 0 };
+  const { requestTimeout, ...ofServers } = { ...limits, ...parts.limits };
+  const deadlines = createBodyDeadlines(requestTimeout);
+  /** Node's own is one for all requests: see body-deadlines.ts. */
+  const serverLimits = { ...ofServers, requestTimeout: 0 };
   let running: Running | undefined;
   let httpsReady = false;
+  let appsVersion = 0;
 
   const localNames =
     parts.mdns === false
@@ -131,6 +150,7 @@ export function createOwnerConsole(parts: OwnerConsoleParts): OwnerConsole {
         const fingerprint = localCa.fingerprint();
         return address === null || fingerprint === undefined ? null : { address, fingerprint };
       },
+      appsVersion: () => appsVersion,
     };
     const streams = createViewStreams({ view: () => viewOf(view), clock: ticks });
     const access = createAccess({
@@ -147,7 +167,11 @@ export function createOwnerConsole(parts: OwnerConsoleParts): OwnerConsole {
       exposeHeadRoutes: false,
       clientErrorHandler: (error, socket) => refuseRaw(error, socket),
       schemaController: { compilersFactory },
-      serverFactory: (handler) => createHttp({ ...limits, ...parts.limits }, handler),
+      serverFactory(handler) {
+        const server = createHttp(serverLimits, handler);
+        server.prependListener('request', deadlines.watch);
+        return server;
+      },
     });
     app.removeContentTypeParser('text/plain'); // what a form of another site may send without asking first
     answerProblems(app);
@@ -163,11 +187,21 @@ export function createOwnerConsole(parts: OwnerConsoleParts): OwnerConsole {
       addresses: () => ({ http: httpAddress(), https: httpsAddress() }),
       onOwned: () => localNames?.refresh(),
     });
-    await serveAssets(app, { directory: parts.assetsDir, pages, config: { ownerAccess: 'page' } });
+    if (parts.apps) {
+      const { apps, grants, logs, upload } = parts;
+      declareAppRoutes(app, { apps, grants, logs, access, streams, deadlines, clock, upload });
+    }
+    const served = parts.apps ? [...pages, ...appPages] : pages;
+    await serveAssets(app, { directory: parts.assetsDir, pages: served, config: { ownerAccess: 'page' } });
     await app.ready();
     const tell = (): void => streams.tell();
     stop.push(membership.onChange(tell), changes.on(tell), ledger.onAppend(tell));
     stop.push(parts.link.subscribe(tell), parts.time.subscribe(tell));
+    const tellApps = (): void => {
+      appsVersion += 1;
+      streams.tell();
+    };
+    for (const room of [parts.apps, parts.grants]) if (room) stop.push(room.onChange(tellApps));
     stop.push(() => tries.stop());
     stop.push(() => streams.stop());
     return app;
@@ -177,9 +211,10 @@ export function createOwnerConsole(parts: OwnerConsoleParts): OwnerConsole {
   async function offerHttps({ app, servers, stop }: Running, port: number): Promise<void> {
     const ending = new AbortController();
     const server = createHttps(
-      { ...limits, ...parts.limits, ...(await localCa.credentials(label)), handshakeTimeout, minVersion: 'TLSv1.2' },
+      { ...serverLimits, ...(await localCa.credentials(label)), handshakeTimeout, minVersion: 'TLSv1.2' },
       (request, reply) => app.routing(request, reply),
     );
+    server.prependListener('request', deadlines.watch);
     server.on('clientError', (error, socket) => refuseRaw(error, socket));
     server.maxConnections = mostConnections;
     ports.https = await listen(server, host, port);

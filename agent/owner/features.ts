@@ -1,8 +1,11 @@
 /** What the console needs of the agent, and nothing more. What a method refuses is shown to the owner as it is. */
 import type { AgentStatus } from '#contract/agent-status.js';
+import type { Capability } from '#contract/capabilities.js';
+import type { CataloguePage } from '#contract/catalogue.js';
+import type { AppDecision, AppOffer, InstalledApp } from '#contract/installed.js';
 import type { TerritoryList } from '#contract/membership.js';
 import type { Changes } from '../changes/changes.js';
-import type { Ledger } from '../consent/ledger.js';
+import type { Ledger, OwnerSigner } from '../consent/ledger.js';
 import type { Owner } from '../consent/owner-key.js';
 import type { Memberships, Reset } from '../enrolment/membership.js';
 import type { Link } from '../link/link.js';
@@ -20,6 +23,35 @@ export interface DirectoryFeature {
   refresh(): Promise<void>;
 }
 
+/** Apps: what runs, what could, and the owner's decisions about them. */
+export interface AppsDesk {
+  list(): InstalledApp[];
+  show(id: string): InstalledApp | undefined;
+  onChange(listener: (id: string) => void): () => void;
+  browse(wish: { query?: string; cursor?: string }): Promise<CataloguePage>;
+  /** Fetched from the catalogue and verified. */
+  offer(release: string): Promise<AppOffer>;
+  /** A `.wza` that the owner uploads. */
+  offerFile(source: AsyncIterable<Uint8Array>): Promise<AppOffer>;
+  /** Install or update: the change's id. */
+  decide(decision: AppDecision, signer: OwnerSigner): Promise<string>;
+  remove(id: string, signer: OwnerSigner): Promise<string>;
+  stop(id: string, signer: OwnerSigner): Promise<void>;
+  start(id: string, signer: OwnerSigner): Promise<void>;
+}
+
+export interface AppGrants {
+  set(
+    app: string,
+    wish: { give: { capability: Capability; until?: number }[]; take: Capability[] },
+    signer?: OwnerSigner,
+  ): Promise<void>;
+  onChange(listener: (change: { app: string }) => void): () => void;
+}
+
+/** The last of what an app wrote to its output. */
+export type AppLogs = (id: string, wish: { tailBytes: number }) => Promise<string>;
+
 export interface OwnerFeatures {
   factory: FactoryFeature;
   owner: Omit<Owner, 'key'>;
@@ -32,4 +64,8 @@ export interface OwnerFeatures {
   /** Told when the box goes on or off line. Answers the way to end it. */
   link: Pick<Link, 'subscribe'>;
   time: Pick<TrustedTime, 'offered' | 'lower' | 'subscribe'>;
+  /** Without it the pages about apps are not offered. */
+  apps?: AppsDesk;
+  grants?: AppGrants;
+  logs?: AppLogs;
 }

@@ -1,7 +1,7 @@
 /** What a signed-in owner's pages are drawn from, gathered from the rooms that know it. */
 import type { Clock } from '#common/clock.js';
 import type { Change } from '#contract/changes.js';
-import type { OwnerView } from '#contract/owner.js';
+import type { AppsView, OwnerView } from '#contract/owner.js';
 import type { OwnerFeatures } from './features.js';
 import type { Settings } from './settings.js';
 import { setupPage } from './setup.js';
@@ -14,6 +14,8 @@ export interface ViewParts {
   settings: Settings;
   clock: Pick<Clock, 'now'>;
   https: () => OwnerView['https'];
+  /** Counts what may be new about apps. */
+  appsVersion: () => number;
 }
 
 /** The one under way, or else the newest that ended. */
@@ -22,7 +24,29 @@ export function changeOf(underWay: string | null, changes: readonly Change[]): C
   return found ?? changes.find(({ kind }) => awaited.has(kind)) ?? null;
 }
 
-export function viewOf({ features, settings, clock, https }: ViewParts): OwnerView {
+/** Kinds of changes that are about an app. */
+const ofAnApp = /^(?:app-)?(?:install|update|remove)$/;
+const mostAppChanges = 20;
+
+function appsOf({ apps, changes }: OwnerFeatures, version: number): AppsView | null {
+  if (!apps) return null;
+  const installed = apps.list().map(({ id, manifest, member, state, stopped, health, waiting, failed, change }) => ({
+    id,
+    name: manifest.name,
+    version: manifest.version,
+    state,
+    stopped,
+    health,
+    standing: member.standing,
+    waiting: waiting?.manifest.version ?? null,
+    failed: failed !== null,
+    change,
+  }));
+  const ours = changes.list().filter(({ kind }) => ofAnApp.test(kind));
+  return { version, installed, changes: ours.slice(0, mostAppChanges) };
+}
+
+export function viewOf({ features, settings, clock, https, appsVersion }: ViewParts): OwnerView {
   const { factory, owner, membership, changes, directory, status } = features;
   const now = settings.now();
   const belongs = membership.view();
@@ -40,5 +64,6 @@ export function viewOf({ features, settings, clock, https }: ViewParts): OwnerVi
     directory: { sequence, expiresAt, expired },
     suspendedReason: mine?.standing === 'suspended' ? (mine.reason ?? '') : null,
     https: https(),
+    apps: appsOf(features, appsVersion()),
   };
 }

@@ -34,6 +34,8 @@ export interface Storage {
    */
   write(app: Quota, writes: readonly Write[]): Promise<Written[]>;
   usedBytes(app: string): number;
+  /** Everything that the app has stored; what it counted stays, so that an ETag never comes back. Bears being cut and done again. */
+  forget(app: string): Promise<void>;
   /** Takes no more writes, and resolves when those it took are answered. */
   stop(): Promise<void>;
 }
@@ -55,6 +57,8 @@ export function checkKey(key: string): void {
     key.length > 0 && key.length <= maxKeyBytes && (key.length * 3 <= maxKeyBytes || bytesOf(key) <= maxKeyBytes);
   if (!fits || loneSurrogate.test(key)) throw new Refusal('key-invalid');
 }
+/** Of what is forgotten in one write. */
+const forgetPage = 500;
 const bytesOf = (text: string): number => Buffer.byteLength(text);
 
 export async function createStorage({
@@ -86,6 +90,20 @@ export async function createStorage({
     modifiedAt,
   });
 
+  async function list(
+    app: string,
+    { prefix, after, limit }: { prefix: string; after: string | undefined; limit: number },
+  ): Promise<{ entries: Entry[]; more: boolean }> {
+    const from = after === undefined ? { gte: `${app}!${prefix}` } : { gt: `${app}!${after}` };
+    // `"` follows `!`: the end of this app's keys. Keys with the prefix lie side by side.
+    const rows = await store.storageMeta.iterator({ ...from, lt: `${app}"`, limit: limit + 1 }).all();
+    const start = app.length + 1;
+    const entries = rows
+      .filter(([place]) => place.startsWith(prefix, start))
+      .map(([place, record]) => entryOf(place.slice(start), parseHead(record)));
+    return { entries: entries.slice(0, limit), more: entries.length > limit };
+  }
+
   return {
     get(app, key) {
       const place = find(app, key);
@@ -109,16 +127,7 @@ export async function createStorage({
       if (record === undefined) throw new Refusal('key-not-found');
       return entryOf(key, parseHead(record));
     },
-    async list(app, { prefix, after, limit }) {
-      const from = after === undefined ? { gte: `${app}!${prefix}` } : { gt: `${app}!${after}` };
-      // `"` follows `!`: the end of this app's keys. Keys with the prefix lie side by side.
-      const rows = await store.storageMeta.iterator({ ...from, lt: `${app}"`, limit: limit + 1 }).all();
-      const start = app.length + 1;
-      const entries = rows
-        .filter(([place]) => place.startsWith(prefix, start))
-        .map(([place, record]) => entryOf(place.slice(start), parseHead(record)));
-      return { entries: entries.slice(0, limit), more: entries.length > limit };
-    },
+    list,
     async write(app, writes) {
       if (stopping) throw new Refusal('unavailable');
       let bytes = 0;
@@ -131,6 +140,14 @@ export async function createStorage({
       return await writer.write(app, writes, bytes);
     },
     usedBytes: (app) => writer.usageOf(app).usedBytes,
+    async forget(app) {
+      for (;;) {
+        const { entries } = await list(app, { prefix: '', after: undefined, limit: forgetPage });
+        if (entries.length === 0) return;
+        const writes = entries.map(({ key }): Write => ({ op: 'delete', key }));
+        await writer.write({ id: app, quotaBytes: 0 }, writes, 0);
+      }
+    },
     async stop() {
       stopping = true;
       await writer.idle();

@@ -63,6 +63,12 @@ async function catchUp(store: Store, now: number, backupAt: number, crl: string 
   const number = Math.max(last?.number ?? 0, Math.floor(now / 1000)) + margin;
   operations.push({ type: 'put', sublevel: store.crls, key: 'last', value: { number, thisUpdate: now } });
 
+  const lists = await store.memberLists.get('last');
+  if (lists) {
+    const value = { ...lists, sequence: Math.max(lists.sequence, Math.floor(now / 1000)) + margin, madeAt: 0 };
+    operations.push({ type: 'put', sublevel: store.memberLists, key: 'last', value });
+  }
+
   let revokedSince = 0;
   for (const { serial, at } of crl === undefined ? [] : serialsIn(crl)) {
     if (await store.revocations.get(serial)) continue;

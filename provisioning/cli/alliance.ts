@@ -2,8 +2,10 @@
 import path from 'node:path';
 import { systemClock } from '#common/clock.js';
 import { files } from '#common/files.js';
-import { DirectoryMaker, DirectoryTerritory } from '#contract/directory.js';
-import { check, describeFaults, type Parsed } from '#contract/parse.js';
+import { keyOfJwk } from '#common/jws.js';
+import { DirectoryMaker, DirectoryTerritory, type PublicJwk } from '#contract/directory.js';
+import { MemberKeys } from '#contract/member.js';
+import { check, describeFaults, type Parsed, parseJson } from '#contract/parse.js';
 import { Refusal } from '#contract/problems.js';
 import { type Alliance, casFromPem, createAlliance, keysFile, openAlliance } from '../directory/alliance.js';
 import { duration, fileText, flag, noMore, readArguments, required, text } from './arguments.js';
@@ -44,8 +46,27 @@ const init: Command = async (args, { out }) => {
   out(`keep ${nextOut ?? path.join(directory, 'keys/2.key')} offline until the next rotation`);
 };
 
+/** The territory's `members/keys.json`. */
+async function memberKeysIn(file: string): Promise<PublicJwk[]> {
+  const parsed = parseJson(MemberKeys, await fileText(file));
+  if (!parsed.ok) throw new Refusal('member-keys-invalid', describeFaults(parsed.faults));
+  await Promise.all(parsed.value.map(keyOfJwk)).catch((error: unknown) => {
+    throw new Refusal('member-keys-invalid', undefined, { cause: error });
+  });
+  return parsed.value;
+}
+
 const territoryAdd: Command = async (args, { out }) => {
-  const options = { id: text, name: text, jurisdiction: text, law: text, provider: text, est: text, ca: text };
+  const options = {
+    id: text,
+    name: text,
+    jurisdiction: text,
+    law: text,
+    provider: text,
+    est: text,
+    ca: text,
+    'member-keys': text,
+  };
   const { values, positionals } = readArguments(args, { dir: text, valid: text, ...options });
   noMore(positionals);
   const alliance = await open(values.dir);
@@ -58,6 +79,7 @@ const territoryAdd: Command = async (args, { out }) => {
       provider: required(values.provider, '--provider'),
       est: required(values.est, '--est'),
       ca: casFromPem(await fileText(required(values.ca, '--ca'))),
+      ...(values['member-keys'] === undefined ? {} : { memberKeys: await memberKeysIn(values['member-keys']) }),
       standing: 'accredited',
       ...accreditation(values.valid),
     }),
@@ -76,6 +98,14 @@ const territoryStanding =
     await alliance.changeTerritory(id, { standing, ...(values.reason === undefined ? {} : { reason: values.reason }) });
     out(`territory ${id} is ${standing}; publish to make it known`);
   };
+
+const territoryKeys: Command = async (args, { out }) => {
+  const { values, positionals } = readArguments(args, { dir: text, 'member-keys': text });
+  const id = one(positionals, 'the id of the territory');
+  const memberKeys = await memberKeysIn(required(values['member-keys'], '--member-keys'));
+  await (await open(values.dir)).setMemberKeys(id, memberKeys);
+  out(`territory ${id} signs for its members with ${memberKeys.length} keys; publish to make it known`);
+};
 
 const territoryRemove: Command = async (args, { out }) => {
   const { values, positionals } = readArguments(args, { dir: text });
@@ -166,6 +196,7 @@ const commands: Record<string, Command | undefined> = {
   'territory add': territoryAdd,
   'territory suspend': territoryStanding('suspended'),
   'territory reinstate': territoryStanding('accredited'),
+  'territory keys': territoryKeys,
   'territory remove': territoryRemove,
   'territory list': territoryList,
   'maker add': makerAdd,

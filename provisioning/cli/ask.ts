@@ -22,11 +22,11 @@ export function asking(dir: string | undefined): Ask {
       if (!(error instanceof Refusal) || error.code !== 'not-running') throw error;
     }
     const rooms = await openRooms({ directory, files, clock: systemClock });
-    const { store, boxes, claims, requests, directory: listed } = rooms;
+    const { store, boxes, claims, requests, registry, members, directory: listed } = rooms;
     const fleet = createFleet({ store, online: () => false, endings: boxes });
     try {
       const backup = () => Promise.reject(new Refusal('not-running'));
-      const operations = createOperations({ claims, fleet, requests, directory: listed, backup });
+      const operations = createOperations({ claims, fleet, requests, registry, directory: listed, members, backup });
       return await operations[operation]?.(parameters);
     } finally {
       await rooms.close();

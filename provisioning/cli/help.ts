@@ -14,6 +14,12 @@ export const help = `webizen-provider: brings boxes into a territory and looks a
   webizen-provider request list --dir D [--json]
   webizen-provider request approve CODE --dir D
   webizen-provider request refuse CODE --dir D --reason TEXT
+  webizen-provider app list --dir D [--json]
+  webizen-provider app show ID --dir D [--json]
+  webizen-provider app stop RELEASE --dir D --reason TEXT
+  webizen-provider app reserve ID|DOMAIN.* MEMBER --dir D
+  webizen-provider member admit REQUEST --dir D --id ID --level N --charter V --vetted TEXT --by TEXT
+  webizen-provider member list|show|level|suspend|reinstate|expel|key|credential|keys|policy|ledger --dir D
   webizen-provider directory accept FILE --dir D [--keys keys.json]
   webizen-provider directory show --dir D [--json]
   webizen-provider alliance init|territory|maker|url|publish|rotate --dir A
@@ -85,6 +91,47 @@ Works while the server runs and while it does not.
 
 Works while the server runs and while it does not.
 `,
+  app: `webizen-provider app: what members publish in the catalogue
+
+  app list --dir D [--json]
+  app show ID --dir D [--json]
+      its owner and its releases, newest first
+  app stop RELEASE --dir D --reason TEXT
+      the release is never installed again; owners and its member read the reason. For ever
+  app reserve ID|DOMAIN.* MEMBER --dir D
+      keeps an app id, or every id below a domain, for a member, once you have seen that the domain is theirs; without
+      it an id belongs to the first member who publishes under it
+
+Works while the server runs and while it does not.
+`,
+  member: `webizen-provider member: the members of the alliance that this territory vouches for
+
+  member admit REQUEST --dir D --id ID --level 1|2|3 --charter VERSION --vetted TEXT --by TEXT [--evidence FILE]
+      REQUEST is what webizen member request made; only the hash of the evidence is kept
+  member list --dir D [--json]
+  member show ID --dir D [--json]
+  member level ID 1|2|3 --dir D --vetted TEXT --by TEXT [--evidence FILE] [--charter VERSION]
+  member suspend ID --dir D --reason TEXT --decided-by TEXT [--review TEXT]
+      nothing new of the member is installed; what runs goes on
+  member reinstate ID --dir D --reason TEXT --decided-by TEXT [--review TEXT]
+      ends a suspension, and undoes an expulsion
+  member expel ID --dir D --reason TEXT --decided-by TEXT --review TEXT
+      its apps are stopped on the boxes, their data stays with the owners; --review says how to have it reviewed
+  member key ID --dir D --rotation FILE
+      the member's next key, by a statement that its current key signed
+  member key ID --dir D --request FILE --reason TEXT --decided-by TEXT [--review TEXT]
+      a new key for one that was lost: what the lost one signed runs on, and nothing more is installed by it
+  member credential ID --dir D [--out FILE]
+  member keys --dir D
+      what the territory signs for its members with; the alliance lists them from D/members/keys.json
+  member policy --dir D [--set KIND=LEVEL]... [--reason TEXT --decided-by TEXT] [--json]
+      the vetting level from which on a member's apps may ask for each permission
+  member ledger --dir D [--json] [--out FILE]
+  member ledger --verify FILE [--keys keys.json]
+      what was decided; checked whenever it is shown, an exported one without a territory
+
+Works while the server runs and while it does not.
+`,
   directory: `webizen-provider directory: the alliance's directory, as this territory keeps it
 
   directory accept FILE --dir D [--keys keys.json]
@@ -98,7 +145,9 @@ Boxes fetch it at /v1/directory; it says which makers' boxes are known. Works wh
   alliance init --dir A [--next-out FILE]
       makes the signing key and the next one, to be kept offline; boxes pin A/keys.json
   alliance territory add --dir A --id ID --name TEXT --jurisdiction AU-NSW --law TEXT --provider TEXT \
-      --est https://HOST:PORT --ca root.crt [--valid 1095d]
+      --est https://HOST:PORT --ca root.crt [--member-keys keys.json] [--valid 1095d]
+  alliance territory keys ID --dir A --member-keys keys.json
+      the territory signs for its members with these keys from now on
   alliance territory suspend ID --dir A [--reason TEXT]
       takes no new boxes from then on; those that it has keep working and their owners are told
   alliance territory reinstate ID --dir A

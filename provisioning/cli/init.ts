@@ -7,12 +7,13 @@ import { files, isErrno, ownDirectory } from '#common/files.js';
 import { check, describeFaults } from '#contract/parse.js';
 import { Refusal } from '#contract/problems.js';
 import { createCa } from '../ca/make.js';
+import { openSigningKey } from '../members/signing-key.js';
 import { openStore } from '../store/store.js';
 import { longestLeafSeconds, secretFile, shortestLeafSeconds, Territory, writeTerritory } from '../territory.js';
 import { duration, noMore, readArguments, required, text } from './arguments.js';
 import type { Command } from './command.js';
 
-const ours = new Set(['ca', 'store', 'operator.secret', 'operator.secret.new', 'territory.json.new']);
+const ours = new Set(['ca', 'members', 'store', 'operator.secret', 'operator.secret.new', 'territory.json.new']);
 
 async function namesIn(directory: string): Promise<string[]> {
   try {
@@ -70,6 +71,7 @@ export const init: Command = async (args, { out }) => {
   await createCa({ files, clock: systemClock, directory, territory: territory.value, rootOut });
   const secret = secretFile(directory);
   if (!(await files.read(secret))) await files.write(secret, `${randomBytes(32).toString('base64url')}\n`, 0o600);
+  await openSigningKey(files, directory);
   await (await openStore(directory)).close();
   await writeTerritory(files, directory, territory.value);
   out(`territory ${territory.value.id} is in ${directory}`);

@@ -21,6 +21,7 @@ import {
   type DirectoryMaker,
   type DirectoryTerritory,
   directoryType,
+  type PublicJwk,
   Rotation,
   rotationType,
 } from '#contract/directory.js';
@@ -51,6 +52,8 @@ export interface Alliance {
   /** @throws Refusal `entry-unknown` */
   changeTerritory(id: string, change: Pick<DirectoryTerritory, 'standing' | 'reason'>): Promise<void>;
   changeMaker(id: string, change: Pick<DirectoryMaker, 'standing'>): Promise<void>;
+  /** @throws Refusal `entry-unknown` */
+  setMemberKeys(id: string, memberKeys: PublicJwk[]): Promise<void>;
   removeTerritory(id: string): Promise<void>;
   setUrls(urls: string[]): Promise<void>;
   /** The next sequence, which is on the disk before anybody sees it. */
@@ -179,6 +182,8 @@ export async function openAlliance({
         })),
       }),
     changeMaker: (id, { standing }) => keep({ makers: changed(state.makers, id, (entry) => ({ ...entry, standing })) }),
+    setMemberKeys: async (id, memberKeys) =>
+      keep({ territories: changed(state.territories, id, (entry) => ({ ...entry, memberKeys })) }),
     removeTerritory: async (id) => keep({ territories: changed(state.territories, id) }),
     setUrls: (urls) => keep({ urls }),
 

@@ -2,6 +2,7 @@
 import type { X509Certificate } from 'node:crypto';
 import { isIPv6 } from 'node:net';
 import type { FastifyInstance } from 'fastify';
+import type { PublicJwk } from '#contract/directory.js';
 import { Leave, type LeaveAnswer } from '#contract/leave.js';
 import { check, describeFaults } from '#contract/parse.js';
 import { Refusal } from '#contract/problems.js';
@@ -19,13 +20,15 @@ export interface BoxRouteParts {
     leave(certificate: X509Certificate, leave: Leave): Promise<LeaveAnswer>;
   };
   crl: { der(): Promise<Buffer> };
+  /** Who signs for the territory's members. */
+  memberKeys?: () => readonly PublicJwk[];
 }
 
 const bracketed = (host: string): string => (isIPv6(host) ? `[${host}]` : host);
 
 export function declareBoxRoutes(
   app: FastifyInstance,
-  { territory, hosts, broker, boxes, crl }: BoxRouteParts,
+  { territory, hosts, broker, boxes, crl, memberKeys }: BoxRouteParts,
   limits: Limits,
 ): void {
   app.get('/v1/profile', async (request): Promise<Profile> => {
@@ -42,6 +45,7 @@ export function declareBoxRoutes(
         protocolVersion: broker.outside?.protocolVersion ?? 4,
         maxPacketBytes: broker.maxPacketBytes,
       },
+      ...(memberKeys && { memberKeys: [...memberKeys()] }),
     };
   });
 

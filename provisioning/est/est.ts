@@ -28,7 +28,7 @@ import { createAttempts } from './attempts.js';
 import { type BoxRouteParts, declareBoxRoutes } from './box-routes.js';
 import { certificateOf, chainOf, codeOf, csrOf, tlsOf, voucherOf } from './credentials.js';
 import { csrAttributes } from './csrattrs.js';
-import { createLimits } from './limits.js';
+import { createLimits, type Limits } from './limits.js';
 import { createEstServer } from './server.js';
 
 export interface Est {
@@ -46,6 +46,8 @@ export interface EstParts extends BoxRouteParts {
   admission: Admission;
   /** Whether a claim code can let somebody in: who shows nothing is then asked for one. */
   asksForCode: boolean;
+  /** Routes of other rooms on this origin, such as members and catalogue. */
+  more?: readonly ((app: FastifyInstance, limits: Limits) => void)[];
   boxes: BoxRouteParts['boxes'] & { renew(certificate: X509Certificate, csr: Csr): Promise<Buffer> };
   /** The alliance's directory as this territory holds it, for boxes and for whoever asks. */
   directory?: { jws(): string | undefined };
@@ -102,7 +104,8 @@ export function createEst(parts: EstParts): Est {
 
   function refused(refusal: Refusal, reply: FastifyReply): void {
     const { request } = reply;
-    if (refusal.status === 401 || (refusal.status === 403 && isEst(request)))
+    const hasItsOwn = 'www-authenticate' in refusal.headers;
+    if (!hasItsOwn && (refusal.status === 401 || (refusal.status === 403 && isEst(request))))
       reply.header('www-authenticate', challenge);
     if (wrongCodes.has(refusal.code)) attempts.failed(request.ip);
     // EST clients ask without credentials first, to be challenged: nothing was refused yet.
@@ -152,6 +155,7 @@ export function createEst(parts: EstParts): Est {
   });
 
   declareBoxRoutes(app, parts, limits);
+  for (const declare of parts.more ?? []) declare(app, limits);
 
   app.get(directoryPath, (request, reply) => {
     const jws = parts.directory?.jws();

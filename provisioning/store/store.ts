@@ -8,7 +8,9 @@ import { type Commits, createCommits, type Database, type Operation } from '#com
 import { isDiskFull, openDatabase } from '#common/database.js';
 import type { Sample } from '#contract/health.js';
 import type { LeavePhase, LeaveReason } from '#contract/leave.js';
-import type { LedgerHead } from '#contract/ledger.js';
+import type { LedgerEntry, LedgerHead } from '#contract/ledger.js';
+import type { Words } from '#contract/manifest.js';
+import type { LevelPolicy, MemberRecord } from '#contract/member-register.js';
 import type { AdmittedBy, FactoryIdentity, FleetEvent, RevocationReason } from '#contract/operator.js';
 import { Refusal } from '#contract/problems.js';
 import type { Birth, Reported } from '#contract/status.js';
@@ -122,9 +124,66 @@ export interface LifeRecord {
   health?: { at: number; values: Sample['values'] };
 }
 
+/** Who may publish under an app id. Keyed by it, or by `example.*` where an operator has kept a whole domain. */
+export interface AppIdRecord {
+  owner: string;
+  at: number;
+  /** An operator said so; else it was the first who published. */
+  byOperator?: boolean;
+}
+
+/** What a list needs of a release. Keyed by `{app}!{release}`. */
+export interface ReleaseRecord {
+  version: string;
+  channel: string;
+  architecture: 'amd64' | 'arm64';
+  member: string;
+  name: Words;
+  summary: Words;
+  sizeBytes: number;
+  publishedAt: number;
+  /** Only for the boxes in `catalogueBoxes`. */
+  private: boolean;
+  /** Missing: it is published. */
+  ended?: { state: 'withdrawn' | 'stopped'; reason: string; at: number };
+}
+
+/** What its member signed, and the blobs that it names, as hex. Keyed by the release's id. */
+export interface ReleaseText {
+  app: string;
+  jws: string;
+  blobs: string[];
+}
+
+/** Octets that are whole and whose hash was seen. Keyed by their SHA-256, hex. */
+export interface BlobRecord {
+  size: number;
+  /** When it was last wanted: what nobody needs goes a while after. */
+  at: number;
+  /** Who uploaded it, and so may have it. */
+  holders: string[];
+}
+
 /** Both were here since it was last settled: the return of the one that stays is no news. */
 export const isCloned = ({ settledAt = 0 }: BoxRecord, life: LifeRecord | undefined): boolean =>
   (life?.cloned?.after ?? 0) > settledAt;
+
+/** The newest status lists of members, as compact JWS. */
+export interface StatusListsRecord {
+  sequence: number;
+  /** Milliseconds since 1970; 0 has them made again. */
+  madeAt: number;
+  origin: string;
+  suspension: string;
+  revocation: string;
+}
+
+/** `all`: what the territory has set for its members. */
+export interface MemberSettings {
+  policy?: LevelPolicy;
+  /** Where it was reached last. */
+  origin?: string;
+}
 
 type Sub<V> = AbstractSublevel<Database, string | Buffer | Uint8Array, string, V>;
 
@@ -139,10 +198,24 @@ export interface Store {
   readonly cuts: Sub<CutRecord>;
   /** `last`: when this store was made from a backup, and of when that is. */
   readonly restorations: Sub<{ at: number; backupAt: number }>;
+  readonly members: Sub<MemberRecord>;
+  /** Decisions about members. `{index, 12 digits}`. */
+  readonly memberLedger: Sub<LedgerEntry>;
+  /** `last` */
+  readonly memberLists: Sub<StatusListsRecord>;
+  readonly memberSettings: Sub<MemberSettings>;
   readonly lives: Sub<LifeRecord>;
   /** `{box}!{time, 16 digits}!{epoch}!{sequence, 16 digits}` to the values. */
   readonly samples: Sub<Sample['values']>;
   readonly events: Sub<FleetEvent>;
+  readonly appIds: Sub<AppIdRecord>;
+  readonly releases: Sub<ReleaseRecord>;
+  readonly releaseTexts: Sub<ReleaseText>;
+  /** `{release}!{box}`: who may see a private one. */
+  readonly releaseBoxes: Sub<true>;
+  readonly blobs: Sub<BlobRecord>;
+  /** `{blob}!{release}` to its app, while the release is published. */
+  readonly blobUses: Sub<string>;
   /** All of it is on the disk, or none of it. @throws Refusal `disk-full` */
   commit(operations: readonly Operation[]): Promise<void>;
   /** Every entry as it is stored, of the moment of the call. */
@@ -167,9 +240,19 @@ export async function openStore(directory: string): Promise<Store> {
     crls: db.sublevel<string, { number: number; thisUpdate: number }>('crls', json),
     cuts: db.sublevel<string, CutRecord>('cuts', json),
     restorations: db.sublevel<string, { at: number; backupAt: number }>('restorations', json),
+    members: db.sublevel<string, MemberRecord>('members', json),
+    memberLedger: db.sublevel<string, LedgerEntry>('memberLedger', json),
+    memberLists: db.sublevel<string, StatusListsRecord>('memberLists', json),
+    memberSettings: db.sublevel<string, MemberSettings>('memberSettings', json),
     lives: db.sublevel<string, LifeRecord>('lives', json),
     samples: db.sublevel<string, Sample['values']>('samples', json),
     events: db.sublevel<string, FleetEvent>('events', json),
+    appIds: db.sublevel<string, AppIdRecord>('appids', json),
+    releases: db.sublevel<string, ReleaseRecord>('releases', json),
+    releaseTexts: db.sublevel<string, ReleaseText>('releasetexts', json),
+    releaseBoxes: db.sublevel<string, true>('releaseboxes', json),
+    blobs: db.sublevel<string, BlobRecord>('blobs', json),
+    blobUses: db.sublevel<string, string>('blobuses', json),
     async commit(operations) {
       try {
         await commits.commit(operations);

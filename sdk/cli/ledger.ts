@@ -1,28 +1,33 @@
-/** What `webizen ledger verify` says of an export. */
-import type { X509Certificate } from 'node:crypto';
-import { LedgerExport } from '#contract/ledger.js';
-import { type Verdict, verifyLedger } from '#contract/ledger-chain.js';
-import { describeFaults, parseJson } from '#contract/parse.js';
+/** `ledger verify` */
+import { X509Certificate } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { Refusal } from '#contract/problems.js';
+import { choice, flag, noMoreThan, readArguments, required, text } from './arguments.js';
+import type { Command } from './command.js';
+import { verifyExport } from './ledger-verdict.js';
 
-const receipts = {
-  none: 'the provider has given no receipt',
-  'not-checked': "the provider's receipt was not checked: give the territory's root certificate with --root",
-  right: "the provider's receipt is right",
-} as const;
-
-export function verifyExport(bytes: Uint8Array, root?: X509Certificate): { result: Verdict; text: string } {
-  const read = parseJson(LedgerExport, bytes);
-  if (!read.ok) {
-    const result: Verdict = { ok: false, index: null, why: `it is no ledger: ${describeFaults(read.faults)}` };
-    return { result, text: `broken: ${result.why}` };
-  }
-  const result = verifyLedger(read.value, root);
-  if (!result.ok) {
-    const where = result.index === null ? 'broken' : `broken at entry ${result.index}`;
-    return { result, text: `${where}: ${result.why}` };
-  }
-  const { head, signed, receipt } = result;
-  if (!head) return { result, text: 'OK: the ledger is empty' };
-  const text = `OK: ${head.length} entries, ${signed} signed by the owner, head ${head.hash}\n${receipts[receipt]}`;
-  return { result, text };
+async function read(file: string): Promise<Buffer> {
+  return readFile(file).catch((error: unknown) => {
+    throw new Refusal('file-unreadable', file, { cause: error });
+  });
 }
+
+async function rootIn(file: string): Promise<X509Certificate> {
+  const bytes = await read(file);
+  try {
+    return new X509Certificate(bytes);
+  } catch (error) {
+    throw new Refusal('file-unreadable', `${file}: it is no certificate`, { cause: error });
+  }
+}
+
+const verify: Command = async (args, { out }) => {
+  const { values, positionals } = readArguments(args, { root: text, json: flag });
+  noMoreThan(1, positionals);
+  const bytes = await read(required(positionals[0], 'the file of the exported ledger'));
+  const { result, text: said } = verifyExport(bytes, values.root === undefined ? undefined : await rootIn(values.root));
+  out(values.json ? JSON.stringify(result, null, 2) : said);
+  return result.ok;
+};
+
+export const ledger = choice('ledger', { verify: async () => verify });

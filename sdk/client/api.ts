@@ -11,8 +11,27 @@ export type AppEvent = {
   at: number;
   online: boolean;
 } | {
+  type: 'grants';
+  at: number;
+  grants: Capability[];
+  given: Capability[];
+  taken: Capability[];
+} | {
   type: 'shutdown';
   at: number;
+};
+
+export type Attestation = {
+  /** a JWT (ES256, typ webizen-attestation+jwt) whose payload is AttestationClaims, signed with the key of the certificate that comes first in its x5c header; the territory publishes the root of that chain */
+  token: string;
+  expiresAt: number;
+};
+
+export type AttestationRequest = {
+  /** who is to believe it, such as the address of your server: it refuses what was made for another */
+  audience: string;
+  /** of the server, so that it knows this one was made for it now */
+  nonce?: string;
 };
 
 export type Box = {
@@ -32,11 +51,24 @@ export type Box = {
   time: number;
 };
 
-export type Capability = 'storage' | 'health.read';
+export type Capability = 'storage' | 'health.read' | 'identity.attest' | 'notify' | string;
 
 export type Health = {
   /** null until the first sample is taken */
   latest: Sample | null;
+};
+
+export type NewNotification = {
+  title: string;
+  text: string;
+  severity: 'info' | 'attention' | 'trouble';
+  /** takes the place of the one with the same key that is still shown */
+  key?: string;
+};
+
+export type Notified = {
+  id: string;
+  at: number;
 };
 
 export type Problem = {
@@ -63,8 +95,11 @@ export type Sample = {
 export type Self = {
   id: string;
   state: 'starting' | 'running' | 'backing-off' | 'stopped';
+  /** null: the app is not an installed release */
+  release: string | null;
+  version: string | null;
   /** none: a plain child process, not sandboxed */
-  sandbox: 'none';
+  sandbox: 'podman' | 'bubblewrap' | 'none';
   grants: Capability[];
   storage: {
     quotaBytes: number;
@@ -121,6 +156,10 @@ export type StorageList = {
 
 /** What a refusal of this API can be. */
 export type ProblemCode =
+  | 'attest-certificate'
+  | 'attest-not-enrolled'
+  | 'attest-time-unknown'
+  | 'attest-unreleased'
   | 'body-invalid'
   | 'body-malformed'
   | 'body-timeout'
@@ -133,9 +172,11 @@ export type ProblemCode =
   | 'key-invalid'
   | 'key-not-found'
   | 'media-type-unsupported'
+  | 'notifications-too-many'
   | 'precondition-failed'
   | 'quota-exceeded'
   | 'request-malformed'
+  | 'streams-too-many'
   | 'unavailable';
 
 export const operations = {
@@ -143,6 +184,8 @@ export const operations = {
   getBox: { method: 'GET', path: '/v1/box', capability: null },
   /** the calling app: its grants, its limits, how it is run */
   getSelf: { method: 'GET', path: '/v1/self', capability: null },
+  /** the calling app is up; what its health check of the kind "ready" waits for */
+  putReady: { method: 'PUT', path: '/v1/self/ready', capability: null },
   /** the newest health sample of the box */
   getHealth: { method: 'GET', path: '/v1/health', capability: 'health.read' },
   /** a stored value, with its content type and its ETag */
@@ -159,6 +202,10 @@ export const operations = {
   batchValues: { method: 'POST', path: '/v1/storage:batch', capability: 'storage' },
   /** what happens on the box, as server-sent events; each has an AppEvent as its data */
   getEvents: { method: 'GET', path: '/v1/events', capability: null },
+  /** a signed statement, good for five minutes, of which release of which app asks, on which box */
+  postAttestation: { method: 'POST', path: '/v1/identity/attestations', capability: 'identity.attest' },
+  /** tell the owner something in the console; with the key of one that is still shown, in its place */
+  postNotification: { method: 'POST', path: '/v1/notifications', capability: 'notify' },
   /** this specification */
   getOpenapi: { method: 'GET', path: '/v1/openapi.json', capability: null },
 } as const;

@@ -5,12 +5,23 @@
  *     await box.storage.put('greeting', 'hello');
  *     for await (const event of box.events()) console.log(event.type);
  */
-import { type AppEvent, type Box, type Health, operations, type Self } from './api.js';
+import {
+  type AppEvent,
+  type Attestation,
+  type Box,
+  type Health,
+  type NewNotification,
+  type Notified,
+  operations,
+  type Self,
+} from './api.js';
+import { createEgress, type Egress } from './egress.js';
 import { watch } from './events.js';
 import { createStorage, type Storage } from './storage.js';
 import { createTransport } from './transport.js';
 
 export type * from './api.js';
+export type { Egress } from './egress.js';
 export { WebizenError } from './errors.js';
 export type { Conditions, Storage, StorageOperation, StoredValue } from './storage.js';
 
@@ -22,6 +33,14 @@ export interface Webizen {
   /** The newest health sample. Needs the permission `health.read`. */
   health(): Promise<Health>;
   readonly storage: Storage;
+  /** Servers outside. Needs a permission for each host, such as `network.egress:api.example.com`. */
+  readonly egress: Egress;
+  /** Says that the app is up, for a health check of the kind `ready`. */
+  ready(): Promise<void>;
+  /** A token that says which app, release and box asks, for this audience alone. Needs the permission `identity.attest`. */
+  attest(audience: string, options?: { nonce?: string }): Promise<Attestation>;
+  /** Tells the owner something in the console. Needs the permission `notify`. */
+  notify(notification: NewNotification): Promise<Notified>;
   /** Every event from now on, across restarts of the box's software, until the signal aborts or the loop is left. */
   events(options?: { signal?: AbortSignal }): AsyncIterable<AppEvent>;
   /** Lets go of kept connections. */
@@ -36,11 +55,18 @@ export function connect({
   socket?: string;
 } = {}): Webizen {
   const transport = createTransport(socket);
+  const post = (operation: { method: string; path: string }, body: unknown): Promise<unknown> =>
+    transport.json({ ...operation, headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) });
   return {
     box: async () => (await transport.json(operations.getBox)) as Box,
     self: async () => (await transport.json(operations.getSelf)) as Self,
     health: async () => (await transport.json(operations.getHealth)) as Health,
     storage: createStorage(transport),
+    egress: createEgress(socket),
+    ready: async () => void (await transport.call(operations.putReady)),
+    attest: async (audience, options = {}) =>
+      (await post(operations.postAttestation, { audience, ...options })) as Attestation,
+    notify: async (notification) => (await post(operations.postNotification, notification)) as Notified,
     events: ({ signal } = {}) => watch(transport, signal),
     close: () => transport.close(),
   };

@@ -24,6 +24,8 @@ t.test('an app reads what the box is, what it is itself, and how the box is doin
   t.same((await call(socket, 'GET', '/v1/self')).json, {
     id: 'visits',
     state: 'running',
+    release: null,
+    version: null,
     sandbox: 'none',
     grants: ['health.read'],
     storage: { quotaBytes, usedBytes: 0 },

@@ -320,3 +320,25 @@ t.test('of the values read last as many stay in memory as the budget has room fo
   recent.keep('b', value(200));
   t.equal(kept(), 'bd', 'a value that grew takes the room of others');
 });
+
+t.test("forgetting an app takes all of its values and nobody else's, and no ETag of it comes back", async (t) => {
+  const store = await openStore(await ownFolder(t));
+  t.teardown(() => store.close());
+  const storage = await createStorage({ store, clock: systemClock, freeBytes: () => 2 ** 40 });
+  const write = (id: string, key: string, size: number) =>
+    storage.write({ id, quotaBytes: 2 ** 30 }, [
+      { op: 'put', key, value: Buffer.alloc(size), contentType: 'application/octet-stream' },
+    ]);
+  for (const app of ['a', 'a-b', 'b'])
+    for (let index = 0; index < 600; index += 1) void write(app, `key ${index}`, index % 100 === 0 ? 5000 : 10);
+  await write('b', 'last', 1);
+  const before = storage.get('a', 'key 1').etag;
+  await storage.forget('a');
+  await storage.forget('a');
+  t.equal(storage.usedBytes('a'), 0);
+  t.same((await storage.list('a', { prefix: '', after: undefined, limit: 10 })).entries, []);
+  for (const app of ['a-b', 'b']) t.ok(storage.get(app, 'key 500').value.length === 5000, app);
+  t.throws(() => storage.get('a', 'key 1'), { code: 'key-not-found' });
+  const [again] = await write('a', 'key 1', 10);
+  t.not(again?.etag, before);
+});

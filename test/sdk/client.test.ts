@@ -1,16 +1,24 @@
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { createServer } from 'node:http';
+import { createServer as createTlsServer, get } from 'node:https';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { text as readText } from 'node:stream/consumers';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import fc from 'fast-check';
 import t from 'tap';
 import { systemClock } from '#common/clock.js';
+import { keyToPem } from '#common/pki/keys.js';
+import { oids } from '#common/pki/oids.js';
+import { certificateToPem } from '#common/pki/pem.js';
 import { createApps } from '../../agent/apps/apps.js';
+import { createEgress } from '../../agent/egress/egress.js';
 import { type AppEvent, connect, type Webizen, WebizenError } from '../../sdk/client/client.js';
 import { dataOf } from '../../sdk/client/events.js';
 import { allGrants, startApiBox } from '../support/api-box.js';
+import { make } from '../support/chains.js';
 
 const here = path.dirname(fileURLToPath(import.meta.url));
 const apps = [
@@ -78,6 +86,82 @@ t.test('an app stores, compares and sets, lists and deletes through the client',
   );
   t.equal(await storage.delete('n/0'), true);
   t.equal(await storage.delete('n/0'), false);
+});
+
+t.test('an app reaches a server outside, and only the one that it was granted', async (t) => {
+  const [from, until] = [Date.now() - 60_000, Date.now() + 3_600_000];
+  const root = await make({ name: 'root', ca: true, from, until });
+  const hosts = ['api.example.com'];
+  const leaf = await make({ name: 'server', by: root, ca: false, hosts, eku: [oids.serverAuth], from, until });
+  const [key, cert, ca] = [
+    keyToPem(leaf.key),
+    ...[leaf, root].map(({ certificate }) => certificateToPem(certificate.raw)),
+  ];
+  const server = createTlsServer({ key, cert }, (message, reply) => reply.end(`you asked ${message.headers.host}`));
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  t.teardown(() => {
+    server.close();
+    server.closeAllConnections();
+  });
+  const { port } = server.address() as AddressInfo;
+  const tunnels = createEgress({
+    resolve: async () => ['127.0.0.1'],
+    ownNetworks: () => [],
+    allow: () => true,
+    clock: systemClock,
+  });
+  const box = await startApiBox([{ id: 'a', grants: [`network.egress:api.example.com:${port}`], quotaBytes: 0 }], {
+    tunnels,
+  });
+  t.teardown(() => box.stop());
+  const { egress } = connect({ socket: box.socket('a') });
+  const agent = egress.httpsAgent();
+  agent.options.ca = ca;
+  t.teardown(() => agent.destroy());
+  const fetched = (host: string) =>
+    new Promise<string>((resolve, reject) => {
+      get(`https://${host}:${port}/`, { agent }, (reply) => void readText(reply).then(resolve, reject)).once(
+        'error',
+        reject,
+      );
+    });
+  t.equal(await fetched('api.example.com'), `you asked api.example.com:${port}`);
+  t.equal(await fetched('api.example.com'), `you asked api.example.com:${port}`, 'again, over the kept connection');
+  t.equal(tunnels.counters('a').opened, 1);
+  const refused = await refusal(fetched('other.example.com'));
+  t.match(refused, { code: 'grant-missing', detail: `network.egress:other.example.com:${port}` });
+  t.equal((await refusal(egress.connect('10.0.0.1'))).code, 'egress-address');
+  t.equal((await refusal(connect({ socket: '/nowhere/api.sock' }).egress.connect('a.example'))).code, 'unreachable');
+});
+
+t.test('an app says that it is up, tells the owner, and has itself vouched for', async (t) => {
+  const { box, client } = await start(t);
+  const app = client('full');
+  await app.ready();
+  t.same(box.ready, ['full']);
+  t.equal((await refusal(app.attest('https://api.example.com'))).code, 'grant-missing');
+  t.equal((await refusal(app.notify({ title: 'a', text: 'b', severity: 'info' }))).code, 'grant-missing');
+  const told: unknown[] = [];
+  const able = await startApiBox([{ id: 'able', grants: ['identity.attest', 'notify'], quotaBytes: 0 }], {
+    features: {
+      attest: {
+        attest: async (id, wish) => ({ token: `${id} ${wish.audience} ${wish.nonce}`, expiresAt: 5 }),
+      },
+      notifications: {
+        add: async (id, wish) => {
+          told.push([id, wish]);
+          return { notification: { id: '0'.repeat(16), at: 7 }, isNew: true };
+        },
+      },
+    },
+  });
+  t.teardown(() => able.stop());
+  const second = connect({ socket: able.socket('able') });
+  t.teardown(() => second.close());
+  t.same(await second.attest('me', { nonce: 'n' }), { token: 'able me n', expiresAt: 5 });
+  const notification = { title: 'a', text: 'b', severity: 'info', key: 'k' } as const;
+  t.match(await second.notify(notification), { at: 7 });
+  t.same(told, [['able', notification]]);
 });
 
 t.test('a missing permission is a readable error', async (t) => {

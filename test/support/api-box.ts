@@ -9,11 +9,18 @@ import { apiVersion } from '#contract/api.js';
 import type { Capability } from '#contract/capabilities.js';
 import type { Sample } from '#contract/health.js';
 import { type ApiLimits, createApi, type StandardApi } from '../../agent/api/api.js';
+import type { Features, Tunnels } from '../../agent/api/features.js';
+import { createGrants, type Grants } from '../../agent/consent/grants.js';
+import { createLedger, type Ledger } from '../../agent/consent/ledger.js';
 import { createStorage } from '../../agent/storage/storage.js';
 import { openStore } from '../../agent/store/store.js';
 
 export interface ApiBox {
   api: StandardApi;
+  grants: Grants;
+  ledger: Ledger;
+  /** The apps that said they were up. */
+  ready: string[];
   directory: string;
   socket(app: string): string;
   setOnline(online: boolean): void;
@@ -33,7 +40,13 @@ export const allGrants: Capability[] = ['storage', 'health.read'];
 
 export async function startApiBox(
   apps: TestApp[],
-  options: { limits?: Partial<ApiLimits>; clock?: Clock; directory?: string } = {},
+  options: {
+    limits?: Partial<ApiLimits>;
+    clock?: Clock;
+    directory?: string;
+    tunnels?: Tunnels;
+    features?: Partial<Features>;
+  } = {},
 ): Promise<ApiBox> {
   const { clock = systemClock, limits = {} } = options;
   const directory = options.directory ?? (await mkdtemp(path.join(tmpdir(), 'wz-')));
@@ -45,8 +58,13 @@ export async function startApiBox(
 
   const store = await openStore(path.join(directory, 'data'));
   const storage = await createStorage({ store, clock, freeBytes: () => freeBytes });
+  const ledger = await createLedger({ store, clock });
+  const grants = await createGrants({ store, ledger, clock, onRefused: (refusal) => errors.push(refusal) });
+  const ready: string[] = [];
   const api = createApi({
     apps,
+    grants,
+    tunnels: options.tunnels,
     runtimeDir: path.join(directory, 'run'),
     clock,
     limits,
@@ -62,11 +80,14 @@ export async function startApiBox(
       box: () => ({ id: null, territory: null, online, agent: version, api: apiVersion, time: clock.now() }),
       health: { latest: () => latest },
       appView: () => ({ state: 'running', sandbox: 'none', restarts: 0 }),
+      ready: (id) => ready.push(id),
       storage,
+      ...options.features,
     },
   });
   async function stop(): Promise<void> {
     await api.stop();
+    await grants.stop();
     await storage.stop();
     await store.close();
     if (!options.directory) await rm(directory, { recursive: true, force: true });
@@ -75,8 +96,12 @@ export async function startApiBox(
     await stop();
     throw error;
   });
+  grants.start();
   return {
     api,
+    grants,
+    ledger,
+    ready,
     directory,
     errors,
     socket: (app) => api.socketOf(app),

@@ -16,6 +16,7 @@ import { createLedger } from '../../agent/consent/ledger.js';
 import { createOwner } from '../../agent/consent/owner-key.js';
 import { createOwnerConsole, type OwnerConsoleParts } from '../../agent/owner/console.js';
 import { openStore } from '../../agent/store/store.js';
+import type { createAppsDesk } from './apps-desk.js';
 import { ownFolder } from './folder.js';
 
 export const setupCode = '7K3FP-9QM2D';
@@ -229,7 +230,10 @@ interface Teardown {
 
 export async function startOwnerConsole(
   t: Teardown,
-  options: Partial<Pick<OwnerConsoleParts, 'limits' | 'httpsPort' | 'mdns' | 'host'>> & { ticks?: Clock } = {},
+  options: Partial<Pick<OwnerConsoleParts, 'limits' | 'upload' | 'httpsPort' | 'mdns' | 'host'>> & {
+    ticks?: Clock;
+    apps?: ReturnType<typeof createAppsDesk>;
+  } = {},
 ) {
   const dataDir = await ownFolder(t);
   const bootDir = path.join(dataDir, 'boot');
@@ -275,7 +279,7 @@ export async function startOwnerConsole(
       onChange: listen,
     },
     reset: async ({ kind }) => void box.resets.push(kind),
-    changes: { list: fed.list, on: () => () => {} },
+    changes: { list: () => [...(options.apps?.changes() ?? []), ...fed.list()], on: () => () => {} },
     directory: {
       list: () => ({
         territories: territories.map((one) =>
@@ -313,6 +317,8 @@ export async function startOwnerConsole(
     mdns: options.mdns ?? false,
     ...(options.httpsPort === undefined ? {} : { httpsPort: options.httpsPort }),
     ...(options.limits ? { limits: options.limits } : {}),
+    ...(options.upload ? { upload: options.upload } : {}),
+    ...(options.apps ? { apps: options.apps.desk, grants: options.apps.grants, logs: options.apps.logs } : {}),
   };
   let running = createOwnerConsole(parts);
   t.teardown(async () => {

@@ -157,6 +157,7 @@ export async function testProvider(
       provider: options.name ? `${name} Pty Ltd` : 'Test Provider Pty Ltd',
       est: `https://127.0.0.1:${portBase}`,
       ca: [root?.raw.toString('base64') ?? ''],
+      memberKeys: JSON.parse(await readFile(path.join(directory, 'members/keys.json'), 'utf8')),
       standing: 'accredited',
       validFrom: 0,
       validUntil: 4_000_000_000_000,

@@ -2,7 +2,7 @@
 import swagger from '@fastify/swagger';
 import type { FastifySchema, RouteOptions } from 'fastify';
 import type { TSchema } from 'typebox';
-import { apiVersion } from '#contract/api.js';
+import { AttestationClaims, apiVersion } from '#contract/api.js';
 import { Ack, HealthBatch, Sample } from '#contract/health.js';
 import { Problem, type ProblemCode, problem } from '#contract/problems.js';
 import { Profile } from '#contract/profile.js';
@@ -80,11 +80,12 @@ export async function openapiDocument(): Promise<Json> {
   };
   const application = createApplication({
     callers: createCallers(),
-    events: { start: never, open: never, stop: never },
+    events: { start: never, open: never, tell: never, close: never, stop: never },
     features: {
       box: never,
       health: { latest: never },
       appView: never,
+      ready: never,
       storage: { get: never, head: never, list: never, write: never, usedBytes: never },
     },
     log: { info: never, warn: never, error: never },
@@ -113,6 +114,7 @@ export async function openapiDocument(): Promise<Json> {
 
 const schemas: Record<string, TSchema> = {
   Ack,
+  AttestationClaims,
   Birth,
   BoxEvent,
   Death,

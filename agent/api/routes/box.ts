@@ -1,4 +1,5 @@
 import type { FastifyInstance } from 'fastify';
+import { Type } from 'typebox';
 import { Box, Health, Self } from '#contract/api.js';
 import { Refusal } from '#contract/problems.js';
 import type { Callers } from '../access.js';
@@ -25,12 +26,28 @@ export function boxRoutes(
       schema: { summary: 'the calling app: its grants, its limits, how it is run', response: { 200: Self } },
     },
     (request): Self => {
-      const { id, grants, quotaBytes } = callers.of(request);
+      const caller = callers.of(request);
+      const { id, quotaBytes } = caller;
       const view = features.appView(id);
       if (!view) throw new Refusal('unavailable');
-      const { state, sandbox, restarts } = view;
+      const { state, sandbox, restarts, release = null, version = null } = view;
       const storage = { quotaBytes, usedBytes: features.storage.usedBytes(id) };
-      return { id, state, sandbox, grants: [...grants], storage, restarts };
+      return { id, state, release, version, sandbox, grants: [...caller.grants()], storage, restarts };
+    },
+  );
+
+  application.put(
+    '/v1/self/ready',
+    {
+      config: { capability: null, operationId: 'putReady', problems: [] },
+      schema: {
+        summary: 'the calling app is up; what its health check of the kind "ready" waits for',
+        response: { 204: Type.Null() },
+      },
+    },
+    (request, reply) => {
+      features.ready(callers.of(request).id);
+      return reply.code(204).send();
     },
   );
 

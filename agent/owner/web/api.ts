@@ -27,6 +27,18 @@ async function refusalOf(response: Response): Promise<Refused | Unreachable> {
   return new Refused(problem, Number.isFinite(seconds) ? seconds : undefined);
 }
 
+/** @throws Refused, Unreachable */
+export async function callText(path: string): Promise<string> {
+  let response: Response;
+  try {
+    response = await fetch(path, { signal: AbortSignal.timeout(timeoutMilliseconds) });
+  } catch (error) {
+    throw new Unreachable('no answer', { cause: error });
+  }
+  if (!response.ok) throw await refusalOf(response);
+  return response.text();
+}
+
 /**
  * The answer's shape is taken from the same release of the same origin: the page is served by the program that it asks.
  * @throws Refused, Unreachable

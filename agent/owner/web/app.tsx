@@ -1,8 +1,15 @@
 import { useEffect, useReducer } from 'preact/hooks';
+import { AppChange } from './app-change.js';
+import { AppLogs } from './app-logs.js';
+import { AppPage } from './app-page.js';
+import { AppRemove } from './app-remove.js';
+import { Apps } from './apps.js';
 import { Forgotten } from './forgotten.js';
 import { clockTime } from './format.js';
+import { GetApp } from './get-app.js';
 import { History } from './history.js';
-import { Home } from './home.js';
+import { Home, type HomeProps } from './home.js';
+import { Install } from './install.js';
 import { Leave } from './leave.js';
 import type { Live, State } from './live.js';
 import { Move } from './move.js';
@@ -20,6 +27,22 @@ export interface PageProps {
   live: Live;
   state: State;
 }
+
+/** The pages about apps; home where this box takes none. */
+function AppBody({ path, ...props }: HomeProps & { path: string }) {
+  const { apps } = props.view;
+  if (!apps) return <Home {...props} />;
+  const known = { ...props, view: { ...props.view, apps } };
+  const [, section, one = '', more] = path.split('/').map(decodeURIComponent);
+  if (section === 'install') return <Install key={one} {...known} release={one} />;
+  if (section === 'changes') return <AppChange key={one} {...known} change={one} app={more} />;
+  if (one === '') return <Apps {...known} />;
+  if (one === 'get') return <GetApp {...known} />;
+  if (more === 'logs') return <AppLogs {...known} id={one} />;
+  return more === 'remove' ? <AppRemove {...known} id={one} /> : <AppPage key={one} {...known} id={one} />;
+}
+
+const aboutApps = /^\/(apps|install|changes)(\/|$)/;
 
 function Body({ live, state }: PageProps) {
   const path = usePath();
@@ -39,6 +62,7 @@ function Body({ live, state }: PageProps) {
   if (path === '/passphrase') return <ChangePassphrase {...props} />;
   if (path === '/recovery-code') return <NewRecoveryCode {...props} />;
   if (path === '/move') return <Move {...props} />;
+  if (aboutApps.test(path)) return <AppBody path={path} {...props} />;
   if (path === '/leave') return <Leave {...props} />;
   return path === '/secure' ? <Secure {...props} /> : <Home {...props} />;
 }
@@ -65,6 +89,11 @@ function Header({ live, state }: PageProps) {
           <Link to="/" current={path === '/'}>
             {texts.nav.home}
           </Link>
+          {view.apps && (
+            <Link to="/apps" current={aboutApps.test(path)}>
+              {texts.nav.apps}
+            </Link>
+          )}
           <Link to="/history" current={path === '/history'}>
             {texts.nav.history}
           </Link>

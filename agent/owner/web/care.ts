@@ -1,12 +1,16 @@
 /** What needs the owner's care, worked out of what the box says. Pure. */
-import type { OwnerView } from '#contract/owner.js';
+import type { AppGlance, OwnerView } from '#contract/owner.js';
+import { conditionOf } from './app-state.js';
 import { texts } from './texts.js';
+import { nameOf } from './words-of.js';
 
 export interface Finding {
   key: string;
   tone: 'attention' | 'trouble';
   title: string;
   what: string;
+  /** Where it can be seen to. */
+  to?: string;
 }
 
 const words = texts.care;
@@ -14,7 +18,43 @@ const diskFull = 0.9;
 const memoryFull = 0.95;
 const hotCelsius = 80;
 
-export function findings({ membership, status, directory, suspendedReason, settings, at }: OwnerView): Finding[] {
+/** Starting and being started again pass by themselves; what stays does not. */
+function ofApps(installed: readonly AppGlance[]): Finding[] {
+  const { care } = texts.apps;
+  return installed.flatMap((app): Finding[] => {
+    const name = nameOf(app.name);
+    const condition = conditionOf(app);
+    const to = `/apps/${app.id}`;
+    const found: Finding[] = [];
+    if (condition === 'failing' || condition === 'expelled' || condition === 'ill')
+      found.push({
+        key: `app-${app.id}`,
+        tone: 'attention',
+        title: care[condition].title(name),
+        what: care[condition].what,
+        to,
+      });
+    if (condition === 'backing-off')
+      found.push({
+        key: `app-${app.id}`,
+        tone: 'attention',
+        title: words.app.title(name),
+        what: words.app.what,
+        to,
+      });
+    if (app.waiting !== null)
+      found.push({
+        key: `waiting-${app.id}`,
+        tone: 'attention',
+        title: care.waiting.title(name, app.waiting),
+        what: care.waiting.what,
+        to,
+      });
+    return found;
+  });
+}
+
+export function findings({ membership, status, directory, suspendedReason, settings, apps, at }: OwnerView): Finding[] {
   const found: Finding[] = [];
   const add = (key: string, tone: Finding['tone'], { title, what }: { title: string; what: string }) =>
     void found.push({ key, tone, title, what });
@@ -26,8 +66,11 @@ export function findings({ membership, status, directory, suspendedReason, setti
   if (over('system.filesystem.utilization', diskFull)) add('disk', 'trouble', words.disk);
   if (over('system.memory.utilization', memoryFull)) add('memory', 'attention', words.memory);
   if (over('hw.temperature', hotCelsius)) add('hot', 'attention', words.hot);
+  const installed = apps?.installed ?? [];
+  found.push(...ofApps(installed));
   for (const { id, state } of status.apps)
-    if (state !== 'running') add(`app-${id}`, 'attention', { title: words.app.title(id), what: words.app.what });
+    if (state !== 'running' && !installed.some((app) => app.id === id))
+      add(`app-${id}`, 'attention', { title: words.app.title(id), what: words.app.what });
   if (current.certificate && current.certificate.notAfter < at) add('certificate', 'trouble', words.certificate);
   if (current.phase === 'enrolled' && !status.link.online)
     add('offline', 'attention', { title: words.offline.title, what: words.offline.what(status.health.waiting) });

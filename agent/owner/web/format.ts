@@ -28,3 +28,13 @@ const dateFormat = new Intl.DateTimeFormat(language, { dateStyle: 'long' });
 export const exact = (at: number): string => exactFormat.format(at);
 export const clockTime = (at: number): string => clockFormat.format(at);
 export const date = (at: number): string => dateFormat.format(at);
+
+const sizes = ['bytes', 'kB', 'MB', 'GB'];
+
+/** `12 MB`: powers of a thousand, two digits where one would be coarse. */
+export function bytes(count: number): string {
+  if (count < 1000) return units(count, 'byte');
+  const power = Math.min(Math.floor(Math.log10(count) / 3), sizes.length - 1);
+  const value = count / 1000 ** power;
+  return `${value < 9.95 ? Math.round(value * 10) / 10 : Math.round(value)}${nbsp}${sizes[power]}`;
+}

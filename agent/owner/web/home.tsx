@@ -1,4 +1,5 @@
 import type { OwnerView } from '#contract/owner.js';
+import { AppsAtHome } from './apps.js';
 import { findings, headline } from './care.js';
 import { date, exact } from './format.js';
 import { Entries } from './history.js';
@@ -130,7 +131,7 @@ export function Home({ live, view }: HomeProps) {
           </Link>
         </p>
       )}
-      {found.map(({ key, tone, title, what }) =>
+      {found.map(({ key, tone, title, what, to }) =>
         key === 'time' ? (
           <OfferedTime key={key} live={live} view={view} />
         ) : (
@@ -138,10 +139,13 @@ export function Home({ live, view }: HomeProps) {
             <Mark tone={tone}>
               <strong>{title}</strong>
             </Mark>
-            <p>{what}</p>
+            <p>
+              {what} {to && <Link to={to}>{texts.apps.care.link}</Link>}
+            </p>
           </section>
         ),
       )}
+      {view.apps && <AppsAtHome view={view.apps} />}
       <Belongs view={view} />
       <section class="panel" aria-labelledby="happened">
         <h2 id="happened">{words.happened}</h2>

@@ -2,6 +2,7 @@
  * What the page knows, kept fresh: the box pushes the owner's view when something in it changes. Where the box does not
  * answer, what was last known stays, and the page asks again until it does: it recovers by itself.
  */
+import type { AppOffer } from '#contract/installed.js';
 import type { OwnerState, OwnerView } from '#contract/owner.js';
 import { call, Refused, Unreachable } from './api.js';
 
@@ -17,6 +18,8 @@ export interface State {
   ended: boolean;
   /** Shown once; only this page has it. */
   recoveryCode: string | undefined;
+  /** What the owner looked at last: a file that was sent is not looked up again. */
+  offer: AppOffer | undefined;
 }
 
 export interface Live {
@@ -27,6 +30,7 @@ export interface Live {
   /** Runs a call, learns from how it ends, and then looks how things stand. */
   act<T = null>(method: 'POST' | 'PUT' | 'DELETE', path: string, body?: unknown): Promise<T>;
   keep(recoveryCode: string | undefined): void;
+  keepOffer(offer: AppOffer): void;
   onChange(listener: () => void): () => void;
 }
 
@@ -41,6 +45,7 @@ export function createLive(): Live {
     answeredAt: undefined,
     ended: false,
     recoveryCode: undefined,
+    offer: undefined,
   };
   let stream: EventSource | undefined;
   let isLoading: Promise<void> | undefined;
@@ -85,7 +90,7 @@ export function createLive(): Live {
         reachable: true,
         answeredAt: Date.now(),
         ended: !isIn && (state.ended || wasIn),
-        ...(isIn ? {} : { view: undefined, recoveryCode: undefined }),
+        ...(isIn ? {} : { view: undefined, recoveryCode: undefined, offer: undefined }),
       });
       if (isIn) {
         follow();
@@ -131,6 +136,7 @@ export function createLive(): Live {
       }
     },
     keep: (recoveryCode) => set({ recoveryCode }),
+    keepOffer: (offer) => set({ offer }),
     onChange(listener) {
       listeners.add(listener);
       return () => listeners.delete(listener);

@@ -2,6 +2,7 @@ import { render } from 'preact';
 import './style-frame.css';
 import './style-forms.css';
 import './style-pages.css';
+import './style-apps.css';
 import { App } from './app.js';
 import { createLive } from './live.js';
 

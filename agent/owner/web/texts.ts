@@ -1,4 +1,5 @@
 /** Every word that the owner reads. Another language is another file of this shape. */
+import { apps } from './texts-apps.js';
 import { words } from './words.js';
 
 export interface ProblemText {
@@ -202,7 +203,15 @@ export const texts = {
       'The owner of this box has switched this way off. Without the recovery code only a factory reset opens the box, and the data on it is lost.',
     emptyCode: 'Enter the code on the label',
   },
-  nav: { home: 'My box', history: 'What happened', settings: 'Settings', label: 'Sections', signOut: 'Sign out' },
+  nav: {
+    home: 'My box',
+    apps: 'Apps',
+    history: 'What happened',
+    settings: 'Settings',
+    label: 'Sections',
+    signOut: 'Sign out',
+  },
+  apps,
   home: {
     healthy: 'Your box is healthy.',
     care: (count: number) => (count === 1 ? 'One thing needs your care.' : `${count} things need your care.`),

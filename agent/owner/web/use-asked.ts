@@ -1,8 +1,8 @@
-/** Something is asked for once, and again when its address changes; `again` asks now. */
+/** Something is asked for once, and again when its address or `version` changes; `again` asks now. */
 import { useEffect, useState } from 'preact/hooks';
 import { call } from './api.js';
 
-export function useAsked<T>(path: string) {
+export function useAsked<T>(path: string, version = 0) {
   const [state, setState] = useState<{ path: string; value?: T; error?: unknown }>({ path });
   const [turn, setTurn] = useState(0);
   useEffect(() => {
@@ -15,7 +15,7 @@ export function useAsked<T>(path: string) {
     return () => {
       isGone = true;
     };
-  }, [path, turn]);
+  }, [path, turn, version]);
   const mine: { value?: T; error?: unknown } = state.path === path ? state : {};
   return { value: mine.value, error: mine.error, again: () => setTurn((count) => count + 1) };
 }

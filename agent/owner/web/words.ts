@@ -1,6 +1,7 @@
 /** What happened and what happens, in words: kinds of ledger entries and steps of changes. */
 import { exact } from './format.js';
 import { placeName } from './places.js';
+import { appSteps } from './texts-apps.js';
 
 type Facts = Record<string, string | number | boolean>;
 
@@ -71,5 +72,6 @@ export const words = {
     complete: 'Take leave of the old provider',
     revoke: 'Have the certificate revoked',
     destroy: 'Destroy keys and data',
+    ...appSteps,
   } as Record<string, string>,
 };

@@ -1,0 +1,150 @@
+/** The apps that the owner installs, wired: what runs them, who answers for them, and where they come from. */
+import { X509Certificate } from 'node:crypto';
+import path from 'node:path';
+import type { Logger } from 'pino';
+import { Refusal } from '#contract/problems.js';
+import { createCatalogue } from './apps/catalogue.js';
+import { createInstaller, type Installer } from './apps/installer.js';
+import { createPodmanRunner } from './apps/runtime/podman-runner.js';
+import type { Runner } from './apps/runtime/runner.js';
+import type { Changes } from './changes/changes.js';
+import type { Config } from './config.js';
+import type { Grants } from './consent/grants.js';
+import type { Ledger } from './consent/ledger.js';
+import type { BoxDirectory } from './directory/directory.js';
+import { createResolver, ownNetworks } from './egress/dns.js';
+import { createEgress, type Egress } from './egress/egress.js';
+import type { MembershipRoom } from './enrolment/membership.js';
+import type { Host } from './host/host.js';
+import { type Attestor, createAttestor } from './identity/attest.js';
+import { createMembers, type Members, memberKeysOf } from './members/members.js';
+import { createNotices, type Notices } from './notices/notices.js';
+import type { Storage } from './storage/storage.js';
+import type { Store } from './store/store.js';
+import type { TrustedTime } from './time/trusted-time.js';
+
+export interface InstalledApps {
+  members: Members;
+  runner: Runner;
+  installer: Installer;
+}
+
+export interface InstalledAppsWish {
+  config: Config;
+  host: Host;
+  clock: TrustedTime;
+  store: Store;
+  ledger: Ledger;
+  storage: Pick<Storage, 'usedBytes' | 'forget'>;
+  grants: Grants;
+  membership: MembershipRoom;
+  directory: BoxDirectory | undefined;
+  sockets: { open(app: { id: string; quotaBytes: number }): Promise<string>; close(id: string): Promise<void> };
+  changes: () => Changes;
+  freeBytes: () => number;
+  log: Logger;
+  signal: AbortSignal;
+  onRefused: (refusal: Refusal) => void;
+}
+
+/** What apps are offered beside their storage: word of who they are, a way to tell the owner something, servers outside. */
+export async function openAppFeatures(wish: {
+  store: Store;
+  clock: TrustedTime;
+  membership: MembershipRoom;
+  releaseOf: (app: string) => { release: string; version: string } | undefined;
+}): Promise<{ attest: Attestor; notices: Notices; egress: Egress }> {
+  const { store, clock, membership, releaseOf } = wish;
+  const hostOf = (address: string | undefined): { host: string }[] =>
+    address === undefined || !URL.canParse(address) ? [] : [{ host: new URL(address).hostname }];
+  return {
+    attest: createAttestor({
+      clock,
+      releaseOf,
+      standing() {
+        const now = membership.enrolment()?.current();
+        const territory = membership.enrolment()?.lastProfile()?.territory.id;
+        return now && territory !== undefined ? { ...now, territory } : undefined;
+      },
+    }),
+    notices: await createNotices({ store, clock }),
+    egress: createEgress({
+      resolve: createResolver(),
+      ownNetworks,
+      // An app has no business with the provider: what it has to say there goes through the box.
+      barred: () => [
+        ...hostOf(membership.origin()?.href),
+        ...hostOf(membership.enrolment()?.lastProfile()?.broker.url),
+      ],
+      clock,
+    }),
+  };
+}
+
+/** As OCI names it; another machine runs no apps of the catalogue. */
+const architecture = process.arch === 'arm64' ? 'arm64' : 'amd64';
+
+/** Undefined where the configuration names nothing that could run them. */
+export async function openInstalledApps(wish: InstalledAppsWish): Promise<InstalledApps | undefined> {
+  const { config, host, clock, membership, directory, signal, onRefused } = wish;
+  if (!config.runtime) return undefined;
+  const own = (): string | undefined => membership.view().current.territory?.id;
+
+  const members = await createMembers({
+    store: wish.store,
+    clock,
+    own,
+    keys: (territory) =>
+      memberKeysOf(territory, {
+        listed: (id) => directory?.find(id),
+        profile: () => membership.enrolment()?.lastProfile(),
+      }),
+    async reach(territory) {
+      const est = membership.origin();
+      const enrolment = membership.enrolment();
+      if (territory === own() && est && enrolment) return { est, trust: await enrolment.trust() };
+      const listed = directory?.find(territory);
+      if (!listed) return undefined;
+      const anchors = listed.ca.map((der) => new X509Certificate(Buffer.from(der, 'base64')));
+      return { est: new URL(listed.est), trust: { anchors } };
+    },
+    onRefused,
+  });
+
+  const runner = createPodmanRunner({
+    socketPath: config.runtime.podman,
+    stateDirectory: path.join(config.runtimeDir, 'runtime'),
+    files: host.files,
+    kernel: host.kernel,
+    clock,
+    log: wish.log,
+  });
+
+  const installer = await createInstaller({
+    dataDir: config.dataDir,
+    store: wish.store,
+    architecture,
+    members,
+    catalogue: createCatalogue({
+      async access() {
+        const est = membership.origin();
+        const enrolment = membership.enrolment();
+        const identity = enrolment?.current();
+        if (!est || !enrolment || !identity) throw new Refusal('not-a-member');
+        return { est, identity, trust: await enrolment.trust() };
+      },
+      moment: clock.moment,
+      signal,
+    }),
+    runner,
+    sockets: wish.sockets,
+    grants: wish.grants,
+    storage: wish.storage,
+    ledger: wish.ledger,
+    changes: wish.changes,
+    clock,
+    freeBytes: wish.freeBytes,
+    onRefused,
+  });
+  return { members, runner, installer };
+}

@@ -1,0 +1,162 @@
+/**
+ * What releases are made of, each blob under its SHA-256 in `{dataDir}/blobs`; what is fetched grows in `partial/`
+ * beside it, so that a download goes on where it was cut, and `staging/` holds archives that are being read.
+ *
+ * Invariant: a file bears the name of a digest only after all its bytes were hashed and synced.
+ */
+import { createHash, type Hash, randomBytes } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
+import path from 'node:path';
+import { isDiskFull } from '#common/database.js';
+import { isErrno, ownDirectory } from '#common/files.js';
+import { Refusal } from '#contract/problems.js';
+import type { Descriptor } from '#contract/release.js';
+
+export interface Blobs {
+  has(digest: string): boolean;
+  /** Undefined when it is not here. */
+  fileOf(digest: string): string | undefined;
+  missing(descriptors: readonly Descriptor[]): Descriptor[];
+  /**
+   * Room for what is missing, and for the engine to unpack all of it, beside what stays free for the box.
+   * @throws Refusal `disk-full`
+   */
+  checkSpace(descriptors: readonly Descriptor[]): void;
+  /** From where an earlier one was cut. @throws Refusal `blob-mismatch`, `disk-full`, and as `source` */
+  fetch(
+    blob: Descriptor,
+    source: (from: number, signal: AbortSignal) => Promise<AsyncIterable<Uint8Array>>,
+    signal: AbortSignal,
+  ): Promise<void>;
+  /** Takes over a file that was hashed while it was written, on this filesystem. */
+  adopt(digest: string, file: string): Promise<void>;
+  /** An empty folder, and the way to be rid of it. */
+  stage(): Promise<{ directory: string; clear(): Promise<void> }>;
+  /** Removes what `isNeeded` says no to, when its turn comes. */
+  collect(isNeeded: (digest: string) => boolean): Promise<void>;
+}
+
+const isDigestHex = (name: string): boolean => /^[0-9a-f]{64}$/.test(name);
+/** The engine holds a copy of the archive while it loads it, and the unpacked layers afterwards. */
+const unpacked = 2;
+
+async function sync(directory: string): Promise<void> {
+  const handle = await open(directory, 'r');
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
+async function hashFile(file: string, hash: Hash): Promise<void> {
+  for await (const chunk of createReadStream(file)) hash.update(chunk);
+}
+
+export async function openBlobs(wish: {
+  directory: string;
+  freeBytes: () => number;
+  reserveBytes: number;
+}): Promise<Blobs> {
+  const { directory, freeBytes, reserveBytes } = wish;
+  const partial = path.join(directory, 'partial');
+  const staging = path.join(directory, 'staging');
+  await ownDirectory(directory);
+  await rm(staging, { recursive: true, force: true }); // what a cut left of it is of no use
+  for (const one of [partial, staging]) await mkdir(one, { recursive: true, mode: 0o700 });
+  const held = new Set((await readdir(directory)).filter(isDigestHex).map((hex) => `sha256:${hex}`));
+
+  const hexOf = (digest: string): string => digest.slice('sha256:'.length);
+  const fileOf = (digest: string): string => path.join(directory, hexOf(digest));
+  const missing = (descriptors: readonly Descriptor[]): Descriptor[] =>
+    descriptors.filter(
+      ({ digest }, at) => !held.has(digest) && descriptors.findIndex((one) => one.digest === digest) === at,
+    );
+
+  async function keep(digest: string, file: string): Promise<void> {
+    await rename(file, fileOf(digest));
+    await sync(directory);
+    held.add(digest);
+  }
+
+  async function download(
+    { digest, size }: Descriptor,
+    source: (from: number, signal: AbortSignal) => Promise<AsyncIterable<Uint8Array>>,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const file = path.join(partial, hexOf(digest));
+    const before = await stat(file).catch(() => undefined);
+    if (before && before.size > size) await rm(file);
+    const hash = createHash('sha256');
+    let at = before && before.size <= size ? before.size : 0;
+    if (at > 0) await hashFile(file, hash);
+    const handle = await open(file, 'a', 0o600);
+    try {
+      if (at < size)
+        for await (const chunk of await source(at, signal)) {
+          signal.throwIfAborted();
+          at += chunk.length;
+          if (at > size) break;
+          if (freeBytes() < reserveBytes + chunk.length) throw new Refusal('disk-full', digest);
+          hash.update(chunk);
+          await handle.writeFile(chunk);
+        }
+      await handle.sync();
+    } finally {
+      await handle.close();
+    }
+    if (at < size) throw new Refusal('est-unreachable', `${digest} was cut at ${at} of ${size} bytes`);
+    if (at === size && `sha256:${hash.digest('hex')}` === digest) return keep(digest, file);
+    await rm(file, { force: true });
+    throw new Refusal('blob-mismatch', digest);
+  }
+
+  return {
+    has: (digest) => held.has(digest),
+    fileOf: (digest) => (held.has(digest) ? fileOf(digest) : undefined),
+    missing,
+    checkSpace(descriptors) {
+      const more = missing(descriptors).reduce((sum, { size }) => sum + size, 0);
+      const needed = more * (1 + unpacked);
+      const free = freeBytes() - reserveBytes;
+      if (needed > free) throw new Refusal('disk-full', `${needed} bytes are needed, ${Math.max(0, free)} are free`);
+    },
+    async fetch(blob, source, signal) {
+      if (held.has(blob.digest)) return;
+      try {
+        await download(blob, source, signal);
+      } catch (error) {
+        if (error instanceof Refusal || !isDiskFull(error)) throw error;
+        throw new Refusal('disk-full', blob.digest, { cause: error });
+      }
+    },
+    async adopt(digest, file) {
+      if (held.has(digest)) return;
+      const handle = await open(file, 'r');
+      try {
+        await handle.sync();
+      } finally {
+        await handle.close();
+      }
+      await keep(digest, file);
+    },
+    async stage() {
+      const own = path.join(staging, randomBytes(8).toString('hex'));
+      await mkdir(own, { mode: 0o700 });
+      return { directory: own, clear: () => rm(own, { recursive: true, force: true }) };
+    },
+    async collect(isNeeded) {
+      for (const digest of [...held]) {
+        if (isNeeded(digest)) continue;
+        held.delete(digest);
+        await rm(fileOf(digest), { force: true });
+      }
+      for (const name of await readdir(partial))
+        if (!isNeeded(`sha256:${name}`))
+          await rm(path.join(partial, name), { force: true }).catch((error: unknown) => {
+            if (!isErrno(error, 'ENOENT')) throw error;
+          });
+    },
+  };
+}

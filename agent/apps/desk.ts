@@ -1,0 +1,322 @@
+/** What the owner does with apps: look, say yes, stop, remove. Each decision is signed into the ledger before it is acted on. */
+import { createHash } from 'node:crypto';
+import { openArchive } from '#common/archive/archive.js';
+import { checkImage } from '#common/archive/image.js';
+import type { Capability } from '#contract/capabilities.js';
+import type { CataloguePage } from '#contract/catalogue.js';
+import type { AppDecision, AppOffer, InstalledApp } from '#contract/installed.js';
+import { canonicalJson } from '#contract/ledger-chain.js';
+import { compareVersions } from '#contract/manifest.js';
+import { Refusal } from '#contract/problems.js';
+import type { Changes } from '../changes/changes.js';
+import type { Decision, OwnerSigner } from '../consent/ledger.js';
+import type { Members } from '../members/members.js';
+import type { Blobs } from './blobs.js';
+import { dropNext } from './drop-next.js';
+import { type Installed, type InstalledRecord, releaseOf } from './installed.js';
+import type { Keeper } from './keeper.js';
+import type { Offers, Verified } from './offers.js';
+import { groupOf, plan } from './plan.js';
+import type { Running } from './running.js';
+import { showApp } from './show.js';
+import type { Table } from './table.js';
+import type { Catalogue, Grants, LedgerRoom, Runner, Storage } from './uses.js';
+
+export interface AppsDesk {
+  list(): InstalledApp[];
+  show(id: string): InstalledApp | undefined;
+  /** Told of the app of which something is new. Answers the way to end it. */
+  onChange(listener: (id: string) => void): () => void;
+  /** @throws Refusal `est-unreachable`, `not-a-member`, and what the catalogue answers */
+  browse(wish: { query?: string; cursor?: string }): Promise<CataloguePage>;
+  /** Verified. @throws Refusal `release-…`, `credential-…`, and as `browse` */
+  offer(release: string): Promise<AppOffer>;
+  /** A `.wza` archive. @throws Refusal `archive-…`, `release-…`, `credential-…`, `disk-full` */
+  offerFile(source: AsyncIterable<Uint8Array>): Promise<AppOffer>;
+  /**
+   * Answers the id of the change that installs it, or that updates what runs.
+   * @throws Refusal `change-under-way`, `grants-incomplete`, `grant-not-asked`, and why it cannot be installed
+   */
+  decide(decision: AppDecision, signer: OwnerSigner): Promise<string>;
+  /** To the newest release, if it asks for nothing more; else that one waits for the owner. Null when nothing is begun. */
+  update(id: string): Promise<string | null>;
+  /** With its data. @throws Refusal `app-unknown`, `change-under-way` */
+  remove(id: string, signer: OwnerSigner): Promise<string>;
+  stop(id: string, signer: OwnerSigner): Promise<void>;
+  /** @throws Refusal `app-unknown`, `change-under-way`, `member-expelled` */
+  start(id: string, signer: OwnerSigner): Promise<void>;
+}
+
+export interface DeskParts {
+  installed: Installed;
+  blobs: Blobs;
+  offers: Offers;
+  table: Table;
+  members: Members;
+  catalogue: Catalogue;
+  runner: Runner;
+  running: Running;
+  keeper: Keeper;
+  grants: Grants;
+  storage: Storage;
+  ledger: LedgerRoom;
+  changes(): Changes;
+  clock: { now(): number };
+  freeBytes(): number;
+  reserveBytes: number;
+}
+
+const channelOf = ({ channel = 'stable' }: { channel?: string | undefined }): string => channel;
+
+export function createDesk(parts: DeskParts): AppsDesk {
+  const { installed, blobs, offers, table, catalogue, runner, running, keeper, grants, ledger, clock } = parts;
+  /** Apps for which something is being begun. */
+  const beginning = new Set<string>();
+
+  const underWay = (id: string) => parts.changes().underWay(groupOf(id));
+
+  /** @throws Refusal `change-under-way` */
+  async function alone<T>(id: string, work: () => Promise<T>): Promise<T> {
+    const change = underWay(id);
+    if (change || beginning.has(id)) throw new Refusal('change-under-way', change ? `${change.kind} ${change.id}` : id);
+    beginning.add(id);
+    try {
+      return await work();
+    } finally {
+      beginning.delete(id);
+    }
+  }
+
+  function known(id: string): InstalledRecord {
+    const record = installed.get(id);
+    if (!record?.current) throw new Refusal('app-unknown', id);
+    return record;
+  }
+
+  /** From the catalogue, whatever is held already: it says too what was withdrawn. */
+  async function fetched(release: string): Promise<Verified> {
+    const entry = await catalogue.release(release);
+    const { release: jws, credential, status } = entry;
+    const verified = await offers.verify({ jws, credential, status, source: 'catalogue' });
+    if (verified.held.release !== release || entry.id !== release) throw new Refusal('release-other', release);
+    await offers.heed(entry);
+    return verified;
+  }
+
+  async function found(release: string): Promise<Verified> {
+    const here = table.get(release) ?? installed.list().find(({ waiting }) => waiting?.release === release)?.waiting;
+    return here ? offers.verify(here) : fetched(release);
+  }
+
+  async function shown(verified: Verified): Promise<AppOffer> {
+    return offers.show(verified, await offers.problem(verified));
+  }
+
+  /** The record names the release before anything of it is made here. */
+  async function begin(
+    { held, release, jwk }: Verified,
+    consent?: { given: Capability[]; decision: Decision; signer: OwnerSigner; grant(): Promise<void> },
+  ): Promise<string> {
+    const { id } = release.manifest;
+    const before = installed.get(id);
+    const record: InstalledRecord = before ?? {
+      id,
+      jwk,
+      current: null,
+      next: null,
+      waiting: null,
+      installedAt: clock.now(),
+      updatedAt: null,
+      stopped: null,
+      wasStopped: false,
+      failed: null,
+    };
+    const next = { held, jwk, given: consent?.given ?? [] };
+    await installed.save({ ...record, next }, consent?.decision, consent?.signer);
+    try {
+      await consent?.grant();
+      return await parts
+        .changes()
+        .begin(plan({ kind: record.current ? 'update' : 'install', app: id, release: held.release }));
+    } catch (error) {
+      const cut = installed.get(id);
+      if (cut) await dropNext(parts, { record: cut });
+      throw error;
+    }
+  }
+
+  /** What is granted in all, before and now, covers what the app cannot do without. */
+  function checkGrants({ manifest }: Verified['release'], decision: AppDecision): void {
+    const asked = new Set(manifest.capabilities.map(({ capability }) => capability));
+    const granted = new Set(decision.grants.map(({ capability }) => capability));
+    for (const capability of granted) if (!asked.has(capability)) throw new Refusal('grant-not-asked', capability);
+    const lacking = manifest.capabilities.filter(
+      ({ capability, optional }) => !optional && !granted.has(capability) && !grants.allows(manifest.id, capability),
+    );
+    if (lacking.length > 0)
+      throw new Refusal('grants-incomplete', lacking.map(({ capability }) => capability).join(', '));
+  }
+
+  async function agree(verified: Verified, decision: AppDecision, signer: OwnerSigner): Promise<string> {
+    const { release, held, judged } = verified;
+    const { id, version, terms } = release.manifest;
+    const given = decision.grants.map(({ capability }) => capability).filter((one) => !grants.allows(id, one));
+    const facts = {
+      app: id,
+      release: held.release,
+      version,
+      member: judged.member.id,
+      territory: judged.member.territory,
+      terms: createHash('sha256').update(canonicalJson(terms)).digest('hex'),
+      grants: decision.grants.length,
+    };
+    return begin(verified, {
+      given,
+      decision: { by: 'owner', type: 'app.agreed', facts },
+      signer,
+      async grant() {
+        const give = decision.grants.map(({ capability, until }) => ({
+          capability,
+          ...(until === undefined ? {} : { until }),
+        }));
+        if (give.length > 0) await grants.set(id, { give, take: [], release: held.release }, signer);
+      },
+    });
+  }
+
+  /** The newest that was published, is newer than what runs and has not failed here, of the channel that it came by. */
+  async function newest(record: InstalledRecord): Promise<Verified | undefined> {
+    const { current } = record;
+    if (!current) return undefined;
+    const { version, channel } = releaseOf(current).manifest;
+    const { releases } = await catalogue.app(record.id);
+    for (const { id, state, reason } of releases)
+      await offers.heed({ id, app: record.id, state, ...(reason === undefined ? {} : { reason }) });
+    const candidates = releases
+      .filter((one) => one.state === 'published' && compareVersions(one.version, version) > 0)
+      .filter(({ id }) => !installed.barred(id))
+      .sort((a, b) => compareVersions(b.version, a.version));
+    for (const { id } of candidates) {
+      const verified = await fetched(id);
+      const { manifest } = verified.release;
+      if (manifest.id !== record.id) throw new Refusal('release-other', id);
+      if (channelOf(manifest) === channelOf({ channel })) return verified;
+    }
+    return undefined;
+  }
+
+  async function dropWithdrawn(id: string): Promise<void> {
+    const record = installed.get(id);
+    const why = record?.waiting && installed.barred(record.waiting.release)?.why;
+    if (record && why && why !== 'failed') await installed.save({ ...record, waiting: null });
+  }
+
+  const show = (record: InstalledRecord): InstalledApp => showApp(record, { ...parts, underWay });
+
+  return {
+    list: () => installed.list().map(show),
+    show(id) {
+      const record = installed.get(id);
+      return record && show(record);
+    },
+    onChange(listener) {
+      const ends = [
+        installed.onChange(listener),
+        runner.onChange((id) => installed.get(id) && listener(id)),
+        grants.onChange(({ app }) => installed.get(app) && listener(app)),
+        parts.members.onChange(() => {
+          for (const { id } of installed.list()) listener(id);
+        }),
+        parts.changes().on(({ id }) => {
+          const app = parts.changes().data(id)?.app;
+          if (typeof app === 'string') listener(app);
+        }),
+      ];
+      return () => {
+        for (const end of ends) end();
+      };
+    },
+    browse: (wish) => catalogue.page(wish),
+    async offer(release) {
+      const verified = await fetched(release);
+      table.put(verified.held, []);
+      return shown(verified);
+    },
+    async offerFile(source) {
+      const stage = await blobs.stage();
+      try {
+        let verified: Verified | undefined;
+        const opened = await openArchive(source, {
+          directory: stage.directory,
+          freeBytes: parts.freeBytes,
+          reserveBytes: parts.reserveBytes,
+          // Before a blob of it is kept.
+          async admit({ release: jws, credential, status }) {
+            verified = await offers.verify({ jws, credential, status, source: 'file' });
+          },
+        });
+        if (!verified) throw new Refusal('archive-head');
+        const { release, held } = verified;
+        const fileOf = (digest: string): string | undefined => opened.blobs.get(digest) ?? blobs.fileOf(digest);
+        // With all of it here, a bad image is refused before the owner reads about it.
+        if (release.blobs.every(({ digest }) => fileOf(digest) !== undefined))
+          await checkImage(release, { fileOf, architecture: release.architecture });
+        table.put(held, release.blobs.map(({ digest }) => digest));
+        for (const { digest } of release.blobs) {
+          const file = opened.blobs.get(digest);
+          if (file !== undefined) await blobs.adopt(digest, file);
+        }
+        return await shown(verified);
+      } finally {
+        await stage.clear();
+      }
+    },
+    async decide(decision, signer) {
+      const verified = await found(decision.release);
+      return alone(verified.release.manifest.id, async () => {
+        const problem = await offers.problem(verified);
+        if (problem) throw problem;
+        checkGrants(verified.release, decision);
+        return agree(verified, decision, signer);
+      });
+    },
+    update: (id) =>
+      alone(id, async () => {
+        const record = known(id);
+        if (record.stopped !== null) return null;
+        const verified = await newest(record);
+        await dropWithdrawn(id);
+        if (!verified) return null;
+        const problem = await offers.problem(verified);
+        if (problem) throw problem;
+        if (offers.goesAhead(verified.release)) return begin(verified);
+        const now = known(id);
+        if (now.waiting?.release !== verified.held.release) await installed.save({ ...now, waiting: verified.held });
+        return null;
+      }),
+    remove: (id, signer) =>
+      alone(id, async () => {
+        const { current } = known(id);
+        const facts = { app: id, ...(current ? { release: current.release } : {}) };
+        await ledger.append({ by: 'owner', type: 'app.remove', facts }, signer);
+        return parts.changes().begin(plan({ kind: 'remove', app: id }));
+      }),
+    stop: (id, signer) =>
+      alone(id, async () => {
+        const record = known(id);
+        const stopped = record.stopped === 'expelled' ? ({ wasStopped: true } as const) : ({ stopped: 'owner' } as const);
+        await installed.save({ ...record, ...stopped }, { by: 'owner', type: 'app.stop', facts: { app: id } }, signer);
+        await running.stop(id);
+      }),
+    start: (id, signer) =>
+      alone(id, async () => {
+        const record = known(id);
+        const { current } = record;
+        if (record.stopped === 'expelled') throw new Refusal('member-expelled', current ? releaseOf(current).member : id);
+        const decision: Decision = { by: 'owner', type: 'app.start', facts: { app: id } };
+        await installed.save({ ...record, stopped: null }, decision, signer);
+        keeper.bringUp(id);
+      }),
+  };
+}
+

@@ -1,0 +1,91 @@
+/** Installed apps: the desk before the owner, the steps for the change runner, and the keeper that runs what is installed. */
+import path from 'node:path';
+import type { Clock } from '#common/clock.js';
+import type { Database, Operation } from '#common/commits.js';
+import { Refusal } from '#contract/problems.js';
+import type { Changes } from '../changes/changes.js';
+import type { StepKind } from '../changes/run.js';
+import type { Members } from '../members/members.js';
+import { openBlobs } from './blobs.js';
+import { type AppsDesk, createDesk } from './desk.js';
+import { createInstallSteps } from './install-steps.js';
+import { openInstalled } from './installed.js';
+import { createKeeper } from './keeper.js';
+import { type Architecture, createOffers } from './offers.js';
+import { createRemoveSteps } from './remove-steps.js';
+import { createRunning } from './running.js';
+import { createTable } from './table.js';
+import type { Catalogue, Grants, LedgerRoom, Runner, Sockets, Storage } from './uses.js';
+
+export interface Installer {
+  desk: AppsDesk;
+  /** For the change runner. */
+  kinds: Record<string, StepKind>;
+  /** After the runner of apps, the API and the change runner. */
+  start(): Promise<void>;
+  /** Behind the change runner. Apps run on. */
+  stop(): Promise<void>;
+}
+
+/** What stays free on the disk whatever is installed. */
+const reserveBytes = 64 * 1024 * 1024;
+const lookMilliseconds = 24 * 3_600_000;
+
+export async function createInstaller(wish: {
+  dataDir: string;
+  store: { db: Database; commit(operations: readonly Operation[]): Promise<void> };
+  architecture: Architecture;
+  members: Members;
+  catalogue: Catalogue;
+  runner: Runner;
+  sockets: Sockets;
+  grants: Grants;
+  storage: Storage;
+  ledger: LedgerRoom;
+  changes: () => Changes;
+  clock: Clock;
+  freeBytes: () => number;
+  /** Blobs that are kept though no app needs them now: of the base that apps to come will share. */
+  isShared?: (digest: string) => boolean;
+  onRefused: (refusal: Refusal) => void;
+}): Promise<Installer> {
+  const { isShared = () => false, clock, onRefused, runner, sockets } = wish;
+  const table = createTable();
+  const installed = await openInstalled(wish);
+  const directory = path.join(wish.dataDir, 'blobs');
+  const blobs = await openBlobs({ directory, freeBytes: wish.freeBytes, reserveBytes });
+  const running = createRunning({ runner, sockets });
+  const offers = createOffers({ ...wish, installed, blobs });
+  const isPinned = (digest: string): boolean => isShared(digest) || table.isPinned(digest);
+  const rooms = { ...wish, installed, blobs, offers, running, table, isPinned };
+  const keeper = createKeeper(rooms);
+  const desk = createDesk({ ...rooms, keeper, reserveBytes });
+  const parts = { ...rooms, tidy: keeper.tidy };
+  const stopping = new AbortController();
+  let looking: Promise<void> | undefined;
+
+  /** Once a day: what asks for nothing more goes ahead, what does waits for the owner. */
+  async function look(): Promise<void> {
+    while (!stopping.signal.aborted) {
+      await clock.sleep(lookMilliseconds * (0.9 + Math.random() / 10), stopping.signal);
+      for (const { id } of stopping.signal.aborted ? [] : installed.list())
+        await desk.update(id).catch((error: unknown) => {
+          onRefused(error instanceof Refusal ? error : new Refusal('internal', undefined, { cause: error }));
+        });
+    }
+  }
+
+  return {
+    desk,
+    kinds: { ...createInstallSteps(parts), ...createRemoveSteps(parts) },
+    async start() {
+      await keeper.start();
+      looking ??= look();
+    },
+    async stop() {
+      stopping.abort();
+      await looking;
+      await keeper.stop();
+    },
+  };
+}

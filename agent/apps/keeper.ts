@@ -1,0 +1,185 @@
+/**
+ * Keeps what stands on the box in step with its records: what should run runs, what nothing names goes, and whose maker
+ * was expelled is stopped, with its data kept.
+ */
+import type { Clock } from '#common/clock.js';
+import { Refusal } from '#contract/problems.js';
+import type { Changes } from '../changes/changes.js';
+import type { Members } from '../members/members.js';
+import type { Blobs } from './blobs.js';
+import { dropNext } from './drop-next.js';
+import { type Held, heldBy, type Installed, type InstalledRecord, mayRun, releaseOf } from './installed.js';
+import { groupOf, isUntouched } from './plan.js';
+import type { Running } from './running.js';
+import type { Grants, Runner, Storage } from './uses.js';
+
+export interface Keeper {
+  /** Removes blobs and images that no record and no offer names any more. */
+  tidy(): Promise<void>;
+  /** Starts it if it should run, and goes on trying; resolves at once. */
+  bringUp(id: string): void;
+  /** What the newest status lists demand. */
+  enforce(): Promise<void>;
+  /** After the change runner: what a cut left behind is settled, and what should run is brought up. */
+  start(): Promise<void>;
+  stop(): Promise<void>;
+}
+
+const firstPause = 1000;
+const longestPause = 60_000;
+
+export interface KeeperParts {
+  installed: Installed;
+  blobs: Blobs;
+  /** Of offers that the owner may still say yes to, and of what is shared by apps yet to come. */
+  isPinned(digest: string): boolean;
+  members: Members;
+  runner: Runner;
+  running: Running;
+  grants: Grants;
+  storage: Storage;
+  changes(): Changes;
+  clock: Clock;
+  onRefused(refusal: Refusal): void;
+}
+
+export function createKeeper(parts: KeeperParts): Keeper {
+  const { installed, blobs, members, runner, running, clock } = parts;
+  const stopping = new AbortController();
+  const rising = new Set<Promise<void>>();
+  let enforcing: Promise<unknown> = Promise.resolve();
+  let tidying: Promise<unknown> = Promise.resolve();
+  let endWatching: (() => void)[] = [];
+
+  const refused = (error: unknown): void =>
+    parts.onRefused(error instanceof Refusal ? error : new Refusal('internal', undefined, { cause: error }));
+
+  function isNeeded(digest: string): boolean {
+    const held = installed.list().flatMap((record) => [...heldBy(record), ...(record.waiting ? [record.waiting] : [])]);
+    return parts.isPinned(digest) || held.some((one) => releaseOf(one).blobs.some((blob) => blob.digest === digest));
+  }
+
+  const isNamed = (image: string): boolean =>
+    installed.list().some((record) => heldBy(record).some((held) => releaseOf(held).image.digest === image));
+
+  async function tidy(): Promise<void> {
+    await blobs.collect(isNeeded);
+    for (const image of await runner.images()) if (!isNamed(image)) await runner.unload(image);
+  }
+
+  /** A copy of a blob that could not be removed harms nobody: the next one takes it along. */
+  function tidyInTurn(): Promise<void> {
+    const mine = tidying.then(tidy).catch(refused);
+    tidying = mine;
+    return mine;
+  }
+
+  const underWay = (id: string) => parts.changes().underWay(groupOf(id));
+
+  function wanted(id: string): Held | undefined {
+    const record = installed.get(id);
+    if (!record?.current || !mayRun(record, members)) return undefined;
+    const change = underWay(id);
+    return change && !isUntouched(change) ? undefined : record.current;
+  }
+
+  async function rise(id: string): Promise<void> {
+    let pause = firstPause;
+    while (!stopping.signal.aborted) {
+      try {
+        return await running.runIf(id, () => wanted(id));
+      } catch (error) {
+        refused(error);
+        await clock.sleep(pause, stopping.signal);
+        pause = Math.min(pause * 2, longestPause);
+      }
+    }
+  }
+
+  function bringUp(id: string): void {
+    const mine = rise(id).finally(() => rising.delete(mine));
+    rising.add(mine);
+  }
+
+  const isExpelled = (held: Held): boolean => members.see(held.credential)?.may === 'nothing';
+
+  /** What was being installed of a maker who is expelled meanwhile is taken back, if there is still a way back. */
+  async function turnBack({ id, next }: InstalledRecord): Promise<void> {
+    const change = next && isExpelled(next.held) ? underWay(id) : undefined;
+    if (change?.state === 'doing')
+      await parts
+        .changes()
+        .abort(change.id)
+        .catch((error: unknown) => {
+          if (!(error instanceof Refusal)) throw error;
+        });
+  }
+
+  async function enforceOne(record: InstalledRecord): Promise<void> {
+    await turnBack(record);
+    const { id, current, stopped } = record;
+    if (!current) return;
+    const { version } = releaseOf(current).manifest;
+    const member = releaseOf(current).member;
+    const facts = { app: id, version, member };
+    if (isExpelled(current) && stopped !== 'expelled') {
+      const now: InstalledRecord = { ...record, stopped: 'expelled', wasStopped: stopped === 'owner' };
+      await installed.save(now, { by: 'box', type: 'app.expelled', facts });
+      await running.stop(id);
+    } else if (!isExpelled(current) && stopped === 'expelled') {
+      const now: InstalledRecord = { ...record, stopped: record.wasStopped ? 'owner' : null, wasStopped: false };
+      await installed.save(now, { by: 'box', type: 'app.reinstated', facts });
+      bringUp(id);
+    }
+  }
+
+  async function enforce(): Promise<void> {
+    for (const { id } of installed.list()) {
+      const record = installed.get(id);
+      if (record) await enforceOne(record);
+    }
+  }
+
+  function enforceInTurn(): Promise<void> {
+    const mine = enforcing.then(enforce);
+    enforcing = mine.catch(() => {});
+    return mine;
+  }
+
+  /** What was written down and cut before its change began. */
+  async function settle(): Promise<void> {
+    for (const record of installed.list()) if (record.next && !underWay(record.id)) await dropNext(parts, { record });
+  }
+
+  async function sweep(): Promise<void> {
+    const isNobodys = (id: string): boolean => !installed.get(id);
+    for (const { id } of await runner.leftovers()) await running.haltIf(id, () => isNobodys(id));
+    await tidyInTurn();
+  }
+
+  return {
+    tidy: tidyInTurn,
+    bringUp,
+    enforce: enforceInTurn,
+    async start() {
+      endWatching = [
+        members.onChange(() => void enforceInTurn().catch(refused)),
+        parts.changes().on((change) => {
+          const app = change.endedAt === null ? undefined : parts.changes().data(change.id)?.app;
+          if (typeof app !== 'string') return;
+          // A member may have been expelled while its release was on the way.
+          void enforceInTurn().then(() => bringUp(app), refused);
+        }),
+      ];
+      await settle();
+      await enforceInTurn();
+      for (const { id } of installed.list()) bringUp(id);
+      await sweep().catch(refused); // without the engine nothing runs, and nothing can be swept
+    },
+    async stop() {
+      stopping.abort();
+      for (const end of endWatching) end();
+      await Promise.allSettled([...rising, enforcing, tidying]);
+    },
+  };
+}

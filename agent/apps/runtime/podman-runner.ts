@@ -1,0 +1,168 @@
+/** Apps in containers of podman's. The agent's restart never stops one: containers are found again by name and label. */
+import path from 'node:path';
+import type { Logger } from 'pino';
+import type { Clock } from '#common/clock.js';
+import { type Files, ownDirectory } from '#common/files.js';
+import { Refusal } from '#contract/problems.js';
+import { createImages } from './images.js';
+import { textOf } from './output.js';
+import { createPodman } from './podman.js';
+import { createReadyFiles } from './ready-files.js';
+import type { RunApp, Runner } from './runner.js';
+import { seccompProfile } from './seccomp.js';
+import { createSocketClient } from './socket-client.js';
+import { containerSpec, hasRange, labels, limits, volumesOf } from './spec.js';
+import { createSupervised, type Run, type Supervised } from './supervisor.js';
+
+export function createPodmanRunner({
+  socketPath,
+  stateDirectory,
+  files,
+  kernel,
+  clock,
+  log,
+  graceSeconds = 10,
+}: {
+  /** Of podman's service. */
+  socketPath: string;
+  /** The runtime's own, 0700, gone with a reboot: /run/webizen/runtime. */
+  stateDirectory: string;
+  files: Files;
+  /** A file of the machine's; undefined where it has none. */
+  kernel: (file: string) => Promise<string | undefined>;
+  clock: Clock;
+  log: Pick<Logger, 'info' | 'warn'>;
+  /** From SIGTERM to SIGKILL. */
+  graceSeconds?: number;
+}): Runner {
+  const podman = createPodman({ client: createSocketClient(socketPath) });
+  const images = createImages({ podman });
+  const ready = createReadyFiles({ directory: stateDirectory });
+  const seccompFile = path.join(stateDirectory, 'seccomp.json');
+  const apps = new Map<string, Supervised>();
+  const listeners = new Set<(id: string) => void>();
+  const nameOf = (id: string): string => `webizen-${id}`;
+
+  async function userNamespaces(): Promise<boolean> {
+    const [users, groups] = await Promise.all([kernel('/etc/subuid'), kernel('/etc/subgid')]);
+    return hasRange(users) && hasRange(groups);
+  }
+
+  async function create(app: RunApp): Promise<{ container: string; adopted: boolean }> {
+    const spec = containerSpec({
+      ...app,
+      imageId: await images.idOf(app.image),
+      seccompFile,
+      userNamespaces: await userNamespaces(),
+    });
+    const found = await podman.container(nameOf(app.id));
+    const alike = (...names: (keyof typeof labels)[]) =>
+      names.every((name) => found?.Config.Labels?.[labels[name]] === spec.labels[labels[name]]);
+    // One that an agent of another version made runs on until it ends by itself: that agent's limits bound it.
+    if (found?.State.Running && alike('app', 'release', 'image', 'socket'))
+      return { container: found.Id, adopted: true };
+    if (found && alike('spec')) return { container: found.Id, adopted: false };
+    if (found) await podman.remove(found.Id);
+    for (const { name, options } of volumesOf(app.id))
+      if ((await podman.volume(name)) === undefined) await podman.createVolume(name, options, { [labels.app]: app.id });
+    return { container: await podman.create(spec), adopted: false };
+  }
+
+  /** One that cannot be started is made anew the next time. */
+  async function startOrRemove(container: string): Promise<void> {
+    await podman.start(container).catch(async (error: unknown) => {
+      await podman.remove(container).catch(() => {});
+      throw error;
+    });
+  }
+
+  async function obtain(app: RunApp): Promise<Run> {
+    try {
+      const { container, adopted } = await create(app);
+      if (adopted) log.info({ app: app.id, container }, 'found running');
+      else await startOrRemove(container);
+      const found = await podman.container(container);
+      return { container, startedAt: found?.State.StartedAt ?? '' };
+    } catch (error) {
+      if (error instanceof Refusal && error.code === 'runtime-failed')
+        throw new Refusal('app-start-failed', error.detail, { cause: error });
+      throw error;
+    }
+  }
+
+  async function leave(id: string): Promise<void> {
+    const supervised = apps.get(id);
+    await supervised?.leave();
+    if (apps.get(id) === supervised) apps.delete(id);
+  }
+
+  function told(id: string): void {
+    for (const listener of listeners) listener(id);
+  }
+
+  const stop = async (id: string): Promise<void> => {
+    await leave(id);
+    await podman.stop(nameOf(id), graceSeconds);
+    told(id);
+  };
+
+  return {
+    sandbox: 'podman',
+    async open() {
+      await ownDirectory(stateDirectory);
+      await files.write(seccompFile, JSON.stringify(seccompProfile));
+    },
+    async close() {
+      await Promise.all([...apps.keys()].map(leave));
+      podman.close();
+    },
+    load: images.load,
+    images: images.list,
+    unload: images.unload,
+    async start(app) {
+      const before = apps.get(app.id);
+      if (before?.release === app.release) return;
+      if (before) await stop(app.id);
+      const supervised = createSupervised({
+        ...app,
+        obtain: () => obtain(app),
+        podman,
+        ready: { has: (run) => ready.has(app.id, run), add: (run) => ready.add(app.id, run) },
+        graceSeconds,
+        clock,
+        onChange: () => told(app.id),
+      });
+      apps.set(app.id, supervised);
+      supervised.start();
+    },
+    async settled(id, signal) {
+      const supervised = apps.get(id);
+      if (!supervised) throw new Refusal('app-start-failed', 'it was stopped before its first health check');
+      await supervised.settled(signal);
+    },
+    ready: (id) => apps.get(id)?.ready(),
+    stop,
+    async remove(id) {
+      await leave(id);
+      await podman.stop(nameOf(id), graceSeconds);
+      const found = await podman.container(nameOf(id));
+      if (found) await podman.remove(found.Id);
+      for (const { name } of volumesOf(id)) await podman.removeVolume(name);
+      ready.forget(id);
+      told(id);
+    },
+    show(id) {
+      const app = apps.get(id);
+      return app && { state: app.state(), restarts: app.restarts(), health: app.health(), sandbox: 'podman' };
+    },
+    async leftovers() {
+      const found = await podman.containers(labels.app);
+      return found.map((one) => ({ id: one.labels[labels.app] ?? '', release: one.labels[labels.release] ?? '' }));
+    },
+    logs: async (id, { tailBytes }) => textOf(await podman.output(nameOf(id), 4 * limits.logBytes), tailBytes),
+    onChange(listener) {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
+  };
+}

@@ -1,0 +1,195 @@
+/**
+ * Keeps one app's container running: adopts the one that runs, starts it again with growing pauses where it ended or is
+ * ill. It is left running when the agent ends.
+ */
+import type { Static } from 'typebox';
+import type { Clock } from '#common/clock.js';
+import type { Told } from '#contract/changes.js';
+import type { Manifest } from '#contract/manifest.js';
+import { Refusal } from '#contract/problems.js';
+import type { AppState } from '#contract/status.js';
+import { causeOf, told } from './causes.js';
+import { createLook } from './health-check.js';
+import { watchHealth } from './health-watch.js';
+import { linkedTo } from './linked.js';
+import type { Podman } from './podman.js';
+import { runVolume } from './spec.js';
+
+const firstPauseMilliseconds = 1000;
+const longestPauseMilliseconds = 60_000;
+/** Having run this long, it counts as well: the next pause is the first again. */
+const wellMilliseconds = 60_000;
+
+export interface Supervised {
+  readonly release: string;
+  start(): void;
+  /** Resolves once nobody watches any more; the container runs on. */
+  leave(): Promise<void>;
+  settled(signal: AbortSignal): Promise<void>;
+  ready(): void;
+  state(): AppState;
+  health(): Static<typeof Told> | null;
+  restarts(): number;
+}
+
+/** A container that runs, and since when: a new start of the same one is another run. */
+export interface Run {
+  container: string;
+  startedAt: string;
+}
+
+export function createSupervised({
+  id,
+  release,
+  manifest,
+  obtain,
+  podman,
+  ready,
+  graceSeconds,
+  clock,
+  onChange,
+}: {
+  id: string;
+  release: string;
+  manifest: Manifest;
+  /** Makes, starts or adopts the container. */
+  obtain: () => Promise<Run>;
+  podman: Podman;
+  /** That a run said it is ready, remembered across the agent's own restarts. */
+  ready: { has(run: Run): boolean; add(run: Run): void };
+  /** From SIGTERM to SIGKILL. */
+  graceSeconds: number;
+  clock: Clock;
+  onChange: () => void;
+}): Supervised {
+  const leaving = new AbortController();
+  const waiters = new Set<() => void>();
+  let state: AppState = 'stopped';
+  let restarts = 0;
+  let problem: Refusal | undefined;
+  let wasWell = false;
+  let run: Run | undefined;
+  /** An app may be quicker than the engine's answer that it was started. */
+  let saidEarly = false;
+  let done: Promise<void> | undefined;
+
+  function tell(next: AppState, fault: Refusal | undefined): void {
+    const same = state === next && problem?.code === fault?.code && problem?.detail === fault?.detail;
+    state = next;
+    problem = fault;
+    for (const waiter of [...waiters]) waiter();
+    if (!same) onChange();
+  }
+
+  function well(): void {
+    wasWell = true;
+    tell('running', undefined);
+  }
+
+  /** Resolves when the condition holds or the signal came; looked at again whenever something was told. */
+  function until(condition: () => boolean, signal: AbortSignal): Promise<boolean> {
+    return new Promise((resolve) => {
+      const look = () => {
+        if (!condition() && !signal.aborted) return;
+        waiters.delete(look);
+        signal.removeEventListener('abort', look);
+        resolve(condition());
+      };
+      waiters.add(look);
+      signal.addEventListener('abort', look);
+      look();
+    });
+  }
+
+  /** An engine that cannot be asked says nothing about the app, which runs on without it. */
+  async function ended(container: string, signal: AbortSignal): Promise<undefined> {
+    for (let pause = firstPauseMilliseconds; !signal.aborted; pause = Math.min(2 * pause, longestPauseMilliseconds)) {
+      try {
+        await podman.ended(container, signal);
+        return;
+      } catch {
+        await clock.sleep(pause, signal);
+      }
+    }
+  }
+
+  async function causeOfEnd(container: string): Promise<Refusal> {
+    const [found, output] = await Promise.all([podman.container(container), podman.output(container, 64 * 1024)]);
+    return causeOf(found, output);
+  }
+
+  /** Resolves with why this run came to its end; undefined when it was left. */
+  async function runOnce(): Promise<Refusal | undefined> {
+    saidEarly = false;
+    const current = await obtain();
+    run = current;
+    if (saidEarly) ready.add(current);
+    const { health } = manifest;
+    const watching = linkedTo(leaving.signal);
+    const over = ended(current.container, watching.signal);
+    const ill = watchHealth({
+      health,
+      look:
+        health.kind === 'ready'
+          ? undefined
+          : createLook(health, { podman, container: current.container, volume: runVolume(id) }),
+      ready: (signal) => until(() => ready.has(current), signal),
+      clock,
+      signal: watching.signal,
+      onWell: well,
+      onFailing: (refusal) => tell('running', refusal),
+    });
+    const fault = await Promise.race([over, ill]);
+    watching.abort();
+    watching.release();
+    await Promise.all([over, ill]);
+    run = undefined;
+    if (leaving.signal.aborted) return undefined;
+    if (!fault) return causeOfEnd(current.container);
+    await podman.stop(current.container, graceSeconds);
+    return fault;
+  }
+
+  async function supervise(): Promise<void> {
+    let pause = firstPauseMilliseconds;
+    while (!leaving.signal.aborted) {
+      const startedAt = clock.now();
+      tell('starting', problem);
+      const fault = await runOnce().catch((error: unknown) =>
+        error instanceof Refusal ? error : new Refusal('runtime-failed', String(error), { cause: error }),
+      );
+      if (leaving.signal.aborted) break;
+      if (clock.now() - startedAt >= wellMilliseconds) pause = firstPauseMilliseconds;
+      tell('backing-off', fault);
+      await clock.sleep(pause, leaving.signal);
+      pause = Math.min(2 * pause, longestPauseMilliseconds);
+      if (!leaving.signal.aborted) restarts += 1;
+    }
+    tell('stopped', problem);
+  }
+
+  return {
+    release,
+    start() {
+      done ??= supervise();
+    },
+    async leave() {
+      leaving.abort();
+      await done;
+    },
+    async settled(signal) {
+      const over = () => wasWell || state === 'backing-off' || leaving.signal.aborted || problem !== undefined;
+      if (!(await until(over, signal))) signal.throwIfAborted();
+      if (wasWell) return;
+      throw problem ?? new Refusal('app-start-failed', 'it was stopped before its first health check');
+    },
+    ready() {
+      if (run) ready.add(run);
+      else saidEarly = true;
+      for (const waiter of [...waiters]) waiter();
+    },
+    state: () => state,
+    health: () => (problem ? told(problem) : null),
+    restarts: () => restarts,
+  };
+}

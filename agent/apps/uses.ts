@@ -1,0 +1,29 @@
+/** What the installer is handed: other rooms, as far as it uses them. */
+import type { CatalogueApp, CataloguePage, CatalogueRelease } from '#contract/catalogue.js';
+import type { Grants as AllGrants } from '../consent/grants.js';
+import type { Ledger } from '../consent/ledger.js';
+import type { Runner as WholeRunner } from './runtime/runner.js';
+
+export type Runner = Omit<WholeRunner, 'open' | 'close' | 'ready' | 'logs'>;
+export type Grants = Pick<AllGrants, 'of' | 'allows' | 'set' | 'drop' | 'onChange'>;
+export type LedgerRoom = Pick<Ledger, 'append' | 'decide'>;
+
+export interface Sockets {
+  /** Answers the socket's directory. Opened again with another quota, it has that one. */
+  open(app: { id: string; quotaBytes: number }): Promise<string>;
+  close(id: string): Promise<void>;
+}
+
+export interface Storage {
+  usedBytes(app: string): number;
+  /** All of the app's data, and the key to them. */
+  forget(app: string): Promise<void>;
+}
+
+/** The catalogue of the box's territory. @throws Refusal `est-unreachable`, and what the provider answers */
+export interface Catalogue {
+  page(wish: { query?: string; cursor?: string }): Promise<CataloguePage>;
+  app(id: string): Promise<CatalogueApp>;
+  release(id: string): Promise<CatalogueRelease>;
+  blob(digest: string, from: number, signal: AbortSignal): Promise<AsyncIterable<Uint8Array>>;
+}

@@ -1,0 +1,81 @@
+/**
+ * A statement for an app's server: this release of this app asks, on this box, in this territory. A JWT (RFC 7519) that
+ * the box's operational key signs; its chain travels in `x5c` (RFC 7515 section 4.1.6), so that whoever has the root
+ * that the territory publishes needs nothing else. Short-lived, for one audience, and its own `jti` each time.
+ */
+import { type KeyObject, randomBytes, type X509Certificate } from 'node:crypto';
+import { signJws } from '#common/jws.js';
+import type { Signer } from '#common/pki/keys.js';
+import { certificatesFromPem } from '#common/pki/pem.js';
+import { type Attestation, type AttestationClaims, type AttestationRequest, attestationType } from '#contract/api.js';
+import { Refusal } from '#contract/problems.js';
+
+const lifetimeSeconds = 300;
+
+export interface Attestor {
+  /** @throws Refusal `attest-not-enrolled`, `attest-time-unknown`, `attest-certificate`, `attest-unreleased` */
+  attest(app: string, wish: AttestationRequest): Promise<Attestation>;
+}
+
+/** Who the box is now, and to whom. */
+export interface Standing {
+  box: string;
+  territory: string;
+  key: KeyObject | Signer;
+  leaf: X509Certificate;
+  /** PEM, leaf first. */
+  chain: string;
+}
+
+export function createAttestor({
+  standing,
+  releaseOf,
+  clock,
+}: {
+  /** Undefined while the box is not enrolled. */
+  standing: () => Standing | undefined;
+  /** Undefined for what is no installed release. */
+  releaseOf: (app: string) => { release: string; version: string } | undefined;
+  clock: { now(): number; trusted(): boolean };
+}): Attestor {
+  /** A root is the reader's to know; one that is shown proves nothing. */
+  function shown(chain: string): string[] {
+    const certificates = certificatesFromPem(chain).filter((one, index) => index === 0 || one.subject !== one.issuer);
+    return certificates.map(({ raw }) => raw.toString('base64'));
+  }
+
+  return {
+    async attest(app, { audience, nonce }) {
+      const who = standing();
+      if (!who) throw new Refusal('attest-not-enrolled');
+      if (!clock.trusted()) throw new Refusal('attest-time-unknown');
+      const about = releaseOf(app);
+      if (!about) throw new Refusal('attest-unreleased');
+      const now = clock.now();
+      const notAfter = Date.parse(who.leaf.validTo);
+      if (now >= notAfter || now < Date.parse(who.leaf.validFrom)) throw new Refusal('attest-certificate');
+      const iat = Math.floor(now / 1000);
+      const exp = Math.min(iat + lifetimeSeconds, Math.floor(notAfter / 1000));
+      const claims: AttestationClaims = {
+        iss: `urn:webizen:box:${who.box}`,
+        sub: app,
+        aud: audience,
+        iat,
+        exp,
+        jti: randomBytes(16).toString('hex'),
+        ...(nonce === undefined ? {} : { nonce }),
+        app,
+        ...about,
+        box: who.box,
+        territory: who.territory,
+      };
+      const token = await signJws({
+        type: attestationType,
+        payload: Buffer.from(JSON.stringify(claims)),
+        key: who.key,
+        header: { x5c: shown(who.chain) },
+      });
+      return { token, expiresAt: exp * 1000 };
+    },
+  };
+}

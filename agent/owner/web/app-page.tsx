@@ -1,0 +1,219 @@
+/** One app: how it is, what it may do, what waits, and who answers for it. */
+import type { InstalledApp } from '#contract/installed.js';
+import type { AppsView } from '#contract/owner.js';
+import { Refused } from './api.js';
+import { titleOf, Unfolding } from './app-change.js';
+import { conditionOf } from './app-state.js';
+import { GrantRow } from './grant.js';
+import type { HomeProps } from './home.js';
+import type { Live } from './live.js';
+import { Maker } from './maker.js';
+import { Details, Failure, Mark, Skeleton, Title, Trouble, useForm, When } from './parts.js';
+import { sayPermission } from './permissions.js';
+import { Link } from './route.js';
+import { Icon, Say } from './say.js';
+import { texts } from './texts.js';
+import { useAsked } from './use-asked.js';
+import { nameOf } from './words-of.js';
+
+const words = texts.apps.app;
+
+/** Answers the app, or what is shown in its stead. */
+export function useApp(id: string, version: number) {
+  const asked = useAsked<InstalledApp>(`/v1/apps/${encodeURIComponent(id)}`, version);
+  const isGone = asked.error instanceof Refused && asked.error.problem.status === 404;
+  if (asked.value && !isGone) return { app: asked.value, instead: undefined };
+  const instead = asked.error ? (
+    <div class="page">
+      {isGone ? <Title>{words.gone}</Title> : <Failure error={asked.error} />}
+      <p class="acts">
+        <Link to="/apps" class="button">
+          {texts.apps.change.list}
+        </Link>
+      </p>
+    </div>
+  ) : (
+    <Skeleton />
+  );
+  return { app: undefined, instead };
+}
+
+function StopStart({ live, app }: { live: Live; app: InstalledApp }) {
+  const act = app.stopped === 'owner' || app.stopped === 'failing' ? 'start' : 'stop';
+  const form = useForm(async () => {
+    await live.act('POST', `/v1/apps/${app.id}/${act}`);
+    return undefined;
+  });
+  // What its maker's expulsion stopped, its owner can not start.
+  if (app.stopped === 'expelled') return null;
+  return (
+    <form class="page" onSubmit={form.submit}>
+      <Failure error={form.error} />
+      <p>
+        <button type="submit" aria-disabled={form.isWorking}>
+          {form.isWorking ? texts.working : words[act]}
+        </button>
+      </p>
+    </form>
+  );
+}
+
+function Updates({ app }: { app: InstalledApp }) {
+  const { waiting, failed, manifest } = app;
+  return (
+    <>
+      {waiting && (
+        <section class="notice attention" aria-labelledby="waiting">
+          <Mark tone="attention">
+            <strong id="waiting">{words.waiting(waiting.manifest.version)}</strong>
+          </Mark>
+          {waiting.asks.length > 0 ? (
+            <>
+              <p>{words.waitingLead}</p>
+              <ul class="bullets">
+                {waiting.asks.map((capability) => (
+                  <li key={capability}>{sayPermission(capability).name}</li>
+                ))}
+              </ul>
+            </>
+          ) : (
+            <p>{words.waitingNothing}</p>
+          )}
+          <p>
+            <Link to={`/install/${waiting.release}`} class="button main">
+              {words.look}
+            </Link>
+          </p>
+        </section>
+      )}
+      {failed && (
+        <section class="page" aria-labelledby="failed">
+          <h2 id="failed">{words.failed(failed.version)}</h2>
+          <p>
+            {words.failedLead(manifest.version)} <When at={failed.at} />.
+          </p>
+          <Trouble told={failed.problem} tone="attention" live={false} />
+        </section>
+      )}
+    </>
+  );
+}
+
+function Permissions({ live, app }: { live: Live; app: InstalledApp }) {
+  const { manifest, grants, member } = app;
+  const asked = manifest.capabilities;
+  const left = grants.filter(({ capability }) => !asked.some((one) => one.capability === capability));
+  return (
+    <section class="panel" aria-labelledby="permissions">
+      <h2 id="permissions">{words.permissions}</h2>
+      {asked.length + left.length === 0 && <p>{texts.apps.install.nothing}</p>}
+      <ul class="entries">
+        {[...asked, ...left.map(({ capability }) => ({ capability }))].map((one, index) => (
+          <GrantRow
+            key={one.capability}
+            live={live}
+            app={app.id}
+            maker={member.name}
+            asked={one}
+            grant={grants.find(({ capability }) => capability === one.capability)}
+            index={index}
+          />
+        ))}
+      </ul>
+    </section>
+  );
+}
+
+function About({ app }: { app: InstalledApp }) {
+  const { manifest, usedBytes, quotaBytes } = app;
+  return (
+    <section class="panel" aria-labelledby="about">
+      <h2 id="about">{words.about}</h2>
+      <dl>
+        <dt>{words.space}</dt>
+        <dd>
+          {words.used(usedBytes, quotaBytes)}
+          {quotaBytes > 0 && <meter aria-label={words.space} max={quotaBytes} value={usedBytes} />}
+        </dd>
+        <dt>{words.versionName}</dt>
+        <dd>{manifest.version}</dd>
+        <dt>{words.installedAt}</dt>
+        <dd>
+          <When at={app.installedAt} />
+        </dd>
+        {app.updatedAt !== null && (
+          <>
+            <dt>{words.updatedAt}</dt>
+            <dd>
+              <When at={app.updatedAt} />
+            </dd>
+          </>
+        )}
+        <dt>{words.restarts}</dt>
+        <dd>{words.times(app.restarts)}</dd>
+      </dl>
+      <Details summary={texts.details}>
+        <dl>
+          <dt>{words.technical.id}</dt>
+          <dd>
+            <code>{app.id}</code>
+          </dd>
+          <dt>{words.technical.release}</dt>
+          <dd>
+            <code>{app.release}</code>
+          </dd>
+          <dt>{words.technical.sandbox}</dt>
+          <dd>{app.sandbox}</dd>
+        </dl>
+      </Details>
+    </section>
+  );
+}
+
+export function AppPage({ live, view, id }: HomeProps & { view: { apps: AppsView }; id: string }) {
+  const { app, instead } = useApp(id, view.apps.version);
+  if (!app) return instead;
+  const name = nameOf(app.manifest.name);
+  const condition = conditionOf(app);
+  const change = view.apps.changes.find((one) => one.id === app.change && one.endedAt === null);
+  return (
+    <div class="page wide">
+      <Title>{words.title[condition](name)}</Title>
+      {app.health && <Trouble told={app.health} tone={condition === 'ill' ? 'attention' : 'trouble'} live={false} />}
+      {condition === 'expelled' && <p>{texts.apps.maker.meaning.expelled}</p>}
+      {app.sandbox === 'none' && (
+        <p class="notice attention">
+          <Mark tone="attention">{words.open}</Mark>
+        </p>
+      )}
+      <div class="about">
+        <Icon name={name} icon={app.manifest.icon} />
+        <p>
+          <Say words={app.manifest.summary} />
+        </p>
+      </div>
+      {change ? (
+        <section class="panel">
+          <p>
+            <strong>{titleOf(change, name)}</strong>
+          </p>
+          <Unfolding change={change} />
+        </section>
+      ) : (
+        <StopStart live={live} app={app} />
+      )}
+      <Updates app={app} />
+      <Permissions live={live} app={app} />
+      <Maker member={app.member} title={texts.apps.maker.answers} />
+      <About app={app} />
+      <ul class="choices">
+        <li>
+          <Link to={`/apps/${app.id}/logs`}>{words.logs}</Link>
+        </li>
+        <li>
+          <Link to={`/apps/${app.id}/remove`}>{words.remove}</Link>
+        </li>
+      </ul>
+    </div>
+  );
+}

@@ -1,0 +1,90 @@
+/** `app list | show | stop | reserve` */
+import { Type } from 'typebox';
+import { ReleaseState } from '#contract/catalogue.js';
+import { Time } from '#contract/health.js';
+import { check, describeFaults, type Parsed } from '#contract/parse.js';
+import { Refusal } from '#contract/problems.js';
+import { flag, noMore, readArguments, required, text } from './arguments.js';
+import { askAll, asking } from './ask.js';
+import type { Command } from './command.js';
+import { table, when } from './print.js';
+
+const NullOr = <T extends Parameters<typeof Type.Union>[0][number]>(schema: T) => Type.Union([schema, Type.Null()]);
+/** What every answer has; more is passed on as it came. */
+const Summary = Type.Object(
+  { id: Type.String(), owner: Type.String(), version: NullOr(Type.String()), state: NullOr(ReleaseState) },
+  { additionalProperties: true },
+);
+const Detail = Type.Object(
+  {
+    id: Type.String(),
+    owner: Type.String(),
+    releases: Type.Array(
+      Type.Object(
+        {
+          ...{ id: Type.String(), version: Type.String(), channel: Type.String(), architecture: Type.String() },
+          ...{ state: ReleaseState, reason: NullOr(Type.String()), publishedAt: Time, private: Type.Boolean() },
+        },
+        { additionalProperties: true },
+      ),
+    ),
+  },
+  { additionalProperties: true },
+);
+const Stopped = Type.Object({ app: Type.String(), version: Type.String() }, { additionalProperties: true });
+
+function answered<T>(parsed: Parsed<T>): T {
+  if (!parsed.ok) throw new Error(`cannot read the answer: ${describeFaults(parsed.faults)}`);
+  return parsed.value;
+}
+
+const list: Command = async (args, { out }) => {
+  const { values, positionals } = readArguments(args, { dir: text, json: flag });
+  noMore(positionals);
+  const apps = await askAll(asking(values.dir), 'app.list', (page) => answered(check(Type.Array(Summary), page)));
+  if (values.json) return out(JSON.stringify(apps));
+  const rows = apps.map(({ id, owner, version, state }) => [id, owner, version ?? '-', state ?? 'reserved']);
+  for (const line of table([['APP', 'MEMBER', 'NEWEST', 'STATE'], ...rows])) out(line);
+};
+
+const show: Command = async (args, { out }) => {
+  const { values, positionals } = readArguments(args, { dir: text, json: flag });
+  const [id, ...rest] = positionals;
+  noMore(rest);
+  const answer = await asking(values.dir)('app.show', { app: required(id, 'the app') });
+  if (values.json) return out(JSON.stringify(answer));
+  const { owner, releases } = answered(check(Detail, answer));
+  out(`${id} belongs to ${owner}`);
+  const rows = releases.map((one) => [
+    ...[one.version, one.channel, one.architecture, one.private ? 'private' : 'public'],
+    ...[one.reason === null ? one.state : `${one.state}: ${one.reason}`, when(one.publishedAt), one.id],
+  ]);
+  for (const line of table([['VERSION', 'CHANNEL', 'FOR', 'SEEN BY', 'STATE', 'PUBLISHED', 'RELEASE'], ...rows]))
+    out(line);
+};
+
+const stop: Command = async (args, { out }) => {
+  const { values, positionals } = readArguments(args, { dir: text, reason: text });
+  const [release, ...rest] = positionals;
+  noMore(rest);
+  const wish = { release: required(release, 'the release'), reason: required(values.reason, '--reason') };
+  const { app: id, version } = answered(check(Stopped, await asking(values.dir)('app.stop', wish)));
+  out(`${id} ${version} is stopped for ever`);
+};
+
+const reserve: Command = async (args, { out }) => {
+  const { values, positionals } = readArguments(args, { dir: text });
+  const [id, member, ...rest] = positionals;
+  noMore(rest);
+  const wish = { app: required(id, 'the app id'), member: required(member, 'the member') };
+  await asking(values.dir)('app.reserve', wish);
+  out(`${wish.app} is reserved for ${wish.member}`);
+};
+
+const commands: Record<string, Command | undefined> = { list, show, stop, reserve };
+
+export const app: Command = async ([name = '', ...args], io) => {
+  const command = Object.hasOwn(commands, name) ? commands[name] : undefined;
+  if (!command) throw new Refusal('arguments-invalid', 'app is followed by list, show, stop or reserve');
+  await command(args, io);
+};

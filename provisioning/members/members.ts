@@ -1,0 +1,113 @@
+/**
+ * The territory's members, as others see them, and what an operator decides about them.
+ *
+ * Each decision is one synced commit: the record, its entry in the ledger, and the status lists that follow from it,
+ * under a higher sequence. So no cut leaves a member suspended in one of them and not in another, and no list that was
+ * seen is ever followed by one with a lower number.
+ */
+import type { Clock } from '#common/clock.js';
+import type { Operation } from '#common/commits.js';
+import type { Files } from '#common/files.js';
+import type { Capability } from '#contract/capabilities.js';
+import type { PublicJwk } from '#contract/directory.js';
+import type { StatusLists } from '#contract/member.js';
+import type { LevelPolicy, MemberLedgerExport, MemberRecord } from '#contract/member-register.js';
+import { Refusal } from '#contract/problems.js';
+import type { Store } from '../store/store.js';
+import { createActs, type MemberActs } from './acts.js';
+import { createAuthenticator, type Shown } from './authenticate.js';
+import { createFreshness, type Freshness } from './freshness.js';
+import { allowsAt, usualPolicy } from './policy.js';
+import { openRegister, type Sequenced } from './register.js';
+import { openSigningKey } from './signing-key.js';
+
+/** What the rest of the provider asks. */
+export interface Members {
+  keys(): readonly PublicJwk[];
+  status(): Promise<StatusLists>;
+  lists(): Promise<Sequenced>;
+  find(member: string): MemberRecord | undefined;
+  /** @throws Refusal `member-unknown` */
+  credentialOf(member: string): string;
+  /**
+   * Whether this is a member in good standing, with its key, now.
+   * @throws Refusal `credential-…`, `proof-…`, `member-unknown`, `member-suspended`, `member-expelled`
+   */
+  authenticate(shown: Shown): Promise<MemberRecord>;
+  /** By its vetting level and the territory's table; says nothing of its standing. */
+  mayAsk(member: string, capability: Capability): boolean;
+  /** Told of each decision, once it is on the disk. Answers the way to end it. */
+  onChange(listener: (member: string) => void): () => void;
+}
+
+/** What an operator asks, beside the decisions. */
+export interface MemberDesk extends Members, MemberActs, Freshness {
+  list(): MemberRecord[];
+  /** @throws Refusal `member-unknown` */
+  show(member: string): MemberRecord;
+  policy(): LevelPolicy;
+  /** When the status lists run out, in milliseconds since 1970. */
+  listsEnd(): number;
+  ledger(): Promise<MemberLedgerExport>;
+}
+
+export async function openMembers({
+  store,
+  files,
+  clock,
+  directory,
+  territory,
+  listedAt,
+  events,
+}: {
+  store: Store;
+  files: Files;
+  clock: Clock;
+  directory: string;
+  territory: string;
+  /** Where the alliance's directory says that the territory is reached. */
+  listedAt: () => string | undefined;
+  events: {
+    compose(event: { type: string; text: string }): { operation: Operation; tell(): void };
+    record(event: { type: string; text: string }): void;
+  };
+}): Promise<MemberDesk> {
+  const { key, keys } = await openSigningKey(files, directory);
+  const register = await openRegister({ store, clock, key, territory, listedAt, events });
+  const { find } = register;
+
+  function show(member: string): MemberRecord {
+    const record = find(member);
+    if (!record) throw new Refusal('member-unknown', member);
+    return record;
+  }
+
+  return {
+    ...createActs({ register, clock, key, territory, show }),
+    ...createFreshness({ register, clock, events }),
+    keys: () => keys,
+    lists: register.lists,
+    async status() {
+      const { suspension, revocation } = await register.lists();
+      return { suspension, revocation };
+    },
+    find,
+    show,
+    list: () => [...register.all()].sort((a, b) => (a.id < b.id ? -1 : 1)),
+    credentialOf: (member) => show(member).credential,
+    authenticate: createAuthenticator({ territory, keys, find, clock }),
+    mayAsk(member, capability) {
+      const record = find(member);
+      return record !== undefined && allowsAt(register.policy(), record.level, capability);
+    },
+    policy: () => ({ ...usualPolicy, ...register.policy() }),
+    listsEnd: register.listsEnd,
+    ledger: async () => ({
+      format: 'webizen-member-ledger-1',
+      territory,
+      keys: [...keys],
+      entries: await store.memberLedger.values().all(),
+    }),
+    onChange: register.onChange,
+  };
+}

@@ -1,0 +1,87 @@
+/** What the operator's `member` commands ask for, each parsed where it enters. */
+import { type Static, type TSchema, Type } from 'typebox';
+import type { Handlers } from '#common/control.js';
+import { MemberId, VettingLevel } from '#contract/member.js';
+import { CharterVersion, Decided, LevelPolicy, type MemberRecord, NewVetting } from '#contract/member-register.js';
+import { check, describeFaults } from '#contract/parse.js';
+import { Refusal } from '#contract/problems.js';
+import type { MemberDesk } from './members.js';
+
+const Jws = Type.String({ minLength: 1, maxLength: 20_000 });
+const One = Type.Object({ member: MemberId });
+const Admission = Type.Object({
+  ...{ request: Jws, id: MemberId, level: VettingLevel, charterVersion: CharterVersion, vetting: NewVetting },
+});
+const NewLevel = Type.Object({
+  ...{ member: MemberId, level: VettingLevel, charterVersion: Type.Optional(CharterVersion), vetting: NewVetting },
+});
+const About = Type.Object({ member: MemberId, ...Decided.properties });
+const Expulsion = Type.Required(About);
+const Rotation = Type.Object({ member: MemberId, rotation: Jws });
+const Replacement = Type.Object({ member: MemberId, request: Jws, ...Decided.properties });
+const NewPolicy = Type.Object({ policy: LevelPolicy, ...Decided.properties });
+
+export function createMemberOperations({ members, pageSize }: { members: MemberDesk; pageSize: number }): Handlers {
+  const Page = Type.Object({
+    after: Type.Optional(Type.String()),
+    limit: Type.Integer({ minimum: 1, maximum: pageSize }),
+  });
+
+  function wanted<T extends TSchema>(schema: T, parameters: unknown): Static<T> {
+    const parsed = check(schema, parameters);
+    if (parsed.ok) return parsed.value;
+    throw new Refusal('arguments-invalid', describeFaults(parsed.faults));
+  }
+
+  return {
+    async 'member.admit'(parameters): Promise<MemberRecord> {
+      return members.admit(wanted(Admission, parameters));
+    },
+    async 'member.list'(parameters): Promise<MemberRecord[]> {
+      const { after, limit } = wanted(Page, parameters);
+      return members
+        .list()
+        .filter(({ id }) => after === undefined || id > after)
+        .slice(0, limit);
+    },
+    async 'member.show'(parameters) {
+      return members.show(wanted(One, parameters).member);
+    },
+    async 'member.credential'(parameters) {
+      return members.credentialOf(wanted(One, parameters).member);
+    },
+    async 'member.level'(parameters) {
+      const { member, ...wish } = wanted(NewLevel, parameters);
+      return members.level(member, wish);
+    },
+    async 'member.suspend'(parameters) {
+      const { member, ...decided } = wanted(About, parameters);
+      return members.suspend(member, decided);
+    },
+    async 'member.reinstate'(parameters) {
+      const { member, ...decided } = wanted(About, parameters);
+      return members.reinstate(member, decided);
+    },
+    async 'member.expel'(parameters) {
+      const { member, ...decided } = wanted(Expulsion, parameters);
+      return members.expel(member, decided);
+    },
+    async 'member.rotate'(parameters) {
+      const { member, rotation } = wanted(Rotation, parameters);
+      return members.rotate(member, rotation);
+    },
+    async 'member.replace-key'(parameters) {
+      const { member, request, ...decided } = wanted(Replacement, parameters);
+      return members.replaceKey(member, request, decided);
+    },
+    async 'member.policy'(parameters) {
+      if (parameters === undefined || parameters === null || Object.keys(parameters).length === 0)
+        return members.policy();
+      const { policy, ...decided } = wanted(NewPolicy, parameters);
+      await members.setPolicy(policy, decided);
+      return members.policy();
+    },
+    'member.ledger': () => members.ledger(),
+    'member.keys': async () => members.keys(),
+  };
+}

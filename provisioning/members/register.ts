@@ -1,0 +1,167 @@
+/** The records, the ledger and the lists of the store, held together: what changes one of them is one commit of all. */
+import { type KeyObject, randomBytes } from 'node:crypto';
+import type { Clock } from '#common/clock.js';
+import type { Operation } from '#common/commits.js';
+import { makeEntry } from '#common/members/ledger.js';
+import type { LedgerEntry } from '#contract/ledger.js';
+import type { StatusLists } from '#contract/member.js';
+import type { LevelPolicy, MemberRecord } from '#contract/member-register.js';
+import { Refusal } from '#contract/problems.js';
+import type { MemberSettings, StatusListsRecord, Store } from '../store/store.js';
+import { certify, isOld } from './credentials.js';
+import { lifetime, makeLists, remadeEvery } from './lists.js';
+
+export interface Sequenced extends StatusLists {
+  sequence: number;
+}
+
+/** What was decided: how the ledger and the operator's events tell it, and what it makes of the register. */
+export interface Decision {
+  type: string;
+  facts: LedgerEntry['facts'];
+  text: string;
+  /** The record as it is from now on; `entry` is the index that its history names. */
+  record?: (entry: number) => MemberRecord;
+  settings?: MemberSettings;
+}
+
+export interface Register {
+  all(): Iterable<MemberRecord>;
+  find(member: string): MemberRecord | undefined;
+  policy(): LevelPolicy;
+  /** The settings with these levels for what they name. */
+  withPolicy(change: LevelPolicy): MemberSettings;
+  /** @throws Refusal `member-origin-unknown` */
+  origin(): string;
+  lists(): Promise<Sequenced>;
+  /** In milliseconds since 1970; 0 while there are none. */
+  listsEnd(): number;
+  /** One at a time: what `decide` reads is what it changes. */
+  decide(work: () => Promise<Decision> | Decision): Promise<void>;
+  /** Lists and credentials that are old, or from another address, are made anew. Answers when to look again. */
+  refresh(): Promise<number>;
+  servedAt(origin: string): Promise<void>;
+  onChange(listener: (member: string) => void): () => void;
+}
+
+const entryKey = (index: number): string => String(index).padStart(12, '0');
+
+export async function openRegister({
+  store,
+  clock,
+  key,
+  territory,
+  listedAt,
+  events,
+}: {
+  store: Store;
+  clock: Clock;
+  key: KeyObject;
+  territory: string;
+  listedAt: () => string | undefined;
+  events: { compose(event: { type: string; text: string }): { operation: Operation; tell(): void } };
+}): Promise<Register> {
+  const members = new Map<string, MemberRecord>();
+  for await (const [id, record] of store.members.iterator()) members.set(id, record);
+  let current = await store.memberLists.get('last');
+  let settings: MemberSettings = (await store.memberSettings.get('all')) ?? {};
+  let [last] = await store.memberLedger.values({ reverse: true, limit: 1 }).all();
+  const listeners = new Set<(member: string) => void>();
+
+  let turn: Promise<unknown> = Promise.resolve();
+  function inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const mine = turn.then(work);
+    turn = mine.catch(() => {});
+    return mine;
+  }
+
+  function origin(): string {
+    const known = listedAt() ?? settings.origin;
+    if (known === undefined) throw new Refusal('member-origin-unknown');
+    return new URL(known).origin;
+  }
+
+  const putLists = (value: StatusListsRecord): Operation => ({
+    type: 'put',
+    sublevel: store.memberLists,
+    key: 'last',
+    value,
+  });
+  const putRecord = (value: MemberRecord): Operation => ({
+    type: 'put',
+    sublevel: store.members,
+    key: value.id,
+    value,
+  });
+
+  const listsOf = (all: Iterable<MemberRecord>): Promise<StatusListsRecord> =>
+    makeLists({ key, territory, origin: origin(), members: all, before: current, now: clock.now() });
+
+  async function decideNow({ type, facts, text, record: recordWith, settings: changed }: Decision): Promise<void> {
+    const after = last ?? { ledger: randomBytes(16).toString('hex') };
+    const entry = await makeEntry({ after, at: clock.now(), type, facts, key });
+    const record = recordWith?.(entry.index);
+    const lists = record && (await listsOf(new Map(members).set(record.id, record).values()));
+    const { operation, tell } = events.compose({ type: 'member', text });
+    const operations: Operation[] = [
+      { type: 'put', sublevel: store.memberLedger, key: entryKey(entry.index), value: entry },
+      operation,
+    ];
+    if (record && lists) operations.push(putRecord(record), putLists(lists));
+    if (changed) operations.push({ type: 'put', sublevel: store.memberSettings, key: 'all', value: changed });
+    await store.commit(operations);
+    last = entry;
+    if (changed) settings = changed;
+    if (record && lists) {
+      members.set(record.id, record);
+      current = lists;
+      for (const listener of [...listeners]) listener(record.id);
+    }
+    tell();
+  }
+
+  /** A clock that went back must not leave an old list standing. */
+  function isFresh(lists: StatusListsRecord | undefined): lists is StatusListsRecord {
+    if (!lists || lists.origin !== origin()) return false;
+    const age = clock.now() - lists.madeAt;
+    return age >= 0 && age < remadeEvery;
+  }
+
+  async function refreshNow(): Promise<StatusListsRecord> {
+    const now = clock.now();
+    const renewed = await Promise.all(
+      [...members.values()]
+        .filter((member) => member.standing !== 'expelled' && isOld(member, now))
+        .map(async (member) => ({ ...member, ...(await certify(member, { key, territory, origin: origin(), now })) })),
+    );
+    const lists = isFresh(current) ? current : await listsOf(members.values());
+    if (lists === current && renewed.length === 0) return lists;
+    await store.commit([...renewed.map(putRecord), putLists(lists)]);
+    for (const record of renewed) members.set(record.id, record);
+    current = lists;
+    return lists;
+  }
+
+  return {
+    all: () => members.values(),
+    find: (member) => members.get(member),
+    policy: () => settings.policy ?? {},
+    withPolicy: (change) => ({ ...settings, policy: { ...settings.policy, ...change } }),
+    origin,
+    lists: async () => current ?? (await inTurn(refreshNow)),
+    listsEnd: () => (current ? current.madeAt + lifetime : 0),
+    decide: (work) => inTurn(async () => decideNow(await work())),
+    refresh: () => inTurn(async () => (await refreshNow()).madeAt + remadeEvery - clock.now()),
+    servedAt: (url) =>
+      inTurn(async () => {
+        if (settings.origin === url) return;
+        const value = { ...settings, origin: url };
+        await store.commit([{ type: 'put', sublevel: store.memberSettings, key: 'all', value }]);
+        settings = value;
+      }),
+    onChange(listener) {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
+  };
+}

@@ -1,0 +1,14 @@
+/** `app …`: each verb in a file of its own, loaded when it is asked for. */
+import { choice } from './arguments.js';
+
+export const app = choice('app', {
+  init: async () => (await import('./app/init.js')).init,
+  check: async () => (await import('./app/check.js')).check,
+  base: async () => (await import('./app/base.js')).base,
+  build: async () => (await import('./app/build.js')).build,
+  sign: async () => (await import('./app/sign.js')).sign,
+  inspect: async () => (await import('./app/inspect.js')).inspect,
+  publish: async () => (await import('./app/publish.js')).publish,
+  status: async () => (await import('./app/status.js')).status,
+  withdraw: async () => (await import('./app/withdraw.js')).withdraw,
+});

@@ -1,0 +1,12 @@
+/** What a command is handed of the process. */
+export interface Io {
+  out(line: string): void;
+  /** For what is on its way: a line for people, beside what a program reads. */
+  tell(line: string): void;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** Where the skeletons of apps lie. */
+  readonly templatesDir: string;
+}
+
+/** Answers whether it is as wished: false is told by the exit code. @throws Refusal whatever stands in the way */
+export type Command = (args: string[], io: Io) => Promise<boolean>;

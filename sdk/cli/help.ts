@@ -1,0 +1,70 @@
+/** What `--help` says. */
+export const help = `webizen: tools for owners and developers of Webizen boxes
+
+  webizen member …      your key and your membership: request, accept, show, rotate
+  webizen app …         an app from skeleton to release: init, check, build, sign, inspect, publish, status, withdraw
+  webizen ledger …      verify what a box has written down about itself
+
+webizen COMMAND --help tells more; webizen --version says which release this is.
+
+Exit codes: 0 done, 1 it could not be done or the answer is no, 2 the command line is wrong.
+`;
+
+const member = `webizen member: your key and your membership in a territory
+
+  webizen member request --name NAME --class CLASS [--contact TEXT] --out DIR
+      make a key and a request for membership; send DIR/request.jws to the territory's provider.
+      CLASS is var, qsp, wcd, wec or wcp
+  webizen member accept [FILE] [--catalogue URL --ca FILE] [--id MEMBER] [--member DIR]
+      keep the credential that the provider gave, if it is for your key; with the territory's address and its root
+      certificate (PEM) its signature is checked too, and both are remembered. Without FILE the newest credential is
+      fetched from there, of MEMBER or of who you are already
+  webizen member show [--member DIR] [--json]
+      who you are, what the territory vouches for, and until when
+  webizen member rotate [--member DIR]
+      make the next key, vouched for by the present one; send DIR/next-rotation.jws to the provider. The next key takes
+      over when you accept the credential for it
+
+DIR holds the private key and is for you alone. --member is the environment variable WEBIZEN_MEMBER, or ~/.webizen,
+unless it is given.
+`;
+
+const app = `webizen app: an app from skeleton to release
+
+  webizen app init DIR --id ID [--name NAME] [--template node]
+      a small app that works; ID is a reverse-domain name of yours, such as example.visits
+  webizen app check [DIR] [--json]
+      say everything that is wrong with DIR/webizen.json
+  webizen app base --node FILE --out DIR
+      pack a node executable and its libraries as the base layer that Node apps share
+  webizen app build [DIR] --base DIR
+  webizen app build [DIR] --oci ARCHIVE [--architecture amd64|arm64]
+      make the image of DIR/app on the base layer, or take the one in an OCI archive of podman, docker or buildah
+  webizen app sign [DIR] [--whole] [--staple] [--out FILE] [--member DIR] [--catalogue URL --ca FILE]
+      sign manifest and image, and write the archive (.wza); --whole puts the base layer in as well, --staple your
+      standing as the territory says it now
+  webizen app inspect FILE [--base DIR] [--catalogue URL --ca FILE] [--json]
+      verify an archive and say what it is, offline; --base has the layers left out of it, and with the territory's
+      address its credential is verified as well
+  webizen app publish [DIR|FILE] [--box ID …] [--catalogue URL --ca FILE] [--member DIR]
+      send what the catalogue lacks, then the release; again after a cut it goes on where it was. With --box only
+      these boxes see it
+  webizen app status [DIR|ID] [--json] [--catalogue URL --ca FILE] [--member DIR]
+      the releases of the app at the catalogue
+  webizen app withdraw RELEASE --reason TEXT [--catalogue URL --ca FILE] [--member DIR]
+      no box installs it any more
+
+DIR is the folder you are in unless it is given. What is built lies in DIR/.webizen. The time that a release states is now,
+or SOURCE_DATE_EPOCH in seconds.
+`;
+
+const ledger = `webizen ledger: what a box has written down about itself
+
+  webizen ledger verify FILE [--root CERTIFICATE] [--json]
+      check an exported ledger offline, and say where it breaks; with the territory's root certificate (PEM) the
+      provider's receipt in it is checked too
+
+Exit codes: 0 it is whole, 1 it is not or could not be checked, 2 the command line is wrong.
+`;
+
+export const helpOf: Record<string, string | undefined> = { member, app, ledger };

@@ -1,0 +1,104 @@
+/** Which territory is meant, and calls of it in the member's name. */
+import { readFile } from 'node:fs/promises';
+import { signDpop } from '#common/members/dpop.js';
+import type { PublicJwk } from '#contract/directory.js';
+import { MemberKeys, memberCredentialPath, memberKeysPath, StatusLists, statusPath } from '#contract/member.js';
+import { describeFaults, parseJson } from '#contract/parse.js';
+import { Refusal } from '#contract/problems.js';
+import { type Catalogue, createCatalogue } from '../publish/catalogue.js';
+import { createHttps, type Https, refuseOf } from '../publish/https.js';
+import type { MemberFolder } from '../publish/member-folder.js';
+
+export interface Named {
+  catalogue?: string | undefined;
+  ca?: string | undefined;
+}
+
+/** @throws Refusal `file-unreadable` */
+export async function readText(file: string): Promise<string> {
+  return readFile(file, 'utf8').catch((error: unknown) => {
+    throw new Refusal('file-unreadable', file, { cause: error });
+  });
+}
+
+async function pemIn(file: string): Promise<string> {
+  const pem = await readText(file);
+  if (!pem.includes('-----BEGIN CERTIFICATE-----')) throw new Refusal('file-unreadable', `${file}: no certificate`);
+  return pem;
+}
+
+/** What the command line names, or else what the member's folder remembers; undefined when neither does. */
+export async function territoryOf(
+  { catalogue, ca }: Named,
+  folder?: MemberFolder,
+): Promise<{ origin: string; ca: string } | undefined> {
+  const kept = folder ? await folder.settings() : {};
+  const origin = catalogue ?? kept.catalogue;
+  const pem = ca === undefined ? kept.ca : await pemIn(ca);
+  return origin === undefined || pem === undefined ? undefined : { origin, ca: pem };
+}
+
+export async function memberKeysOf(https: Https): Promise<PublicJwk[]> {
+  const reply = await https.call({ method: 'GET', path: memberKeysPath });
+  const read = reply.status === 200 ? parseJson(MemberKeys, reply.body) : refuseOf(reply);
+  if (!read.ok) throw new Refusal('catalogue-refused', `its keys: ${describeFaults(read.faults)}`);
+  return read.value;
+}
+
+export async function statusListsOf(https: Https): Promise<StatusLists> {
+  const reply = await https.call({ method: 'GET', path: statusPath });
+  const read = reply.status === 200 ? parseJson(StatusLists, reply.body) : refuseOf(reply);
+  if (!read.ok) throw new Refusal('catalogue-refused', `its status lists: ${describeFaults(read.faults)}`);
+  return read.value;
+}
+
+/** The newest credential of a member, which anybody may read. */
+export async function credentialOf(https: Https, member: string): Promise<string> {
+  const reply = await https.call({ method: 'GET', path: memberCredentialPath(member) });
+  return reply.status === 200 ? reply.body.toString('utf8').trim() : refuseOf(reply);
+}
+
+/** @throws Refusal `catalogue-unnamed` */
+export async function withTerritory<T>(
+  named: Named,
+  folder: MemberFolder | undefined,
+  work: (https: Https) => Promise<T>,
+): Promise<T> {
+  const territory = await territoryOf(named, folder);
+  if (!territory) throw new Refusal('catalogue-unnamed');
+  const https = createHttps(territory);
+  try {
+    return await work(https);
+  } finally {
+    https.close();
+  }
+}
+
+/** The key, and the credential that is for it. @throws Refusal `membership-missing`, `credential-for-another-key` */
+export async function membershipIn(folder: MemberFolder) {
+  const held = await folder.current();
+  const { jwt, credential } = await folder.credential();
+  if (credential.cnf.jwk.kid !== held.jwk.kid)
+    throw new Refusal('credential-for-another-key', `key ${held.jwk.kid}, credential for ${credential.cnf.jwk.kid}`);
+  return { ...held, jwt, credential };
+}
+
+/** @throws Refusal `catalogue-unnamed`, and whatever stands in the way of the work */
+export async function withCatalogue<T>(
+  named: Named,
+  folder: MemberFolder,
+  work: (catalogue: Catalogue) => Promise<T>,
+): Promise<T> {
+  const { key, jwt } = await membershipIn(folder);
+  return withTerritory(named, folder, (https) =>
+    work(
+      createCatalogue({
+        https,
+        async prove(method, url) {
+          const proof = await signDpop({ key, credential: jwt, method, url, at: Date.now() });
+          return { authorization: `DPoP ${jwt}`, dpop: proof };
+        },
+      }),
+    ),
+  );
+}

@@ -1,0 +1,515 @@
+/** Installing, updating and removing apps on a box: what the owner decides, and what a member's standing allows. */
+import { readdirSync } from 'node:fs';
+import path from 'node:path';
+import t, { type Test } from 'tap';
+import type { InstalledApp } from '#contract/installed.js';
+import { verifyLedger } from '#contract/ledger-chain.js';
+import type { Manifest } from '#contract/manifest.js';
+import type { StatusLists } from '#contract/member.js';
+import type { ProblemCode } from '#contract/problems.js';
+import { inPieces } from '../support/archive.js';
+import { type FileRunner, fileRunner } from '../support/file-runner.js';
+import { ownFolder } from '../support/folder.js';
+import {
+  collect,
+  type InstallingBox,
+  installingBox,
+  newKey,
+  type TestMember,
+  type TestRelease,
+  testCatalogue,
+  testRelease,
+  testSigner,
+  testTerritory,
+} from '../support/installing.js';
+import { createManualClock } from '../support/manual-clock.js';
+
+const day = 86_400_000;
+const refuses = (code: ProblemCode) => ({ name: 'Refusal', code });
+const app = 'example.visits';
+const storage = { capability: 'storage' as const, reason: { en: 'to keep the count' } };
+const health = { capability: 'health.read' as const, reason: { en: 'to show it' } };
+
+async function bench(t: Test) {
+  const folder = await ownFolder(t);
+  const clock = createManualClock();
+  const territory = await testTerritory({ now: clock.now() });
+  const other = await testTerritory({ id: 'south', now: clock.now() });
+  const maker = await territory.member('example-soft');
+  const shelf = testCatalogue();
+  const runner = fileRunner(folder);
+  const { signer, jwk } = await testSigner();
+  const fresh = await territory.lists(5);
+  let count = 0;
+  let box: InstallingBox | undefined;
+  const tools = {
+    folder,
+    clock,
+    territory,
+    other,
+    maker,
+    shelf,
+    runner,
+    signer,
+    fresh,
+    time: { isKnown: true },
+    free: { bytes: 1e12 },
+    async release(version: string, more: Partial<Manifest> & { by?: TestMember; status?: StatusLists } = {}) {
+      const { by = maker, status = fresh, ...manifest } = more;
+      count += 1;
+      const place = path.join(folder, `release-${count}`);
+      return testRelease(place, { by, territory: 'north', status, manifest: { version, ...manifest } });
+    },
+    async open(engine: FileRunner = runner): Promise<InstallingBox> {
+      box = await installingBox({
+        folder,
+        clock,
+        keys: (id) => (id === 'north' ? territory.keys : id === 'south' ? other.keys : []),
+        catalogue: shelf.catalogue,
+        runner: engine,
+        freeBytes: () => tools.free.bytes,
+        isTimeKnown: () => tools.time.isKnown,
+      });
+      if (box.ledger.ownerKeys().length === 0) await box.ledger.appendKey(jwk, 'owner.set', signer);
+      return box;
+    },
+    /** The next agent over what the one before it left. */
+    async again(): Promise<InstallingBox> {
+      await box?.close();
+      return tools.open(fileRunner(folder));
+    },
+    /** Says yes to all that it asks for, and waits for the end. */
+    async agree(now: InstallingBox, made: TestRelease) {
+      const grants = made.release.manifest.capabilities.map(({ capability }) => ({ capability }));
+      const id = await now.desk.decide({ release: made.id, grants, termsAccepted: true }, signer);
+      return now.changes.ended(id);
+    },
+    async installed(now: InstallingBox, made: TestRelease): Promise<void> {
+      shelf.publish(made);
+      await now.desk.offer(made.id);
+      t.match(await tools.agree(now, made), { state: 'done', problem: null });
+    },
+  };
+  t.teardown(() => box?.close());
+  return tools;
+}
+
+const typesOf = async (box: InstallingBox): Promise<string[]> =>
+  (await box.ledger.entries({ limit: 100 })).map(({ type }) => type);
+const blobsOf = (box: InstallingBox): string[] =>
+  readdirSync(box.blobsDirectory).filter((name) => /^[0-9a-f]{64}$/.test(name));
+const versionOf = (shown: InstalledApp | undefined): string | undefined => shown?.manifest.version;
+
+t.test('an app from the catalogue is shown with its maker, agreed to, fetched, checked and run', async (t) => {
+  const b = await bench(t);
+  const box = await b.open();
+  const one = await b.release('1.0.0', { capabilities: [storage, { ...health, optional: true }] });
+  b.shelf.publish(one);
+  const offer = await box.desk.offer(one.id);
+  t.match(offer, {
+    release: one.id,
+    source: 'catalogue',
+    member: { id: 'example-soft', class: 'var', vettingLevel: 2, standing: 'good', freshness: 'fresh' },
+    installed: null,
+    asks: ['storage', 'health.read'],
+    problem: null,
+  });
+  t.equal(offer.missingBytes, offer.sizeBytes);
+  t.same(b.runner.engine(), { images: [], containers: {} }, 'nothing was loaded for an offer');
+  const grants = [{ capability: 'storage' as const }];
+  const wish = { release: one.id, grants, termsAccepted: true as const };
+  await t.rejects(box.desk.decide({ ...wish, grants: [] }, b.signer), refuses('grants-incomplete'));
+  await t.rejects(
+    box.desk.decide({ ...wish, grants: [...grants, { capability: 'notify' }] }, b.signer),
+    refuses('grant-not-asked'),
+  );
+  const id = await box.desk.decide(wish, b.signer);
+  t.match(await box.changes.ended(id), { kind: 'app-install', state: 'done' });
+  t.match(box.desk.show(app), {
+    release: one.id,
+    state: 'running',
+    stopped: null,
+    grants: [{ capability: 'storage' }],
+    change: null,
+    failed: null,
+  });
+  t.same(b.runner.engine().images, [one.release.image.digest]);
+  t.equal(b.runner.engine().containers[app]?.release, one.id);
+  const types = await typesOf(box);
+  t.same(
+    types.filter((type) => type.startsWith('app.')),
+    ['app.agreed', 'app.installed'],
+  );
+  const ledger = await box.ledger.export();
+  t.match(verifyLedger(ledger), { ok: true });
+  t.ok(ledger.entries.find(({ type }) => type === 'app.agreed')?.signature, 'the agreement bears the owner’s signature');
+});
+
+t.test('an app from a file needs no provider; a bad file is refused before anything is loaded', async (t) => {
+  const b = await bench(t);
+  b.shelf.told.off = true;
+  const box = await b.open();
+  const one = await b.release('1.0.0');
+  const bytes = await collect(one.wza());
+  const flipped = Buffer.from(bytes);
+  const last = flipped.lastIndexOf('data') + 1;
+  flipped[last] = flipped[last]! ^ 1;
+  await t.rejects(box.desk.offerFile(inPieces(flipped)), { name: 'Refusal' });
+  await t.rejects(box.desk.offerFile(inPieces(bytes.subarray(0, 4096))), refuses('archive-truncated'));
+  const stranger = await b.other.member('example-soft');
+  const forged = { ...stranger, credential: b.maker.credential };
+  const foreign = await b.release('1.0.0', { by: forged });
+  await t.rejects(box.desk.offerFile(foreign.wza()), refuses('release-foreign'));
+  const renamed = await testRelease(path.join(b.folder, 'renamed'), {
+    by: b.maker,
+    territory: 'north',
+    status: b.fresh,
+    member: 'another',
+  });
+  await t.rejects(box.desk.offerFile(renamed.wza()), refuses('release-member-other'));
+  t.same(b.runner.engine(), { images: [], containers: {} });
+  t.same(blobsOf(box), []);
+  t.match(await box.desk.offerFile(one.wza()), { source: 'file', missingBytes: 0, problem: null });
+  t.match(await b.agree(box, one), { state: 'done' });
+  t.match(box.desk.show(app), { state: 'running', member: { standing: 'good' } });
+});
+
+t.test('an update that asks for nothing more goes ahead; what it shares with the one before is not fetched again', async (t) => {
+  const b = await bench(t);
+  const box = await b.open();
+  const one = await b.release('1.0.0');
+  await b.installed(box, one);
+  await box.storeFor(app);
+  t.equal(await box.desk.update(app), null, 'there is nothing newer');
+  const two = await b.release('1.1.0');
+  b.shelf.publish(two);
+  b.shelf.asked.length = 0;
+  const id = await box.desk.update(app);
+  t.match(await box.changes.ended(id ?? ''), { kind: 'app-update', state: 'done' });
+  t.match(box.desk.show(app), { release: two.id, failed: null, waiting: null });
+  t.ok(box.desk.show(app)?.updatedAt);
+  t.ok(box.hasData(app), 'its data stay');
+  const before = new Set(one.release.blobs.map(({ digest }) => digest));
+  t.notOk(b.shelf.asked.some((line) => before.has(line.split(' ')[0] ?? '')));
+  t.same(b.runner.engine().images, [two.release.image.digest], 'the image before it is gone');
+  t.same(
+    new Set(blobsOf(box)),
+    new Set(two.release.blobs.map(({ digest }) => digest.slice(7))),
+    'and so are its blobs',
+  );
+});
+
+t.test('an update that asks for more, or has other terms, waits for the owner; the old one runs on', async (t) => {
+  const b = await bench(t);
+  const box = await b.open();
+  await b.installed(box, await b.release('1.0.0'));
+  const two = await b.release('1.1.0', { capabilities: [storage, health] });
+  b.shelf.publish(two);
+  t.equal(await box.desk.update(app), null);
+  t.match(box.desk.show(app), {
+    state: 'running',
+    manifest: { version: '1.0.0' },
+    waiting: { release: two.id, asks: ['health.read'], installed: '1.0.0', problem: null },
+  });
+  const again = await b.again();
+  t.match(again.desk.show(app)?.waiting, { release: two.id }, 'it waits across restarts');
+  b.shelf.told.off = false;
+  t.match(await b.agree(again, two), { state: 'done' });
+  t.match(again.desk.show(app), { release: two.id, waiting: null });
+  t.ok(again.grants.allows(app, 'health.read'));
+  const three = await b.release('1.2.0', { capabilities: [storage], terms: { en: 'It costs a fortune.' } });
+  b.shelf.publish(three);
+  t.equal(await again.desk.update(app), null);
+  t.match(again.desk.show(app)?.waiting, { release: three.id, asks: [] });
+  b.shelf.publish(three, { state: 'withdrawn', reason: 'a mistake' });
+  t.equal(await again.desk.update(app), null);
+  t.equal(again.desk.show(app)?.waiting, null, 'what is withdrawn waits no longer');
+});
+
+t.test('an update that fails its health check is rolled back with its reason, and is not tried again by itself', async (t) => {
+  const b = await bench(t);
+  const box = await b.open();
+  const one = await b.release('1.0.0');
+  await b.installed(box, one);
+  const bad = await b.release('1.1.0', { run: { command: ['/app/ill'] }, capabilities: [storage, health] });
+  b.shelf.publish(bad);
+  await box.desk.offer(bad.id);
+  t.match(await b.agree(box, bad), { state: 'undone', problem: { code: 'app-unhealthy' } });
+  t.match(box.desk.show(app), {
+    release: one.id,
+    state: 'running',
+    stopped: null,
+    failed: { release: bad.id, version: '1.1.0', problem: { code: 'app-unhealthy', detail: 'it answers 500' } },
+  });
+  t.equal(b.runner.engine().containers[app]?.release, one.id);
+  t.same(b.runner.engine().images, [one.release.image.digest]);
+  t.notOk(box.grants.allows(app, 'health.read'), 'what was granted for it is taken back');
+  t.ok(box.grants.allows(app, 'storage'));
+  t.equal(await box.desk.update(app), null);
+  t.ok((await typesOf(box)).includes('app.rolled-back'));
+  const three = await b.release('1.2.0');
+  b.shelf.publish(three);
+  t.match(await box.changes.ended((await box.desk.update(app)) ?? ''), { state: 'done' });
+  t.match(box.desk.show(app), { release: three.id, failed: null });
+});
+
+t.test('a first installation that fails leaves nothing behind', async (t) => {
+  const b = await bench(t);
+  const box = await b.open();
+  const bad = await b.release('1.0.0', { run: { command: ['/app/ill'] } });
+  b.shelf.publish(bad);
+  await box.desk.offer(bad.id);
+  t.match(await b.agree(box, bad), { state: 'undone', problem: { code: 'app-unhealthy' } });
+  t.equal(box.desk.show(app), undefined);
+  t.same(b.runner.engine(), { images: [], containers: {} });
+  t.same(box.grants.of(app), []);
+  t.ok((await typesOf(box)).includes('app.not-installed'));
+  const full = await b.release('1.0.1');
+  b.shelf.publish(full);
+  await box.desk.offer(full.id);
+  b.free.bytes = 65 * 1024 * 1024;
+  const large = full.release.blobs.reduce((sum, { size }) => sum + size, 0);
+  b.free.bytes = 64 * 1024 * 1024 + large;
+  t.match(await b.agree(box, full), { state: 'undone', problem: { code: 'disk-full' } });
+});
+
+t.test('a download goes on where it was cut, and what is not what was signed is thrown away', async (t) => {
+  const b = await bench(t);
+  const box = await b.open();
+  const one = await b.release('1.0.0');
+  b.shelf.publish(one);
+  await box.desk.offer(one.id);
+  b.shelf.told.cutAt = 150;
+  const done = b.agree(box, one);
+  while (b.shelf.asked.length < 2) await b.clock.sleeping().then(() => b.clock.pass(1000));
+  t.match(await done, { state: 'done' });
+  t.match(b.shelf.asked[1], / 150$/, 'asked for from there on');
+});
+
+t.test('a suspended member: nothing new, no update, what runs goes on; reinstated, it goes on as before', async (t) => {
+  const b = await bench(t);
+  const box = await b.open();
+  await b.installed(box, await b.release('1.0.0'));
+  const suspended = await b.territory.lists(6, { suspended: [b.maker] });
+  const two = await b.release('1.1.0', { status: suspended });
+  b.shelf.publish(two);
+  t.match(await box.desk.offer(two.id), {
+    member: { standing: 'suspended' },
+    problem: { code: 'member-suspended' },
+  });
+  await t.rejects(b.agree(box, two), refuses('member-suspended'));
+  await t.rejects(box.desk.update(app), refuses('member-suspended'));
+  const another = await b.release('1.0.0', { id: 'example.other', status: suspended });
+  await t.rejects(box.desk.offerFile(another.wza()).then(() => b.agree(box, another)), refuses('member-suspended'));
+  t.match(box.desk.show(app), { state: 'running', stopped: null, member: { standing: 'suspended' } });
+  const three = await b.release('1.2.0', { status: await b.territory.lists(7) });
+  b.shelf.publish(three);
+  t.match(await box.changes.ended((await box.desk.update(app)) ?? ''), { state: 'done' });
+});
+
+t.test('an expelled member: its app is stopped and its data kept, offline and across restarts, whoever replays what', async (t) => {
+  const b = await bench(t);
+  const box = await b.open();
+  await b.installed(box, await b.release('1.0.0'));
+  await box.storeFor(app);
+  const news = await b.release('1.0.0', { id: 'example.news', status: await b.territory.lists(9, { expelled: [b.maker] }) });
+  t.match(await box.desk.offerFile(news.wza()), { problem: { code: 'member-expelled' } });
+  t.match(await box.until(app, (shown) => shown?.stopped === 'expelled' && shown.state === 'stopped'), {
+    member: { standing: 'expelled' },
+  });
+  t.equal(b.runner.engine().containers[app]?.runs, false);
+  t.ok(box.hasData(app));
+  t.ok((await typesOf(box)).includes('app.expelled'), 'the owner is told');
+  await t.rejects(box.desk.start(app, b.signer), refuses('member-expelled'));
+
+  b.shelf.told.off = true;
+  const again = await b.again();
+  t.match(again.desk.show(app), { stopped: 'expelled', state: 'stopped' }, 'it holds offline, after a restart');
+  const replayed = await b.release('1.1.0', { status: b.fresh });
+  t.match(await again.desk.offerFile(replayed.wza()), { problem: { code: 'member-expelled' } });
+  t.ok(again.refused.some(({ code }) => code === 'status-replayed'), 'and the replay is told');
+  t.match(again.desk.show(app), { stopped: 'expelled' });
+
+  const back = await b.release('1.2.0', { status: await b.territory.lists(10) });
+  await again.desk.offerFile(back.wza());
+  t.match(await again.until(app, (shown) => shown?.state === 'running'), { stopped: null });
+  t.ok((await typesOf(again)).includes('app.reinstated'));
+});
+
+t.test('what the owner had stopped stays stopped through an expulsion', async (t) => {
+  const b = await bench(t);
+  const box = await b.open();
+  const one = await b.release('1.0.0');
+  await b.installed(box, one);
+  await box.desk.stop(app, b.signer);
+  t.match(box.desk.show(app), { state: 'stopped', stopped: 'owner' });
+  await box.members.judge(b.maker.credential, await b.territory.lists(6, { expelled: [b.maker] }));
+  await box.until(app, (shown) => shown?.stopped === 'expelled');
+  await box.members.judge(b.maker.credential, await b.territory.lists(7));
+  await box.until(app, (shown) => shown?.stopped === 'owner');
+  const again = await b.again();
+  t.match(again.desk.show(app), { state: 'stopped', stopped: 'owner' });
+  await again.desk.start(app, b.signer);
+  await again.until(app, (shown) => shown?.state === 'running');
+});
+
+t.test('standing that was verified too long ago: first nothing new, then no update, and what runs runs on', async (t) => {
+  const b = await bench(t);
+  const box = await b.open();
+  const one = await b.release('1.0.0');
+  await b.installed(box, one);
+  b.clock.advance(8 * day);
+  const other = await b.release('1.0.0', { id: 'example.other' });
+  t.match(await box.desk.offerFile(other.wza()), {
+    member: { freshness: 'stale' },
+    problem: { code: 'status-stale' },
+  });
+  await t.rejects(b.agree(box, other), refuses('status-stale'));
+  const two = await b.release('1.1.0');
+  t.match(await box.desk.offerFile(two.wza()), { problem: null }, 'an update still is');
+  t.match(await b.agree(box, two), { state: 'done' });
+  b.clock.advance(23 * day);
+  const three = await b.release('1.2.0');
+  t.match(await box.desk.offerFile(three.wza()), { member: { freshness: 'old' }, problem: { code: 'status-old' } });
+  t.match(box.desk.show(app), { state: 'running', stopped: null, member: { freshness: 'old', standing: 'good' } });
+  const four = await b.release('1.3.0', { status: await b.territory.lists(6, { at: b.clock.now() }) });
+  t.match(await box.desk.offerFile(four.wza()), { problem: null }, 'an archive brings its status along');
+});
+
+t.test('a member of whom nothing was ever verified, or whose lists another signed, gets nothing installed', async (t) => {
+  const b = await bench(t);
+  const box = await b.open();
+  const signedBy = newKey();
+  const forged = await b.release('1.0.0', { status: await b.territory.lists(5, { signedBy }) });
+  t.match(await box.desk.offerFile(forged.wza()), {
+    member: { checkedAt: null, freshness: 'old' },
+    problem: { code: 'status-missing' },
+  });
+  t.ok(box.refused.some(({ code }) => code === 'status-foreign'));
+  const ended = await b.territory.member('example-soft', { validUntil: b.clock.now() - 1000 });
+  const old = await b.release('1.0.0', { by: ended });
+  t.match(await box.desk.offerFile(old.wza()), { problem: { code: 'credential-expired' } });
+  const early = await b.territory.member('example-soft');
+  b.clock.advance(0);
+  const nobody = await testTerritory({ id: 'nowhere', now: b.clock.now() });
+  const unknown = await b.release('1.0.0', { by: await nobody.member('example-soft') });
+  await t.rejects(box.desk.offerFile(unknown.wza()), refuses('credential-foreign'));
+  t.ok(early);
+});
+
+t.test('an app is bound to its maker’s key: another’s updates nothing, one that rotated is followed', async (t) => {
+  const b = await bench(t);
+  const box = await b.open();
+  await b.installed(box, await b.release('1.0.0'));
+  const thief = await b.territory.member('example-thief');
+  const taken = await b.release('2.0.0', { by: thief });
+  b.shelf.publish(taken);
+  t.match(await box.desk.offer(taken.id), { problem: { code: 'app-bound-elsewhere' } });
+  await t.rejects(box.desk.update(app), refuses('app-bound-elsewhere'));
+  await t.rejects(b.agree(box, taken), refuses('app-bound-elsewhere'));
+  const southern = await b.other.member('example-soft');
+  const abroad = await testRelease(path.join(b.folder, 'abroad'), {
+    by: southern,
+    territory: 'south',
+    status: await b.other.lists(1),
+    manifest: { version: '3.0.0' },
+  });
+  t.match(await box.desk.offerFile(abroad.wza()), { problem: { code: 'app-bound-elsewhere' } });
+  const moved = await b.territory.member('example-soft', { index: b.maker.index });
+  const rotated = await testRelease(path.join(b.folder, 'rotated'), {
+    by: moved,
+    territory: 'north',
+    status: b.fresh,
+    manifest: { version: '1.1.0' },
+    before: [b.maker.key],
+  });
+  t.match(await box.desk.offerFile(rotated.wza()), { problem: null });
+  t.match(await b.agree(box, rotated), { state: 'done' });
+  const back = await b.release('1.2.0');
+  t.match(await box.desk.offerFile(back.wza()), { problem: { code: 'app-bound-elsewhere' } }, 'the old key is done with');
+});
+
+t.test('no downgrade, nothing withdrawn, nothing for another machine or a newer API', async (t) => {
+  const b = await bench(t);
+  const box = await b.open();
+  await b.installed(box, await b.release('1.1.0'));
+  const older = await b.release('1.0.0');
+  t.match(await box.desk.offerFile(older.wza()), { problem: { code: 'release-not-newer' } });
+  const same = await b.release('1.1.0', { summary: { en: 'Another one' } });
+  t.match(await box.desk.offerFile(same.wza()), { problem: { code: 'release-not-newer' } });
+  const withdrawn = await b.release('1.2.0');
+  b.shelf.publish(withdrawn, { state: 'withdrawn', reason: 'it eats data' });
+  t.match(await box.desk.offer(withdrawn.id), { problem: { code: 'release-withdrawn', detail: 'it eats data' } });
+  t.equal(await box.desk.update(app), null);
+  const again = await b.again();
+  t.match(await again.desk.offerFile(withdrawn.wza()), { problem: { code: 'release-withdrawn' } }, 'nor from a file');
+  const later = await b.release('1.3.0', { api: '1.999' });
+  t.match(await again.desk.offerFile(later.wza()), { problem: { code: 'api-too-old' } });
+  const swapped = await b.release('1.4.0');
+  b.shelf.publish(swapped, { id: older.id });
+  await t.rejects(again.desk.offer(older.id), refuses('release-other'));
+  t.equal(versionOf(again.desk.show(app)), '1.1.0');
+});
+
+t.test('a removal takes the app with all it had; its maker’s name is free again', async (t) => {
+  const b = await bench(t);
+  const box = await b.open();
+  await b.installed(box, await b.release('1.0.0'));
+  await box.storeFor(app);
+  t.match(await box.changes.ended(await box.desk.remove(app, b.signer)), { kind: 'app-remove', state: 'done' });
+  t.equal(box.desk.show(app), undefined);
+  t.same(box.desk.list(), []);
+  t.same(b.runner.engine(), { images: [], containers: {} });
+  t.notOk(box.hasData(app));
+  t.same(box.grants.of(app), []);
+  t.same(readdirSync(box.socketsDirectory), []);
+  await t.rejects(box.desk.remove(app, b.signer), refuses('app-unknown'));
+  const types = await typesOf(box);
+  t.ok(types.includes('app.remove') && types.includes('app.removed'));
+});
+
+t.test('one change at a time for an app, side by side for several; a slow one is resumed after a restart', async (t) => {
+  const b = await bench(t);
+  const box = await b.open();
+  const slow = await b.release('1.0.0', { run: { command: ['/app/slow'] } });
+  b.shelf.publish(slow);
+  await box.desk.offer(slow.id);
+  const wish = { release: slow.id, grants: [{ capability: 'storage' as const }], termsAccepted: true as const };
+  const id = await box.desk.decide(wish, b.signer);
+  await t.rejects(box.desk.decide(wish, b.signer), refuses('change-under-way'));
+  t.match(box.desk.show(app), { change: id });
+  const other = await b.release('1.0.0', { id: 'example.other' });
+  await b.installed(box, other);
+  await box.until(app, (shown) => shown?.state === 'running');
+  await box.close();
+  const engine = fileRunner(b.folder);
+  const again = await b.open(engine);
+  engine.let();
+  t.match(await again.changes.ended(id), { state: 'done' });
+  t.match(again.desk.show(app), { release: slow.id, state: 'running', change: null });
+  t.same(engine.started, [], 'the restart of the agent stopped nothing and started nothing');
+});
+
+t.test('what no record names is removed when the agent starts', async (t) => {
+  const b = await bench(t);
+  const box = await b.open();
+  const one = await b.release('1.0.0');
+  await b.installed(box, one);
+  await box.close();
+  const stray = fileRunner(b.folder);
+  await stray.load({ digest: `sha256:${'1'.repeat(64)}`, config: '' }, async function* () {});
+  const made = await b.release('9.9.9', { id: 'example.stray' });
+  await stray.load({ digest: made.release.image.digest, config: '' }, async function* () {});
+  await stray.start({
+    id: 'example.stray',
+    release: made.id,
+    image: made.release.image.digest,
+    manifest: made.release.manifest,
+    socketDirectory: '/nowhere',
+  });
+  await b.again();
+  t.same(b.runner.engine(), {
+    images: [one.release.image.digest],
+    containers: { [app]: { release: one.id, runs: true } },
+  });
+});

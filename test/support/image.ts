@@ -1,0 +1,132 @@
+/** Real, small OCI images: busybox alone, or the Node that runs the tests with its libraries. */
+import { execFileSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+
+export interface TestImage {
+  /** Of the OCI manifest: what a release names. */
+  digest: string;
+  /** Of the configuration: what the engine calls the image. */
+  config: string;
+  tar(): AsyncIterable<Uint8Array>;
+}
+
+export interface Entry {
+  path: string;
+  /** A file's bytes; a string is the target of a link; without either it is a folder. */
+  data?: Buffer;
+  link?: string;
+  mode?: number;
+}
+
+const sha256 = (bytes: Uint8Array): string => `sha256:${createHash('sha256').update(bytes).digest('hex')}`;
+
+/** POSIX ustar, all of it root's and of 1970. */
+function header({ path, data, link, mode }: Entry): Buffer {
+  const block = Buffer.alloc(512);
+  const octal = (value: number, at: number, length: number) =>
+    block.write(`${value.toString(8).padStart(length - 1, '0')}\0`, at);
+  const type = link !== undefined ? '2' : data ? '0' : '5';
+  if (Buffer.byteLength(path) > 100) throw new Error(`cannot pack ${path}: the name is too long`);
+  block.write(path, 0);
+  octal(mode ?? (data ? 0o644 : 0o755), 100, 8);
+  octal(0, 108, 8);
+  octal(0, 116, 8);
+  octal(data?.length ?? 0, 124, 12);
+  octal(0, 136, 12);
+  block.write('        ', 148);
+  block.write(type, 156);
+  if (link !== undefined) block.write(link, 157);
+  block.write('ustar\x0000', 257);
+  octal(
+    block.reduce((sum, byte) => sum + byte, 0),
+    148,
+    7,
+  );
+  return block;
+}
+
+export function tar(entries: readonly Entry[]): Buffer {
+  const parts = entries.flatMap((entry) => [
+    header(entry),
+    entry.data ?? Buffer.alloc(0),
+    Buffer.alloc((512 - ((entry.data?.length ?? 0) % 512)) % 512),
+  ]);
+  return Buffer.concat([...parts, Buffer.alloc(1024)]);
+}
+
+export interface ImageWish {
+  layers: readonly Buffer[];
+  /** More of the image's own configuration: what a bad image would bring along. */
+  config?: Record<string, unknown>;
+  annotations?: Record<string, string>;
+}
+
+const architecture = { x64: 'amd64', arm64: 'arm64' }[process.arch as 'x64' | 'arm64'];
+
+export function image({ layers, config = {}, annotations }: ImageWish): TestImage {
+  const configuration = Buffer.from(
+    JSON.stringify({
+      architecture,
+      os: 'linux',
+      config,
+      rootfs: { type: 'layers', diff_ids: layers.map(sha256) },
+      history: layers.map(() => ({ created: '1970-01-01T00:00:00Z', created_by: 'test' })),
+    }),
+  );
+  const described = (mediaType: string, bytes: Buffer) => ({ mediaType, digest: sha256(bytes), size: bytes.length });
+  const manifest = Buffer.from(
+    JSON.stringify({
+      schemaVersion: 2,
+      mediaType: 'application/vnd.oci.image.manifest.v1+json',
+      config: described('application/vnd.oci.image.config.v1+json', configuration),
+      layers: layers.map((layer) => described('application/vnd.oci.image.layer.v1.tar', layer)),
+      ...(annotations ? { annotations } : {}),
+    }),
+  );
+  const index = Buffer.from(
+    JSON.stringify({
+      schemaVersion: 2,
+      manifests: [described('application/vnd.oci.image.manifest.v1+json', manifest)],
+    }),
+  );
+  const blob = (bytes: Buffer): Entry => ({ path: `blobs/sha256/${sha256(bytes).slice(7)}`, data: bytes });
+  return {
+    digest: sha256(manifest),
+    config: sha256(configuration),
+    async *tar() {
+      yield tar([
+        { path: 'oci-layout', data: Buffer.from('{"imageLayoutVersion":"1.0.0"}') },
+        { path: 'index.json', data: index },
+        ...[manifest, configuration, ...layers].map(blob),
+      ]);
+    },
+  };
+}
+
+const folders = ['bin', 'etc', 'tmp', 'run', 'proc', 'sys', 'dev'].map((path) => ({ path: `${path}/` }));
+
+export function busyboxEntries(): Entry[] {
+  const applets = execFileSync('/bin/busybox', ['--list'], { encoding: 'utf8' }).trim().split('\n');
+  return [
+    ...folders,
+    { path: 'bin/busybox', data: readFileSync('/bin/busybox'), mode: 0o755 },
+    ...applets.filter((name) => name !== 'busybox').map((name) => ({ path: `bin/${name}`, link: 'busybox' })),
+    { path: 'etc/passwd', data: Buffer.from('root:x:0:0:root:/:/bin/sh\n') },
+    { path: 'etc/group', data: Buffer.from('root:x:0:\n') },
+  ];
+}
+
+/** A shell and about 300 programs in 2 MB. */
+export const busyboxImage = (wish: Omit<ImageWish, 'layers'> & { more?: readonly Entry[] } = {}): TestImage =>
+  image({ ...wish, layers: [tar([...busyboxEntries(), ...(wish.more ?? [])])] });
+
+/** The Node that runs this, with the libraries that it is linked to, beside busybox. */
+export function nodeImage(more: readonly Entry[] = []): TestImage {
+  const libraries = execFileSync('ldd', [process.execPath], { encoding: 'utf8' })
+    .split('\n')
+    .flatMap((line) => /(\/\S+) \(0x/.exec(line)?.[1] ?? []);
+  const files = libraries.map((file) => ({ path: file.slice(1), data: readFileSync(file), mode: 0o755 }));
+  const node = { path: 'bin/node', data: readFileSync(process.execPath), mode: 0o755 };
+  return image({ layers: [tar(busyboxEntries()), tar([...files, node]), tar(more)] });
+}

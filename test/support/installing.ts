@@ -1,0 +1,356 @@
+/** A territory with its members, their releases, and a box's rooms for installing them: all real but the engine. */
+import { generateKeyPairSync, type KeyObject, randomUUID, sign } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import { mkdir, rm, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { writeArchive } from '#common/archive/archive.js';
+import { signRelease, signRotation } from '#common/archive/release.js';
+import type { Clock } from '#common/clock.js';
+import { files } from '#common/files.js';
+import { publicJwkOf } from '#common/jws.js';
+import { credentialTypes, issueCredential } from '#common/members/credential.js';
+import { isoOf } from '#common/members/iso.js';
+import { issueStatusList, statusListUrl } from '#common/members/status-list.js';
+import type { CatalogueRelease } from '#contract/catalogue.js';
+import type { PublicJwk } from '#contract/directory.js';
+import type { InstalledApp } from '#contract/installed.js';
+import type { Manifest } from '#contract/manifest.js';
+import { credentialContext, issuerOf, type StatusLists, subjectOf } from '#contract/member.js';
+import { Refusal } from '#contract/problems.js';
+import { createInstaller } from '../../agent/apps/installer.js';
+import type { Catalogue, Runner, Sockets } from '../../agent/apps/uses.js';
+import { createChanges } from '../../agent/changes/changes.js';
+import { createGrants } from '../../agent/consent/grants.js';
+import { createLedger, type OwnerSigner } from '../../agent/consent/ledger.js';
+import { createMembers } from '../../agent/members/members.js';
+import { openStore } from '../../agent/store/store.js';
+import { architecture, collect, inPieces, type SomeApp, someApp, someManifest } from './archive.js';
+import { type FileRunner, fileRunner } from './file-runner.js';
+
+const newKey = (): KeyObject => generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey;
+const origin = 'https://north.example';
+const day = 86_400_000;
+
+export interface TestMember {
+  id: string;
+  index: number;
+  key: KeyObject;
+  jwk: PublicJwk;
+  credential: string;
+}
+
+export async function testTerritory(wish: { id?: string; now: number; key?: KeyObject }) {
+  const { id: territory = 'north', now, key = newKey() } = wish;
+  const jwk = await publicJwkOf(key);
+  let members = 0;
+  return {
+    id: territory,
+    keys: [jwk],
+    async member(id: string, more: { key?: KeyObject; index?: number; validUntil?: number } = {}): Promise<TestMember> {
+      const its = more.key ?? newKey();
+      members += 1;
+      const index = more.index ?? members * 7;
+      const entry = (statusPurpose: 'suspension' | 'revocation') => ({
+        type: 'BitstringStatusListEntry' as const,
+        statusPurpose,
+        statusListIndex: String(index),
+        statusListCredential: statusListUrl(origin, statusPurpose),
+      });
+      const jwkOf = await publicJwkOf(its);
+      const credential = await issueCredential({
+        key,
+        credential: {
+          '@context': [...credentialContext],
+          id: `urn:uuid:${randomUUID()}`,
+          type: [...credentialTypes],
+          issuer: issuerOf(territory),
+          validFrom: isoOf(now - day),
+          validUntil: isoOf(more.validUntil ?? now + 400 * day),
+          credentialSubject: {
+            id: subjectOf(territory, id),
+            member: id,
+            territory,
+            name: 'Example Software',
+            class: 'var',
+            vettingLevel: 2,
+            charterVersion: '1',
+            since: isoOf(now - 90 * day),
+          },
+          credentialStatus: [entry('suspension'), entry('revocation')],
+          cnf: { jwk: jwkOf },
+        },
+      });
+      return { id, index, key: its, jwk: jwkOf, credential };
+    },
+    async lists(
+      sequence: number,
+      told: { suspended?: TestMember[]; expelled?: TestMember[]; at?: number; signedBy?: KeyObject } = {},
+    ): Promise<StatusLists> {
+      const at = told.at ?? now;
+      const list = (purpose: 'suspension' | 'revocation', of: TestMember[] = []) =>
+        issueStatusList({
+          key: told.signedBy ?? key,
+          territory,
+          origin,
+          purpose,
+          indexes: of.map(({ index }) => index),
+          sequence,
+          validFrom: at,
+          validUntil: at + 40 * day,
+        });
+      return {
+        suspension: await list('suspension', told.suspended),
+        revocation: await list('revocation', told.expelled),
+      };
+    },
+  };
+}
+export type TestTerritory = Awaited<ReturnType<typeof testTerritory>>;
+
+export interface TestRelease extends SomeApp {
+  wza(more?: { status?: StatusLists; without?: string[] }): AsyncIterable<Uint8Array>;
+  entry(more?: Partial<CatalogueRelease>): CatalogueRelease;
+  status: StatusLists;
+}
+
+/** A release of that member's, with the status lists that go with it. */
+export async function testRelease(
+  folder: string,
+  wish: {
+    by: TestMember;
+    territory: string;
+    status: StatusLists;
+    manifest?: Partial<Manifest>;
+    text?: string;
+    member?: string;
+    /** Keys that it had before, oldest first. */
+    before?: KeyObject[];
+  },
+): Promise<TestRelease> {
+  const { by, territory, status } = wish;
+  await mkdir(folder, { recursive: true });
+  const manifest = someManifest(wish.manifest);
+  const more = { manifest, territory, member: wish.member ?? by.id };
+  const made = await someApp(folder, { key: by.key, text: wish.text ?? `#!/bin/sh\necho ${manifest.version}\n`, more });
+  const chain = [...(wish.before ?? []), by.key];
+  const rotation = await Promise.all(
+    (wish.before ?? []).map(async (key, at) =>
+      signRotation({ member: by.id, jwk: await publicJwkOf(chain[at + 1]!), at: 1, key }),
+    ),
+  );
+  const { jws, id } = await signRelease({ release: made.release, key: by.key, rotation });
+  return {
+    ...made,
+    jws,
+    id,
+    status,
+    wza(some = {}) {
+      const blobs = made.parts.blobs.filter(({ digest }) => !some.without?.includes(digest));
+      return writeArchive({ release: jws, credential: by.credential, status: some.status ?? status, blobs });
+    },
+    entry: (some = {}) => ({
+      id,
+      app: manifest.id,
+      version: manifest.version,
+      member: by.id,
+      state: 'published',
+      publishedAt: 1,
+      private: false,
+      release: jws,
+      credential: by.credential,
+      status,
+      ...some,
+    }),
+  };
+}
+
+/** A catalogue's answers, as they would come over the wire; `off` is a provider that cannot be reached. */
+export function testCatalogue() {
+  const entries = new Map<string, { entry: CatalogueRelease; made: TestRelease }>();
+  const asked: string[] = [];
+  const told = { off: false, cutAt: undefined as number | undefined };
+  const check = (): void => {
+    if (told.off) throw new Refusal('est-unreachable', origin);
+  };
+  const catalogue: Catalogue = {
+    async page() {
+      check();
+      return { entries: [], cursor: null };
+    },
+    async app(app) {
+      check();
+      const releases = [...entries.values()].filter(({ entry }) => entry.app === app);
+      return {
+        app,
+        owner: 'someone',
+        releases: releases.map(({ entry: { id, version, state, publishedAt } }) => ({
+          id,
+          version,
+          state,
+          publishedAt,
+          private: false,
+        })),
+      };
+    },
+    async release(id) {
+      check();
+      const found = entries.get(id);
+      if (!found) throw new Refusal('release-unknown', id);
+      return found.entry;
+    },
+    async blob(digest, from) {
+      check();
+      asked.push(`${digest} ${from}`);
+      const made = [...entries.values()].find(({ made }) => made.release.blobs.some((one) => one.digest === digest));
+      if (!made) throw new Refusal('blob-missing', digest);
+      const { readFile } = await import('node:fs/promises');
+      const bytes = (await readFile(made.made.fileOf(digest))).subarray(from);
+      const end = told.cutAt;
+      told.cutAt = undefined;
+      return inPieces(end === undefined ? bytes : bytes.subarray(0, end), 100);
+    },
+  };
+  return {
+    catalogue,
+    asked,
+    told,
+    publish: (made: TestRelease, more: Partial<CatalogueRelease> = {}) =>
+      void entries.set(more.id ?? made.id, { entry: made.entry(more), made }),
+  };
+}
+
+export interface BoxWish {
+  folder: string;
+  clock: Clock;
+  keys: (territory: string) => readonly PublicJwk[];
+  catalogue: Catalogue;
+  runner?: Runner & Partial<FileRunner>;
+  sockets?: Sockets;
+  freeBytes?: () => number;
+  /** Around each commit, for who wants to cut. */
+  at?: (name: string) => void;
+  isTimeKnown?: () => boolean;
+}
+
+const prefixes = new Set(['changes', 'installed', 'ledger', 'grants', 'member-status', 'barred-releases']);
+
+/** The rooms of one agent over one folder. */
+export async function installingBox(wish: BoxWish) {
+  const { folder, clock, at = () => {} } = wish;
+  const refused: Refusal[] = [];
+  const onRefused = (refusal: Refusal): void => void refused.push(refusal);
+  const dataDir = path.join(folder, 'data');
+  await mkdir(dataDir, { recursive: true, mode: 0o700 });
+  const opened = await openStore(dataDir);
+  const store = {
+    db: opened.db,
+    async commit(operations: Parameters<typeof opened.commit>[0]) {
+      const names = operations.flatMap((one) => one.sublevel?.prefix?.replaceAll('!', '') ?? []);
+      const name = [...new Set(names)].filter((one) => prefixes.has(one)).join('+');
+      at(`before commit ${name}`);
+      await opened.commit(operations);
+      at(`after commit ${name}`);
+    },
+  };
+  const trusted = wish.isTimeKnown ?? (() => true);
+  const time = { ...clock, trusted, moment: () => clock.now() };
+  const ledger = await createLedger({ store, clock });
+  const grants = await createGrants({ store, ledger, clock, onRefused });
+  const members = await createMembers({
+    store,
+    clock: time,
+    keys: wish.keys,
+    own: () => 'north',
+    reach: async () => undefined,
+    onRefused,
+  });
+  const runner = wish.runner ?? fileRunner(folder, at);
+  const socketsDirectory = path.join(folder, 'sockets');
+  const sockets: Sockets = wish.sockets ?? {
+    async open({ id }) {
+      const directory = path.join(socketsDirectory, id);
+      at('before socket');
+      await mkdir(directory, { recursive: true });
+      at('after socket');
+      return directory;
+    },
+    close: (id) => rm(path.join(socketsDirectory, id), { recursive: true, force: true }),
+  };
+  const dataOf = (app: string): string => path.join(dataDir, `data-${app}`);
+  const installer = await createInstaller({
+    dataDir,
+    store,
+    architecture,
+    members,
+    catalogue: wish.catalogue,
+    runner,
+    sockets,
+    grants,
+    storage: {
+      usedBytes: (app) => (existsSync(dataOf(app)) ? 1 : 0),
+      async forget(app) {
+        at('before forget');
+        await rm(dataOf(app), { force: true });
+        at('after forget');
+      },
+    },
+    ledger,
+    changes: () => changes,
+    clock,
+    freeBytes: wish.freeBytes ?? (() => 1e12),
+    onRefused,
+  });
+  const changes = createChanges({ store, clock, kinds: installer.kinds, onRefused });
+  grants.start();
+  await changes.start();
+  await installer.start();
+  return {
+    dataDir,
+    socketsDirectory,
+    desk: installer.desk,
+    members,
+    changes,
+    ledger,
+    grants,
+    runner,
+    refused,
+    blobsDirectory: path.join(dataDir, 'blobs'),
+    /** As if the app had stored something. */
+    storeFor: (app: string) => writeFile(dataOf(app), 'x'),
+    hasData: (app: string) => existsSync(dataOf(app)),
+    /** Resolves with what the owner sees once it holds. */
+    until: (id: string, holds: (app: InstalledApp | undefined) => boolean) =>
+      new Promise<InstalledApp | undefined>((resolve) => {
+        const look = (): boolean => {
+          const now = installer.desk.show(id);
+          if (!holds(now)) return false;
+          resolve(now);
+          return true;
+        };
+        if (look()) return;
+        const end = installer.desk.onChange(() => look() && end());
+      }),
+    async close() {
+      await changes.stop();
+      await installer.stop();
+      await members.stop();
+      await grants.stop();
+      await opened.close();
+    },
+  };
+}
+export type InstallingBox = Awaited<ReturnType<typeof installingBox>>;
+
+/** The owner's key, as a signed-in session has it. */
+export async function testSigner(key: KeyObject = newKey()): Promise<{ jwk: PublicJwk; signer: OwnerSigner }> {
+  const jwk = await publicJwkOf(key);
+  return {
+    jwk,
+    signer: {
+      kid: jwk.kid,
+      sign: async (data) => sign('sha256', data, { key, dsaEncoding: 'ieee-p1363' }),
+    },
+  };
+}
+
+export { collect, files, newKey };

@@ -1,0 +1,90 @@
+/** Podman's service with a store of its own: nothing touches what podman holds on the machine. */
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync } from 'node:fs';
+import { mkdir, open, readFile } from 'node:fs/promises';
+import { connect } from 'node:net';
+import path from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { ownFolder } from './folder.js';
+
+interface Teardown {
+  teardown(work: () => unknown): void;
+}
+
+export interface TestPodman {
+  socketPath: string;
+  folder: string;
+  /** Containers run on without it. */
+  stop(): Promise<void>;
+  start(): Promise<void>;
+  /** The command on the same store. */
+  run(...parameters: string[]): string;
+}
+
+async function listens(socket: string, child: ChildProcess): Promise<void> {
+  for (;;) {
+    if (child.exitCode !== null) throw new Error(`podman's service ended with code ${child.exitCode}`);
+    const there = await new Promise<boolean>((resolve) => {
+      const tried = connect(socket, () => resolve(true)).on('error', () => resolve(false));
+      tried.on('connect', () => tried.destroy());
+    });
+    if (there) return;
+    await delay(25); // a look, not an event
+  }
+}
+
+/** What is mounted under the folder, the innermost first. */
+async function mountsUnder(folder: string): Promise<string[]> {
+  const mounts = (await readFile('/proc/self/mounts', 'utf8')).split('\n').map((line) => line.split(' ')[1] ?? '');
+  return mounts.filter((place) => place.startsWith(`${folder}/`)).sort((a, b) => b.length - a.length);
+}
+
+export async function testPodman(t: Teardown): Promise<TestPodman> {
+  const folder = await ownFolder(t);
+  const socketPath = path.join(folder, 'podman.sock');
+  const temporary = path.join(folder, 'temporary');
+  await mkdir(temporary);
+  const store = [
+    ...['--root', path.join(folder, 'root'), '--runroot', path.join(folder, 'runroot')],
+    ...['--tmpdir', path.join(folder, 'libpod'), '--storage-driver', 'overlay', '--events-backend', 'none'],
+    // crun cannot run where control groups are of the first version or mixed.
+    ...['--runtime', existsSync('/sys/fs/cgroup/cgroup.controllers') ? 'crun' : 'runc'],
+    ...['--cgroup-manager', 'cgroupfs', '--log-level', 'error'],
+  ];
+  const env = { PATH: '/usr/sbin:/usr/bin:/sbin:/bin', HOME: folder, TMPDIR: temporary };
+  const run = (...parameters: string[]): string =>
+    execFileSync('podman', [...store, ...parameters], { env, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
+  const log = await open(path.join(folder, 'service.log'), 'a');
+  let service: ChildProcess | undefined;
+
+  const started: TestPodman = {
+    socketPath,
+    folder,
+    run,
+    async start() {
+      const child = spawn('podman', [...store, 'system', 'service', '--time', '0', `unix://${socketPath}`], {
+        env,
+        stdio: ['ignore', 'ignore', log.fd],
+      });
+      service = child;
+      await listens(socketPath, child);
+    },
+    async stop() {
+      const child = service;
+      service = undefined;
+      if (!child || child.exitCode !== null || child.signalCode !== null) return;
+      const exit = once(child, 'exit');
+      child.kill('SIGKILL'); // with SIGTERM it waits for requests that have no end
+      await exit;
+    },
+  };
+  t.teardown(async () => {
+    await started.stop();
+    run('rm', '--all', '--force', '--time', '0');
+    await log.close();
+    for (const place of await mountsUnder(folder)) execFileSync('umount', ['-l', place]);
+  });
+  await started.start();
+  return started;
+}

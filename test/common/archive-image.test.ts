@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { chmod, mkdir, readFile, symlink, utimes, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, readdir, readFile, symlink, utimes, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { gzipSync } from 'node:zlib';
 import fc from 'fast-check';
@@ -358,7 +358,7 @@ t.test('what an image cannot hold is not packed, and nothing half packed is left
   await t.rejects(packFiles([{ name: 'x', content: { file: path.join(directory, 'none') } }], directory), {
     code: 'ENOENT',
   });
-  await t.rejects(readFile(path.join(directory, 'layer.new')), { code: 'ENOENT' });
+  t.notOk((await readdir(directory)).some((name) => name.endsWith('.new')));
   const wrapper = path.join(directory, 'wrapper');
   await writeFile(wrapper, '#!/bin/sh\nexec node "$@"\n', { mode: 0o755 });
   for (const node of [wrapper, path.join(directory, 'none')])

@@ -145,7 +145,8 @@ export async function checkImage(
   const allowance: Allowance = { bytes: largestUnpacked, entries: mostLayerEntries };
   const done: CheckedLayer[] = [];
   for (const [at, layer] of layers.entries()) {
-    const known = wish.checked?.get(layer.digest);
+    const before = wish.checked?.get(layer.digest);
+    const known = before?.mediaType === layer.mediaType ? before : undefined;
     const checked = known ?? (await checkLayer(layer, files[at + 2]!, allowance));
     if (known) allowance.bytes -= known.sizeBytes;
     if (allowance.bytes < 0) throw new Refusal('layer-too-large');

@@ -22,6 +22,8 @@ export interface Allowance {
 }
 
 export interface CheckedLayer {
+  /** As which it was read: the same bytes may be something else under another. */
+  mediaType: string;
   diffId: string;
   /** Unpacked, bytes. */
   sizeBytes: number;
@@ -83,8 +85,15 @@ async function extension(bytes: Bytes, size: number): Promise<Buffer> {
   return text;
 }
 
+/**
+ * What packed data begins with: gzip, bzip2, xz, zstd. Engines unpack by this whatever the media type says, so a plain tar
+ * whose first name begins so could be another tar to them.
+ */
+const packedBeginnings = ['1f8b08', '425a68', 'fd377a585a00', '28b52ffd'];
+
 /** @throws Refusal `layer-malformed`, `layer-path`, `layer-entry-kind`, `layer-too-large` */
-async function scan(bytes: Bytes, allowance: Allowance): Promise<void> {
+async function scan(bytes: Bytes, allowance: Allowance, isPlain: boolean): Promise<void> {
+  let first = isPlain;
   let told: Told = {};
   /** Of the headers that belong to the next one. Readers disagree about which of two holds, so there is no second. */
   const before = new Set<string>();
@@ -95,6 +104,10 @@ async function scan(bytes: Bytes, allowance: Allowance): Promise<void> {
   for (;;) {
     const header = await bytes.take(blockBytes);
     if (!header) throw new EndedEarly();
+    const beginning = first ? header.toString('hex', 0, 6) : '';
+    if (packedBeginnings.some((magic) => beginning.startsWith(magic)))
+      throw malformed('it is packed and says it is not');
+    first = false;
     if (allZero(header)) break;
     if (numberAt(header, 148, 8) !== sumOf(header)) throw malformed('a sum of a header is wrong');
     const own = numberAt(header, 124, 12);
@@ -161,7 +174,7 @@ export async function checkLayer(layer: Descriptor, file: string, allowance: All
   }
   const bytes = createBytes(measured());
   try {
-    await scan(bytes, allowance);
+    await scan(bytes, allowance, plain === packed);
   } catch (error) {
     const damaged = error instanceof EndedEarly || (error instanceof Error && /^Z_/.test(codeOf(error)));
     throw damaged ? new Refusal('layer-malformed', `${layer.digest} cannot be unpacked`, { cause: error }) : error;
@@ -171,7 +184,7 @@ export async function checkLayer(layer: Descriptor, file: string, allowance: All
     plain.destroy();
   }
   allowance.bytes -= sizeBytes;
-  return { diffId: `sha256:${hash.digest('hex')}`, sizeBytes };
+  return { mediaType: layer.mediaType, diffId: `sha256:${hash.digest('hex')}`, sizeBytes };
 }
 
 const codeOf = (error: Error): string => String((error as NodeJS.ErrnoException).code ?? '');

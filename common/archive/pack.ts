@@ -3,7 +3,7 @@
  * sorted, without owner or time, modes reduced to what matters. (Only the gzip inside depends on Node's zlib; the
  * `diffId` does not.)
  */
-import { createHash } from 'node:crypto';
+import { createHash, randomUUID } from 'node:crypto';
 import { createReadStream, createWriteStream } from 'node:fs';
 import { readdir, readlink, rename, rm, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
@@ -79,7 +79,7 @@ function nameless(): Transform {
 /** @param directory where the blob is left, called by the hex digits of its digest */
 export async function packFiles(files: readonly LayerFile[], directory: string): Promise<PackedLayer> {
   const [plain, packed] = [meter(), meter()];
-  const beside = path.join(directory, 'layer.new');
+  const beside = path.join(directory, `layer-${randomUUID()}.new`);
   try {
     await pipeline(
       Readable.from(tarOf(files.toSorted(byName))),

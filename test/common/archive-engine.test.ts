@@ -1,10 +1,8 @@
 /** What a container engine makes of our images: podman itself, with a store of its own. */
-import { type ExecFileOptions, execFile, spawn } from 'node:child_process';
+import { createWriteStream } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { promisify } from 'node:util';
 import t from 'tap';
 import { packBase } from '#common/archive/base.js';
 import { checkImage } from '#common/archive/image.js';
@@ -12,33 +10,18 @@ import { blobFile, imageTar } from '#common/archive/layout.js';
 import { folder, packFiles, packImage, packLayer } from '#common/archive/pack.js';
 import { architecture, releaseOf } from '../support/archive.js';
 import { ownFolder } from '../support/folder.js';
+import { type TestPodman, testPodman } from '../support/podman.js';
 
-const run = promisify(execFile);
-
-/** An engine whose images are gone when the test ends. */
-async function engine(t: { teardown(work: () => unknown): void }, directory: string) {
-  const [root, runroot, temporary] = ['root', 'run', 'tmp'].map((name) => path.join(directory, name)) as [
-    string,
-    string,
-    string,
-  ];
-  await mkdir(temporary);
-  const options: ExecFileOptions = { env: { ...process.env, TMPDIR: temporary }, timeout: 240_000 };
-  const own = ['--root', root, '--runroot', runroot, '--runtime', 'runc', '--cgroup-manager', 'cgroupfs'];
-  const podman = async (...args: string[]) => String((await run('podman', [...own, ...args], options)).stdout).trim();
-  t.teardown(() => podman('rmi', '--all', '--force'));
-  const load = async (tar: AsyncIterable<Uint8Array>) => {
-    const child = spawn('podman', [...own, 'load', '--quiet'], { ...options, stdio: ['pipe', 'ignore', 'inherit'] });
-    const ended = new Promise<number | null>((resolve) => child.once('close', resolve));
-    await pipeline(Readable.from(tar), child.stdin);
-    return ended;
-  };
-  return { podman, load };
+/** The image as the engine is given it. */
+async function load(podman: TestPodman, tar: AsyncIterable<Uint8Array>): Promise<void> {
+  const file = path.join(podman.folder, 'image.tar');
+  await pipeline(tar, createWriteStream(file));
+  podman.run('load', '--quiet', '--input', file);
 }
 
 t.test('an engine loads our image under no name, and its digest is the one that is signed', async (t) => {
   const directory = await ownFolder(t);
-  const { podman, load } = await engine(t, directory);
+  const podman = await testPodman(t);
   const layers = [
     await packFiles([folder('bin'), { name: 'bin/true', mode: 0o755, content: '' }, folder('tmp', 0o1777)], directory),
     await packFiles([folder('app'), { name: 'app/hello', content: 'hello from the app\n' }], directory),
@@ -47,8 +30,8 @@ t.test('an engine loads our image under no name, and its digest is the one that 
   const release = releaseOf(made);
   const fileOf = (digest: string) => path.join(directory, blobFile(digest));
   const checked = await checkImage(release, { fileOf, architecture });
-  t.equal(await load(imageTar(release, fileOf)), 0);
-  const [image] = JSON.parse(await podman('image', 'inspect', checked.configDigest.slice(7)));
+  await load(podman, imageTar(release, fileOf));
+  const [image] = JSON.parse(podman.run('image', 'inspect', checked.configDigest.slice(7)));
   t.match(image, {
     Id: checked.configDigest.slice(7),
     Digest: release.image.digest,
@@ -66,7 +49,7 @@ t.test(
   'a Node app of a few kilobytes runs on the base layer, with a root that nothing can be written to',
   async (t) => {
     const directory = await ownFolder(t);
-    const { podman, load } = await engine(t, directory);
+    const podman = await testPodman(t);
     const source = path.join(directory, 'source');
     await mkdir(source);
     const script = `
@@ -86,10 +69,10 @@ t.test(
     );
     const fileOf = (digest: string) => path.join(directory, blobFile(digest));
     const { configDigest } = await checkImage(release, { fileOf, architecture });
-    t.equal(await load(imageTar(release, fileOf)), 0);
+    await load(podman, imageTar(release, fileOf));
     const limits = ['--ulimit', 'nofile=1024:1024', '--ulimit', 'nproc=1024:1024', '--cap-drop', 'all'];
     const sandbox = ['--rm', '--network', 'none', '--read-only', '--user', '65534:65534', ...limits];
-    const said = await podman('run', ...sandbox, configDigest.slice(7), '/usr/bin/node', 'main.mjs');
+    const said = podman.run('run', ...sandbox, configDigest.slice(7), '/usr/bin/node', 'main.mjs');
     t.match(JSON.parse(said), { sum: 64, written: 'EROFS', username: 'nobody', uid: 65534 });
   },
 );

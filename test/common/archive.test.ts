@@ -47,7 +47,7 @@ t.test('an archive is read back as it was made, whatever the pieces it comes in'
   const { app, directory } = await workbench(t);
   const status = { suspension: 'a.b.c', revocation: 'd.e.f' };
   const archive = await collect(writeArchive({ ...app.parts, status, blobs: app.parts.blobs.toReversed() }));
-  for (const size of [1, 511, 513, 1_000_000]) {
+  for (const size of [7, 511, 513, 1_000_000]) {
     const staging = path.join(directory, `staging-${size}`);
     await mkdir(staging);
     const opened = await openArchive(inPieces(archive, size), { directory: staging, freeBytes: plenty });
@@ -142,7 +142,7 @@ t.test('whatever single bit is flipped, the archive is refused or says the same'
       if (release.id !== bench.app.id || told.join() !== '{},{"s":1},{"r":1}')
         throw new Error('it says something else');
     }),
-    { numRuns: 500 },
+    { numRuns: 300 },
   );
   t.comment(`${accepted} flips changed nothing that is read`);
   t.pass();

@@ -179,6 +179,7 @@ t.test('a cursor of anybody else is refused, whatever stands in it', async (t) =
       return code === 'cursor-invalid';
     }),
   );
+  t.strictSame(await browse({ box: 'box-1', query: 'a' }, { registry, members }), { entries: [], cursor: null });
 });
 
 t.test('the newest of the usual channel is shown, and words are looked for in every language', async (t) => {

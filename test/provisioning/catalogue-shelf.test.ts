@@ -179,6 +179,34 @@ t.test('a cursor of anybody else is refused, whatever stands in it', async (t) =
       return code === 'cursor-invalid';
     }),
   );
+  t.strictSame(await browse({ box: 'box-1', query: 'a' }, { registry, members }), { entries: [], cursor: null });
+});
+
+t.test('a listing goes on, page by page, for the query that it was begun for', async (t) => {
+  const { store, clock } = await opened(t);
+  const registry = createRegistry({ store, clock, events: createEventLog({ store, clock }) });
+  const jwk = { kty: 'EC', crv: 'P-256', x: 'x', y: 'y', kid: 'kid' } as const;
+  const members = { find: () => ({ id: member, name: 'Example Soft', standing: 'good', level: 1, jwk }) as const };
+  const ids = Array.from({ length: 53 }, (_, at) => `example.n${String(at).padStart(2, '0')}`);
+  const add = (app: string, at: number) =>
+    registry.add({
+      listed: listed({ app, id: String(at).padStart(64, '0') }),
+      ...{ jws: 'a', blobs: [], boxes: undefined },
+    });
+  await Promise.all(ids.map(add));
+  await registry.end('1'.padStart(64, '0'), 'stopped', 'it harms');
+  const page = (cursor?: string, query?: string) => browse({ box: 'box-1', cursor, query }, { registry, members });
+  const first = await page();
+  t.equal(first.entries.length, 50);
+  const cursor = first.cursor ?? '';
+  const second = await page(cursor);
+  t.strictSame([second.entries.length, second.cursor], [2, null]);
+  const names = [...first.entries, ...second.entries].map(({ app }) => app);
+  t.strictSame(
+    names,
+    ids.filter((id) => id !== 'example.n01'),
+  );
+  await t.rejects(page(cursor, 'visits'), { code: 'cursor-invalid' });
 });
 
 t.test('the newest of the usual channel is shown, and words are looked for in every language', async (t) => {

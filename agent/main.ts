@@ -59,7 +59,10 @@ function inWords(status: AgentStatus): string {
     `certificate  ${certificate ? `until ${new Date(certificate.notAfter).toISOString()}, renewed from ${new Date(certificate.renewAt).toISOString()}` : '-'}`,
     `time         ${new Date(time.now).toISOString()}, ${timeSources[time.source]}`,
     `health       ${health.waiting} waiting, ${health.lost} lost, ${health.deadLetters} dead letters`,
-    ...status.apps.map((app) => `app          ${app.id}: ${app.state}, not sandboxed, ${app.restarts} restarts`),
+    ...status.apps.map(
+      (app) =>
+        `app          ${app.id}: ${app.state}, ${app.sandbox === 'none' ? 'not sandboxed' : `in ${app.sandbox}`}, ${app.restarts} restarts`,
+    ),
     ...status.refusals.map(
       (one) =>
         `refused      ${new Date(one.at).toISOString()} ${one.code}: ${one.title}. ${one.detail ?? ''}\n             ${one.remedy}`,

@@ -61,6 +61,9 @@ export function createCallers(): Callers {
   };
 }
 
+/** What an app may do, at the moment of asking. */
+export type Granted = Pick<Caller, 'grants' | 'allows'>;
+
 /** An app with what is under way for it. */
 export interface OpenApp {
   readonly caller: Caller;
@@ -70,7 +73,7 @@ export interface OpenApp {
   cutLasting(): void;
 }
 
-export function openApp({ id, quotaBytes }: ApiApp, grants: () => readonly Capability[]): OpenApp {
+export function openApp({ id, quotaBytes }: ApiApp, granted: Granted): OpenApp {
   const uses = new Set<Use>();
   let quota = quotaBytes;
   return {
@@ -82,8 +85,7 @@ export function openApp({ id, quotaBytes }: ApiApp, grants: () => readonly Capab
       get quotaBytes() {
         return quota;
       },
-      grants,
-      allows: (capability) => grants().includes(capability),
+      ...granted,
       begin(use) {
         uses.add(use);
         return () => void uses.delete(use);

@@ -3,7 +3,7 @@ import { performance } from 'node:perf_hooks';
 import type { Clock } from '#common/clock.js';
 import { checkSocketPath } from '#common/files.js';
 import { Refusal } from '#contract/problems.js';
-import { createCallers, type OpenApp, openApp } from './access.js';
+import { createCallers, type Granted, type OpenApp, openApp } from './access.js';
 import { createApplication, type Log } from './application.js';
 import { createEventStreams } from './events.js';
 import type { ApiApp, Connectivity, Features, FixedApp, LiveGrants, Tunnels } from './features.js';
@@ -47,7 +47,7 @@ export interface StandardApi {
   socketOf(app: string): string;
 }
 
-const noGrants: LiveGrants = { of: () => [], onChange: () => () => {} };
+const noGrants: LiveGrants = { of: () => [], allows: () => false, onChange: () => () => {} };
 
 export function createApi({
   apps,
@@ -90,11 +90,11 @@ export function createApi({
     return sockets.open(app.caller, (socket) => callers.connected(socket, app.caller));
   }
 
-  async function open(app: ApiApp, capabilities: Parameters<typeof openApp>[1]): Promise<string> {
+  async function open(app: ApiApp, granted: Granted): Promise<string> {
     const known = opened.get(app.id);
     known?.app.resize(app.quotaBytes);
     if (known) return known.directory;
-    const fresh = openApp(app, capabilities);
+    const fresh = openApp(app, granted);
     const directory = listen(fresh);
     const entry = { app: fresh, directory };
     opened.set(app.id, entry);
@@ -148,7 +148,8 @@ export function createApi({
       });
       running = true;
       try {
-        for (const app of apps) await open(app, () => app.grants);
+        for (const app of apps)
+          await open(app, { grants: () => app.grants, allows: (capability) => app.grants.includes(capability) });
       } catch (error) {
         await stop();
         throw error;
@@ -156,7 +157,10 @@ export function createApi({
     },
     async open(app) {
       if (!running) throw new Refusal('unavailable');
-      return open(app, () => grants.of(app.id).map(({ capability }) => capability));
+      return open(app, {
+        grants: () => grants.of(app.id).map(({ capability }) => capability),
+        allows: (capability) => grants.allows(app.id, capability),
+      });
     },
     close,
     announceShutdown: () => events.stop(),

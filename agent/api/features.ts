@@ -21,6 +21,7 @@ export interface FixedApp extends ApiApp {
 /** What the owner has granted, see agent/consent/grants.ts. */
 export interface LiveGrants {
   of(app: string): readonly { capability: Capability }[];
+  allows(app: string, capability: Capability): boolean;
   onChange(
     listener: (change: { app: string; given: readonly Capability[]; taken: readonly Capability[] }) => void,
   ): () => void;

@@ -58,13 +58,16 @@ export function createGate({
   shares: Shares;
   tunnels: Tunnels | undefined;
 }): Gate {
-  const running = new WeakMap<Duplex, number>();
+  const running = new WeakMap<Duplex, { requests: number }>();
 
   function count(socket: Duplex, response: ServerResponse): boolean {
-    const now = (running.get(socket) ?? 0) + 1;
-    if (now > mostPipelined) return false;
-    running.set(socket, now);
-    response.once('close', () => void running.set(socket, (running.get(socket) ?? 1) - 1));
+    const connection = running.get(socket) ?? { requests: 0 };
+    if (connection.requests >= mostPipelined) return false;
+    if (connection.requests === 0) running.set(socket, connection);
+    connection.requests += 1;
+    response.once('close', () => {
+      connection.requests -= 1;
+    });
     return true;
   }
 
@@ -81,7 +84,7 @@ export function createGate({
     connect: (caller) => (request, socket, head) => {
       socket.on('error', () => {});
       // Answers still to come would end up inside the tunnel.
-      if ((running.get(socket) ?? 0) > 0) return void socket.destroy();
+      if ((running.get(socket)?.requests ?? 0) > 0) return void socket.destroy();
       if (!tunnels) return refuseAndLinger(new Refusal('upgrade-refused'), socket);
       if (!shares.take(caller.id)) return refuseAndLinger(rateLimited(), socket);
       tunnels.open({ caller, request, socket, head });

@@ -62,6 +62,7 @@ export async function createGrants(uses: {
   const { clock, ledger, onRefused } = uses;
   const sublevel = uses.store.db.sublevel<string, unknown>('grants', { valueEncoding: 'json' });
   const held = new Map<string, Map<Capability, Grant>>();
+  const none = new Map<Capability, Grant>();
   /** Over, and not written as such yet. */
   const over = new Map<string, { app: string; grant: Grant }>();
   const listeners = new Set<(change: GrantChange) => void>();
@@ -90,18 +91,23 @@ export async function createGrants(uses: {
 
   const isOver = ({ until }: Grant): boolean => until !== null && clock.now() >= until;
 
+  /** Asked at each request: nothing is made here. */
+  function someOver(grants: ReadonlyMap<Capability, Grant>): boolean {
+    for (const grant of grants.values()) if (isOver(grant)) return true;
+    return false;
+  }
+
   /** What has ended is gone before anybody is answered; the disk follows. */
   function look(app: string): Map<Capability, Grant> {
-    const grants = held.get(app) ?? new Map<Capability, Grant>();
+    const grants = held.get(app) ?? none;
+    if (!someOver(grants)) return grants;
     const ended = [...grants.values()].filter(isOver);
     for (const grant of ended) {
       grants.delete(grant.capability);
       over.set(keyOf(app, grant.capability), { app, grant });
     }
-    if (ended.length > 0) {
-      void writeEnded();
-      tell({ app, given: [], taken: ended.map(({ capability }) => capability) });
-    }
+    void writeEnded();
+    tell({ app, given: [], taken: ended.map(({ capability }) => capability) });
     return grants;
   }
 

@@ -1,4 +1,5 @@
 /** Connections to servers outside: by name, where granted, to public addresses, for as long as the owner says so. */
+import { createSocket } from 'node:dgram';
 import { EventEmitter, once } from 'node:events';
 import { createServer, type IncomingMessage, request } from 'node:http';
 import { type AddressInfo, createServer as createTcpServer, isIP, type Server, type Socket } from 'node:net';
@@ -9,6 +10,7 @@ import { systemClock } from '#common/clock.js';
 import type { Capability } from '#contract/capabilities.js';
 import type { ProblemCode } from '#contract/problems.js';
 import { isPublic, isWithin, plainAddress } from '../../agent/egress/addresses.js';
+import { createResolver, ownNetworks } from '../../agent/egress/dns.js';
 import { createEgress, type Egress } from '../../agent/egress/egress.js';
 import { parseAuthority } from '../../agent/egress/target.js';
 import { type ApiBox, call } from '../support/api-box.js';
@@ -398,4 +400,38 @@ t.test('whatever is asked for, only a name and a port is a target', async (t) =>
     }),
   );
   t.same(parse('a.example:443'), { host: 'a.example', port: 443 });
+});
+
+/** Answers each question for a name with its IPv4 addresses, and says of everything else that there is nothing. */
+async function nameServer(t: Test, names: ReadonlyMap<string, string>): Promise<number> {
+  const server = createSocket('udp4');
+  server.on('message', (query, { port, address }) => {
+    const labels: string[] = [];
+    let at = 12;
+    for (let length = query[at] ?? 0; length > 0; length = query[at] ?? 0) {
+      labels.push(query.toString('latin1', at + 1, at + 1 + length));
+      at += 1 + length;
+    }
+    const question = query.subarray(12, at + 5);
+    const found = names.get(labels.join('.'));
+    const isAddress = query.readUInt16BE(at + 1) === 1;
+    const answers =
+      found && isAddress ? [0xc0, 0x0c, 0, 1, 0, 1, 0, 0, 0, 9, 0, 4, ...found.split('.').map(Number)] : [];
+    const flags = [0x81, found ? 0x80 : 0x83];
+    const head = [...query.subarray(0, 2), ...flags, 0, 1, 0, answers.length > 0 ? 1 : 0, 0, 0, 0, 0];
+    server.send(Buffer.concat([Buffer.from(head), question, Buffer.from(answers)]), port, address);
+  });
+  server.bind(0, '127.0.0.1');
+  await once(server, 'listening');
+  t.teardown(() => server.close());
+  return server.address().port;
+}
+
+t.test('names are asked of the name server, and of nothing on this machine', async (t) => {
+  const port = await nameServer(t, new Map([['a.example', '192.0.2.7']]));
+  const resolve = createResolver({ servers: [`127.0.0.1:${port}`] });
+  t.same(await resolve('a.example'), ['192.0.2.7']);
+  await t.rejects(resolve('b.example'), { code: 'ENOTFOUND' });
+  await t.rejects(resolve('localhost'), { code: 'ENOTFOUND' }, 'not even /etc/hosts');
+  for (const network of ownNetworks()) t.match(network, /\/\d+$/);
 });

@@ -103,9 +103,11 @@ function Apps({ reported }: { reported: BoxDetail['reported'] }) {
             <strong>{app.id}</strong>
             <Mark tone={toneOf[app.state] ?? 'unknown'}>{texts.box.appStates[app.state]}</Mark>
             <span class="muted">{texts.box.restarts(app.restarts)}</span>
-            <span title={texts.box.unsandboxedTitle}>
-              <Mark tone="attention">{texts.box.unsandboxed}</Mark>
-            </span>
+            {app.sandbox === 'none' && (
+              <span title={texts.box.unsandboxedTitle}>
+                <Mark tone="attention">{texts.box.unsandboxed}</Mark>
+              </span>
+            )}
           </li>
         ))}
       </ul>

@@ -1,5 +1,5 @@
 /** The `webizen` command as a VAR runs it: the key, the app, the archive. */
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { chmod, cp, mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
@@ -12,7 +12,8 @@ import { call, startApiBox } from '../support/api-box.js';
 import { ownFolder } from '../support/folder.js';
 import { credentialFor, type Laptop, laptop, memberLaptop, packedBase, strangersJwk } from '../support/var.js';
 
-const base = await packedBase(t);
+// Nothing here runs it, and a small program is packed at once.
+const base = await packedBase(t, '/bin/true');
 
 /** Every file below, by its name. */
 async function bytesBelow(folder: string): Promise<Record<string, string>> {
@@ -194,6 +195,47 @@ t.test('an archive that was changed anywhere is refused', async (t) => {
   await writeFile(own.at('short.wza'), archive.subarray(0, archive.length - 700));
   t.match(own.webizen('app', 'inspect', 'short.wza'), { status: 1, stderr: /archive-truncated/ });
 });
+
+t.test(
+  'an image that podman built is packed as it is, and one that cannot be used is refused with its reason',
+  async (t) => {
+    const own = await memberLaptop(t);
+    const store = ['--root', own.at('root'), '--runroot', own.at('runroot'), '--tmpdir', own.at('libpod')];
+    const quiet = ['--storage-driver', 'vfs', '--events-backend', 'none', '--cgroup-manager', 'cgroupfs'];
+    const podman = (...args: string[]) =>
+      execFileSync('podman', [...store, ...quiet, '--log-level', 'error', ...args], { cwd: own.folder, stdio: 'pipe' });
+    await mkdir(own.at('files', 'app'), { recursive: true });
+    await writeFile(own.at('files', 'app', 'main'), '#!/bin/true\n');
+    execFileSync('tar', ['-C', own.at('files'), '-cf', own.at('files.tar'), '.']);
+    podman('import', 'files.tar', 'localhost/visits:1');
+    podman('save', '--format', 'oci-archive', '--output', 'image.tar', 'localhost/visits:1');
+    done(t, own.webizen('app', 'init', 'visits', '--id', 'example.visits'));
+    const manifest = JSON.parse(await readFile(own.at('visits', 'webizen.json'), 'utf8')) as { run: object };
+    manifest.run = { command: ['/app/main'] };
+    await writeFile(own.at('visits', 'webizen.json'), JSON.stringify(manifest));
+
+    const build = ['app', 'build', 'visits', '--oci'];
+    t.match(done(t, own.webizen(...build, 'image.tar')), /^image sha256:/m);
+    done(t, own.webizen('app', 'sign', 'visits', '--out', 'visits.wza'));
+    t.match(done(t, own.webizen('app', 'inspect', 'visits.wza')), /OK: signature, blobs and image are right/);
+    t.notOk((await readFile(own.at('visits.wza'))).includes('localhost/visits'), 'its name on the laptop stays there');
+
+    const other = process.arch === 'arm64' ? 'amd64' : 'arm64';
+    t.match(own.webizen(...build, 'image.tar', '--architecture', other), {
+      status: 1,
+      stderr: /oci-archive-invalid: .*not linux/,
+    });
+    t.match(own.webizen(...build, 'files.tar'), { status: 1, stderr: /oci-archive-invalid: .*index\.json/ });
+    t.match(own.webizen('app', 'sign', 'visits'), { status: 1, stderr: /app-not-built/ }, 'nothing of before is left');
+    const image = await readFile(own.at('image.tar'));
+    await writeFile(own.at('short.tar'), image.subarray(0, image.length - 4096));
+    t.match(own.webizen(...build, 'short.tar'), { status: 1, stderr: /oci-archive-invalid/ });
+    const layer = image.indexOf('blobs/sha256/', image.indexOf('blobs/sha256/') + 512);
+    image[layer + 600] = (image[layer + 600] ?? 0) ^ 1;
+    await writeFile(own.at('changed.tar'), image);
+    t.match(own.webizen(...build, 'changed.tar'), { status: 1, stderr: /oci-archive-invalid/ });
+  },
+);
 
 t.test('the skeleton works on the API of a box, and answers when it is asked for its health', async (t) => {
   const own = await laptop(t);

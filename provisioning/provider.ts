@@ -197,6 +197,7 @@ export function createProvider(
       { what: 'issuing', at: Date.parse(ca.issuer.certificate.validTo) },
       { what: 'server', at: certificate.notAfter },
       { what: 'crl', at: crl.nextUpdate() },
+      { what: 'members', at: members.listsEnd() },
       ...[broker.certificateEnd()].flatMap((at) => (at === undefined ? [] : [{ what: 'broker', at }])),
     ];
     const expiry = createExpiryWatch({ clock, events, endings });

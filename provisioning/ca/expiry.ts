@@ -2,7 +2,7 @@
 import type { Clock } from '#common/clock.js';
 
 export interface Ending {
-  /** A label of few values: `root`, `issuing`, `server`, `broker`, `crl`. */
+  /** A label of few values: `root`, `issuing`, `server`, `broker`, `crl`, `members`. */
   what: string;
   /** Milliseconds since 1970. */
   at: number;
@@ -23,6 +23,7 @@ const near: Record<string, { days: number; remedy: string }> = {
   server: { days: 200, remedy: 'it should have been renewed: see the log of the provider' },
   broker: { days: 60, remedy: 'run webizen-provider broker config again and restart the broker' },
   crl: { days: 3, remedy: 'it should have been made anew: see the log of the provider' },
+  members: { days: 3, remedy: 'the status lists should have been made anew: see the log of the provider' },
 };
 
 export function createExpiryWatch({

@@ -86,7 +86,8 @@ export function declareBlobRoutes(app: FastifyInstance, parts: BlobRouteParts): 
   app.patch<Params>(place, async (request, reply) => {
     const hex = wanted(request);
     const { id: member } = await callers.member(request);
-    const source = request.body instanceof Readable ? request.body : Readable.from([]);
+    if (request.body !== undefined && !(request.body instanceof Readable)) throw new Refusal('media-type-unsupported');
+    const source = request.body ?? Readable.from([]);
     const size = (await mayHave(member, hex)) ? await shelf.size(hex) : undefined;
     // Somebody has finished it: the octets that come are not needed.
     if (size !== undefined) return reply.code(204).header('upload-offset', String(size)).send();

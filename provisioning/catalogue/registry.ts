@@ -51,7 +51,8 @@ export interface Registry {
   /** Releases that are published and need this blob. */
   needing(hex: string): AsyncIterable<Listed>;
   /**
-   * Registers the id where it is new. The same release again answers what stands, and lets more boxes see a private one.
+   * Registers the id where it is new. The same release again answers what stands, lets more boxes see a private one, and
+   * takes the newer signature.
    * @throws Refusal `app-id-taken`, `version-used`, `version-older`, `release-ended`, `release-visibility`
    */
   add(listing: NewListing): Promise<{ isNew: boolean; listed: Listed }>;
@@ -114,13 +115,17 @@ export function createRegistry({
   const allow = (id: string, boxes: readonly string[] = []): Operation[] =>
     boxes.map((box) => ({ type: 'put', sublevel: releaseBoxes, key: `${id}!${box}`, value: true }));
 
-  /** A reply was lost, or more boxes are to see it. Nobody widens a private release to everybody by mistake. */
-  async function again(found: Listed, { boxes }: NewListing): Promise<Listed> {
+  /**
+   * A reply was lost, more boxes are to see it, or its member has a new key and signed it anew: it is the same release.
+   * Nobody widens a private one to everybody by mistake.
+   */
+  async function again({ app, blobs, ...found }: Found, { jws, boxes }: NewListing): Promise<Listed> {
     if (found.ended) throw new Refusal('release-ended', found.ended.reason);
     if (found.private !== (boxes !== undefined))
       throw new Refusal('release-visibility', found.private ? 'it is private' : 'everybody sees it');
-    await store.commit(allow(found.id, boxes));
-    return found;
+    const text: Operation = { type: 'put', sublevel: releaseTexts, key: found.id, value: { app, jws, blobs } };
+    await store.commit([...(jws === found.jws ? [] : [text]), ...allow(found.id, boxes)]);
+    return { ...found, app };
   }
 
   return {

@@ -26,6 +26,8 @@ export interface Budgets {
 const gibi = 1024 ** 3;
 export const usualBudgets: Budgets = { unfinished: 4 * gibi, stored: 20 * gibi };
 const mostUnfinished = 200;
+/** How a request ends that its sender, or a newer one, has cut. */
+const cuts = ['ECONNRESET', 'ERR_STREAM_PREMATURE_CLOSE', 'ABORT_ERR', 'ERR_STREAM_DESTROYED'];
 
 export interface Upload {
   hex: string;
@@ -113,13 +115,16 @@ export function createUploads({
     const file = await open(fileOf(upload), 'a', 0o600);
     let at = from;
     try {
-      for await (const chunk of source) {
+      // Left open when we end first: its sender is to read why.
+      for await (const chunk of source.iterator({ destroyOnReturn: false })) {
         const octets = Buffer.from(chunk);
         if (at + octets.length > length) throw new Refusal('upload-malformed', 'there is more than Upload-Length says');
         await file.writeFile(octets);
         at += octets.length;
       }
       return at;
+    } catch (error) {
+      throw isErrno(error, ...cuts) ? new Refusal('body-timeout', 'it was cut', { cause: error }) : error;
     } finally {
       await file.datasync();
       await file.close();

@@ -9,7 +9,7 @@ import { Refusal } from '#contract/problems.js';
 import type { StatusListsRecord } from '../store/store.js';
 
 /** As long as boxes take a list for fresh: what is older is renewed or not believed. */
-const lifetime = staleAfterSeconds * 1000;
+export const lifetime = staleAfterSeconds * 1000;
 /** Long before half of it: a provider that is down for days leaves its members where they stand. */
 export const remadeEvery = 86_400_000;
 

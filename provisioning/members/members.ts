@@ -46,6 +46,8 @@ export interface MemberDesk extends Members, MemberActs, Freshness {
   /** @throws Refusal `member-unknown` */
   show(member: string): MemberRecord;
   policy(): LevelPolicy;
+  /** When the status lists run out, in milliseconds since 1970. */
+  listsEnd(): number;
   ledger(): Promise<MemberLedgerExport>;
 }
 
@@ -99,6 +101,7 @@ export async function openMembers({
       return record !== undefined && allowsAt(register.policy(), record.level, capability);
     },
     policy: () => ({ ...usualPolicy, ...register.policy() }),
+    listsEnd: register.listsEnd,
     ledger: async () => ({
       format: 'webizen-member-ledger-1',
       territory,

@@ -9,7 +9,7 @@ import type { LevelPolicy, MemberRecord } from '#contract/member-register.js';
 import { Refusal } from '#contract/problems.js';
 import type { MemberSettings, StatusListsRecord, Store } from '../store/store.js';
 import { certify, isOld } from './credentials.js';
-import { makeLists, remadeEvery } from './lists.js';
+import { lifetime, makeLists, remadeEvery } from './lists.js';
 
 export interface Sequenced extends StatusLists {
   sequence: number;
@@ -34,6 +34,8 @@ export interface Register {
   /** @throws Refusal `member-origin-unknown` */
   origin(): string;
   lists(): Promise<Sequenced>;
+  /** In milliseconds since 1970; 0 while there are none. */
+  listsEnd(): number;
   /** One at a time: what `decide` reads is what it changes. */
   decide(work: () => Promise<Decision> | Decision): Promise<void>;
   /** Lists and credentials that are old, or from another address, are made anew. Answers when to look again. */
@@ -147,6 +149,7 @@ export async function openRegister({
     withPolicy: (change) => ({ ...settings, policy: { ...settings.policy, ...change } }),
     origin,
     lists: async () => current ?? (await inTurn(refreshNow)),
+    listsEnd: () => (current ? current.madeAt + lifetime : 0),
     decide: (work) => inTurn(async () => decideNow(await work())),
     refresh: () => inTurn(async () => (await refreshNow()).madeAt + remadeEvery - clock.now()),
     servedAt: (url) =>

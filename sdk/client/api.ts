@@ -32,7 +32,7 @@ export type Box = {
   time: number;
 };
 
-export type Capability = 'storage' | 'health.read';
+export type Capability = 'storage' | 'health.read' | 'identity.attest' | 'notify' | string;
 
 export type Health = {
   /** null until the first sample is taken */

@@ -5,10 +5,10 @@ import path from 'node:path';
 import t, { type Test } from 'tap';
 import { Type } from 'typebox';
 import { signRelease } from '#common/archive/release.js';
-import { keyToPem, newPrivateKey } from '#common/pki/keys.js';
+import { newPrivateKey } from '#common/pki/keys.js';
 import { cataloguePath } from '#contract/catalogue.js';
 import { check } from '#contract/parse.js';
-import { type SomeApp, someManifest } from '../support/archive.js';
+import type { SomeApp } from '../support/archive.js';
 import {
   admitted,
   anApp,
@@ -30,13 +30,14 @@ import {
   uploadAll,
 } from '../support/catalogue.js';
 import { answered, day, territory } from '../support/est.js';
+import { askCommand } from '../support/provider.js';
 
 const releases = `${cataloguePath}/releases`;
 const apps = `${cataloguePath}/apps`;
 const digestOf = (bytes: Buffer): string => `sha256:${createHash('sha256').update(bytes).digest('hex')}`;
 
 async function opened(t: Test) {
-  const served = await territory(t);
+  const served = await territory(t, { enrolmentsPerSecond: 1000 });
   const member = await admitted(served, 'example-soft', { name: 'Example Soft' });
   const origin = { url: served.url, ca: served.ca };
   const box = async () => {
@@ -65,6 +66,9 @@ t.test('what a member publishes, a box finds, reads and fetches, whole or in par
   const again = await publish(member, app.jws);
   t.equal(again.status, 200, 'a lost reply is asked for again');
   t.equal(releaseIn(again).id, app.id);
+  const anew = (await signRelease({ release: app.release, key: member.key })).jws;
+  t.match(releaseIn(await publish(member, anew)), { id: app.id, release: anew }, 'signed anew it is the same release');
+  await publish(member, app.jws);
 
   const { get } = await box();
   const { entries, cursor } = pageIn(await get(apps));
@@ -153,12 +157,15 @@ t.test('an upload that is cut goes on where it stopped; what is not what it is c
   const small = Buffer.from('small');
   const name = digestOf(small);
   refusal(t, await patch(member, name, { offset: 0, length: 4, body: small }), 400, 'upload-malformed');
-  for (const headers of [
+  const long = { offset: 0, length: 100_000, body: randomBytes(3_000_000) };
+  refusal(t, await patch(member, digestOf(long.body), long), 400, 'upload-malformed');
+  const bad: Record<string, string>[] = [
     {},
     { 'upload-offset': '0' },
     { 'upload-offset': '-1', 'upload-length': '5' },
     { 'upload-offset': '9', 'upload-length': '5' },
-  ])
+  ];
+  for (const headers of bad)
     refusal(
       t,
       await ask(member, { method: 'PATCH', place: blobPlace(name), body: small, headers: { ...kind, ...headers } }),
@@ -172,7 +179,7 @@ t.test('an upload that is cut goes on where it stopped; what is not what it is c
       method: 'PATCH',
       place: blobPlace(name),
       body: small,
-      headers: { 'content-type': 'text/plain' },
+      headers: { 'content-type': 'text/plain', 'upload-offset': '0', 'upload-length': '5' },
     }),
     415,
     'media-type-unsupported',
@@ -292,7 +299,7 @@ t.test('what may not be published is refused with its reason, and leaves nothing
   );
   refusal(t, await send(member, releases, { release: app.jws, more: true }), 400, 'body-invalid');
 
-  const spoilt = await anApp(t, member, { id: 'example.spoilt' });
+  const spoilt = await anApp(t, member, { id: 'example.spoilt' }, { text: 'spoilt' });
   const [image, config, layer] = spoilt.release.blobs;
   const swapped = { ...spoilt.release, blobs: [image!, config!, { ...layer!, ...forged.release.blobs[2] }] };
   await uploadAll(member, forged);
@@ -364,13 +371,11 @@ t.test('withdrawn by its member or stopped by the operator is for ever, and its 
   const third = await anApp(t, member, { version: '2.0.0' }, { text: 'the third' });
   await put(third);
   time.ahead = 2 * day;
-  const half = randomBytes(1000);
   await provider.stop();
   await provider.start(); // a sweep stands at the beginning
   const needed = third.release.blobs.map(({ digest }) => digest.slice(7)).sort();
   while ((await blobFiles()).length > needed.length) await new Promise((resolve) => setImmediate(resolve));
   t.strictSame((await blobFiles()).sort(), needed);
-  t.ok(half);
 });
 
 t.test('of a suspended member nothing new is taken or shown; of an expelled one no octets are given', async (t) => {
@@ -461,5 +466,26 @@ t.test('apps are found by words in any language, for an architecture, page by pa
   t.equal(new Set([...first.entries, ...second.entries].map(({ app }) => app)).size, 52);
   refusal(t, await get(`${apps}?query=n&cursor=${first.cursor}`), 400, 'cursor-invalid');
 });
-void someManifest;
-void keyToPem;
+
+t.test(
+  'an operator lists, shows, reserves and stops by command, while the server runs and while it does not',
+  async (t) => {
+    const { member, put, directory, provider } = await opened(t);
+    const app = await anApp(t, member);
+    await put(app);
+    const command = async (...args: string[]) => {
+      const { status, stdout, stderr } = await askCommand('webizen-provider', ['app', ...args, '--dir', directory]);
+      return status === 0 ? stdout : stderr;
+    };
+    t.match(await command('reserve', 'example.shop', member.id), 'example.shop is reserved for example-soft');
+    t.match(await command('list'), /example\.visits +example-soft +1\.0\.0 +published/);
+    await provider.stop();
+    t.match(await command('list'), /example\.shop +example-soft +- +reserved/);
+    t.match(await command('show', 'example.visits'), `public   published`);
+    t.match(await command('stop', app.id), '--reason is missing');
+    t.match(await command('stop', app.id, '--reason', 'it harms'), 'example.visits 1.0.0 is stopped for ever');
+    t.match(await command('show', 'example.visits'), `stopped: it harms`);
+    t.match(await command('show', 'example.none'), 'the catalogue lists no such app');
+    t.match(JSON.parse(await command('list', '--json')), [{ id: 'example.shop' }, { state: 'stopped' }]);
+  },
+);

@@ -4,11 +4,17 @@ import { once } from 'node:events';
 import { chmod, cp, mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
+import fc from 'fast-check';
 import t, { type Test } from 'tap';
+import { imageTar } from '#common/archive/layout.js';
 import { followRotation, verifyRelease } from '#common/archive/release.js';
 import { publicJwkOf } from '#common/jws.js';
-import { keyFromPem } from '#common/pki/keys.js';
+import { keyFromPem, newPrivateKey } from '#common/pki/keys.js';
+import { Refusal } from '#contract/problems.js';
+import { readManifest } from '../../sdk/publish/manifest-file.js';
+import { readOciArchive } from '../../sdk/publish/oci-archive.js';
 import { call, startApiBox } from '../support/api-box.js';
+import { collect, someApp } from '../support/archive.js';
 import { ownFolder } from '../support/folder.js';
 import { credentialFor, type Laptop, laptop, memberLaptop, packedBase, strangersJwk } from '../support/var.js';
 
@@ -236,6 +242,55 @@ t.test(
     t.match(own.webizen(...build, 'changed.tar'), { status: 1, stderr: /oci-archive-invalid/ });
   },
 );
+
+t.test('whatever a manifest says, it is sound or its faults are told in words', async (t) => {
+  const folder = await ownFolder(t);
+  const template = JSON.parse(await readFile('sdk/templates/node/webizen.json', 'utf8')) as Record<string, unknown>;
+  await fc.assert(
+    fc.asyncProperty(fc.constantFrom(...Object.keys(template), 'icon'), fc.jsonValue(), async (field, value) => {
+      await writeFile(path.join(folder, 'webizen.json'), JSON.stringify({ ...template, [field]: value }));
+      const read = await readManifest(folder);
+      if (read.ok) return;
+      const unsaid = read.faults.filter((fault) => !/^\/|^$/.test(fault.path) || fault.message === '');
+      if (read.faults.length === 0 || unsaid.length > 0) throw new Error(JSON.stringify(read.faults));
+    }),
+    { numRuns: 200 },
+  );
+  t.pass('none was taken for another');
+});
+
+t.test('whatever happened to an OCI archive, it holds the same image or is refused', async (t) => {
+  const folder = await ownFolder(t);
+  const blobs = path.join(folder, 'blobs');
+  await mkdir(blobs);
+  const app = await someApp(folder, { key: newPrivateKey() });
+  const whole = await collect(imageTar(app.release, app.fileOf));
+  const file = path.join(folder, 'image.tar');
+  await fc.assert(
+    fc.asyncProperty(
+      fc.nat(whole.length - 1),
+      fc.integer({ min: 1, max: 255 }),
+      fc.boolean(),
+      async (at, mask, cut) => {
+        const bytes = Buffer.from(cut ? whole.subarray(0, at) : whole);
+        if (!cut) bytes[at] = (bytes[at] ?? 0) ^ mask;
+        await writeFile(file, bytes);
+        const read = await readOciArchive(file, { directory: blobs }).catch((error: unknown) => {
+          if (error instanceof Refusal && error.code === 'oci-archive-invalid') return undefined;
+          throw error;
+        });
+        if (read && JSON.stringify(read.blobs) !== JSON.stringify(app.release.blobs)) throw new Error('another image');
+      },
+    ),
+    { numRuns: 200 },
+  );
+  await writeFile(file, whole);
+  t.match(await readOciArchive(file, { directory: blobs }), { image: app.release.image });
+  t.notOk(
+    (await readdir(blobs)).some((name) => name.startsWith('oci-')),
+    'nothing lies about',
+  );
+});
 
 t.test('the skeleton works on the API of a box, and answers when it is asked for its health', async (t) => {
   const own = await laptop(t);

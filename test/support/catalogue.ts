@@ -3,6 +3,7 @@ import type { KeyObject } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import type { IncomingHttpHeaders } from 'node:http';
 import { Agent, request as httpsRequest } from 'node:https';
+import { isIP } from 'node:net';
 import type { Test } from 'tap';
 import { signDpop } from '#common/members/dpop.js';
 import { signMemberRequest } from '#common/members/request.js';
@@ -51,7 +52,13 @@ export function call({ url, ca }: Origin, { method = 'GET', place, headers = {},
     const message = httpsRequest(
       new URL(place, url),
       {
-        ...{ method, ca, agent: new Agent({ maxCachedSessions: 0 }), headers: { ...length, ...headers } },
+        ...{
+          method,
+          ca,
+          ...(isIP(url.hostname) ? {} : { servername: url.hostname }), // whatever Host says
+          agent: new Agent({ maxCachedSessions: 0 }),
+          headers: { ...length, ...headers },
+        },
         ...wish.with,
       },
       async (reply) => {

@@ -45,7 +45,8 @@ export function createHttps({ origin: given, ca }: { origin: string; ca: string 
   if (!URL.canParse(given) || new URL(given).protocol !== 'https:')
     throw new Refusal('catalogue-unnamed', `${given} is not an https:// address`);
   const { origin } = new URL(given);
-  const agent = new Agent({ ca, keepAlive: true, maxSockets: 1, minVersion: 'TLSv1.2' });
+  // A connection a call: one that was kept may be gone when the next call needs it, and a proof serves once. Sessions resume.
+  const agent = new Agent({ ca, keepAlive: false, minVersion: 'TLSv1.2' });
 
   async function exchange({ method, path, headers = {}, body }: Call): Promise<Reply> {
     const length = typeof body === 'string' ? { 'content-length': Buffer.byteLength(body) } : {};

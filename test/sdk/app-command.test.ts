@@ -1,18 +1,25 @@
 /** The `webizen` command as a VAR runs it: the key, the app, the archive. */
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { chmod, cp, mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
+import fc from 'fast-check';
 import t, { type Test } from 'tap';
+import { imageTar } from '#common/archive/layout.js';
 import { followRotation, verifyRelease } from '#common/archive/release.js';
 import { publicJwkOf } from '#common/jws.js';
-import { keyFromPem } from '#common/pki/keys.js';
+import { keyFromPem, newPrivateKey } from '#common/pki/keys.js';
+import { Refusal } from '#contract/problems.js';
+import { readManifest } from '../../sdk/publish/manifest-file.js';
+import { readOciArchive } from '../../sdk/publish/oci-archive.js';
 import { call, startApiBox } from '../support/api-box.js';
+import { collect, someApp } from '../support/archive.js';
 import { ownFolder } from '../support/folder.js';
 import { credentialFor, type Laptop, laptop, memberLaptop, packedBase, strangersJwk } from '../support/var.js';
 
-const base = await packedBase(t);
+// Nothing here runs it, and a small program is packed at once.
+const base = await packedBase(t, '/bin/true');
 
 /** Every file below, by its name. */
 async function bytesBelow(folder: string): Promise<Record<string, string>> {
@@ -193,6 +200,96 @@ t.test('an archive that was changed anywhere is refused', async (t) => {
   }
   await writeFile(own.at('short.wza'), archive.subarray(0, archive.length - 700));
   t.match(own.webizen('app', 'inspect', 'short.wza'), { status: 1, stderr: /archive-truncated/ });
+});
+
+t.test(
+  'an image that podman built is packed as it is, and one that cannot be used is refused with its reason',
+  async (t) => {
+    const own = await memberLaptop(t);
+    const store = ['--root', own.at('root'), '--runroot', own.at('runroot'), '--tmpdir', own.at('libpod')];
+    const quiet = ['--storage-driver', 'vfs', '--events-backend', 'none', '--cgroup-manager', 'cgroupfs'];
+    const podman = (...args: string[]) =>
+      execFileSync('podman', [...store, ...quiet, '--log-level', 'error', ...args], { cwd: own.folder, stdio: 'pipe' });
+    await mkdir(own.at('files', 'app'), { recursive: true });
+    await writeFile(own.at('files', 'app', 'main'), '#!/bin/true\n');
+    execFileSync('tar', ['-C', own.at('files'), '-cf', own.at('files.tar'), '.']);
+    podman('import', 'files.tar', 'localhost/visits:1');
+    podman('save', '--format', 'oci-archive', '--output', 'image.tar', 'localhost/visits:1');
+    done(t, own.webizen('app', 'init', 'visits', '--id', 'example.visits'));
+    const manifest = JSON.parse(await readFile(own.at('visits', 'webizen.json'), 'utf8')) as { run: object };
+    manifest.run = { command: ['/app/main'] };
+    await writeFile(own.at('visits', 'webizen.json'), JSON.stringify(manifest));
+
+    const build = ['app', 'build', 'visits', '--oci'];
+    t.match(done(t, own.webizen(...build, 'image.tar')), /^image sha256:/m);
+    done(t, own.webizen('app', 'sign', 'visits', '--out', 'visits.wza'));
+    t.match(done(t, own.webizen('app', 'inspect', 'visits.wza')), /OK: signature, blobs and image are right/);
+    t.notOk((await readFile(own.at('visits.wza'))).includes('localhost/visits'), 'its name on the laptop stays there');
+
+    const other = process.arch === 'arm64' ? 'amd64' : 'arm64';
+    t.match(own.webizen(...build, 'image.tar', '--architecture', other), {
+      status: 1,
+      stderr: /oci-archive-invalid: .*not linux/,
+    });
+    t.match(own.webizen(...build, 'files.tar'), { status: 1, stderr: /oci-archive-invalid: .*index\.json/ });
+    t.match(own.webizen('app', 'sign', 'visits'), { status: 1, stderr: /app-not-built/ }, 'nothing of before is left');
+    const image = await readFile(own.at('image.tar'));
+    await writeFile(own.at('short.tar'), image.subarray(0, image.length - 4096));
+    t.match(own.webizen(...build, 'short.tar'), { status: 1, stderr: /oci-archive-invalid/ });
+    const layer = image.indexOf('blobs/sha256/', image.indexOf('blobs/sha256/') + 512);
+    image[layer + 600] = (image[layer + 600] ?? 0) ^ 1;
+    await writeFile(own.at('changed.tar'), image);
+    t.match(own.webizen(...build, 'changed.tar'), { status: 1, stderr: /oci-archive-invalid/ });
+  },
+);
+
+t.test('whatever a manifest says, it is sound or its faults are told in words', async (t) => {
+  const folder = await ownFolder(t);
+  const template = JSON.parse(await readFile('sdk/templates/node/webizen.json', 'utf8')) as Record<string, unknown>;
+  await fc.assert(
+    fc.asyncProperty(fc.constantFrom(...Object.keys(template), 'icon'), fc.jsonValue(), async (field, value) => {
+      await writeFile(path.join(folder, 'webizen.json'), JSON.stringify({ ...template, [field]: value }));
+      const read = await readManifest(folder);
+      if (read.ok) return;
+      const unsaid = read.faults.filter((fault) => !/^\/|^$/.test(fault.path) || fault.message === '');
+      if (read.faults.length === 0 || unsaid.length > 0) throw new Error(JSON.stringify(read.faults));
+    }),
+    { numRuns: 200 },
+  );
+  t.pass('none was taken for another');
+});
+
+t.test('whatever happened to an OCI archive, it holds the same image or is refused', async (t) => {
+  const folder = await ownFolder(t);
+  const blobs = path.join(folder, 'blobs');
+  await mkdir(blobs);
+  const app = await someApp(folder, { key: newPrivateKey() });
+  const whole = await collect(imageTar(app.release, app.fileOf));
+  const file = path.join(folder, 'image.tar');
+  await fc.assert(
+    fc.asyncProperty(
+      fc.nat(whole.length - 1),
+      fc.integer({ min: 1, max: 255 }),
+      fc.boolean(),
+      async (at, mask, cut) => {
+        const bytes = Buffer.from(cut ? whole.subarray(0, at) : whole);
+        if (!cut) bytes[at] = (bytes[at] ?? 0) ^ mask;
+        await writeFile(file, bytes);
+        const read = await readOciArchive(file, { directory: blobs }).catch((error: unknown) => {
+          if (error instanceof Refusal && error.code === 'oci-archive-invalid') return undefined;
+          throw error;
+        });
+        if (read && JSON.stringify(read.blobs) !== JSON.stringify(app.release.blobs)) throw new Error('another image');
+      },
+    ),
+    { numRuns: 200 },
+  );
+  await writeFile(file, whole);
+  t.match(await readOciArchive(file, { directory: blobs }), { image: app.release.image });
+  t.notOk(
+    (await readdir(blobs)).some((name) => name.startsWith('oci-')),
+    'nothing lies about',
+  );
 });
 
 t.test('the skeleton works on the API of a box, and answers when it is asked for its health', async (t) => {

@@ -117,11 +117,11 @@ export async function memberLaptop(t: Teardown): Promise<Laptop & { jwk: PublicJ
 /** Of a key that is not held here. */
 export const strangersJwk = (): Promise<PublicJwk> => publicJwkOf(newPrivateKey());
 
-/** A base layer of this machine's Node, packed by the command. Takes some seconds: once a file. */
-export async function packedBase(t: Teardown): Promise<string> {
+/** A base layer of a program of this machine, packed by the command. Node takes some seconds: once a file at most. */
+export async function packedBase(t: Teardown, program = process.execPath): Promise<string> {
   const own = await laptop(t);
   await mkdir(own.at('base'));
-  const packed = own.webizen('app', 'base', '--node', process.execPath, '--out', 'base');
+  const packed = own.webizen('app', 'base', '--node', program, '--out', 'base');
   if (packed.status !== 0) throw new Error(packed.stderr);
   return own.at('base');
 }

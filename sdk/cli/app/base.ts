@@ -16,9 +16,10 @@ export const base: Command = async (args, { out }) => {
   await mkdir(baseBlobs(directory), { recursive: true });
   const packed = await packBase({ node, directory: baseBlobs(directory) });
   // One that cannot run here is packed all the same, and goes without a name.
-  const told = await promisify(execFile)(node, ['--version']).catch(() => undefined);
-  const made: Base = { architecture, layers: [packed], ...(told ? { about: `Node.js ${told.stdout.trim()}` } : {}) };
+  const told = await promisify(execFile)(node, ['--version']).catch(() => ({ stdout: '' }));
+  const [version] = /^v\d+\.\d+\.\d+/.exec(told.stdout) ?? [];
+  const made: Base = { architecture, layers: [packed], ...(version ? { about: `Node.js ${version}` } : {}) };
   await files.write(baseFile(directory), `${JSON.stringify(made, null, 2)}\n`, 0o644);
-  out(`${packed.layer.digest}  ${packed.layer.size} bytes, ${made.about ?? 'Node.js'} for ${architecture}`);
+  out(`${packed.layer.digest}  ${packed.layer.size} bytes, ${made.about ?? 'version not known'} for ${architecture}`);
   return true;
 };

@@ -5,6 +5,7 @@
 import type { ChildProcess } from 'node:child_process';
 import { readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
+import type { Page } from 'playwright-core';
 import t, { type Test } from 'tap';
 import { systemClock } from '#common/clock.js';
 import type { Capability } from '#contract/capabilities.js';
@@ -13,12 +14,18 @@ import type { InstalledApp } from '#contract/installed.js';
 import type { Manifest } from '#contract/manifest.js';
 import type { OwnerSigner } from '../../agent/consent/ledger.js';
 import { killed, type TestBox, testBox } from '../support/box.js';
+import { heading, launch, looker, openPage, press, sizes } from '../support/owner-pages.js';
 import { type TestPodman, testPodman } from '../support/podman.js';
-import { askCommand, type TestProvider, testProvider } from '../support/provider.js';
+import { askCommand, freePortBase, type TestProvider, testProvider } from '../support/provider.js';
 import { type Laptop, laptop, packedBase } from '../support/var.js';
 
 const base = await packedBase(t);
 const app = 'example.visits';
+
+const browser = await launch(t);
+const passphrase = 'tram lantern quartz pillow';
+/** An image is loaded, an app started, on a busy machine. */
+const patience = 60_000;
 
 interface Way {
   provider: TestProvider;
@@ -67,7 +74,7 @@ async function openWay(t: Test): Promise<Way> {
   });
   await box.start();
   const { owner, membership } = box.agent!.rooms();
-  const { signer } = await owner.set({ passphrase: 'tram lantern quartz pillow' });
+  const { signer } = await owner.set({ passphrase });
   const { code } = await provider.claim();
   await membership.elect({ territory: 'home', ownJurisdiction: 'AU-NSW', claimCode: code }, signer);
   await box.until(({ link }) => link.online);
@@ -111,33 +118,58 @@ async function say(way: Way, release: string, capabilities: Capability[]): Promi
 
 const count = async ({ box }: Way): Promise<string> => box.agent!.rooms().storage.get(app, 'count').value.toString();
 
+/** The owner's pages, signed in to, past the setup. */
+async function signedIn({ box }: Way): Promise<{ page: Page; go(to: string): Promise<unknown>; complaints: string[] }> {
+  const url = `http://127.0.0.1:${box.agent?.console()?.port}`;
+  const page = await openPage(browser, url, sizes.phone);
+  page.context().setDefaultTimeout(patience);
+  const complaints: string[] = [];
+  page.on('pageerror', (error) => complaints.push(error.message));
+  await page.getByLabel('Passphrase', { exact: true }).fill(passphrase);
+  await press(page, 'Sign in');
+  await heading(page, 'Write down your recovery code.', patience);
+  await page.evaluate(`(async () => {
+    const send = (path, method, body) =>
+      fetch(path, { method, ...(body && { body: JSON.stringify(body), headers: { 'content-type': 'application/json' } }) });
+    await send('/v1/recovery-code/saved', 'POST');
+    await send('/v1/jurisdiction', 'PUT', { jurisdiction: 'AU-NSW' });
+    await send('/v1/setup/done', 'POST');
+  })()`);
+  return { page, complaints, go: (to) => page.goto(`${url}${to}`) };
+}
+
 t.test(
   "published, installed with the owner's yes, updated, rolled back, and ended with its maker's standing",
   async (t) => {
     const way = await openWay(t);
     const first = await way.publish('1.0.0');
-    const page = await desk(way).browse({});
-    t.match(page.entries, [{ app, release: first, version: '1.0.0', member: { id: 'acme', name: 'Acme Apps' } }]);
-    const offer = await desk(way).offer(first);
-    t.match(offer, {
-      source: 'catalogue',
+    const { page, go, complaints } = await signedIn(way);
+    const look = looker(t, page, 'phone', 'apps-journey');
+    await go('/apps/get');
+    await page.getByRole('link', { name: /^Visits/ }).click();
+    await heading(page, 'Install Visits by Acme Apps?', patience);
+    await look('1-install');
+    await page.getByLabel('I accept these terms of Acme Apps').check();
+    await press(page, 'Install it');
+    await heading(page, 'Visits is installed.', patience);
+    await page.getByRole('link', { name: 'Go to Visits' }).click();
+    await heading(page, 'Visits runs.', patience);
+    t.match(await appIs(way, isWell), {
+      release: first,
+      sandbox: 'podman',
       member: { id: 'acme', class: 'var', vettingLevel: 1, standing: 'good', freshness: 'fresh' },
-      asks: ['storage'],
-      installed: null,
-      problem: null,
+      grants: [{ capability: 'storage' }],
     });
-    t.match(await say(way, first, ['storage']), { state: 'done' });
-    t.match(await appIs(way, isWell), { release: first, sandbox: 'podman', grants: [{ capability: 'storage' }] });
     t.equal(await count(way), '1');
 
     // The agent's restart never stops an app.
     const running = () => way.podman.run('ps', '--quiet', '--no-trunc');
     const before = running();
+    t.match(before, /^[0-9a-f]{64}\s$/);
     await way.box.stop();
     t.equal(running(), before);
     await way.box.start();
-    const { owner } = way.box.agent!.rooms();
-    way.signer = await owner.unlock('tram lantern quartz pillow');
+    way.signer = await way.box.agent!.rooms().owner.unlock(passphrase);
     await appIs(way, isWell);
     t.equal(running(), before, 'the same container');
 
@@ -149,16 +181,27 @@ t.test(
       release: first,
       waiting: { release: second, asks: ['health.read'] },
     });
-    t.match(await say(way, second, ['storage', 'health.read']), { state: 'done' });
-    t.match(await appIs(way, isWell), { release: second, waiting: null });
-    t.equal(await count(way), '2');
+    await go(`/apps/${app}`);
+    await page.getByLabel('Passphrase', { exact: true }).fill(passphrase);
+    await press(page, 'Sign in');
+    await page.getByRole('link', { name: 'Look at the update' }).click();
+    await heading(page, 'Update Visits to 1.1.0?', patience);
+    await page.getByText('Shows how warm the box is.').waitFor();
+    await look('2-update');
+    await page.getByLabel('I accept these terms of Acme Apps').check();
+    await press(page, 'Update it');
+    await heading(page, /is updated/, patience);
+    t.match(await appIs(way, isWell), {
+      release: second,
+      waiting: null,
+      grants: [{ capability: 'storage' }, { capability: 'health.read' }],
+    });
+    t.equal(await count(way), '2', 'what it stored is there');
 
     const sick = {
       kind: 'command' as const,
       command: ['/usr/bin/node', '-e', 'process.exit(1)'],
-      graceSeconds: 1,
-      intervalSeconds: 1,
-      failures: 1,
+      ...{ graceSeconds: 1, intervalSeconds: 1, failures: 1 },
     };
     const third = await way.publish('1.2.0', (manifest) => ({ ...manifest, health: sick }));
     const change = await desk(way).update(app);
@@ -168,30 +211,41 @@ t.test(
       failed: { release: third, version: '1.2.0', problem: { code: 'app-unhealthy' } },
     });
     t.equal(await desk(way).update(app), null, 'what failed is not tried again by itself');
+    await go(`/apps/${app}`);
+    await page.getByText('The update to 1.2.0 was taken back.').waitFor();
+    await look('3-rolled-back');
 
     const { members } = way.box.agent!.rooms().installed!;
     const decided = ['--reason', 'complaints', '--decided-by', 'the board', '--review', 'write to the board'];
+    const fourth = await way.publish('1.3.0', (manifest) => ({
+      ...manifest,
+      health: { kind: 'http', path: '/health' },
+    }));
     await way.member('suspend', 'acme', ...decided);
     await members.refresh();
     t.match(await appIs(way, (now) => now?.member.standing === 'suspended'), { state: 'running', stopped: null });
-    await t.rejects(say(way, third, ['storage', 'health.read']), { code: 'member-suspended' });
+    await t.rejects(say(way, fourth, []), { code: 'member-suspended' });
     await way.member('reinstate', 'acme', ...decided);
     await members.refresh();
     await appIs(way, (now) => now?.member.standing === 'good');
 
     await way.member('expel', 'acme', ...decided);
     await members.refresh();
-    t.match(await appIs(way, (now) => now?.stopped === 'expelled' && now.state === 'stopped'), { usedBytes: /[1-9]/ });
-    t.ok(await count(way), 'its data are kept');
-    await way.box.stop();
+    await appIs(way, (now) => now?.stopped === 'expelled' && now.state === 'stopped');
+    t.equal(running(), '', 'its container has ended');
+    t.equal(await count(way), '2', 'its data are kept');
+    await go(`/apps/${app}`);
+    await page
+      .getByText(/expelled/)
+      .first()
+      .waitFor();
+    await look('4-expelled');
     await killed(way.serving); // and the box goes on without its provider
+    await way.box.stop();
     await way.box.start();
-    t.match(
-      await appIs(way, (now) => now !== undefined),
-      { stopped: 'expelled' },
-      'nor does it run again without a network',
-    );
+    t.match(await appIs(way, (now) => now !== undefined), { stopped: 'expelled', state: 'stopped' });
     const { entries } = await way.box.agent!.rooms().ledger.export();
     t.ok(entries.some(({ type }) => type === 'app.expelled'));
+    t.same(complaints, []);
   },
 );

@@ -306,9 +306,9 @@ t.test(
     const app = appOf(podman, { id: 'example.greedy', image: busybox.digest, script: 'exec tail /dev/zero' });
     await runner.start(app);
     const refusal: unknown = await runner.settled(app.id, patience()).catch((error: unknown) => error);
-    const second = existsSync('/sys/fs/cgroup/cgroup.controllers');
-    if (second) t.match(refusal, { code: 'app-out-of-memory' });
-    else t.match(refusal, { code: 'app-crashed', detail: /as the kernel does to what needs more memory/ });
+    // That it was memory is known for certain with control groups of the second version alone (out-of-memory.test.ts).
+    const told = refusal instanceof Refusal ? `${refusal.code} ${refusal.detail}` : '';
+    t.match(told, /^app-out-of-memory|^app-crashed .*as the kernel does to what needs more memory/);
     await runner.remove(app.id);
   },
 );

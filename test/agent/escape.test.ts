@@ -172,7 +172,7 @@ t.test('another app’s socket, data, processes and the box’s own sockets cann
     id: 'escape.other',
     image: busybox.digest,
     script: 'echo mine > /run/app/secret; echo mine > /tmp/secret; trap "exit 0" TERM; while true; do sleep 0.1; done',
-    health: { kind: 'command', command: ['/bin/test', '-e', '/tmp/secret'], intervalSeconds: 1 },
+    health: { kind: 'command', command: ['/bin/test', '-e', '/tmp/secret'], intervalSeconds: 1, timeoutSeconds: 60 },
   });
   const asked = await listenAt(t, path.join(other.socketDirectory, 'api.sock'));
   const admin = await listenAt(t, path.join(podman.folder, 'control.sock'));
@@ -239,7 +239,12 @@ t.test('a bomb of processes, of memory or of files goes off inside, and the app 
     id: 'escape.beside',
     image: busybox.digest,
     script: 'trap "exit 0" TERM; while true; do sleep 0.1; done',
-    health: { kind: 'command', command: ['/bin/sh', '-c', 'echo x > /tmp/x && cat /tmp/x'], intervalSeconds: 1 },
+    health: {
+      kind: 'command',
+      command: ['/bin/sh', '-c', 'echo x > /tmp/x && cat /tmp/x'],
+      intervalSeconds: 1,
+      timeoutSeconds: 60,
+    },
   });
   await box.runner.start(beside);
   await box.runner.settled(beside.id, patience());

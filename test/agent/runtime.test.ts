@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import fc from 'fast-check';
 import t from 'tap';
 import { Refusal } from '#contract/problems.js';
@@ -9,7 +10,7 @@ import { hasRange } from '../../agent/apps/runtime/spec.js';
 import { busyboxEntries, busyboxImage, image, nodeImage, tar } from '../support/image.js';
 import { createManualClock } from '../support/manual-clock.js';
 import { testPodman } from '../support/podman.js';
-import { appOf, codeOf, listenAt, printedBy, testRunner } from '../support/runtime.js';
+import { appOf, codeOf, listenAt, printed, printedBy, testRunner } from '../support/runtime.js';
 
 const podman = await testPodman(t);
 const busybox = busyboxImage();
@@ -58,15 +59,17 @@ t.test('an image that is not the signed one is refused, and nothing of it stays'
 });
 
 t.test('an app runs, is stopped in good order, and leaves nothing when it is removed', async (t) => {
-  const { runner } = await testRunner(t, podman);
+  const box = await testRunner(t, podman);
+  const { runner } = box;
   const app = appOf(podman, {
     image: busybox.digest,
-    script: `echo here; trap "echo bye; exit 0" TERM; while true; do sleep 0.1; done`,
+    script: `trap "echo bye; exit 0" TERM; echo here; while true; do sleep 0.1; done`,
     health: { kind: 'command', command: ['/bin/true'] },
   });
   await runner.start(app);
   await runner.settled(app.id, patience());
   t.match(runner.show(app.id), { state: 'running', restarts: 0, health: null, sandbox: 'podman' });
+  await printed(box, app.id, 'here');
   t.same(await runner.leftovers(), [{ id: app.id, release: app.release }]);
   await runner.stop(app.id);
   t.equal(runner.show(app.id), undefined);
@@ -114,15 +117,17 @@ t.test(
 );
 
 t.test('an app that does not listen to SIGTERM is killed after its grace', async (t) => {
-  const { runner } = await testRunner(t, podman, { graceSeconds: 1 });
+  const box = await testRunner(t, podman, { graceSeconds: 1 });
+  const { runner } = box;
   const app = appOf(podman, {
     id: 'example.deaf',
     image: busybox.digest,
-    script: 'trap "" TERM; while true; do sleep 1; done',
+    script: 'trap "" TERM; echo deaf; while true; do sleep 1; done',
   });
   await runner.start(app);
   runner.ready(app.id);
   await runner.settled(app.id, patience());
+  await printed(box, app.id, 'deaf');
   await runner.stop(app.id);
   t.match(state('webizen-example.deaf'), { Running: false, ExitCode: 137 });
   await runner.remove(app.id);
@@ -134,6 +139,7 @@ t.test('the next agent finds the app running, ready as it said, and restarts not
   await first.runner.start(app);
   first.runner.ready(app.id);
   await first.runner.settled(app.id, patience());
+  await printed(first, app.id, 'started');
   const { StartedAt } = state('webizen-example.kept');
   await first.runner.close();
   t.match(state('webizen-example.kept'), { Running: true });
@@ -230,7 +236,7 @@ t.test('an app that never says it is ready is ill when its grace is over', async
 t.test('a health command is run inside: it may fail for its grace, later so many times in a row', async (t) => {
   const { runner, until } = await testRunner(t, podman);
   const health = { kind: 'command', command: ['/bin/sh', '-c', 'test -e /tmp/well'] } as const;
-  const timing = { intervalSeconds: 1, graceSeconds: 60, failures: 2 };
+  const timing = { intervalSeconds: 1, timeoutSeconds: 60, graceSeconds: 60, failures: 2 };
   const app = appOf(podman, {
     id: 'example.command',
     image: busybox.digest,
@@ -246,7 +252,7 @@ t.test('a health command is run inside: it may fail for its grace, later so many
   await until(app.id, (run) => run.health === null);
   await runner.remove(app.id);
 
-  const never = { ...health, command: ['/bin/false'], intervalSeconds: 1, graceSeconds: 1 };
+  const never = { ...health, command: ['/bin/false'], intervalSeconds: 1, timeoutSeconds: 60, graceSeconds: 1 };
   await runner.start(appOf(podman, { ...app, image: busybox.digest, script: forever, health: never }));
   t.equal(await codeOf(runner.settled(app.id, patience())), 'app-unhealthy');
   await runner.remove(app.id);
@@ -274,7 +280,7 @@ t.test('a Node program answers its health check over the socket in its run direc
     image: node.digest,
     command: ['/bin/node', '/app.cjs'],
     resources: { memoryMiB: 256, cpus: 1, pids: 40, storageMiB: 1 },
-    health: { kind: 'http', path: '/well', intervalSeconds: 1, failures: 1 },
+    health: { kind: 'http', path: '/well', intervalSeconds: 1, timeoutSeconds: 60, failures: 1 },
   });
   await runner.start(app);
   await runner.settled(app.id, patience());
@@ -284,19 +290,30 @@ t.test('a Node program answers its health check over the socket in its run direc
 });
 
 t.test('a health socket that is a link to somebody else’s socket is not asked', async (t) => {
-  const { runner } = await testRunner(t, podman);
+  const clock = createManualClock();
+  const box = await testRunner(t, podman, { clock });
   const secret = path.join(podman.folder, 'admin.sock');
   const asked = await listenAt(t, secret);
   const app = appOf(podman, {
     id: 'example.link',
     image: busybox.digest,
-    script: `ln -s ${secret} /run/app/health.sock; ${forever}`,
-    health: { kind: 'http', path: '/', intervalSeconds: 1, graceSeconds: 2 },
+    script: `ln -s ${secret} /run/app/health.sock; echo linked; ${forever}`,
+    health: { kind: 'http', path: '/', timeoutSeconds: 60, graceSeconds: 2 },
   });
-  await runner.start(app);
-  await t.rejects(runner.settled(app.id, patience()), { code: 'app-unhealthy', detail: 'health.sock is not a socket' });
+  await box.runner.start(app);
+  let refusal: unknown;
+  const settled = box.runner.settled(app.id, patience()).catch((error: unknown) => {
+    refusal = error;
+  });
+  await printed(box, app.id, 'linked');
+  while (refusal === undefined) {
+    clock.advance(3000);
+    await delay(250); // the clock stands still: no event tells that a look is over
+  }
+  await settled;
+  t.match(refusal, { code: 'app-unhealthy', detail: 'health.sock is not a socket' });
   t.equal(asked(), 0);
-  await runner.remove(app.id);
+  await box.runner.remove(app.id);
 });
 
 t.test(
@@ -306,9 +323,9 @@ t.test(
     const app = appOf(podman, { id: 'example.greedy', image: busybox.digest, script: 'exec tail /dev/zero' });
     await runner.start(app);
     const refusal: unknown = await runner.settled(app.id, patience()).catch((error: unknown) => error);
-    const second = existsSync('/sys/fs/cgroup/cgroup.controllers');
-    if (second) t.match(refusal, { code: 'app-out-of-memory' });
-    else t.match(refusal, { code: 'app-crashed', detail: /as the kernel does to what needs more memory/ });
+    // That it was memory is known for certain with control groups of the second version alone (out-of-memory.test.ts).
+    const told = refusal instanceof Refusal ? `${refusal.code} ${refusal.detail}` : '';
+    t.match(told, /^app-out-of-memory|^app-crashed .*as the kernel does to what needs more memory/);
     await runner.remove(app.id);
   },
 );

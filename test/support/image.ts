@@ -46,14 +46,16 @@ function header({ path, data, link, mode }: Entry): Buffer {
   return block;
 }
 
-export function tar(entries: readonly Entry[]): Buffer {
-  const parts = entries.flatMap((entry) => [
-    header(entry),
-    entry.data ?? Buffer.alloc(0),
-    Buffer.alloc((512 - ((entry.data?.length ?? 0) % 512)) % 512),
-  ]);
-  return Buffer.concat([...parts, Buffer.alloc(1024)]);
+function* parts(entries: readonly Entry[]): Generator<Buffer> {
+  for (const entry of entries) {
+    yield header(entry);
+    if (entry.data) yield entry.data;
+    yield Buffer.alloc((512 - ((entry.data?.length ?? 0) % 512)) % 512);
+  }
+  yield Buffer.alloc(1024);
 }
+
+export const tar = (entries: readonly Entry[]): Buffer => Buffer.concat([...parts(entries)]);
 
 export interface ImageWish {
   layers: readonly Buffer[];
@@ -65,12 +67,13 @@ export interface ImageWish {
 const architecture = { x64: 'amd64', arm64: 'arm64' }[process.arch as 'x64' | 'arm64'];
 
 export function image({ layers, config = {}, annotations }: ImageWish): TestImage {
+  const digests = layers.map(sha256);
   const configuration = Buffer.from(
     JSON.stringify({
       architecture,
       os: 'linux',
       config,
-      rootfs: { type: 'layers', diff_ids: layers.map(sha256) },
+      rootfs: { type: 'layers', diff_ids: digests },
       history: layers.map(() => ({ created: '1970-01-01T00:00:00Z', created_by: 'test' })),
     }),
   );
@@ -80,7 +83,11 @@ export function image({ layers, config = {}, annotations }: ImageWish): TestImag
       schemaVersion: 2,
       mediaType: 'application/vnd.oci.image.manifest.v1+json',
       config: described('application/vnd.oci.image.config.v1+json', configuration),
-      layers: layers.map((layer) => described('application/vnd.oci.image.layer.v1.tar', layer)),
+      layers: layers.map(({ length }, at) => ({
+        mediaType: 'application/vnd.oci.image.layer.v1.tar',
+        digest: digests[at] ?? '',
+        size: length,
+      })),
       ...(annotations ? { annotations } : {}),
     }),
   );
@@ -90,15 +97,17 @@ export function image({ layers, config = {}, annotations }: ImageWish): TestImag
       manifests: [described('application/vnd.oci.image.manifest.v1+json', manifest)],
     }),
   );
-  const blob = (bytes: Buffer): Entry => ({ path: `blobs/sha256/${sha256(bytes).slice(7)}`, data: bytes });
+  const blob = (data: Buffer, digest = sha256(data)): Entry => ({ path: `blobs/sha256/${digest.slice(7)}`, data });
   return {
     digest: sha256(manifest),
     config: sha256(configuration),
     async *tar() {
-      yield tar([
+      yield* parts([
         { path: 'oci-layout', data: Buffer.from('{"imageLayoutVersion":"1.0.0"}') },
         { path: 'index.json', data: index },
-        ...[manifest, configuration, ...layers].map(blob),
+        blob(manifest),
+        blob(configuration),
+        ...layers.map((layer, at) => blob(layer, digests[at])),
       ]);
     },
   };

@@ -2,7 +2,7 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
-import { mkdir, open, readFile } from 'node:fs/promises';
+import { mkdir, open, readdir, readFile, writeFile } from 'node:fs/promises';
 import { connect } from 'node:net';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -34,6 +34,21 @@ async function listens(socket: string, child: ChildProcess): Promise<void> {
   }
 }
 
+/** Those whose command line names the folder. */
+async function processesOf(folder: string): Promise<number[]> {
+  const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name));
+  const lines = await Promise.all(pids.map((pid) => readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '')));
+  return pids.filter((_, at) => lines[at]?.includes(`${folder}/`)).map(Number);
+}
+
+function kill(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch {
+    // it has ended by itself
+  }
+}
+
 /** What is mounted under the folder, the innermost first. */
 async function mountsUnder(folder: string): Promise<string[]> {
   const mounts = (await readFile('/proc/self/mounts', 'utf8')).split('\n').map((line) => line.split(' ')[1] ?? '');
@@ -52,7 +67,10 @@ export async function testPodman(t: Teardown): Promise<TestPodman> {
     ...['--runtime', existsSync('/sys/fs/cgroup/cgroup.controllers') ? 'crun' : 'runc'],
     ...['--cgroup-manager', 'cgroupfs', '--log-level', 'error'],
   ];
-  const env = { PATH: '/usr/sbin:/usr/bin:/sbin:/bin', HOME: folder, TMPDIR: temporary };
+  // For so long podman keeps two processes of its own after each command inside a container: five minutes unless told.
+  const settings = path.join(folder, 'containers.conf');
+  await writeFile(settings, '[engine]\nexit_command_delay = 5\n');
+  const env = { CONTAINERS_CONF: settings, PATH: '/usr/sbin:/usr/bin:/sbin:/bin', HOME: folder, TMPDIR: temporary };
   const run = (...parameters: string[]): string =>
     execFileSync('podman', [...store, ...parameters], { env, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
   const log = await open(path.join(folder, 'service.log'), 'a');
@@ -82,6 +100,8 @@ export async function testPodman(t: Teardown): Promise<TestPodman> {
   t.teardown(async () => {
     await started.stop();
     run('rm', '--all', '--force', '--time', '0');
+    // What still waits for the end of a command would make the store anew.
+    for (const pid of await processesOf(folder)) kill(pid);
     await log.close();
     for (const place of await mountsUnder(folder)) execFileSync('umount', ['-l', place]);
   });

@@ -4,6 +4,7 @@ import { chmodSync, mkdirSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import path from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { type Clock, systemClock } from '#common/clock.js';
 import { files } from '#common/files.js';
 import type { Manifest } from '#contract/manifest.js';
@@ -110,6 +111,11 @@ export async function listenAt(t: Teardown, socket: string): Promise<() => numbe
   chmodSync(socket, 0o666);
   t.teardown(() => server.close());
   return () => asked;
+}
+
+/** Resolves when the app has printed the text; there is no event for a file that grows. */
+export async function printed({ runner }: TestRunner, id: string, text: string): Promise<void> {
+  while (!(await runner.logs(id, { tailBytes: 100_000 })).includes(text)) await delay(25);
 }
 
 /** What a script that ends by itself printed. */

@@ -159,7 +159,12 @@ export function createPodman({ client }: { client: SocketClient }): Podman {
     async exec(id, command, signal) {
       const made = await post(`/containers/${id}/exec`, { Cmd: command, AttachStdout: true, AttachStderr: true }, 201);
       const exec = read(Created, made).Id;
-      const session = async () => read(Exec, await get(`/exec/${exec}/json`, 200));
+      const session = async () => {
+        const answer = await get(`/exec/${exec}/json`, 200, 404);
+        // Forgotten before it was asked how it ended: that says nothing about the app.
+        if (answer.status === 404) throw new Refusal('runtime-unavailable', 'the engine has forgotten how it ended');
+        return read(Exec, answer);
+      };
       try {
         await ask({ method: 'POST', path: `/exec/${exec}/start`, body: { Detach: false }, signal, keepBytes: 1 }, 200);
       } catch (error) {

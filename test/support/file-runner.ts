@@ -22,7 +22,7 @@ export interface FileRunner extends Runner {
   let(): void;
 }
 
-/** @param at called before and after each effect, with its name */
+/** @param at called before each effect, with its name */
 export function fileRunner(folder: string, at: (name: string) => void = () => {}): FileRunner {
   const file = path.join(folder, 'engine.json');
   const supervised = new Map<string, RunApp>();
@@ -46,7 +46,6 @@ export function fileRunner(folder: string, at: (name: string) => void = () => {}
     const now = engine();
     change(now);
     writeFileSync(file, JSON.stringify(now));
-    at(`after ${name}`);
   }
 
   const tell = (id: string): void => {

@@ -70,7 +70,9 @@ export async function openBlobs(wish: {
   const hexOf = (digest: string): string => digest.slice('sha256:'.length);
   const fileOf = (digest: string): string => path.join(directory, hexOf(digest));
   const missing = (descriptors: readonly Descriptor[]): Descriptor[] =>
-    descriptors.filter(({ digest }, at) => !held.has(digest) && descriptors.findIndex((one) => one.digest === digest) === at);
+    descriptors.filter(
+      ({ digest }, at) => !held.has(digest) && descriptors.findIndex((one) => one.digest === digest) === at,
+    );
 
   async function keep(digest: string, file: string): Promise<void> {
     await rename(file, fileOf(digest));

@@ -3,9 +3,10 @@
  * it was done in part. The release that runs stays, with its image and its blobs, until the one that takes its place has
  * passed its health check.
  */
-import type { Clock } from '#common/clock.js';
+
 import { checkImage } from '#common/archive/image.js';
 import { imageTar } from '#common/archive/layout.js';
+import type { Clock } from '#common/clock.js';
 import { isProblemCode, Refusal } from '#contract/problems.js';
 import type { Release } from '#contract/release.js';
 import type { Changes } from '../changes/changes.js';

@@ -84,7 +84,10 @@ export function createOffers(wish: {
       const { id, release } = await verifyRelease(jws, jwk);
       const { member, territory } = judged.credential.credentialSubject;
       if (release.member !== member || release.territory !== territory)
-        throw new Refusal('release-member-other', `${release.territory}/${release.member}, signed by ${territory}/${member}`);
+        throw new Refusal(
+          'release-member-other',
+          `${release.territory}/${release.member}, signed by ${territory}/${member}`,
+        );
       return { held: { release: id, jws, credential, source }, release, judged, jwk };
     },
     async problem(verified) {

@@ -24,7 +24,8 @@ export function plan(wish: AppWish): Wish {
 /** Whether what ran before still runs, or should: nothing of the change has touched it yet. */
 export const isUntouched = ({ kind, state, steps }: Change): boolean =>
   state === 'stuck' ||
-  (kind !== 'app-remove' && steps.every((one) => one.kind !== 'app-start' || ['waiting', 'undone'].includes(one.state)));
+  (kind !== 'app-remove' &&
+    steps.every((one) => one.kind !== 'app-start' || ['waiting', 'undone'].includes(one.state)));
 
 /** Tried again until the change's deadline. All else is the release's own fault, or for the box to mend first. */
 const passing = new Set<string>([

@@ -1,7 +1,7 @@
 /** What removing an app is made of. Once its container goes there is no way back; the record goes last. */
 import type { StepContext, StepKind } from '../changes/run.js';
-import { type Installed, mayRun } from './installed.js';
 import type { InstallParts } from './install-steps.js';
+import { type Installed, mayRun } from './installed.js';
 
 export function createRemoveSteps(
   parts: Pick<InstallParts, 'members' | 'running' | 'grants' | 'storage' | 'tidy'> & { installed: Installed },

@@ -40,7 +40,12 @@ export function showApp(
     grants: uses.grants.of(id),
     usedBytes: uses.storage.usedBytes(id),
     quotaBytes: quotaOf(manifest),
-    waiting: judged ? uses.offers.show({ held: waiting, release: releaseOf(waiting), judged }, judged.may === 'install' || judged.may === 'update' ? null : judged.problem) : null,
+    waiting: judged
+      ? uses.offers.show(
+          { held: waiting, release: releaseOf(waiting), judged },
+          judged.may === 'install' || judged.may === 'update' ? null : judged.problem,
+        )
+      : null,
     failed,
     change: uses.underWay(id)?.id ?? null,
   };

@@ -753,7 +753,11 @@ const table = {
     'the app cannot work without a permission that was not granted',
     'grant what is not marked as optional, or do not install the app',
   ],
-  'grant-not-asked': [400, 'a permission was granted that the app does not ask for', 'grant only what the app asks for'],
+  'grant-not-asked': [
+    400,
+    'a permission was granted that the app does not ask for',
+    'grant only what the app asks for',
+  ],
   'blob-mismatch': [
     502,
     'what was fetched is not what the maker signed',
@@ -781,11 +785,7 @@ const table = {
   ],
   'status-malformed': [502, 'this is not a status list that can be read', 'try again; if it stays, tell the provider'],
   'status-foreign': [502, 'the status list is not of that territory', 'tell the provider; the list before it counts'],
-  'status-forged': [
-    502,
-    "the status list's signature does not verify",
-    'tell the provider; the list before it counts',
-  ],
+  'status-forged': [502, "the status list's signature does not verify", 'tell the provider; the list before it counts'],
   // Archives and releases
   'release-malformed': [400, 'this is not a release as the specification defines it', 'build and sign the app again'],
   'release-foreign': [

@@ -243,7 +243,8 @@ function nameOf(operations: readonly Put[]): string {
     const room = (sublevel?.prefix ?? '').replaceAll('!', '');
     if (room !== 'changes' || typeof value !== 'object' || value === null || !('steps' in value)) return room;
     const steps = value.steps as { kind: string; state: string }[];
-    const last = steps.findLast(({ state }) => state !== 'waiting');
+    const back = steps.find(({ state }) => state === 'undoing' || state === 'undone');
+    const last = back ?? steps.findLast(({ state }) => state !== 'waiting');
     return `${room} ${last?.kind ?? 'begun'} ${last?.state ?? ''}`.trim();
   });
   return [...new Set(names)].filter((name) => name !== 'ledgerMeta').join(' + ');

@@ -148,6 +148,7 @@ export function createInstallSteps(parts: InstallParts): Record<string, StepKind
         context.note('checking-health');
         // After a cut the engine runs it still, and nobody watches it yet.
         if (!runner.show(record.id)) await running.run(record.id, next.held);
+        context.signal.throwIfAborted();
         const over = new AbortController();
         const signal = AbortSignal.any([over.signal, context.signal]);
         const limit = gateMilliseconds(release.manifest);

@@ -86,6 +86,7 @@ export function fileRunner(folder: string, at: (name: string) => void = () => {}
       const app = supervised.get(id);
       const [command] = app?.manifest.run.command ?? [];
       if (!app || command === '/app/ill') throw new Refusal('app-unhealthy', 'it answers 500');
+      signal.throwIfAborted();
       if (command !== '/app/slow') return;
       await Promise.race([
         passed,

@@ -74,11 +74,23 @@ export async function openBlobs(wish: {
       ({ digest }, at) => !held.has(digest) && descriptors.findIndex((one) => one.digest === digest) === at,
     );
 
-  async function keep(digest: string, file: string): Promise<void> {
-    await rename(file, fileOf(digest));
-    await sync(directory);
-    held.add(digest);
+  /** What comes and what goes may bear one name: one at a time. */
+  let turn: Promise<unknown> = Promise.resolve();
+  function inTurn(work: () => Promise<void>): Promise<void> {
+    const mine = turn.then(work);
+    turn = mine.catch(() => {});
+    return mine;
   }
+
+  const keep = (digest: string, file: string): Promise<void> =>
+    inTurn(async () => {
+      await rename(file, fileOf(digest));
+      await sync(directory);
+      held.add(digest);
+    });
+
+  /** Apps share blobs, and may want the same one at once: it grows in one file. */
+  const fetching = new Map<string, Promise<unknown>>();
 
   async function download(
     { digest, size }: Descriptor,
@@ -123,9 +135,14 @@ export async function openBlobs(wish: {
       if (needed > free) throw new Refusal('disk-full', `${needed} bytes are needed, ${Math.max(0, free)} are free`);
     },
     async fetch(blob, source, signal) {
+      for (let other = fetching.get(blob.digest); other; other = fetching.get(blob.digest)) await other;
       if (held.has(blob.digest)) return;
+      signal.throwIfAborted();
+      const mine = download(blob, source, signal);
+      const ended = mine.catch(() => {}).finally(() => fetching.delete(blob.digest));
+      fetching.set(blob.digest, ended);
       try {
-        await download(blob, source, signal);
+        await mine;
       } catch (error) {
         if (error instanceof Refusal || !isDiskFull(error)) throw error;
         throw new Refusal('disk-full', blob.digest, { cause: error });
@@ -147,11 +164,12 @@ export async function openBlobs(wish: {
       return { directory: own, clear: () => rm(own, { recursive: true, force: true }) };
     },
     async collect(isNeeded) {
-      for (const digest of [...held]) {
-        if (isNeeded(digest)) continue;
-        held.delete(digest);
-        await rm(fileOf(digest), { force: true });
-      }
+      for (const digest of [...held])
+        await inTurn(async () => {
+          if (isNeeded(digest)) return;
+          held.delete(digest);
+          await rm(fileOf(digest), { force: true });
+        });
       for (const name of await readdir(partial))
         if (!isNeeded(`sha256:${name}`))
           await rm(path.join(partial, name), { force: true }).catch((error: unknown) => {

@@ -261,7 +261,10 @@ export function createDesk(parts: DeskParts): AppsDesk {
         // With all of it here, a bad image is refused before the owner reads about it.
         if (release.blobs.every(({ digest }) => fileOf(digest) !== undefined))
           await checkImage(release, { fileOf, architecture: release.architecture });
-        table.put(held, release.blobs.map(({ digest }) => digest));
+        table.put(
+          held,
+          release.blobs.map(({ digest }) => digest),
+        );
         for (const { digest } of release.blobs) {
           const file = opened.blobs.get(digest);
           if (file !== undefined) await blobs.adopt(digest, file);
@@ -304,7 +307,8 @@ export function createDesk(parts: DeskParts): AppsDesk {
     stop: (id, signer) =>
       alone(id, async () => {
         const record = known(id);
-        const stopped = record.stopped === 'expelled' ? ({ wasStopped: true } as const) : ({ stopped: 'owner' } as const);
+        const stopped =
+          record.stopped === 'expelled' ? ({ wasStopped: true } as const) : ({ stopped: 'owner' } as const);
         await installed.save({ ...record, ...stopped }, { by: 'owner', type: 'app.stop', facts: { app: id } }, signer);
         await running.stop(id);
       }),
@@ -312,11 +316,11 @@ export function createDesk(parts: DeskParts): AppsDesk {
       alone(id, async () => {
         const record = known(id);
         const { current } = record;
-        if (record.stopped === 'expelled') throw new Refusal('member-expelled', current ? releaseOf(current).member : id);
+        if (record.stopped === 'expelled')
+          throw new Refusal('member-expelled', current ? releaseOf(current).member : id);
         const decision: Decision = { by: 'owner', type: 'app.start', facts: { app: id } };
         await installed.save({ ...record, stopped: null }, decision, signer);
         keeper.bringUp(id);
       }),
   };
 }
-

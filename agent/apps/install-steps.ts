@@ -3,9 +3,10 @@
  * it was done in part. The release that runs stays, with its image and its blobs, until the one that takes its place has
  * passed its health check.
  */
-import type { Clock } from '#common/clock.js';
+
 import { checkImage } from '#common/archive/image.js';
 import { imageTar } from '#common/archive/layout.js';
+import type { Clock } from '#common/clock.js';
 import { isProblemCode, Refusal } from '#contract/problems.js';
 import type { Release } from '#contract/release.js';
 import type { Changes } from '../changes/changes.js';
@@ -149,6 +150,7 @@ export function createInstallSteps(parts: InstallParts): Record<string, StepKind
         context.note('checking-health');
         // After a cut the engine runs it still, and nobody watches it yet.
         if (!runner.show(record.id)) await running.run(record.id, next.held);
+        context.signal.throwIfAborted();
         const over = new AbortController();
         const signal = AbortSignal.any([over.signal, context.signal]);
         const limit = gateMilliseconds(release.manifest);

@@ -23,6 +23,8 @@ export interface Installer {
   kinds: Record<string, StepKind>;
   /** After the runner of apps, the API and the change runner. */
   start(): Promise<void>;
+  /** Resolves when what should run has been started, and nothing is being tidied up. */
+  idle(): Promise<void>;
   /** Behind the change runner. Apps run on. */
   stop(): Promise<void>;
 }
@@ -82,6 +84,7 @@ export async function createInstaller(wish: {
       await keeper.start();
       looking ??= look();
     },
+    idle: keeper.idle,
     async stop() {
       stopping.abort();
       await looking;

@@ -22,6 +22,8 @@ export interface Keeper {
   enforce(): Promise<void>;
   /** After the change runner: what a cut left behind is settled, and what should run is brought up. */
   start(): Promise<void>;
+  /** Resolves when nothing is being brought up, enforced or tidied. */
+  idle(): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -46,13 +48,23 @@ export interface KeeperParts {
 export function createKeeper(parts: KeeperParts): Keeper {
   const { installed, blobs, members, runner, running, clock } = parts;
   const stopping = new AbortController();
-  const rising = new Set<Promise<void>>();
+  const pending = new Set<Promise<void>>();
   let enforcing: Promise<unknown> = Promise.resolve();
   let tidying: Promise<unknown> = Promise.resolve();
   let endWatching: (() => void)[] = [];
 
   const refused = (error: unknown): void =>
     parts.onRefused(error instanceof Refusal ? error : new Refusal('internal', undefined, { cause: error }));
+
+  /** Told of what goes wrong, and waited for at the end. */
+  function track(work: Promise<void>): void {
+    const mine = work.catch(refused).finally(() => pending.delete(mine));
+    pending.add(mine);
+  }
+
+  async function idle(): Promise<void> {
+    while (pending.size > 0) await Promise.all(pending);
+  }
 
   function isNeeded(digest: string): boolean {
     const held = installed.list().flatMap((record) => [...heldBy(record), ...(record.waiting ? [record.waiting] : [])]);
@@ -97,8 +109,7 @@ export function createKeeper(parts: KeeperParts): Keeper {
   }
 
   function bringUp(id: string): void {
-    const mine = rise(id).finally(() => rising.delete(mine));
-    rising.add(mine);
+    track(rise(id));
   }
 
   const isExpelled = (held: Held): boolean => members.see(held.credential)?.may === 'nothing';
@@ -159,16 +170,17 @@ export function createKeeper(parts: KeeperParts): Keeper {
 
   return {
     tidy: tidyInTurn,
+    idle,
     bringUp,
     enforce: enforceInTurn,
     async start() {
       endWatching = [
-        members.onChange(() => void enforceInTurn().catch(refused)),
+        members.onChange(() => track(enforceInTurn())),
         parts.changes().on((change) => {
           const app = change.endedAt === null ? undefined : parts.changes().data(change.id)?.app;
           if (typeof app !== 'string') return;
           // A member may have been expelled while its release was on the way.
-          void enforceInTurn().then(() => bringUp(app), refused);
+          track(enforceInTurn().then(() => bringUp(app)));
         }),
       ];
       await settle();
@@ -179,7 +191,8 @@ export function createKeeper(parts: KeeperParts): Keeper {
     async stop() {
       stopping.abort();
       for (const end of endWatching) end();
-      await Promise.allSettled([...rising, enforcing, tidying]);
+      await idle();
+      await Promise.allSettled([enforcing, tidying]);
     },
   };
 }

@@ -20,10 +20,7 @@ export interface Running {
   haltIf(id: string, wanted: () => boolean): Promise<void>;
 }
 
-export function createRunning(wish: {
-  runner: Runner;
-  sockets: Sockets;
-}): Running {
+export function createRunning(wish: { runner: Runner; sockets: Sockets }): Running {
   const { runner, sockets } = wish;
   const turns = new Map<string, Promise<unknown>>();
 

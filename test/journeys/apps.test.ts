@@ -127,7 +127,7 @@ async function signedIn({ box }: Way): Promise<{ page: Page; go(to: string): Pro
   page.on('pageerror', (error) => complaints.push(error.message));
   await page.getByLabel('Passphrase', { exact: true }).fill(passphrase);
   await press(page, 'Sign in');
-  await heading(page, 'Write down your recovery code.', patience);
+  await page.getByRole('button', { name: 'Sign in' }).waitFor({ state: 'detached' });
   await page.evaluate(`(async () => {
     const send = (path, method, body) =>
       fetch(path, { method, ...(body && { body: JSON.stringify(body), headers: { 'content-type': 'application/json' } }) });

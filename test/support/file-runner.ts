@@ -22,7 +22,7 @@ export interface FileRunner extends Runner {
   let(): void;
 }
 
-/** @param at called before and after each effect, with its name */
+/** @param at called before each effect, with its name */
 export function fileRunner(folder: string, at: (name: string) => void = () => {}): FileRunner {
   const file = path.join(folder, 'engine.json');
   const supervised = new Map<string, RunApp>();
@@ -46,7 +46,6 @@ export function fileRunner(folder: string, at: (name: string) => void = () => {}
     const now = engine();
     change(now);
     writeFileSync(file, JSON.stringify(now));
-    at(`after ${name}`);
   }
 
   const tell = (id: string): void => {
@@ -87,6 +86,7 @@ export function fileRunner(folder: string, at: (name: string) => void = () => {}
       const app = supervised.get(id);
       const [command] = app?.manifest.run.command ?? [];
       if (!app || command === '/app/ill') throw new Refusal('app-unhealthy', 'it answers 500');
+      signal.throwIfAborted();
       if (command !== '/app/slow') return;
       await Promise.race([
         passed,

@@ -232,7 +232,23 @@ export interface BoxWish {
   isTimeKnown?: () => boolean;
 }
 
-const prefixes = new Set(['changes', 'installed', 'ledger', 'grants', 'member-status', 'barred-releases']);
+interface Put {
+  sublevel?: { prefix: string | undefined } | undefined;
+  value?: unknown;
+}
+
+/** Of a commit: what it is about, and how far the change is that it belongs to. */
+function nameOf(operations: readonly Put[]): string {
+  const names = operations.map(({ sublevel, value }) => {
+    const room = (sublevel?.prefix ?? '').replaceAll('!', '');
+    if (room !== 'changes' || typeof value !== 'object' || value === null || !('steps' in value)) return room;
+    const steps = value.steps as { kind: string; state: string }[];
+    const back = steps.find(({ state }) => state === 'undoing' || state === 'undone');
+    const last = back ?? steps.findLast(({ state }) => state !== 'waiting');
+    return `${room} ${last?.kind ?? 'begun'} ${last?.state ?? ''}`.trim();
+  });
+  return [...new Set(names)].filter((name) => name !== 'ledgerMeta').join(' + ');
+}
 
 /** The rooms of one agent over one folder. */
 export async function installingBox(wish: BoxWish) {
@@ -245,11 +261,9 @@ export async function installingBox(wish: BoxWish) {
   const store = {
     db: opened.db,
     async commit(operations: Parameters<typeof opened.commit>[0]) {
-      const names = operations.flatMap((one) => one.sublevel?.prefix?.replaceAll('!', '') ?? []);
-      const name = [...new Set(names)].filter((one) => prefixes.has(one)).join('+');
+      const name = nameOf(operations);
       at(`before commit ${name}`);
       await opened.commit(operations);
-      at(`after commit ${name}`);
     },
   };
   const trusted = wish.isTimeKnown ?? (() => true);
@@ -271,7 +285,6 @@ export async function installingBox(wish: BoxWish) {
       const directory = path.join(socketsDirectory, id);
       at('before socket');
       await mkdir(directory, { recursive: true });
-      at('after socket');
       return directory;
     },
     close: (id) => rm(path.join(socketsDirectory, id), { recursive: true, force: true }),
@@ -291,7 +304,6 @@ export async function installingBox(wish: BoxWish) {
       async forget(app) {
         at('before forget');
         await rm(dataOf(app), { force: true });
-        at('after forget');
       },
     },
     ledger,
@@ -308,6 +320,7 @@ export async function installingBox(wish: BoxWish) {
     dataDir,
     socketsDirectory,
     desk: installer.desk,
+    idle: installer.idle,
     members,
     changes,
     ledger,

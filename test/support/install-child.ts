@@ -1,0 +1,92 @@
+/**
+ * A box that kills itself with SIGKILL before one effect or commit: `node install-child.js FOLDER CUT`. What it does stands
+ * in FOLDER/plan.json. Each effect and each commit is an event, counted from 1 once the box has started: its name is
+ * printed, and before the CUT-th it dies. Without a cut it ends when its change has.
+ */
+import { createPrivateKey } from 'node:crypto';
+import { createReadStream, readFileSync, writeSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import path from 'node:path';
+import { systemClock } from '#common/clock.js';
+import type { Capability } from '#contract/capabilities.js';
+import type { CatalogueRelease } from '#contract/catalogue.js';
+import type { PublicJwk } from '#contract/directory.js';
+import { Refusal } from '#contract/problems.js';
+import type { Catalogue } from '../../agent/apps/uses.js';
+import { installingBox, testSigner } from './installing.js';
+
+export interface InstallPlan {
+  action: 'install' | 'update' | 'remove';
+  app: string;
+  release: string;
+  grants: Capability[];
+  /** PEM. */
+  ownerKey: string;
+  keys: PublicJwk[];
+  /** What its owner uploads. */
+  archive: string;
+  /** What the catalogue has. */
+  entries: CatalogueRelease[];
+  blobs: Record<string, string>;
+}
+
+/** A catalogue that reads from files, as another process has written them. */
+export const catalogueOf = (plan: InstallPlan, at: (name: string) => void = () => {}): Catalogue => ({
+  page: async () => ({ entries: [], cursor: null }),
+  app: async (app) => ({
+    app,
+    owner: 'example-soft',
+    releases: plan.entries.map(({ id, version, state, publishedAt }) => ({
+      ...{ id, version, state, publishedAt },
+      private: false,
+    })),
+  }),
+  async release(id) {
+    const entry = plan.entries.find((one) => one.id === id);
+    if (!entry) throw new Refusal('release-unknown', id);
+    return entry;
+  },
+  async blob(digest, from) {
+    const bytes = (await readFile(plan.blobs[digest] ?? '')).subarray(from);
+    return (async function* () {
+      const half = Math.ceil(bytes.length / 2);
+      yield bytes.subarray(0, half);
+      at('before the second half of a blob');
+      yield bytes.subarray(half);
+    })();
+  },
+});
+
+if (process.argv[1]?.endsWith('install-child.js')) {
+  const [folder = '', cut = '0'] = process.argv.slice(2);
+  const plan = JSON.parse(readFileSync(path.join(folder, 'plan.json'), 'utf8')) as InstallPlan;
+  let counting = false;
+  let count = 0;
+  const at = (name: string): void => {
+    if (!counting) return;
+    count += 1;
+    writeSync(1, `${name}\n`);
+    if (count === Number(cut)) process.kill(process.pid, 'SIGKILL');
+  };
+  const box = await installingBox({
+    folder,
+    clock: systemClock,
+    keys: () => plan.keys,
+    catalogue: catalogueOf(plan, at),
+    at,
+  });
+  const { signer } = await testSigner(createPrivateKey(plan.ownerKey));
+  const { action, app, release } = plan;
+  counting = true;
+  if (action === 'install') await box.desk.offerFile(createReadStream(plan.archive));
+  if (action === 'update') await box.desk.offer(release);
+  const grants = plan.grants.map((capability) => ({ capability }));
+  const id =
+    action === 'remove'
+      ? await box.desk.remove(app, signer)
+      : await box.desk.decide({ release, grants, termsAccepted: true }, signer);
+  await box.changes.ended(id);
+  counting = false;
+  await box.close();
+  process.exit(0);
+}

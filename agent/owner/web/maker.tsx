@@ -28,7 +28,7 @@ export function Maker({ member, title }: { member: AppMember; title: string }) {
         <dt>{words.standing}</dt>
         <dd>
           <Mark tone={checkedAt === null ? 'unknown' : tones[standing]}>
-            {words.standings[standing]}
+            {checkedAt === null ? words.unknown : words.standings[standing]}
             {checkedAt !== null && (
               <>
                 , {words.asOf} <When at={checkedAt} />

@@ -37,7 +37,7 @@ export function Maker({ member, title }: { member: AppMember; title: string }) {
           </Mark>
           {checkedAt === null && <p class="hint">{words.never}</p>}
           {meaning && <p>{meaning}</p>}
-          {freshness !== 'fresh' && checkedAt !== null && <p>{words[freshness]}</p>}
+          {freshness !== 'fresh' && checkedAt !== null && standing !== 'expelled' && <p>{words[freshness]}</p>}
         </dd>
         <dt>{words.since}</dt>
         <dd>{date(member.since)}</dd>

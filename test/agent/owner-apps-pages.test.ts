@@ -138,7 +138,7 @@ t.test('an app is got, installed, allowed and removed', { buffered: true }, asyn
     signed: true,
   });
   const first = apps.changes()[0]?.id ?? '';
-  apps.reach(first, 'load');
+  apps.reach(first, 'app-load');
   await said(page, /^Unpack it/);
   await page.locator('[aria-current=step]').getByText('Unpack it').waitFor();
   await look('4-installing');
@@ -278,7 +278,7 @@ t.test('an app in each state, and what it means', { buffered: true }, async (tes
   await heading(page, 'Visits is being updated.');
   test.match(apps.asked.at(-1), { what: { grants: [{ capability: 'network.egress:*' }] } });
   const update = apps.changes()[0]?.id ?? '';
-  apps.reach(update, 'health', 'unavailable');
+  apps.reach(update, 'app-pass', 'unavailable');
   await said(page, 'This part is starting or stopping.');
   await look('8-updating');
   await go('/apps/example.visits');

@@ -112,9 +112,9 @@ export const entryOf = ({ manifest, release, member, sizeBytes }: AppOffer): Cat
 });
 
 const stepsOf = {
-  install: ['fetch', 'verify', 'load', 'start', 'health', 'commit'],
-  update: ['fetch', 'verify', 'load', 'start', 'health', 'commit'],
-  remove: ['stop', 'forget', 'unload', 'commit'],
+  install: ['app-next', 'app-fetch', 'app-verify', 'app-load', 'app-start', 'app-pass', 'app-commit'],
+  update: ['app-next', 'app-fetch', 'app-verify', 'app-load', 'app-start', 'app-pass', 'app-commit'],
+  remove: ['app-stop', 'app-container', 'app-data', 'app-record', 'app-image'],
 };
 type Kind = keyof typeof stepsOf;
 const pageSize = 5;

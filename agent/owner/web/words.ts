@@ -1,5 +1,7 @@
 /** What happened and what happens, in words: kinds of ledger entries and steps of changes. */
+
 import { exact } from './format.js';
+import { sayPermission } from './permissions.js';
 import { placeName } from './places.js';
 import { appSteps } from './texts-apps.js';
 
@@ -7,6 +9,10 @@ type Facts = Record<string, string | number | boolean>;
 
 const text = (facts: Facts, name: string, otherwise: string): string => String(facts[name] ?? otherwise);
 const times = (facts: Facts): string => (Number(facts.count ?? 1) === 1 ? 'once' : `${facts.count} times`);
+
+const permission = (facts: Facts): string => sayPermission(text(facts, 'capability', '')).name;
+const app = (facts: Facts): string => text(facts, 'app', 'an app');
+const version = (facts: Facts): string => (facts.version === undefined ? '' : ` ${facts.version}`);
 
 const standings: Record<string, (name: string) => string> = {
   accredited: (name) => `The alliance accredits ${name}.`,
@@ -57,6 +63,22 @@ export const words = {
     'hand-over-asked': () => 'Handing the box over was asked for.',
     reset: () => 'The box was reset.',
     'hand-over': () => 'The box was handed over.',
+    'app.agreed': (facts) => `You said yes to ${app(facts)}${version(facts)} and its terms.`,
+    'app.installed': (facts) => `${app(facts)}${version(facts)} was installed.`,
+    'app.updated': (facts) => `${app(facts)} was updated${facts.version === undefined ? '' : ` to${version(facts)}`}.`,
+    'app.not-installed': (facts) => `${app(facts)}${version(facts)} was not installed. Nothing of it is left.`,
+    'app.rolled-back': (facts) => `The update of ${app(facts)} was taken back.`,
+    'app.remove': (facts) => `You chose to remove ${app(facts)}.`,
+    'app.removed': (facts) => `${app(facts)} was removed, with what it kept.`,
+    'app.stop': (facts) => `You stopped ${app(facts)}.`,
+    'app.start': (facts) => `You started ${app(facts)}.`,
+    'app.expelled': (facts) => `${app(facts)} was stopped: its maker was expelled.`,
+    'app.reinstated': (facts) => `The maker of ${app(facts)} is a member again.`,
+    'grant.given': (facts) =>
+      `${app(facts)} was allowed: ${permission(facts)}${facts.until === undefined ? '' : `, until ${exact(Number(facts.until))}`}.`,
+    'grant.taken': (facts) => `Taken back from ${app(facts)}: ${permission(facts)}.`,
+    'grant.ended': (facts) => `The time is over for ${app(facts)}: ${permission(facts)}.`,
+    'grant.dropped': (facts) => `All that ${app(facts)} was allowed ended with it.`,
   } as Record<string, (facts: Facts) => string>,
   steps: {
     elect: 'Note your choice',

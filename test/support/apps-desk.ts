@@ -6,7 +6,6 @@ import type { Change } from '#contract/changes.js';
 import type { AppDecision, AppMember, AppOffer, Grant, InstalledApp } from '#contract/installed.js';
 import type { Manifest, Words } from '#contract/manifest.js';
 import { type ProblemCode, problem, Refusal } from '#contract/problems.js';
-import { plan } from '../../agent/apps/plan.js';
 import type { AppGrants, AppLogs, AppsDesk } from '../../agent/owner/features.js';
 
 const day = 86_400_000;
@@ -112,11 +111,10 @@ export const entryOf = ({ manifest, release, member, sizeBytes }: AppOffer): Cat
   private: false,
 });
 
-/** The real ones: the pages have a sentence for each. */
 const stepsOf = {
-  install: plan({ kind: 'install', app: 'any', release: '' }).steps.map(({ kind }) => kind),
-  update: plan({ kind: 'update', app: 'any', release: '' }).steps.map(({ kind }) => kind),
-  remove: plan({ kind: 'remove', app: 'any' }).steps.map(({ kind }) => kind),
+  install: ['app-next', 'app-fetch', 'app-verify', 'app-load', 'app-start', 'app-pass', 'app-commit'],
+  update: ['app-next', 'app-fetch', 'app-verify', 'app-load', 'app-start', 'app-pass', 'app-commit'],
+  remove: ['app-stop', 'app-container', 'app-data', 'app-record', 'app-image'],
 };
 type Kind = keyof typeof stepsOf;
 const pageSize = 5;

@@ -52,7 +52,7 @@ export async function violations(page: Page, rules: 'all' | 'color-contrast' = '
   );
 }
 
-const overflow = (page: Page) =>
+export const overflow = (page: Page) =>
   page.evaluate<number>('document.documentElement.scrollWidth - document.documentElement.clientWidth');
 export const heading = (page: Page, name: string | RegExp, timeout?: number) =>
   page.getByRole('heading', { level: 1, name }).waitFor(timeout === undefined ? {} : { timeout });

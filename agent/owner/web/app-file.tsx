@@ -55,7 +55,7 @@ export function AppFile({ live }: { live: Live }) {
       {form.isWorking && file && (
         <div class="field">
           <progress aria-label={words.progress} max={file.size} value={isSent ? undefined : sent} />
-          <p>{isSent ? words.checking : words.sending(sent, file.size)}</p>
+          {!isSent && <p>{words.sending(sent, file.size)}</p>}
         </div>
       )}
       <p role="status">

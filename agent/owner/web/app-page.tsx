@@ -14,7 +14,7 @@ import { Link } from './route.js';
 import { Icon, Say } from './say.js';
 import { texts } from './texts.js';
 import { useAsked } from './use-asked.js';
-import { nameOf } from './words-of.js';
+import { nameOf, short } from './words-of.js';
 
 const words = texts.apps.app;
 
@@ -58,6 +58,22 @@ function StopStart({ live, app }: { live: Live; app: InstalledApp }) {
   );
 }
 
+/** What became of its maker, and what that means here; nothing while they are in good standing. */
+function Standing({ app: { member } }: { app: InstalledApp }) {
+  const { notices, meaning } = texts.apps.maker;
+  const { standing, name } = member;
+  if (standing === 'good') return null;
+  const tone = standing === 'expelled' ? 'trouble' : 'attention';
+  return (
+    <section class={`notice ${tone}`}>
+      <Mark tone={tone}>
+        <strong>{notices[standing](short(name))}</strong>
+      </Mark>
+      <p>{meaning[standing]}</p>
+    </section>
+  );
+}
+
 function Updates({ app }: { app: InstalledApp }) {
   const { waiting, failed, manifest } = app;
   return (
@@ -90,7 +106,7 @@ function Updates({ app }: { app: InstalledApp }) {
         <section class="page" aria-labelledby="failed">
           <h2 id="failed">{words.failed(failed.version)}</h2>
           <p>
-            {words.failedLead(manifest.version)} <When at={failed.at} />.
+            <When at={failed.at} />. {words.failedLead(manifest.version)}
           </p>
           <Trouble told={failed.problem} tone="attention" live={false} />
         </section>
@@ -113,7 +129,7 @@ function Permissions({ live, app }: { live: Live; app: InstalledApp }) {
             key={one.capability}
             live={live}
             app={app.id}
-            maker={member.name}
+            maker={short(member.name)}
             asked={one}
             grant={grants.find(({ capability }) => capability === one.capability)}
             index={index}
@@ -180,7 +196,7 @@ export function AppPage({ live, view, id }: HomeProps & { view: { apps: AppsView
     <div class="page wide">
       <Title>{words.title[condition](name)}</Title>
       {app.health && <Trouble told={app.health} tone={condition === 'ill' ? 'attention' : 'trouble'} live={false} />}
-      {condition === 'expelled' && <p>{texts.apps.maker.meaning.expelled}</p>}
+      <Standing app={app} />
       {app.sandbox === 'none' && (
         <p class="notice attention">
           <Mark tone="attention">{words.open}</Mark>

@@ -10,7 +10,7 @@ import { Failure, Field, Mark, Skeleton, Title, When } from './parts.js';
 import { Link } from './route.js';
 import { Name } from './say.js';
 import { texts } from './texts.js';
-import { line } from './words-of.js';
+import { short } from './words-of.js';
 
 const words = texts.apps.browse;
 
@@ -71,7 +71,7 @@ function Entry({ entry, isInstalled }: { entry: CatalogueEntry; isInstalled: boo
             <Name>{summary}</Name>
           </span>
           <small class="muted">
-            <Name>{texts.apps.by(line(member.name))}</Name> · {texts.apps.version(version)} · {bytes(sizeBytes)} ·{' '}
+            <Name>{texts.apps.by(short(member.name))}</Name> · {texts.apps.version(version)} · {bytes(sizeBytes)} ·{' '}
             <When at={publishedAt} />
           </small>
           {entry.private && <Mark tone="unknown">{words.private}</Mark>}

@@ -13,7 +13,7 @@ import { Icon, Say } from './say.js';
 import { texts } from './texts.js';
 import { always, endOf, type HowLong, Until } from './until.js';
 import { useAsked } from './use-asked.js';
-import { line, nameOf } from './words-of.js';
+import { nameOf, short } from './words-of.js';
 
 const words = texts.apps.install;
 type Asked = Manifest['capabilities'][number];
@@ -26,7 +26,7 @@ export function Permission({ asked, maker }: { asked: Asked; maker: string }) {
       <strong class={isFar(asked.capability) ? 'far' : undefined}>{name}</strong>
       <small class="muted">{what}</small>
       <small>
-        {words.says(line(maker))}{' '}
+        {words.says(maker)}{' '}
         <q>
           <Say words={asked.reason} />
         </q>
@@ -99,7 +99,7 @@ function Terms(props: {
       <details>
         <summary>{words.read}</summary>
         {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls is reached by the keyboard */}
-        <section class="terms" tabIndex={0} aria-label={words.terms(maker)}>
+        <section class="terms" tabIndex={0} aria-label={words.read}>
           <Say words={manifest.terms} long />
         </section>
       </details>
@@ -123,7 +123,7 @@ function Question({ live, offer }: { live: Live; offer: AppOffer }) {
   const [isAccepted, accept] = useState(false);
   const [faulty, setFaulty] = useState('terms');
   const name = nameOf(manifest.name);
-  const maker = line(member.name);
+  const maker = short(member.name);
   const isUpdate = installed !== null;
   const open = manifest.capabilities.filter(({ capability }) => asks.includes(capability));
   const kept = manifest.capabilities.filter(({ capability }) => !asks.includes(capability));

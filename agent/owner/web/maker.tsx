@@ -28,7 +28,7 @@ export function Maker({ member, title }: { member: AppMember; title: string }) {
         <dt>{words.standing}</dt>
         <dd>
           <Mark tone={checkedAt === null ? 'unknown' : tones[standing]}>
-            {words.standings[standing]}
+            {checkedAt === null ? words.unknown : words.standings[standing]}
             {checkedAt !== null && (
               <>
                 , {words.asOf} <When at={checkedAt} />
@@ -37,7 +37,7 @@ export function Maker({ member, title }: { member: AppMember; title: string }) {
           </Mark>
           {checkedAt === null && <p class="hint">{words.never}</p>}
           {meaning && <p>{meaning}</p>}
-          {freshness !== 'fresh' && checkedAt !== null && <p>{words[freshness]}</p>}
+          {freshness !== 'fresh' && checkedAt !== null && standing !== 'expelled' && <p>{words[freshness]}</p>}
         </dd>
         <dt>{words.since}</dt>
         <dd>{date(member.since)}</dd>

@@ -98,7 +98,7 @@ export const apps = {
     needs: 'What it needs',
     needsLead: 'It does not work without these. Installing it allows them; you can take each one back later.',
     wishes: 'What it would like',
-    wishesLead: 'It works without these. Tick what you want to allow.',
+    wishesLead: 'Tick what you want to allow.',
     new: 'What is new in what it asks',
     newLead: (version: string) => `You have not allowed this yet. Until you decide, version ${version} runs on.`,
     has: 'What you have allowed already',
@@ -116,8 +116,8 @@ export const apps = {
           ? `${bytes(size)} to download.`
           : `${bytes(missing)} to download. The rest of ${bytes(size)} is on your box already.`,
     may: (memoryMiB: number, storageMiB: number) =>
-      `While it runs it may use ${bytes(memoryMiB * 2 ** 20)} of memory${
-        storageMiB > 0 ? `, and keep ${bytes(storageMiB * 2 ** 20)} on the disk` : ''
+      `While it runs it may use ${bytes(memoryMiB * 1e6)} of memory${
+        storageMiB > 0 ? `, and keep ${bytes(storageMiB * 1e6)} on the disk` : ''
       }.`,
     terms: (maker: string) => `Terms of ${maker}`,
     read: 'Read the terms',
@@ -131,12 +131,10 @@ export const apps = {
     gone: 'This app can not be shown.',
   },
   until: {
-    label: (permission: string) => `For how long: ${permission}`,
     short: 'For how long',
     always: 'Always',
     date: 'Until a date',
     last: 'Last day',
-    lastOf: (permission: string) => `Last day: ${permission}`,
     ends: (at: number) => `until ${date(at - 1)}`,
   },
   permissions: {
@@ -209,7 +207,12 @@ export const apps = {
       expelled: 'Their apps are stopped. What the apps keep stays on your box until you remove them.',
     },
     asOf: 'as of',
-    never: 'Your box could not check that yet.',
+    unknown: 'Not known yet',
+    never: 'Your box could not check it so far. It does so when it reaches the provider.',
+    notices: {
+      suspended: (maker: string) => `${maker}, who made it, is suspended.`,
+      expelled: (maker: string) => `${maker}, who made it, was expelled from the alliance.`,
+    },
     stale: 'That is more than a week ago: nothing new of theirs is installed until your box can look again.',
     old: 'That is more than a month ago: nothing of theirs is installed or updated until your box can look again. What runs goes on.',
     answers: 'Who answers for it',
@@ -336,7 +339,7 @@ export const appSteps: Record<string, string> = {
   'app-pass': 'See whether it is well',
   'app-commit': 'Keep it',
   'app-stop': 'Stop it',
-  'app-container': 'Close its door to the box',
+  'app-container': 'Take it down',
   'app-data': 'Destroy what it kept',
   'app-record': 'End what it was allowed',
   'app-image': 'Take the program away',

@@ -36,9 +36,12 @@ export function Until(props: {
   const { id, of, value, set, fault } = props;
   return (
     <div class="until">
+      <label for={id}>
+        {words.short}
+        <span class="unseen">: {of}</span>
+      </label>
       <select
         id={id}
-        aria-label={words.label(of)}
         value={value.isDated ? 'date' : 'always'}
         onChange={(event) => set({ ...value, isDated: event.currentTarget.value === 'date' })}
       >
@@ -46,15 +49,20 @@ export function Until(props: {
         <option value="date">{words.date}</option>
       </select>
       {value.isDated && (
-        <input
-          type="date"
-          id={`${id}-last`}
-          aria-label={words.lastOf(of)}
-          aria-invalid={fault ? true : undefined}
-          min={dayOf(Date.now())}
-          value={value.last}
-          onInput={(event) => set({ ...value, last: event.currentTarget.value })}
-        />
+        <>
+          <label for={`${id}-last`}>
+            {words.last}
+            <span class="unseen">: {of}</span>
+          </label>
+          <input
+            type="date"
+            id={`${id}-last`}
+            aria-invalid={fault ? true : undefined}
+            min={dayOf(Date.now())}
+            value={value.last}
+            onInput={(event) => set({ ...value, last: event.currentTarget.value })}
+          />
+        </>
       )}
     </div>
   );

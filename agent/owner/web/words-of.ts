@@ -24,4 +24,11 @@ export function pick(words: Words, languages: readonly string[] = wished()): { t
   return { text: words.en, lang: 'en' };
 }
 
+const longestName = 60;
+/** A maker's name within a sentence of ours, which it must not drown. */
+export function short(name: string): string {
+  const letters = [...line(name)];
+  return letters.length > longestName ? `${letters.slice(0, longestName).join('')}…` : letters.join('');
+}
+
 export const nameOf = (words: Words): string => line(pick(words).text);

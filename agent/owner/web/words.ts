@@ -1,5 +1,5 @@
 /** What happened and what happens, in words: kinds of ledger entries and steps of changes. */
-import type { Capability } from '#contract/capabilities.js';
+
 import { exact } from './format.js';
 import { sayPermission } from './permissions.js';
 import { placeName } from './places.js';
@@ -10,13 +10,9 @@ type Facts = Record<string, string | number | boolean>;
 const text = (facts: Facts, name: string, otherwise: string): string => String(facts[name] ?? otherwise);
 const times = (facts: Facts): string => (Number(facts.count ?? 1) === 1 ? 'once' : `${facts.count} times`);
 
-const app = (facts: Facts): string =>
-  `${text(facts, 'app', 'an app')}${facts.version === undefined ? '' : ` ${facts.version}`}`;
-const why = (facts: Facts): string => (facts.why === undefined ? '' : ` The reason: ${facts.why}.`);
-const power = (facts: Facts): string => {
-  const capability = text(facts, 'capability', '');
-  return (sayPermission(capability as Capability) as { name: string } | undefined)?.name ?? capability; // a newer agent wrote it
-};
+const permission = (facts: Facts): string => sayPermission(text(facts, 'capability', '')).name;
+const app = (facts: Facts): string => text(facts, 'app', 'an app');
+const version = (facts: Facts): string => (facts.version === undefined ? '' : ` ${facts.version}`);
 
 const standings: Record<string, (name: string) => string> = {
   accredited: (name) => `The alliance accredits ${name}.`,
@@ -65,24 +61,24 @@ export const words = {
       `You confirmed the time: ${exact(Number(facts.to))}. The box had taken it for ${exact(Number(facts.from))}.`,
     'reset-asked': () => 'The reset of the box was asked for.',
     'hand-over-asked': () => 'Handing the box over was asked for.',
-    'app.agreed': (facts) => `You said yes to ${app(facts)}, and to its terms.`,
-    'app.installed': (facts) => `${app(facts)} was installed.`,
-    'app.not-installed': (facts) => `${app(facts)} was not installed.${why(facts)}`,
-    'app.updated': (facts) => `${app(facts)} runs: it was updated.`,
-    'app.rolled-back': (facts) => `The update to ${app(facts)} was taken back.${why(facts)}`,
-    'app.stop': (facts) => `You stopped ${app(facts)}.`,
-    'app.start': (facts) => `You started ${app(facts)}.`,
-    'app.remove': (facts) => `You had ${app(facts)} removed, with what it kept.`,
-    'app.removed': (facts) => `${app(facts)} is removed.`,
-    'app.expelled': (facts) =>
-      `${app(facts)} was stopped: its maker, ${text(facts, 'member', 'unknown')}, was expelled. What it kept is still here.`,
-    'app.reinstated': (facts) => `The maker of ${app(facts)} was taken back: it runs again.`,
-    'grant.given': (facts) => `You allowed ${app(facts)}: ${power(facts)}.`,
-    'grant.taken': (facts) => `You do not allow ${app(facts)} any more: ${power(facts)}.`,
-    'grant.ended': (facts) => `What you allowed ${app(facts)} has ended: ${power(facts)}.`,
-    'grant.dropped': (facts) => `With ${app(facts)} went what it was allowed.`,
     reset: () => 'The box was reset.',
     'hand-over': () => 'The box was handed over.',
+    'app.agreed': (facts) => `You said yes to ${app(facts)}${version(facts)} and its terms.`,
+    'app.installed': (facts) => `${app(facts)}${version(facts)} was installed.`,
+    'app.updated': (facts) => `${app(facts)} was updated${facts.version === undefined ? '' : ` to${version(facts)}`}.`,
+    'app.not-installed': (facts) => `${app(facts)}${version(facts)} was not installed. Nothing of it is left.`,
+    'app.rolled-back': (facts) => `The update of ${app(facts)} was taken back.`,
+    'app.remove': (facts) => `You chose to remove ${app(facts)}.`,
+    'app.removed': (facts) => `${app(facts)} was removed, with what it kept.`,
+    'app.stop': (facts) => `You stopped ${app(facts)}.`,
+    'app.start': (facts) => `You started ${app(facts)}.`,
+    'app.expelled': (facts) => `${app(facts)} was stopped: its maker was expelled.`,
+    'app.reinstated': (facts) => `The maker of ${app(facts)} is a member again.`,
+    'grant.given': (facts) =>
+      `${app(facts)} was allowed: ${permission(facts)}${facts.until === undefined ? '' : `, until ${exact(Number(facts.until))}`}.`,
+    'grant.taken': (facts) => `Taken back from ${app(facts)}: ${permission(facts)}.`,
+    'grant.ended': (facts) => `The time is over for ${app(facts)}: ${permission(facts)}.`,
+    'grant.dropped': (facts) => `All that ${app(facts)} was allowed ended with it.`,
   } as Record<string, (facts: Facts) => string>,
   steps: {
     elect: 'Note your choice',

@@ -81,7 +81,14 @@ export function createAgent(config: Config, host: Host, around: Around): Agent {
     await membership.start();
     tellStandings();
     await installed?.installer.start(); // behind the changes, which the membership has started
-    installed?.members.start();
+    if (installed) {
+      const { members } = installed;
+      members.start();
+      link.subscribe((online) => {
+        // Who was cut off for a while hears first of all who must not run any more.
+        if (online) void members.refresh().catch(() => {}); // it asks again by itself, and tells then
+      });
+    }
     await membership.enrolled();
     if (signal.aborted) return;
     log.info({ box: membership.view().current.box }, 'enrolled');

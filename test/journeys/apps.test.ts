@@ -235,7 +235,7 @@ t.test(
     await appIs(way, (now) => now?.member.standing === 'good');
 
     const kept = await count(way);
-  await way.member('expel', 'acme', ...decided);
+    await way.member('expel', 'acme', ...decided);
     await members.refresh();
     await appIs(way, (now) => now?.stopped === 'expelled' && now.state === 'stopped');
     t.equal(running(), '', 'its container has ended');

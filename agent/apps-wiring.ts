@@ -134,6 +134,7 @@ export async function openInstalledApps(wish: InstalledAppsWish): Promise<Instal
         return { est, identity, trust: await enrolment.trust() };
       },
       moment: clock.moment,
+      architecture,
       signal,
     }),
     runner,

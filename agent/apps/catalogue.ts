@@ -49,6 +49,8 @@ export function createCatalogue(wish: {
   /** @throws Refusal `not-a-member` */
   access: () => Promise<CatalogueAccess>;
   moment: () => Moment;
+  /** Of this box: nothing else is listed. */
+  architecture: string;
   signal: AbortSignal;
 }): Catalogue {
   const { access, moment } = wish;
@@ -82,7 +84,12 @@ export function createCatalogue(wish: {
 
   return {
     page({ query, cursor }) {
-      const search = new URLSearchParams({ ...(query ? { query } : {}), ...(cursor ? { cursor } : {}) });
+      const { architecture } = wish;
+      const search = new URLSearchParams({
+        architecture,
+        ...(query ? { query } : {}),
+        ...(cursor ? { cursor } : {}),
+      });
       return json(CataloguePage, `apps?${search}`);
     },
     app: (id) => json(CatalogueApp, `apps/${encodeURIComponent(id)}`),

@@ -15,7 +15,7 @@ import type { Blobs } from './blobs.js';
 import { dropNext } from './drop-next.js';
 import { type Installed, type InstalledRecord, releaseOf } from './installed.js';
 import type { Keeper } from './keeper.js';
-import type { Offers, Verified } from './offers.js';
+import type { Architecture, Offers, Verified } from './offers.js';
 import { groupOf, plan } from './plan.js';
 import type { Running } from './running.js';
 import { showApp } from './show.js';
@@ -56,6 +56,8 @@ export interface DeskParts {
   catalogue: Catalogue;
   runner: Runner;
   running: Running;
+  /** Of this box. */
+  architecture: Architecture;
   keeper: Keeper;
   grants: Grants;
   storage: Storage;
@@ -65,6 +67,9 @@ export interface DeskParts {
   freeBytes(): number;
   reserveBytes: number;
 }
+
+/** The catalogue could not be asked. */
+const unheard = new Set<string>(['est-unreachable', 'not-a-member', 'unavailable']);
 
 const channelOf = ({ channel = 'stable' }: { channel?: string | undefined }): string => channel;
 
@@ -105,7 +110,12 @@ export function createDesk(parts: DeskParts): AppsDesk {
 
   async function found(release: string): Promise<Verified> {
     const here = table.get(release) ?? installed.list().find(({ waiting }) => waiting?.release === release)?.waiting;
-    return here ? offers.verify(here) : fetched(release);
+    if (here?.source !== 'catalogue') return here ? offers.verify(here) : fetched(release);
+    // Between the look and the yes it may have been withdrawn; without a network what was seen counts.
+    return fetched(release).catch((error: unknown) => {
+      if (error instanceof Refusal && unheard.has(error.code)) return offers.verify(here);
+      throw error;
+    });
   }
 
   async function shown(verified: Verified): Promise<AppOffer> {
@@ -194,7 +204,9 @@ export function createDesk(parts: DeskParts): AppsDesk {
       await offers.heed({ id, app: record.id, state, ...(reason === undefined ? {} : { reason }) });
     const candidates = releases
       .filter((one) => one.state === 'published' && compareVersions(one.version, version) > 0)
-      .filter(({ id }) => !installed.barred(id))
+      .filter(
+        ({ id, architecture = parts.architecture }) => architecture === parts.architecture && !installed.barred(id),
+      )
       .sort((a, b) => compareVersions(b.version, a.version));
     for (const { id } of candidates) {
       const verified = await fetched(id);

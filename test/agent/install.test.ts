@@ -482,6 +482,11 @@ t.test('no downgrade, nothing withdrawn, nothing for another machine or a newer 
   t.equal(await box.desk.update(app), null);
   const again = await b.again();
   t.match(await again.desk.offerFile(withdrawn.wza()), { problem: { code: 'release-withdrawn' } }, 'nor from a file');
+  const seen = await b.release('1.2.1');
+  b.shelf.publish(seen);
+  t.match(await again.desk.offer(seen.id), { problem: null });
+  b.shelf.publish(seen, { state: 'stopped', reason: 'a court said so' });
+  await t.rejects(b.agree(again, seen), refuses('release-withdrawn'), 'it was taken back between the look and the yes');
   const later = await b.release('1.3.0', { api: '1.999' });
   t.match(await again.desk.offerFile(later.wza()), { problem: { code: 'api-too-old' } });
   const swapped = await b.release('1.4.0');

@@ -286,6 +286,7 @@ export async function compose(config: Config, host: Host, log: Logger, signal: A
     onBirth: async () => {
       if (!membership.awaitsOwner()) await sampler.sampleNow();
     },
+    onStanding: (news) => installed?.members.hear(news),
     onReceipt: (receipt) =>
       void takeReceipt({
         receipt,

@@ -22,6 +22,7 @@ import { createReceipts } from './fleet/receipts.js';
 import { createRetention } from './fleet/retention.js';
 import { createTaken } from './fleet/taken.js';
 import { createFleet } from './fleet/view.js';
+import { tellStanding } from './members/news.js';
 import { declareMemberRoutes } from './members/routes.js';
 import { createOperations } from './operations.js';
 import { openRooms } from './rooms.js';
@@ -184,6 +185,16 @@ export function createProvider(
     });
     started.push(() => est.stop());
     urls.est = `https://${name}:${await est.start(bindAddress(host), portAt(0))}`;
+    const noMoreNews = members.onChange(() => {
+      const tell = async () => {
+        const { sequence } = await members.lists();
+        const count = ingest.counts().online;
+        const { publish } = broker;
+        await tellStanding({ sequence, boxes: () => store.boxes.keys(), online: ingest.online, count, publish });
+      };
+      tell().catch((error: unknown) => log.error({ err: error }, 'cannot tell the boxes of a standing'));
+    });
+    started.push(async () => noMoreNews());
     await members.start(urls.est);
     started.push(() => members.stop());
 

@@ -145,6 +145,19 @@ export const credentialMediaType = 'application/vc+jwt';
 export const MemberKeys = Type.Array(PublicJwk, { minItems: 1, maxItems: 8 });
 
 /**
+ * Payload of `down/standing`: the provider has newer lists than these boxes may know. It proves nothing, it only makes a
+ * box ask; boxes spread what they ask over so many seconds.
+ */
+export const StandingNews = Type.Object(
+  {
+    sequence: Type.Integer({ minimum: 1, maximum: Number.MAX_SAFE_INTEGER, description: 'of both lists' }),
+    spreadSeconds: Type.Integer({ minimum: 0, maximum: 3600 }),
+  },
+  { $id: 'StandingNews', additionalProperties: true },
+);
+export type StandingNews = Static<typeof StandingNews>;
+
+/**
  * How old the newest verified status list may be, in seconds: fresh until the first, then nothing new is installed; past
  * the second nothing is updated either. What runs is never stopped for it.
  */

@@ -51,6 +51,8 @@ export function createLink(wish: {
   onBirth: () => Promise<void>;
   /** The provider's word that it has seen a head of the ledger, as it came. */
   onReceipt?: (receipt: string) => void;
+  /** News of members' standing, as it came. */
+  onStanding?: (news: Buffer) => void;
   onRefused: (refusal: Refusal) => void;
 }): Link {
   const { clock, outbox, batchSeconds, onRefused } = wish;
@@ -108,6 +110,7 @@ export function createLink(wish: {
       birth: wish.birth,
       onAck,
       ...(wish.onReceipt && { onReceipt: wish.onReceipt }),
+      ...(wish.onStanding && { onStanding: wish.onStanding }),
       signal,
     });
     box = profile.box;

@@ -78,9 +78,11 @@ export async function openSession(wish: {
   onAck: (ack: Ack) => void;
   /** A receipt for the ledger, as it came. */
   onReceipt?: (receipt: string) => void;
+  /** News of members' standing, as it came. */
+  onStanding?: (news: Buffer) => void;
   signal: AbortSignal;
 }): Promise<Session> {
-  const { profile, credentials, birth, onAck, onReceipt, signal } = wish;
+  const { profile, credentials, birth, onAck, onReceipt, onStanding, signal } = wish;
   const { box, broker } = profile;
   const id = randomBytes(8).toString('hex');
   const status = buildTopic({ box, direction: 'up', kind: 'status' });
@@ -120,6 +122,7 @@ export async function openSession(wish: {
     const topic = parseTopic(name);
     if (topic?.box !== box || topic.direction !== 'down') return;
     if (topic.kind === 'receipt') return onReceipt?.(payload.toString('latin1'));
+    if (topic.kind === 'standing') return onStanding?.(payload);
     if (topic.kind !== 'ack') return;
     const ack = parseJson(Ack, payload);
     if (ack.ok) onAck(ack.value);

@@ -12,7 +12,7 @@ import { standingOf, verifyStatusLists } from '#common/members/status-list.js';
 import type { Moment } from '#common/pki/path.js';
 import type { DirectoryTerritory, PublicJwk } from '#contract/directory.js';
 import type { AppMember } from '#contract/installed.js';
-import { MemberCredential, type Standing, type StatusLists } from '#contract/member.js';
+import { MemberCredential, type Standing, StandingNews, type StatusLists } from '#contract/member.js';
 import { parseJson } from '#contract/parse.js';
 import { Refusal } from '#contract/problems.js';
 import type { Profile } from '#contract/profile.js';
@@ -40,6 +40,11 @@ export interface Members {
   see(credential: string): Judgement | undefined;
   /** Asks the providers for their lists. @throws Refusal of the first that could not be used, when all were asked */
   refresh(): Promise<void>;
+  /**
+   * News from the provider (`StandingNews`), as it came: what it says is not believed, only asked after, and no oftener
+   * than every few seconds.
+   */
+  hear(news: Uint8Array): void;
   /** Told of the territory whose lists are new. Answers the way to end it. */
   onChange(listener: (territory: string) => void): () => void;
   /** Refreshes each day. */
@@ -48,6 +53,8 @@ export interface Members {
 }
 
 const refreshMilliseconds = 24 * 3_600_000;
+/** Between two questions that news gives rise to. */
+const betweenMilliseconds = 5000;
 const againMilliseconds = 3_600_000;
 const order: readonly May[] = ['nothing', 'run', 'update', 'install'];
 const least = (one: May, other: May): May => (order.indexOf(one) < order.indexOf(other) ? one : other);
@@ -84,6 +91,9 @@ export async function createMembers(wish: {
   const listeners = new Set<(territory: string) => void>();
   const stopping = new AbortController();
   let running: Promise<void> | undefined;
+  let hearing: Promise<void> | undefined;
+  /** Seconds that the next question may wait; undefined when nothing was heard. */
+  let heard: number | undefined;
 
   /** @throws Refusal `status-foreign`, `status-forged`, `status-malformed`, `status-replayed` */
   async function take(territory: string, lists: StatusLists): Promise<void> {
@@ -162,6 +172,20 @@ export async function createMembers(wish: {
     for (const end of ends) if (end.status === 'rejected') throw end.reason;
   }
 
+  /** One at a time; what is heard meanwhile is asked after once more. */
+  async function askSoon(): Promise<void> {
+    for (let spread = heard; spread !== undefined && !stopping.signal.aborted; spread = heard) {
+      heard = undefined;
+      await clock.sleep(Math.random() * spread * 1000, stopping.signal);
+      // Where it cannot be asked now, the daily look or the next connection makes up for it.
+      await refresh().catch((error: unknown) => {
+        if (!stopping.signal.aborted && error instanceof Refusal) onRefused(error);
+      });
+      await clock.sleep(betweenMilliseconds, stopping.signal);
+    }
+    hearing = undefined;
+  }
+
   async function run(): Promise<void> {
     while (!stopping.signal.aborted) {
       const pause = await refresh().then(
@@ -193,6 +217,16 @@ export async function createMembers(wish: {
       return credential && judged(credential, isExpired(credential));
     },
     refresh,
+    hear(news) {
+      const read = parseJson(StandingNews, news);
+      const mine = own();
+      if (!read.ok || mine === undefined || stopping.signal.aborted) return;
+      const lists = held.of(mine);
+      const { sequence, spreadSeconds } = read.value;
+      if (lists && Math.min(lists.suspension.sequence, lists.revocation.sequence) >= sequence) return;
+      heard = Math.min(heard ?? Number.POSITIVE_INFINITY, spreadSeconds);
+      hearing ??= askSoon();
+    },
     onChange(listener) {
       listeners.add(listener);
       return () => listeners.delete(listener);
@@ -202,7 +236,7 @@ export async function createMembers(wish: {
     },
     async stop() {
       stopping.abort();
-      await running;
+      await Promise.all([running, hearing]);
     },
   };
 }

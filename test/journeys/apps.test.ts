@@ -3,7 +3,7 @@
  * roll back, and what becomes of it when its maker is suspended, expelled and reinstated.
  */
 import type { ChildProcess } from 'node:child_process';
-import { readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { Page } from 'playwright-core';
 import t, { type Test } from 'tap';
@@ -125,6 +125,14 @@ async function signIn(page: Page): Promise<void> {
   await field.waitFor({ state: 'detached' });
 }
 
+/** Two pictures belong to the owner's guide; they are written when they are asked for, see test/journeys/owner.test.ts. */
+async function forGuide(page: Page, name: string): Promise<void> {
+  if (process.env.WEBIZEN_DOCS !== '1') return;
+  await mkdir('docs/images', { recursive: true });
+  await page.emulateMedia({ colorScheme: 'light' });
+  await page.screenshot({ path: `docs/images/owner-${name}.png`, fullPage: true, caret: 'initial' });
+}
+
 /** The owner's pages, signed in to, past the setup. */
 async function signedIn({ box }: Way): Promise<{ page: Page; go(to: string): Promise<unknown>; complaints: string[] }> {
   const url = `http://127.0.0.1:${box.agent?.console()?.port}`;
@@ -154,11 +162,13 @@ t.test(
     await page.getByRole('link', { name: /^Visits/ }).click();
     await heading(page, 'Install Visits by Acme Apps?', patience);
     await look('1-install');
+    await forGuide(page, 'install');
     await page.getByLabel('I accept these terms of Acme Apps').check();
     await press(page, 'Install it');
     await heading(page, 'Visits is installed.', patience);
     await page.getByRole('link', { name: 'Go to Visits' }).click();
     await heading(page, 'Visits runs.', patience);
+    await forGuide(page, 'app');
     t.match(await appIs(way, isWell), {
       release: first,
       sandbox: 'podman',

@@ -49,12 +49,13 @@ export interface InstalledAppsWish {
 
 /** What apps are offered beside their storage: word of who they are, a way to tell the owner something, servers outside. */
 export async function openAppFeatures(wish: {
+  host: Host;
   store: Store;
   clock: TrustedTime;
   membership: MembershipRoom;
   releaseOf: (app: string) => { release: string; version: string } | undefined;
 }): Promise<{ attest: Attestor; notices: Notices; egress: Egress }> {
-  const { store, clock, membership, releaseOf } = wish;
+  const { host, store, clock, membership, releaseOf } = wish;
   const hostOf = (address: string | undefined): { host: string }[] =>
     address === undefined || !URL.canParse(address) ? [] : [{ host: new URL(address).hostname }];
   return {
@@ -69,7 +70,8 @@ export async function openAppFeatures(wish: {
     }),
     notices: await createNotices({ store, clock }),
     egress: createEgress({
-      resolve: createResolver(),
+      resolve: host.outside?.resolve ?? createResolver(),
+      ...(host.outside && { dialTo: host.outside.dial }),
       ownNetworks,
       // An app has no business with the provider: what it has to say there goes through the box.
       barred: () => [

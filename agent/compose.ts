@@ -221,7 +221,7 @@ export async function compose(config: Config, host: Host, log: Logger, signal: A
   const kinds = { ...membership.kinds, ...installed?.installer.kinds };
   const changes = createChanges({ store, clock, kinds, onRefused });
   const { attest, notices, egress } = await openAppFeatures({
-    ...{ store, clock, membership },
+    ...{ host, store, clock, membership },
     releaseOf(id) {
       const app = installed?.installer.desk.show(id);
       return app && { release: app.release, version: app.manifest.version };

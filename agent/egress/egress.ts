@@ -23,6 +23,8 @@ export interface EgressApp {
   begin(use: { holds(): boolean; lasting: true; cut(): void }): () => void;
 }
 
+export type Dial = (address: string, port: number) => Socket;
+
 export interface EgressCounters {
   open: number;
   opened: number;
@@ -78,6 +80,7 @@ export function createEgress({
   ownNetworks,
   barred = () => [],
   allow,
+  dialTo = (address, port) => connect({ host: address, port, allowHalfOpen: true }),
   clock,
   limits = {},
 }: {
@@ -88,6 +91,8 @@ export function createEgress({
   barred?: () => readonly Barred[];
   /** What is let through although it is not public; nothing where nothing is said. */
   allow?: (address: string, port: number) => boolean;
+  /** A connection begun, half-open allowed: what leaves the box goes through here. */
+  dialTo?: Dial;
   clock: Clock;
   limits?: Partial<EgressLimits>;
 }): Egress {
@@ -117,7 +122,7 @@ export function createEgress({
 
   function dial(address: string, port: number, signal: AbortSignal): Promise<Socket> {
     return new Promise((resolve, reject) => {
-      const socket = connect({ host: address, port, allowHalfOpen: true });
+      const socket = dialTo(address, port);
       const fail = (error: Error): void => {
         socket.destroy();
         reject(error);

@@ -1,6 +1,7 @@
 /** What the agent does to the machine it runs on. Tests hand in another one; everything else in the agent is real. */
 import { statfsSync } from 'node:fs';
 import { readdir, readFile, statfs } from 'node:fs/promises';
+import type { Socket } from 'node:net';
 import { type Clock, systemClock } from '#common/clock.js';
 import { type Files, files } from '#common/files.js';
 import { machineOf } from './machine.js';
@@ -23,6 +24,13 @@ export interface Host {
   kernel(file: string): Promise<string | undefined>;
   /** What tells this machine from another, for `isSameMachine`; undefined where nothing does. */
   machine(): Promise<string | undefined>;
+  /** The network that apps' tunnels go out to; the machine's own where nothing is said. */
+  outside?: {
+    /** All addresses of a name; rejects when there are none. */
+    resolve(name: string): Promise<string[]>;
+    /** A connection begun, half-open allowed. */
+    dial(address: string, port: number): Socket;
+  };
 }
 
 const kernel = (file: string): Promise<string | undefined> => readFile(file, 'utf8').catch(() => undefined);

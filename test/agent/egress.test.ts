@@ -2,7 +2,7 @@
 import { createSocket } from 'node:dgram';
 import { EventEmitter, once } from 'node:events';
 import { createServer, type IncomingMessage, request } from 'node:http';
-import { type AddressInfo, createServer as createTcpServer, isIP, type Server, type Socket } from 'node:net';
+import { type AddressInfo, createServer as createTcpServer, isIP, type Server, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import fc from 'fast-check';
 import t, { type Test } from 'tap';
@@ -202,6 +202,23 @@ t.test('a name that leads into the home, the box or the provider is refused, wha
   t.equal((await connect(t, place, 'est.provider.example:443')).code, 'egress-barred', 'by its name');
   t.equal((await connect(t, place, 'alias.example:8440')).code, 'egress-barred', 'by its address and port');
   t.equal((await connect(t, place, `alias.example:${port}`)).status, 200, 'another server at the same address');
+});
+
+t.test('a provider that is known by its address alone is no more reached than one with a name', async (t) => {
+  const dialled: string[] = [];
+  const place = await desk(t, {
+    barred: () => [{ host: '93.184.215.14' }, { host: '[2606:4700::1111]' }],
+    dialTo(address) {
+      dialled.push(address);
+      return new Socket().destroy(new Error('nothing leaves this machine'));
+    },
+  });
+  await place.grant('network.egress:*');
+  for (const address of ['93.184.215.14', '::ffff:93.184.215.14', '2606:4700:0::1111']) {
+    place.names.set('alias.example', [address]);
+    t.equal((await connect(t, place, 'alias.example:443')).code, 'egress-barred', address);
+  }
+  t.same(dialled, []);
 });
 
 t.test('a name that leads elsewhere when it is asked again gains nothing', async (t) => {

@@ -2,119 +2,23 @@
  * A VAR's app on an owner's box, the whole way on real parts: membership, release, catalogue, consent, container, update,
  * roll back, and what becomes of it when its maker is suspended, expelled and reinstated.
  */
-import type { ChildProcess } from 'node:child_process';
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
-import path from 'node:path';
+import { mkdir } from 'node:fs/promises';
 import type { Page } from 'playwright-core';
-import t, { type Test } from 'tap';
+import t from 'tap';
 import { systemClock } from '#common/clock.js';
-import type { Capability } from '#contract/capabilities.js';
 import type { Change } from '#contract/changes.js';
-import type { InstalledApp } from '#contract/installed.js';
 import type { Manifest } from '#contract/manifest.js';
-import type { OwnerSigner } from '../../agent/consent/ledger.js';
-import { killed, type TestBox, testBox } from '../support/box.js';
+import { appIs, desk, ended, isWell, openWay, passphrase, say, type Way } from '../support/apps-way.js';
+import { killed } from '../support/box.js';
 import { heading, launch, looker, openPage, press, sizes } from '../support/owner-pages.js';
-import { type TestPodman, testPodman } from '../support/podman.js';
-import { askCommand, freePortBase, type TestProvider, testProvider } from '../support/provider.js';
-import { type Laptop, laptop, packedBase } from '../support/var.js';
+import { packedBase } from '../support/var.js';
 
 const base = await packedBase(t);
 const app = 'example.visits';
 
 const browser = await launch(t);
-const passphrase = 'tram lantern quartz pillow';
 /** An image is loaded, an app started, on a busy machine. */
-const patience = 60_000;
-
-interface Way {
-  provider: TestProvider;
-  serving: ChildProcess;
-  podman: TestPodman;
-  own: Laptop;
-  box: TestBox;
-  signer: OwnerSigner;
-  member(...args: string[]): Promise<string>;
-  done(...args: string[]): string;
-  /** A new version, published; answers its release. */
-  publish(version: string, change?: (manifest: Manifest) => Manifest): Promise<string>;
-}
-
-async function openWay(t: Test): Promise<Way> {
-  const provider = await testProvider(t, { territory: 'home', name: 'Home' });
-  const serving = await provider.spawn();
-  t.teardown(() => killed(serving));
-  const own = await laptop(t);
-  const done = (...args: string[]): string => {
-    const { status, stdout, stderr } = own.webizen(...args);
-    if (status !== 0) throw new Error(`${args.join(' ')}: ${stderr}`);
-    return stdout;
-  };
-  const member = async (...args: string[]): Promise<string> => {
-    const [verb = '', ...rest] = args;
-    const { status, stdout, stderr } = await askCommand('webizen-provider', [
-      ...['member', verb, ...rest, '--dir', provider.directory],
-    ]);
-    if (status !== 0) throw new Error(`member ${args.join(' ')}: ${stderr}`);
-    return stdout;
-  };
-  done('member', 'request', '--name', 'Acme Apps', '--class', 'var', '--out', own.member);
-  const vetted = ['--charter', '1', '--vetted', 'papers and code', '--by', 'the operator'];
-  await member('admit', own.at('member', 'request.jws'), '--id', 'acme', '--level', '1', ...vetted);
-  await member('credential', 'acme', '--out', own.at('credential.jwt'));
-  const there = ['--catalogue', provider.est, '--ca', path.join(provider.directory, 'ca/root.crt')];
-  done('member', 'accept', own.at('credential.jwt'), ...there);
-
-  done('app', 'init', 'visits', '--id', app, '--name', 'Visits');
-  const podman = await testPodman(t);
-  const port = await freePortBase();
-  const box = await testBox(t, {
-    territories: [provider.listing],
-    more: { runtime: { podman: podman.socketPath }, owner: { host: '127.0.0.1', port, mdns: false } },
-  });
-  await box.start();
-  const { owner, membership } = box.agent!.rooms();
-  const { signer } = await owner.set({ passphrase });
-  const { code } = await provider.claim();
-  await membership.elect({ territory: 'home', ownJurisdiction: 'AU-NSW', claimCode: code }, signer);
-  await box.until(({ link }) => link.online);
-
-  return {
-    ...{ provider, serving, podman, own, box, signer, member, done },
-    async publish(version, change = (manifest) => manifest) {
-      const file = own.at('visits', 'webizen.json');
-      const manifest = JSON.parse(await readFile(file, 'utf8')) as Manifest;
-      await writeFile(file, JSON.stringify(change({ ...manifest, version })));
-      done('app', 'build', 'visits', '--base', base);
-      done('app', 'sign', 'visits');
-      done('app', 'publish', 'visits');
-      const { releases } = JSON.parse(done('app', 'status', 'visits', '--json')) as {
-        releases: { id: string; version: string }[];
-      };
-      return releases.find((one) => one.version === version)?.id ?? '';
-    },
-  };
-}
-
-const desk = ({ box }: Way) => box.agent!.rooms().installed!.installer.desk;
-
-async function appIs(way: Way, holds: (app: InstalledApp | undefined) => boolean): Promise<InstalledApp | undefined> {
-  for (;;) {
-    const now = desk(way).show(app);
-    if (holds(now)) return now;
-    await systemClock.sleep(50); // a look, not an event
-  }
-}
-
-const isWell = (now: InstalledApp | undefined): boolean =>
-  now?.state === 'running' && now.health === null && now.change === null;
-
-const ended = ({ box }: Way, change: string): Promise<Change> => box.agent!.rooms().changes.ended(change);
-
-async function say(way: Way, release: string, capabilities: Capability[]): Promise<Change> {
-  const grants = capabilities.map((capability) => ({ capability }));
-  return ended(way, await desk(way).decide({ release, grants, termsAccepted: true }, way.signer));
-}
+const patience = 180_000;
 
 const count = async ({ box }: Way): Promise<string> => box.agent!.rooms().storage.get(app, 'count').value.toString();
 
@@ -132,6 +36,24 @@ async function forGuide(page: Page, name: string): Promise<void> {
   await page.emulateMedia({ colorScheme: 'light' });
   await page.screenshot({ path: `docs/images/owner-${name}.png`, fullPage: true, caret: 'initial' });
 }
+
+/** The end of what the page has begun: where it went wrong, it says why. */
+async function endOf(way: Way, kind: string): Promise<Change> {
+  for (;;) {
+    const change = way.box
+      .agent!.rooms()
+      .changes.list()
+      .find((one) => one.kind === kind);
+    if (change) return ended(way, change.id);
+    await systemClock.sleep(50); // a look, not an event
+  }
+}
+
+/** A busy machine may take its time. */
+const patient = (manifest: Manifest): Manifest => ({
+  ...manifest,
+  health: { kind: 'http', path: '/health', graceSeconds: 300, timeoutSeconds: 60 },
+});
 
 /** The owner's pages, signed in to, past the setup. */
 async function signedIn({ box }: Way): Promise<{ page: Page; go(to: string): Promise<unknown>; complaints: string[] }> {
@@ -154,8 +76,9 @@ async function signedIn({ box }: Way): Promise<{ page: Page; go(to: string): Pro
 t.test(
   "published, installed with the owner's yes, updated, rolled back, and ended with its maker's standing",
   async (t) => {
-    const way = await openWay(t);
-    const first = await way.publish('1.0.0');
+    const way = await openWay(t, { base });
+    way.done('app', 'init', 'visits', '--id', app, '--name', 'Visits');
+    const first = await way.publish('visits', '1.0.0', patient);
     const { page, go, complaints } = await signedIn(way);
     const look = looker(t, page, 'phone', 'apps-journey');
     await go('/apps/get');
@@ -165,11 +88,12 @@ t.test(
     await forGuide(page, 'install');
     await page.getByLabel('I accept these terms of Acme Apps').check();
     await press(page, 'Install it');
+    t.match(await endOf(way, 'app-install'), { state: 'done' });
     await heading(page, 'Visits is installed.', patience);
     await page.getByRole('link', { name: 'Go to Visits' }).click();
     await heading(page, 'Visits runs.', patience);
     await forGuide(page, 'app');
-    t.match(await appIs(way, isWell), {
+    t.match(await appIs(way, app, isWell), {
       release: first,
       sandbox: 'podman',
       member: { id: 'acme', class: 'var', vettingLevel: 1, standing: 'good', freshness: 'fresh' },
@@ -185,28 +109,28 @@ t.test(
     t.equal(running(), before);
     await way.box.start();
     way.signer = await way.box.agent!.rooms().owner.unlock(passphrase);
-    await appIs(way, isWell);
+    await appIs(way, app, isWell);
     t.equal(running(), before, 'the same container');
 
     const asks = { capability: 'health.read' as const, reason: { en: 'Shows how warm the box is.' } };
     const more = (manifest: Manifest): Manifest => ({ ...manifest, capabilities: [...manifest.capabilities, asks] });
-    const second = await way.publish('1.1.0', more);
+    const second = await way.publish('visits', '1.1.0', more);
     t.equal(await desk(way).update(app), null, 'it asks for more: nothing begins');
-    t.match(await appIs(way, (now) => now?.waiting !== null), {
+    t.match(await appIs(way, app, (now) => now?.waiting !== null), {
       release: first,
       waiting: { release: second, asks: ['health.read'] },
     });
     await go(`/apps/${app}`);
-    await page.getByLabel('Passphrase', { exact: true }).fill(passphrase);
-    await press(page, 'Sign in');
+    await signIn(page);
     await page.getByRole('link', { name: 'Look at the update' }).click();
     await heading(page, 'Update Visits to 1.1.0?', patience);
     await page.getByText('Shows how warm the box is.').waitFor();
     await look('2-update');
     await page.getByLabel('I accept these terms of Acme Apps').check();
     await press(page, 'Update it');
+    t.match(await endOf(way, 'app-update'), { state: 'done' });
     await heading(page, /is updated/, patience);
-    t.match(await appIs(way, isWell), {
+    t.match(await appIs(way, app, isWell), {
       release: second,
       waiting: null,
       grants: [{ capability: 'storage' }, { capability: 'health.read' }],
@@ -218,10 +142,10 @@ t.test(
       command: ['/usr/bin/node', '-e', 'process.exit(1)'],
       ...{ graceSeconds: 1, intervalSeconds: 1, failures: 1 },
     };
-    const third = await way.publish('1.2.0', (manifest) => ({ ...manifest, health: sick }));
+    const third = await way.publish('visits', '1.2.0', (manifest) => ({ ...manifest, health: sick }));
     const change = await desk(way).update(app);
     t.match(await ended(way, change ?? ''), { state: 'undone', problem: { code: 'app-unhealthy' } });
-    t.match(await appIs(way, isWell), {
+    t.match(await appIs(way, app, isWell), {
       release: second,
       failed: { release: third, version: '1.2.0', problem: { code: 'app-unhealthy' } },
     });
@@ -232,19 +156,19 @@ t.test(
 
     // Nobody asks for anything: a box that is online hears of it.
     const decided = ['--reason', 'complaints', '--decided-by', 'the board', '--review', 'write to the board'];
-    const fourth = await way.publish('1.3.0', (manifest) => ({
+    const fourth = await way.publish('visits', '1.3.0', (manifest) => ({
       ...manifest,
       health: { kind: 'http', path: '/health' },
     }));
-    await way.member('suspend', 'acme', ...decided);
-      t.match(await appIs(way, (now) => now?.member.standing === 'suspended'), { state: 'running', stopped: null });
+    await way.operator('member', 'suspend', 'acme', ...decided);
+    t.match(await appIs(way, app, (now) => now?.member.standing === 'suspended'), { state: 'running', stopped: null });
     await t.rejects(say(way, fourth, []), { code: 'member-suspended' });
-    await way.member('reinstate', 'acme', ...decided);
-      await appIs(way, (now) => now?.member.standing === 'good');
+    await way.operator('member', 'reinstate', 'acme', ...decided);
+    await appIs(way, app, (now) => now?.member.standing === 'good');
 
     const kept = await count(way);
-    await way.member('expel', 'acme', ...decided);
-      await appIs(way, (now) => now?.stopped === 'expelled' && now.state === 'stopped');
+    await way.operator('member', 'expel', 'acme', ...decided);
+    await appIs(way, app, (now) => now?.stopped === 'expelled' && now.state === 'stopped');
     t.equal(running(), '', 'its container has ended');
     t.equal(await count(way), kept, 'its data are kept');
     await go(`/apps/${app}`);
@@ -256,7 +180,7 @@ t.test(
     await killed(way.serving); // and the box goes on without its provider
     await way.box.stop();
     await way.box.start();
-    t.match(await appIs(way, (now) => now !== undefined), { stopped: 'expelled', state: 'stopped' });
+    t.match(await appIs(way, app, (now) => now !== undefined), { stopped: 'expelled', state: 'stopped' });
     const { entries } = await way.box.agent!.rooms().ledger.export();
     t.ok(entries.some(({ type }) => type === 'app.expelled'));
     t.same(complaints, []);

@@ -184,6 +184,7 @@ export function createAgent(config: Config, host: Host, around: Around): Agent {
         apps: made.installed.installer.desk,
         grants: made.grants,
         logs: made.installed.runner.logs,
+        data: made.storage,
       }),
       time: clock,
       dataDir: config.dataDir,

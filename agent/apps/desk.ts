@@ -1,11 +1,10 @@
 /** What the owner does with apps: look, say yes, stop, remove. Each decision is signed into the ledger before it is acted on. */
-import { createHash } from 'node:crypto';
 import { openArchive } from '#common/archive/archive.js';
 import { checkImage } from '#common/archive/image.js';
 import type { Capability } from '#contract/capabilities.js';
 import type { CataloguePage } from '#contract/catalogue.js';
+import { termsHash } from '#contract/consent-receipt.js';
 import type { AppDecision, AppOffer, InstalledApp } from '#contract/installed.js';
-import { canonicalJson } from '#contract/ledger-chain.js';
 import { compareVersions } from '#contract/manifest.js';
 import { Refusal } from '#contract/problems.js';
 import type { Changes } from '../changes/changes.js';
@@ -177,7 +176,7 @@ export function createDesk(parts: DeskParts): AppsDesk {
       version,
       member: judged.member.id,
       territory: judged.member.territory,
-      terms: createHash('sha256').update(canonicalJson(terms)).digest('hex'),
+      terms: termsHash(terms),
       grants: decision.grants.length,
     };
     return begin(verified, {

@@ -53,7 +53,7 @@ const keyOf = (jwk: { x: string; y: string }): KeyObject =>
   createPublicKey({ key: { kty: 'EC', crv: 'P-256', x: jwk.x, y: jwk.y }, format: 'jwk' });
 
 /** Undefined when it is right, else why not. */
-function signatureFault(entry: LedgerEntry, text: string, known: ReadonlyMap<string, PublicJwk>): string | undefined {
+function signatureFault(entry: LedgerEntry, known: ReadonlyMap<string, PublicJwk>): string | undefined {
   if (entry.signature === undefined) return undefined;
   const [header = '', payload, signature = '', ...more] = entry.signature.split('.');
   if (payload !== '' || more.length > 0) return 'its signature is not a detached JWS';
@@ -61,8 +61,23 @@ function signatureFault(entry: LedgerEntry, text: string, known: ReadonlyMap<str
   if (!read.ok) return 'its signature has an unknown header';
   const jwk = known.get(read.value.kid);
   if (!jwk) return `it is signed by a key that no entry before it made the owner's`;
-  return es256(keyOf(jwk), `${header}.${base64url(text)}`, signature) ? undefined : 'its signature does not verify';
+  return es256(keyOf(jwk), `${header}.${base64url(entryText(entry))}`, signature)
+    ? undefined
+    : 'its signature does not verify';
 }
+
+/** Undefined when the entry's hash is that of what it says, else why not. */
+function hashFault(entry: LedgerEntry): string | undefined {
+  try {
+    return hashOfText(entryText(entry)) === entry.hash ? undefined : 'it was altered: its hash is another';
+  } catch {
+    return 'it cannot be written as JSON';
+  }
+}
+
+/** Of one entry by itself: undefined when its hash and its signature are right, else why not. @param known by thumbprint */
+export const entryFault = (entry: LedgerEntry, known: ReadonlyMap<string, PublicJwk>): string | undefined =>
+  hashFault(entry) ?? signatureFault(entry, known);
 
 export type Verdict =
   | { ok: true; head: LedgerHead | null; signed: number; receipt: 'none' | 'not-checked' | 'right' }
@@ -80,20 +95,15 @@ export function verifyLedger({ entries, ownerKeys, receipt }: LedgerExport, root
     if (entry.index !== index) return broken(`it says that it is entry ${entry.index}`);
     if (previous && entry.ledger !== previous.ledger) return broken('it is of another ledger');
     if (entry.previous !== (previous?.hash ?? null)) return broken('it does not follow the entry before it');
-    let text: string;
-    try {
-      text = entryText(entry);
-    } catch {
-      return broken('it cannot be written as JSON');
-    }
-    if (hashOfText(text) !== entry.hash) return broken('it was altered: its hash is another');
+    const altered = hashFault(entry);
+    if (altered) return broken(altered);
     if (entry.type === 'owner.set' || entry.type === 'owner.key') {
       const { kid } = entry.facts;
       const jwk = typeof kid === 'string' ? given.get(kid) : undefined;
       if (!jwk || typeof kid !== 'string') return broken("the owner's key that it names is not in the export");
       known.set(kid, jwk);
     }
-    const fault = signatureFault(entry, text, known);
+    const fault = signatureFault(entry, known);
     if (fault) return broken(fault);
     if (entry.signature !== undefined) signed += 1;
     previous = entry;

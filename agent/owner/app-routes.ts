@@ -1,16 +1,20 @@
 /** The owner's API for apps: what runs, what could, and each yes and no. */
+import { Readable } from 'node:stream';
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import type { FastifyInstance } from 'fastify';
 import { Type } from 'typebox';
 import type { Clock } from '#common/clock.js';
+import { exportLines, exportMediaType } from '#contract/app-export.js';
 import { AppDecision, AppRemoval, type InstalledApp, NewGrant, TakenGrant } from '#contract/installed.js';
 import { ReleasedAppId } from '#contract/manifest.js';
 import { CatalogueQuery } from '#contract/owner.js';
 import { Refusal } from '#contract/problems.js';
 import { archiveMediaType, largestArchive, ReleaseId } from '#contract/release.js';
 import type { Access } from './access.js';
+import { keptBy } from './app-export.js';
 import type { BodyDeadlines } from './body-deadlines.js';
-import type { AppGrants, AppLogs, AppsDesk } from './features.js';
+import { consentReceiptOf } from './consent-receipt.js';
+import type { AppData, AppGrants, AppLogs, AppsDesk, OwnerFeatures } from './features.js';
 import type { ViewStreams } from './stream.js';
 import { arriving, type UploadLimits } from './upload.js';
 
@@ -27,6 +31,8 @@ export interface AppRouteParts {
   apps: AppsDesk;
   grants: AppGrants | undefined;
   logs: AppLogs | undefined;
+  data: AppData | undefined;
+  ledger: OwnerFeatures['ledger'];
   access: Access;
   streams: ViewStreams;
   deadlines: BodyDeadlines;
@@ -37,6 +43,7 @@ export interface AppRouteParts {
 export function declareAppRoutes(plain: FastifyInstance, parts: AppRouteParts): void {
   declareOffers(plain, parts);
   declareInstalled(plain, parts);
+  declareTaken(plain, parts);
   if (parts.grants) declareGrants(plain, { ...parts, grants: parts.grants });
 }
 
@@ -110,6 +117,31 @@ function declareInstalled(plain: FastifyInstance, { apps, logs, access, streams 
     app.get('/v1/apps/:id/logs', ofApp, async ({ params }, reply) => {
       const { id } = installed(apps, params.id);
       return reply.type('text/plain; charset=utf-8').send(await logs(id, { tailBytes: logBytes }));
+    });
+}
+
+/** What the owner takes away: also of an app whose maker was expelled, and before it is removed. */
+function declareTaken(plain: FastifyInstance, { apps, data, ledger, clock }: AppRouteParts): void {
+  const app = plain.withTypeProvider<TypeBoxTypeProvider>();
+  const ofApp = { config: owner, schema: { params: OfApp } };
+  const asFile = (name: string) => ({ 'content-disposition': `attachment; filename="${name}"` });
+
+  app.get('/v1/apps/:id/receipt', ofApp, async ({ params }, reply) => {
+    const app = installed(apps, params.id);
+    const receipt = consentReceiptOf({ app, ledger: await ledger.export(), at: clock.now() });
+    return reply
+      .headers(asFile(`${app.id}-consent.json`))
+      .type('application/json; charset=utf-8')
+      .send(JSON.stringify(receipt, null, 1));
+  });
+  if (data)
+    app.get('/v1/apps/:id/export', ofApp, async ({ params }, reply) => {
+      const { id, manifest } = installed(apps, params.id);
+      const head = { app: id, version: manifest.version, exportedAt: clock.now() };
+      return reply
+        .headers(asFile(`${id}-data.jsonl`))
+        .type(exportMediaType)
+        .send(Readable.from(exportLines(head, keptBy(data, id))));
     });
 }
 

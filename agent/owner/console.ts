@@ -188,8 +188,8 @@ export function createOwnerConsole(parts: OwnerConsoleParts): OwnerConsole {
       onOwned: () => localNames?.refresh(),
     });
     if (parts.apps) {
-      const { apps, grants, logs, upload } = parts;
-      declareAppRoutes(app, { apps, grants, logs, access, streams, deadlines, clock, upload });
+      const { apps, grants, logs, data, upload } = parts;
+      declareAppRoutes(app, { apps, grants, logs, data, ledger, access, streams, deadlines, clock, upload });
     }
     const served = parts.apps ? [...pages, ...appPages] : pages;
     await serveAssets(app, { directory: parts.assetsDir, pages: served, config: { ownerAccess: 'page' } });

@@ -9,6 +9,7 @@ import type { Ledger, OwnerSigner } from '../consent/ledger.js';
 import type { Owner } from '../consent/owner-key.js';
 import type { Memberships, Reset } from '../enrolment/membership.js';
 import type { Link } from '../link/link.js';
+import type { Storage } from '../storage/storage.js';
 import type { TrustedTime } from '../time/trusted-time.js';
 
 export interface FactoryFeature {
@@ -52,6 +53,9 @@ export interface AppGrants {
 /** The last of what an app wrote to its output. */
 export type AppLogs = (id: string, wish: { tailBytes: number }) => Promise<string>;
 
+/** What apps keep, for their owner to take away. */
+export type AppData = Pick<Storage, 'list' | 'get'>;
+
 export interface OwnerFeatures {
   factory: FactoryFeature;
   owner: Omit<Owner, 'key'>;
@@ -68,4 +72,5 @@ export interface OwnerFeatures {
   apps?: AppsDesk;
   grants?: AppGrants;
   logs?: AppLogs;
+  data?: AppData;
 }

@@ -64,6 +64,9 @@ const ledger = `webizen ledger: what a box has written down about itself
       check an exported ledger offline, and say where it breaks; with the territory's root certificate (PEM) the
       provider's receipt in it is checked too
 
+  webizen ledger receipt FILE [--ledger EXPORT] [--json]
+      check what an owner agreed to for one app, by the entries in the receipt, and that they stand in the exported ledger
+
 Exit codes: 0 it is whole, 1 it is not or could not be checked, 2 the command line is wrong.
 `;
 

@@ -1,10 +1,10 @@
-/** `ledger verify` */
+/** `ledger verify` and `ledger receipt` */
 import { X509Certificate } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { Refusal } from '#contract/problems.js';
 import { choice, flag, noMoreThan, readArguments, required, text } from './arguments.js';
 import type { Command } from './command.js';
-import { verifyExport } from './ledger-verdict.js';
+import { verifyExport, verifyReceipt } from './ledger-verdict.js';
 
 async function read(file: string): Promise<Buffer> {
   return readFile(file).catch((error: unknown) => {
@@ -30,4 +30,14 @@ const verify: Command = async (args, { out }) => {
   return result.ok;
 };
 
-export const ledger = choice('ledger', { verify: async () => verify });
+const receipt: Command = async (args, { out }) => {
+  const { values, positionals } = readArguments(args, { ledger: text, json: flag });
+  noMoreThan(1, positionals);
+  const bytes = await read(required(positionals[0], 'the file of the consent receipt'));
+  const whole = values.ledger === undefined ? undefined : await read(values.ledger);
+  const { result, text: said } = verifyReceipt(bytes, whole);
+  out(values.json ? JSON.stringify(result, null, 2) : said);
+  return result.ok;
+};
+
+export const ledger = choice('ledger', { verify: async () => verify, receipt: async () => receipt });

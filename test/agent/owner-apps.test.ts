@@ -33,6 +33,8 @@ const routes: [method: string, path: string, body?: unknown][] = [
   ['GET', '/v1/apps'],
   ['GET', '/v1/apps/example.visits'],
   ['GET', '/v1/apps/example.visits/logs'],
+  ['GET', '/v1/apps/example.visits/export'],
+  ['GET', '/v1/apps/example.visits/receipt'],
   ['GET', '/v1/catalogue'],
   ['GET', `/v1/offers/${releaseOf('any')}`],
   ['POST', '/v1/offers'],

@@ -15,6 +15,7 @@ import { type ProblemCode, problem, Refusal } from '#contract/problems.js';
 import { createLedger } from '../../agent/consent/ledger.js';
 import { createOwner } from '../../agent/consent/owner-key.js';
 import { createOwnerConsole, type OwnerConsoleParts } from '../../agent/owner/console.js';
+import { createStorage } from '../../agent/storage/storage.js';
 import { openStore } from '../../agent/store/store.js';
 import type { createAppsDesk } from './apps-desk.js';
 import { ownFolder } from './folder.js';
@@ -241,6 +242,7 @@ export async function startOwnerConsole(
   const store = await openStore(dataDir);
   const ledger = await createLedger({ store, clock: systemClock });
   const owner = await createOwner({ dataDir, files, clock: systemClock, ledger });
+  const storage = await createStorage({ store, clock: systemClock, freeBytes: () => 1e12 });
   const listeners = new Set<() => void>();
   const announce = (): void => {
     for (const listener of listeners) listener();
@@ -318,11 +320,14 @@ export async function startOwnerConsole(
     ...(options.httpsPort === undefined ? {} : { httpsPort: options.httpsPort }),
     ...(options.limits ? { limits: options.limits } : {}),
     ...(options.upload ? { upload: options.upload } : {}),
-    ...(options.apps ? { apps: options.apps.desk, grants: options.apps.grants, logs: options.apps.logs } : {}),
+    ...(options.apps
+      ? { apps: options.apps.desk, grants: options.apps.grants, logs: options.apps.logs, data: storage }
+      : {}),
   };
   let running = createOwnerConsole(parts);
   t.teardown(async () => {
     await running.stop();
+    await storage.stop();
     await store.close();
   });
   const port = await running.start();
@@ -331,6 +336,7 @@ export async function startOwnerConsole(
     box,
     owner,
     ledger,
+    storage,
     bootDir,
     dataDir,
     announce,

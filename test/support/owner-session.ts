@@ -39,7 +39,8 @@ export function openRequest(port: number, path: string, { method = 'GET', header
 export async function answerOf(asked: ReturnType<typeof request>): Promise<OwnerAnswer> {
   const [response] = (await once(asked, 'response')) as [IncomingMessage];
   const answer = await text(response);
-  const json: unknown = /json/.test(response.headers['content-type'] ?? '') && answer ? JSON.parse(answer) : undefined;
+  const json: unknown =
+    /[/+]json/.test(response.headers['content-type'] ?? '') && answer ? JSON.parse(answer) : undefined;
   return {
     status: response.statusCode ?? 0,
     headers: response.headers,

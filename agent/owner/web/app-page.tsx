@@ -38,6 +38,13 @@ export function useApp(id: string, version: number) {
   return { app: undefined, instead };
 }
 
+/** A file, so no page of ours: the browser keeps it. */
+export const SaveData = ({ id, button = false }: { id: string; button?: boolean }) => (
+  <a class={button ? 'button' : undefined} href={`/v1/apps/${id}/export`} download>
+    {words.saveData}
+  </a>
+);
+
 function StopStart({ live, app }: { live: Live; app: InstalledApp }) {
   const act = app.stopped === 'owner' || app.stopped === 'failing' ? 'start' : 'stop';
   const form = useForm(async () => {
@@ -225,6 +232,14 @@ export function AppPage({ live, view, id }: HomeProps & { view: { apps: AppsView
       <ul class="choices">
         <li>
           <Link to={`/apps/${app.id}/logs`}>{words.logs}</Link>
+        </li>
+        <li>
+          <SaveData id={app.id} />
+        </li>
+        <li>
+          <a href={`/v1/apps/${app.id}/receipt`} download>
+            {words.receipt}
+          </a>
         </li>
         <li>
           <Link to={`/apps/${app.id}/remove`}>{words.remove}</Link>

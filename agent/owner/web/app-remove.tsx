@@ -1,6 +1,6 @@
 import { useState } from 'preact/hooks';
 import type { AppsView } from '#contract/owner.js';
-import { useApp } from './app-page.js';
+import { SaveData, useApp } from './app-page.js';
 import type { HomeProps } from './home.js';
 import { Failure, Field, Submit, Summary, Title, useForm } from './parts.js';
 import { Link, turnTo } from './route.js';
@@ -33,9 +33,11 @@ export function AppRemove({ live, view, id }: HomeProps & { view: { apps: AppsVi
           ))}
         </ul>
       </section>
+      <p>{words.exportFirst}</p>
       <p>
-        {words.exportFirst} {words.stays}
+        <SaveData id={id} button />
       </p>
+      <p>{words.stays}</p>
       <Field id="word" label={words.type(id)} fault={form.fault} value={typed} set={setTyped} maxLength={100} />
       <div class="acts">
         <Submit isWorking={form.isWorking} dangerous>

@@ -204,7 +204,8 @@ export const apps = {
     meaning: {
       good: '',
       suspended: 'What runs goes on running. Nothing of theirs is installed or updated until this is lifted.',
-      expelled: 'Their apps are stopped. What the apps keep stays on your box until you remove them.',
+      expelled:
+        'Their apps are stopped. What the apps keep stays on your box until you remove them, and you can save it below.',
     },
     asOf: 'as of',
     unknown: 'Not known yet',
@@ -301,6 +302,8 @@ export const apps = {
     technical: { id: 'App id', release: 'Release', sandbox: 'Sandbox', member: 'Member id' },
     more: 'More',
     logs: 'What it writes down',
+    saveData: 'Save what it keeps',
+    receipt: 'Save what you agreed to',
     remove: 'Remove it',
   },
   logs: {
@@ -321,7 +324,7 @@ export const apps = {
         : `All that it keeps on your box (${bytes(used)}): it is destroyed, and nobody can bring it back.`,
     more: ['What you have allowed it.', 'If you install it again, it begins from nothing.'],
     stays: 'What happened, and what you decided, stays in the history of your box.',
-    exportFirst: 'If it has a way to save what it keeps, use that first.',
+    exportFirst: 'Save it first: then all that it keeps is with you, whatever becomes of the app.',
     type: (word: string) => `Type “${word}” to confirm`,
     mismatch: (word: string) => `Type ${word}`,
     submit: 'Remove it',

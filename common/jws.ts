@@ -2,8 +2,8 @@
  * Compact JWS (RFC 7515) with ES256 and nothing else. The reader says which type and which keys it expects; what the
  * header says only chooses among those keys.
  */
-import { createPublicKey, type KeyObject } from 'node:crypto';
-import { CompactSign, calculateJwkThumbprint, compactVerify, decodeProtectedHeader } from 'jose';
+import { createPublicKey, type KeyObject, sign } from 'node:crypto';
+import { calculateJwkThumbprint, compactVerify, decodeProtectedHeader } from 'jose';
 import { PublicJwk } from '#contract/directory.js';
 import { check, describeFaults } from '#contract/parse.js';
 import { bytes, decode, items, tags } from './pki/der.js';
@@ -41,14 +41,21 @@ export interface Signing {
   key: KeyObject | Signer;
   /** More header parameters, protected like the others. */
   header?: Record<string, unknown>;
+  /** What the key is called, for who signs often with the same one; by default it is worked out. */
+  kid?: string;
 }
 
-export async function signJws({ type, payload, key, header = {} }: Signing): Promise<string> {
-  const { kid } = await publicJwkOf('sign' in key ? key.publicKey : key);
-  const whole = { ...header, alg: 'ES256', kid, typ: type };
-  if (!('sign' in key)) return new CompactSign(payload).setProtectedHeader(whole).sign(key);
+/** What a key is called, see `publicJwkOf`. */
+export const kidOf = async (key: KeyObject | Signer): Promise<string> =>
+  (await publicJwkOf('sign' in key ? key.publicKey : key)).kid;
+
+export async function signJws({ type, payload, key, header = {}, ...wish }: Signing): Promise<string> {
+  const whole = { ...header, alg: 'ES256', kid: wish.kid ?? (await kidOf(key)), typ: type };
   const signed = `${Buffer.from(JSON.stringify(whole)).toString('base64url')}.${Buffer.from(payload).toString('base64url')}`;
-  return `${signed}.${rawSignature(await key.sign(Buffer.from(signed))).toString('base64url')}`;
+  const bytes = Buffer.from(signed);
+  const signature =
+    'sign' in key ? rawSignature(await key.sign(bytes)) : sign('sha256', bytes, { key, dsaEncoding: 'ieee-p1363' });
+  return `${signed}.${signature.toString('base64url')}`;
 }
 
 export type Header = Readonly<Record<string, unknown>> & { readonly kid: string };

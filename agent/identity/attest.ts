@@ -4,7 +4,7 @@
  * that the territory publishes needs nothing else. Short-lived, for one audience, and its own `jti` each time.
  */
 import { type KeyObject, randomBytes, type X509Certificate } from 'node:crypto';
-import { signJws } from '#common/jws.js';
+import { kidOf, signJws } from '#common/jws.js';
 import type { Signer } from '#common/pki/keys.js';
 import { certificatesFromPem } from '#common/pki/pem.js';
 import { type Attestation, type AttestationClaims, type AttestationRequest, attestationType } from '#contract/api.js';
@@ -44,6 +44,15 @@ export function createAttestor({
     return certificates.map(({ raw }) => raw.toString('base64'));
   }
 
+  /** The same from one token to the next, until the certificate is renewed. */
+  let known: (Pick<Standing, 'key' | 'chain'> & { kid: string; x5c: string[] }) | undefined;
+  async function aboutKey({ key, chain }: Standing): Promise<{ kid: string; x5c: string[] }> {
+    if (known?.key === key && known.chain === chain) return known;
+    const made = { key, chain, kid: await kidOf(key), x5c: shown(chain) };
+    known = made;
+    return made;
+  }
+
   return {
     async attest(app, { audience, nonce }) {
       const who = standing();
@@ -69,12 +78,9 @@ export function createAttestor({
         box: who.box,
         territory: who.territory,
       };
-      const token = await signJws({
-        type: attestationType,
-        payload: Buffer.from(JSON.stringify(claims)),
-        key: who.key,
-        header: { x5c: shown(who.chain) },
-      });
+      const { kid, x5c } = await aboutKey(who);
+      const payload = Buffer.from(JSON.stringify(claims));
+      const token = await signJws({ type: attestationType, payload, key: who.key, kid, header: { x5c } });
       return { token, expiresAt: exp * 1000 };
     },
   };

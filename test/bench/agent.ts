@@ -1,4 +1,4 @@
-/** The built agent as a box runs it, with one app that does nothing: its socket is what the bench calls. */
+/** The built agent as a box runs it, with apps that do nothing, mostly one: their sockets are what the bench calls. */
 import { mkdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { call } from '../support/api-box.js';
@@ -6,6 +6,8 @@ import { built, type Program, type Workshop } from './workshop.js';
 
 export interface AgentUnderTest {
   socketPath: string;
+  /** One an app; the first is `socketPath`. */
+  socketPaths: readonly string[];
   /** Resolves when the standard API answers. */
   start(): Promise<Program>;
 }
@@ -25,17 +27,20 @@ export async function answering(socketPath: string, target: string): Promise<voi
 
 export async function agentUnderTest(
   workshop: Workshop,
-  wish: { territory?: { est: string; caSha256: string }; claim?: string; health?: object } = {},
+  wish: { territory?: { est: string; caSha256: string }; claim?: string; health?: object; apps?: number } = {},
 ): Promise<AgentUnderTest> {
   const folder = await workshop.folder();
   const configFile = path.join(folder, 'agent.json');
   const claimCodeFile = path.join(folder, 'claim');
   const runtimeDir = path.join(folder, 'run');
-  const idle = { id: 'idle', command: ['sleep', '1000000'], grants: ['storage', 'health.read'], quotaBytes: 2 ** 32 };
+  const ids = Array.from({ length: wish.apps ?? 1 }, (_, index) => (index === 0 ? 'idle' : `idle-${index}`));
+  const apps = ids.map((id) => ({
+    ...{ id, command: ['sleep', '1000000'], grants: ['storage', 'health.read'], quotaBytes: 2 ** 32 },
+  }));
   await mkdir(folder, { recursive: true });
   if (wish.claim) await writeFile(claimCodeFile, `${wish.claim}\n`);
   const { est, caSha256 } = wish.territory ?? nowhere;
-  const config = { dataDir: path.join(folder, 'data'), runtimeDir, claimCodeFile, apps: [idle] };
+  const config = { dataDir: path.join(folder, 'data'), runtimeDir, claimCodeFile, apps };
   await writeFile(
     configFile,
     JSON.stringify({
@@ -44,12 +49,14 @@ export async function agentUnderTest(
       ...(wish.health ? { health: wish.health } : {}),
     }),
   );
-  const socketPath = path.join(runtimeDir, 'apps/idle/api.sock');
+  const socketPaths = ids.map((id) => path.join(runtimeDir, 'apps', id, 'api.sock'));
+  const [socketPath = ''] = socketPaths;
   return {
     socketPath,
+    socketPaths,
     async start() {
       const program = workshop.start([built('bin/webizen-agent.js'), '--config', configFile]);
-      await answering(socketPath, '/v1/box');
+      for (const one of socketPaths) await answering(one, '/v1/box');
       return program;
     },
   };

@@ -9,6 +9,8 @@ export interface Load {
   /** So many requests are sent, however long it takes. */
   atLeast?: number;
   connections?: number;
+  /** Told of each answer how many milliseconds it took. */
+  took?: (milliseconds: number) => void;
 }
 
 export function rawRequest(method: string, target: string, body?: Buffer, type = 'application/octet-stream'): Buffer {
@@ -38,6 +40,7 @@ export async function load({
   milliseconds,
   atLeast = 0,
   connections = 10,
+  took,
 }: Load): Promise<number> {
   let next = 0;
   let answers = 0;
@@ -48,7 +51,11 @@ export async function load({
     new Promise<void>((resolve, reject) => {
       const socket = connect(socketPath);
       let pending: Buffer | undefined;
-      const send = () => socket.write(requests[next++ % requests.length]!);
+      let sentAt = 0;
+      const send = () => {
+        sentAt = performance.now();
+        socket.write(requests[next++ % requests.length]!);
+      };
       socket.once('connect', send);
       socket.on('error', reject);
       socket.once('close', () => reject(new Error('the server under load closed a connection')));
@@ -62,7 +69,9 @@ export async function load({
           return void socket.destroy(error instanceof Error ? error : undefined);
         }
         answers += 1;
-        if (performance.now() < until || next < atLeast) return void send();
+        const now = performance.now();
+        took?.(now - sentAt);
+        if (now < until || next < atLeast) return void send();
         socket.removeAllListeners('close').destroy();
         resolve();
       });

@@ -7,12 +7,15 @@ import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { admission } from './admission.js';
 import { api } from './api.js';
+import { appSockets } from './app-sockets.js';
+import { apps } from './apps.js';
 import { archive } from './archive.js';
 import type { Conditions, Figure } from './compare.js';
 import { directory } from './directory.js';
 import { est } from './est.js';
 import { health } from './health.js';
 import { ingest } from './ingest.js';
+import { install } from './install.js';
 import { libraryCosts } from './libraries.js';
 import { memory } from './memory.js';
 import { path as pathCheck } from './path.js';
@@ -75,6 +78,8 @@ try {
   say(cells(['name', 'value', 'reference', 'ratio', 'aim', 'verdict']));
   const wire = wanted('wire') ? await startWire(workshop, conditions) : undefined;
   await measure('api', () => api(workshop, conditions));
+  await measure('sockets', () => appSockets(workshop, conditions));
+  await measure('apps', () => apps(workshop, conditions));
   await measure('start', () => start(workshop, conditions));
   await measure('health', () => health(workshop, conditions));
   await measure('directory', () => directory(conditions));
@@ -89,6 +94,7 @@ try {
     await measure('memory', () => memory(workshop, territory, conditions));
   }
   if (wire) await measure('wire', wire);
+  await measure('install', () => install(workshop, conditions));
   if (wanted('libraries')) {
     const costs = await libraryCosts(workshop, short ? 1 : 5);
     say('\nresident MiB of a fresh Node after importing');

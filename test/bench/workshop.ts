@@ -22,6 +22,8 @@ export interface Workshop {
   serve(args: readonly string[]): Promise<Program & { said: string[] }>;
   /** As `start`; resolves at its end with its output. Another command than Node by `command`. */
   output(args: readonly string[], command?: string): Promise<string>;
+  /** What else is to be done at the end, the last first. */
+  teardown(work: () => unknown): void;
   close(): Promise<void>;
 }
 
@@ -56,6 +58,7 @@ const keptErrorBytes = 4000;
 export function createWorkshop(): Workshop {
   const programs = new Set<Program>();
   const folders: string[] = [];
+  const ends: (() => unknown)[] = [];
   process.once('exit', () => {
     for (const { child } of programs) child.kill('SIGKILL');
     for (const folder of folders) rmSync(folder, { recursive: true, force: true });
@@ -120,7 +123,9 @@ export function createWorkshop(): Workshop {
       if (program.child.exitCode !== 0) throw program.failure();
       return text;
     },
+    teardown: (work) => void ends.push(work),
     async close() {
+      for (let end = ends.pop(); end; end = ends.pop()) await end();
       await Promise.all([...programs].map((program) => program.stop()));
       await Promise.all(folders.map((folder) => rm(folder, { recursive: true, force: true })));
     },

@@ -190,9 +190,13 @@ t.test('an app is got, installed, allowed and removed', { buffered: true }, asyn
   test.equal(await page.locator('pre').textContent(), 'ready\n<img src=x onerror=alert(1)>\n');
   await look('6-logs');
   await link(page, 'Back to Visits');
+  const offers = (name: string) => page.getByRole('link', { name }).getAttribute('href');
+  test.equal(await offers('Save what you agreed to'), '/v1/apps/example.visits/receipt');
+  test.equal(await offers('Save what it keeps'), '/v1/apps/example.visits/export');
   await link(page, 'Remove it');
   await heading(page, 'Remove Visits?');
   await said(page, /All that it keeps on your box \(3\.2.MB\)/);
+  test.equal(await offers('Save what it keeps'), '/v1/apps/example.visits/export', 'to save it first');
   await page.getByLabel('Type “example.visits” to confirm').fill('visits');
   await press(page, 'Remove it');
   await page.getByRole('alert').getByText('Type example.visits').waitFor();

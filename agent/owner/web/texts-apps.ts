@@ -205,7 +205,7 @@ export const apps = {
       good: '',
       suspended: 'What runs goes on running. Nothing of theirs is installed or updated until this is lifted.',
       expelled:
-        'Their apps are stopped. What the apps keep stays on your box until you remove them, and you can save it below.',
+        'Their apps are stopped. What the apps keep stays on your box until you remove them: you can save it on the app’s page.',
     },
     asOf: 'as of',
     unknown: 'Not known yet',

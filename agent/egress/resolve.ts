@@ -2,6 +2,7 @@
  * A name becomes addresses on the box, and every one of them is looked at before any is used. What is connected to is
  * an address that was looked at, so an answer that changes in between (rebinding) changes nothing.
  */
+import { isIP } from 'node:net';
 import type { Clock } from '#common/clock.js';
 import { Refusal } from '#contract/problems.js';
 import { isPublic, isWithin, plainAddress } from './addresses.js';
@@ -15,6 +16,9 @@ export interface Barred {
   host: string;
   port?: number;
 }
+
+/** As `URL` writes an IPv6 address, it stands in brackets. */
+const bare = (host: string): string => host.toLowerCase().replace(/^\[(.*)\]$/, '$1');
 
 /** An app is no way to make the box a dialler of long lists. */
 const mostAddresses = 8;
@@ -37,6 +41,7 @@ export function createChecker({
   const known = new Map<string, { at: number; addresses: Promise<string[]> }>();
 
   function addressesOfBarred(host: string): Promise<string[]> {
+    if (isIP(host) !== 0) return Promise.resolve([host]); // name servers know no addresses by that name
     const entry = known.get(host);
     if (entry && Math.abs(clock.now() - entry.at) < barredMilliseconds) return entry.addresses;
     const addresses = resolve(host).catch(() => []);
@@ -45,8 +50,8 @@ export function createChecker({
   }
 
   async function isBarred(target: Target, addresses: readonly string[]): Promise<boolean> {
-    const list = barred();
-    if (list.some(({ host }) => host.toLowerCase() === target.host)) return true;
+    const list = barred().map(({ host, ...where }) => ({ ...where, host: bare(host) }));
+    if (list.some(({ host }) => host === target.host)) return true;
     const near = list.filter(({ port }) => port === undefined || port === target.port);
     const theirs = (await Promise.all(near.map(({ host }) => addressesOfBarred(host)))).flat();
     const plain = new Set(addresses.map(plainAddress));

@@ -121,7 +121,7 @@ t.test('an app in a container meets a refusal wherever it was not let', async (t
     ...manifest,
     capabilities: granted.map((capability) => ({ capability, reason: { en: 'Tries it.' } })),
     run: { ...manifest.run, environment: { PROBES: JSON.stringify(probes) } },
-    health: { kind: 'command', command: ['/usr/bin/node', '-e', ''] },
+    health: { kind: 'ready', graceSeconds: 120 },
   }));
   t.match(await say(way, prober, granted), { state: 'done' });
 

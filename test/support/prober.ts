@@ -38,6 +38,7 @@ const socketPath = process.env.WEBIZEN_SOCKET;
 const probes = JSON.parse(process.env.PROBES);
 const box = connect();
 process.once('SIGTERM', () => process.exit(0));
+await box.ready();
 
 const codeIn = async (stream, head = Buffer.alloc(0)) => {
   const chunks = [head];
@@ -101,6 +102,5 @@ if (socket) {
   await over;
   await box.storage.put('again', (await tunnel(probes.held)).code);
 } else await box.storage.put('held', code);
-await box.ready();
 setInterval(() => {}, 1000);
 `;

@@ -53,7 +53,7 @@ export async function install(workshop: Workshop, { short, say }: Conditions): P
   const maker = await territory.member('example-soft');
   const manifest = someManifest({
     ...{ id: app, capabilities: [], resources: small, run: { command } },
-    health: { kind: 'command', command: ['/bin/busybox', 'true'] },
+    health: { kind: 'command', command: ['/bin/busybox', 'true'], graceSeconds: 300, timeoutSeconds: 60 },
   });
   const { jws, id } = await signRelease({
     release: releaseOf(made, { manifest, member: maker.id, territory: territory.id }),
@@ -106,7 +106,12 @@ export async function install(workshop: Workshop, { short, say }: Conditions): P
     return taken;
   }
 
-  await bare(); // the first makes the store
+  try {
+    await bare(); // the first makes the store
+  } catch (error) {
+    say(`install: left out, podman runs no container here: ${String(error)}`);
+    return [];
+  }
   const pair = await inTurns(short ? 1 : 7, ours, bare);
   return [figure('install', 'ms', pair)];
 }

@@ -2,7 +2,7 @@
 import { maxValueBytes, StorageBatchResult, StorageList } from '#contract/api.js';
 import { check } from '#contract/parse.js';
 import type { Answer } from './http.js';
-import { holds, Mismatch, NotTried, same } from './outcome.js';
+import { Mismatch, NotTried, same } from './outcome.js';
 import { jsonOf } from './specification.js';
 import { etagOf, put } from './storage.js';
 import { json, type Promised, pathOf, type Trial } from './trial.js';

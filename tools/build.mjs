@@ -101,3 +101,4 @@ await Promise.all([
 for (const { from, to } of consoles)
   for (const file of await filesUnder(from, /\.(html|svg)$/)) await cp(file, path.join(to, path.relative(from, file)));
 await cp('sdk/templates', 'build/templates', { recursive: true });
+await cp('docs/spec/openapi.json', 'build/spec/openapi.json');

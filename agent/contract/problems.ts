@@ -414,6 +414,12 @@ const table = {
     'check its path, its permissions, and that it is JSON',
   ],
   'arguments-invalid': [400, 'the command line is wrong', 'see --help'],
+  // What tries an implementation of the standard API
+  'conformance-unreachable': [
+    503,
+    'nothing answers there as a box does',
+    'name the socket of an app that runs, or the address of an implementation, and be allowed to open it',
+  ],
   'socket-path-too-long': [
     400,
     'the path of a socket is longer than the 107 bytes that the kernel takes',

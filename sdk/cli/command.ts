@@ -6,6 +6,8 @@ export interface Io {
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Where the skeletons of apps lie. */
   readonly templatesDir: string;
+  /** The published specification of the standard API. */
+  readonly specificationFile: string;
 }
 
 /** Answers whether it is as wished: false is told by the exit code. @throws Refusal whatever stands in the way */

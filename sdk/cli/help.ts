@@ -4,6 +4,7 @@ export const help = `webizen: tools for owners and developers of Webizen boxes
   webizen member …      your key and your membership: request, accept, show, rotate
   webizen app …         an app from skeleton to release: init, check, build, sign, inspect, publish, status, withdraw
   webizen ledger …      verify what a box has written down about itself
+  webizen conformance … try every promise of the standard API against an implementation of it
 
 webizen COMMAND --help tells more; webizen --version says which release this is.
 
@@ -70,4 +71,16 @@ const ledger = `webizen ledger: what a box has written down about itself
 Exit codes: 0 it is whole, 1 it is not or could not be checked, 2 the command line is wrong.
 `;
 
-export const helpOf: Record<string, string | undefined> = { member, app, ledger };
+const conformance = `webizen conformance: every promise of the standard API, tried
+
+  webizen conformance SOCKET|URL [--json]
+      against the socket of an app, or an implementation at http://HOST:PORT: one line a promise, with what was expected
+      and seen where it is not kept. What the owner has not granted to the app is not tried: grant all for a full trial,
+      and a quota of a few MiB, so that it can be reached. The app itself is best at rest meanwhile
+
+What is written into the storage is deleted again; in the owner's console one notification stays.
+
+Exit codes: 0 nothing failed, 1 something did or nothing answers, 2 the command line is wrong.
+`;
+
+export const helpOf: Record<string, string | undefined> = { member, app, ledger, conformance };

@@ -10,6 +10,7 @@ const commands: Record<string, (() => Promise<Command>) | undefined> = {
   ledger: async () => (await import('./ledger.js')).ledger,
   member: async () => (await import('./member.js')).member,
   app: async () => (await import('./app.js')).app,
+  conformance: async () => (await import('./conformance.js')).conformance,
 };
 
 // Whoever read our lines may have gone; that is no reason to end.
@@ -36,6 +37,7 @@ async function run([name = '', ...args]: string[]): Promise<number> {
     tell: (line) => void process.stderr.write(`${line}\n`),
     env: process.env,
     templatesDir: fileURLToPath(new URL('../templates/', import.meta.url)),
+    specificationFile: fileURLToPath(new URL('../spec/openapi.json', import.meta.url)),
   });
   return well ? 0 : 1;
 }

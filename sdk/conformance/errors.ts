@@ -1,0 +1,89 @@
+/** Refusals: problem details, whatever goes wrong. */
+import { maxBatchBytes } from '#contract/api.js';
+import { type Answer, call, sendRaw } from './http.js';
+import { Mismatch, same } from './outcome.js';
+import { problemOf, type Specification } from './specification.js';
+import { json, type Promised } from './trial.js';
+
+function refusal(specification: Specification, answer: Answer, status: number, code: string): void {
+  same('status', answer.status, status);
+  same('code', problemOf(specification, answer), code);
+}
+
+/** What came over a bare connection, as an answer. */
+function parsed(raw: string): Answer {
+  const [head = '', ...rest] = raw.split('\r\n\r\n');
+  const [first = '', ...lines] = head.split('\r\n');
+  const status = Number(/^HTTP\/1\.1 ([0-9]{3}) /.exec(first)?.[1]);
+  if (!status) throw new Mismatch('an answer in HTTP/1.1', raw.slice(0, 200));
+  const headers = Object.fromEntries(
+    lines.map((line) => [line.split(':', 1)[0]?.toLowerCase() ?? '', line.slice(line.indexOf(':') + 1).trim()]),
+  );
+  const text = rest.join('\r\n\r\n');
+  return { status, headers, text, bytes: Buffer.from(text) };
+}
+
+const batch = '/v1/storage:batch';
+
+export const errors: Promised[] = [
+  {
+    id: 'errors.unknown-path',
+    says: 'an address that is not in the specification is refused as not-found',
+    async keep({ place, specification }) {
+      for (const path of ['/v1/no-such-thing', '/', '/v0/box'])
+        refusal(specification, await call(place, 'GET', path), 404, 'not-found');
+    },
+  },
+  {
+    id: 'errors.malformed-request',
+    says: 'what is no HTTP is refused as request-malformed',
+    keep: async ({ place, specification }) =>
+      refusal(specification, parsed(await sendRaw(place, 'NONSENSE\r\n\r\n')), 400, 'request-malformed'),
+  },
+  {
+    id: 'errors.headers-too-large',
+    says: 'headers beyond the limit are refused as headers-too-large',
+    async keep({ place, specification }) {
+      const headers = Array.from({ length: 40 }, (_, n) => `x-${n}: ${'x'.repeat(1000)}\r\n`).join('');
+      const raw = await sendRaw(place, `GET /v1/box HTTP/1.1\r\nhost: localhost\r\n${headers}\r\n`);
+      refusal(specification, parsed(raw), 431, 'headers-too-large');
+    },
+  },
+  {
+    id: 'errors.bad-json',
+    says: 'a body that is no JSON is refused as body-malformed',
+    async keep({ refused }) {
+      for (const body of ['{', '', '{"operations":[}'])
+        await refused('body-malformed', 'batchValues', batch, {
+          headers: { 'content-type': 'application/json' },
+          body,
+        });
+    },
+  },
+  {
+    id: 'errors.wrong-shape',
+    says: 'a body of another shape is refused as body-invalid, unknown fields too',
+    async keep({ refused }) {
+      for (const body of [{}, { operations: 'all' }, { operations: [{ op: 'put', key: 'a', value: 'b', more: 1 }] }])
+        await refused('body-invalid', 'batchValues', batch, json(body));
+    },
+  },
+  {
+    id: 'errors.media-type',
+    says: 'a body of another content type is refused as media-type-unsupported',
+    keep: async ({ refused }) =>
+      void (await refused('media-type-unsupported', 'batchValues', batch, {
+        headers: { 'content-type': 'text/plain' },
+        body: '{"operations":[]}',
+      })),
+  },
+  {
+    id: 'errors.oversize',
+    says: 'a body beyond the limit is refused as body-too-large',
+    keep: async ({ refused }) =>
+      void (await refused('body-too-large', 'batchValues', batch, {
+        headers: { 'content-type': 'application/json' },
+        body: ' '.repeat(maxBatchBytes + 1),
+      })),
+  },
+];

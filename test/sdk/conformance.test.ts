@@ -1,0 +1,235 @@
+/** The trial of the standard API: the box passes it, and what breaks a promise is found out. */
+import { execFile } from 'node:child_process';
+import { readFile } from 'node:fs/promises';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { buffer } from 'node:stream/consumers';
+import t, { type Test } from 'tap';
+import { systemClock } from '#common/clock.js';
+import type { Capability } from '#contract/capabilities.js';
+import { createEgress } from '../../agent/egress/egress.js';
+import { createNotices } from '../../agent/notices/notices.js';
+import { openStore } from '../../agent/store/store.js';
+import { promises, type Result, tryPromises } from '../../sdk/conformance/run.js';
+import { readSpecification } from '../../sdk/conformance/specification.js';
+import { type Answer, call, startApiBox } from '../support/api-box.js';
+import { ownFolder } from '../support/folder.js';
+
+const all: Capability[] = ['storage', 'health.read', 'identity.attest', 'notify'];
+
+async function specification() {
+  const read = readSpecification(JSON.parse(await readFile('docs/spec/openapi.json', 'utf8')));
+  if (!read) throw new Error('no specification');
+  return read;
+}
+
+async function boxOf(t: Test) {
+  const store = await openStore(await ownFolder(t));
+  t.teardown(() => store.close());
+  const notices = await createNotices({ store, clock: systemClock });
+  const tunnels = createEgress({ resolve: async () => [], ownNetworks: () => [], clock: systemClock });
+  const box = await startApiBox(
+    [
+      { id: 'full', grants: all, quotaBytes: 4 * 2 ** 20 },
+      { id: 'none', grants: [], quotaBytes: 1000 },
+    ],
+    {
+      tunnels,
+      features: {
+        notifications: {
+          async add(app, note) {
+            const { notification, isNew } = await notices.add(app, note);
+            return { notification: { id: notification.id, at: notification.at }, isNew };
+          },
+        },
+      },
+    },
+  );
+  t.teardown(() => box.stop());
+  return box;
+}
+
+const idsOf = (results: readonly Result[], outcome: Result['outcome']): string[] =>
+  results.filter((result) => result.outcome === outcome).map(({ id }) => id);
+
+t.test('a box keeps every promise that the owner lets be tried, and nothing stays behind', async (t) => {
+  const box = await boxOf(t);
+  const place = { socketPath: box.socket('full') };
+  const results = await tryPromises({ place, specification: await specification() });
+  t.same(
+    results.filter(({ outcome }) => outcome === 'failed'),
+    [],
+  );
+  t.same(idsOf(results, 'not granted'), []);
+  t.same(idsOf(results, 'not tried'), ['attest.statement'], 'a box without a territory vouches for nothing');
+  t.equal(results.length, promises.length);
+  t.match((await call(place.socketPath, 'GET', '/v1/storage')).json, { entries: [], cursor: null });
+});
+
+t.test('what is not granted is told apart from what is broken', async (t) => {
+  const box = await boxOf(t);
+  const results = await tryPromises({
+    place: { socketPath: box.socket('none') },
+    specification: await specification(),
+  });
+  t.same(idsOf(results, 'failed'), []);
+  const refused = idsOf(results, 'not granted');
+  for (const id of ['storage.values', 'list.pages', 'health.latest', 'attest.statement', 'notify.told'])
+    t.ok(refused.includes(id), id);
+  const passed = idsOf(results, 'passed');
+  for (const id of ['box.facts', 'self.grants', 'ready.said', 'events.hello', 'egress.grant', 'errors.unknown-path'])
+    t.ok(passed.includes(id), id);
+});
+
+type Altered = Pick<Answer, 'status' | 'headers' | 'bytes'>;
+interface Asked {
+  method: string;
+  url: string;
+  headers: NodeJS.Dict<string | string[]>;
+}
+interface Flaw {
+  promise: string;
+  what: string;
+  /** Of the request, before the box sees it. */
+  lose?: (asked: Asked) => void;
+  alter?: (answer: Altered, asked: Asked) => Altered;
+}
+
+/** An implementation that is a box but for one flaw, at an http address. */
+async function flawed(t: Test, socketPath: string, flaw: Partial<Flaw>) {
+  async function pass(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const { method = '', url = '', headers } = request;
+    const asked = { method, url, headers: { ...headers } };
+    const body = await buffer(request);
+    flaw.lose?.(asked);
+    const answer: Altered = await call(socketPath, method, url, { headers: asked.headers, body });
+    const { status, headers: told, bytes } = flaw.alter?.(answer, asked) ?? answer;
+    const { connection: _, 'content-length': length, 'transfer-encoding': __, ...rest } = told;
+    if (method === 'HEAD' && length !== undefined) rest['content-length'] = length;
+    response.writeHead(status, rest).end(bytes);
+  }
+  const server = createServer((request, response) => {
+    pass(request, response).catch(() => response.destroy());
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  t.teardown(() => {
+    server.close();
+    server.closeAllConnections();
+  });
+  return { host: '127.0.0.1', port: (server.address() as AddressInfo).port };
+}
+
+const without = ({ headers, ...answer }: Altered, name: string): Altered => ({
+  ...answer,
+  headers: Object.fromEntries(Object.entries(headers).filter(([one]) => one !== name)),
+});
+
+const withText = (answer: Altered, change: (text: string) => string): Altered => ({
+  ...answer,
+  bytes: Buffer.from(change(answer.bytes.toString('utf8'))),
+});
+
+const flaws: Flaw[] = [
+  {
+    promise: 'storage.replace',
+    what: 'the same ETag for every value',
+    alter: (answer) => (answer.headers.etag ? { ...answer, headers: { ...answer.headers, etag: '"1"' } } : answer),
+  },
+  {
+    promise: 'storage.delete',
+    what: 'a problem without its remedy',
+    alter: (answer) => withText(answer, (text) => text.replace(/"remedy":"[^"]*",?/, '"x":0,')),
+  },
+  {
+    promise: 'storage.if-none-match',
+    what: 'another status for the same problem',
+    alter: (answer) => (answer.status === 412 ? { ...answer, status: 409 } : answer),
+  },
+  {
+    promise: 'storage.if-match',
+    what: 'conditions that are not looked at',
+    lose: ({ headers }) => void delete headers['if-match'],
+  },
+  {
+    promise: 'storage.values',
+    what: 'values without their bytes',
+    alter: (answer, { method }) => (method === 'GET' ? { ...answer, bytes: Buffer.alloc(0) } : answer),
+  },
+  {
+    promise: 'storage.head',
+    what: 'no ETag beside the size',
+    alter: (answer, { method }) => (method === 'HEAD' ? without(answer, 'etag') : answer),
+  },
+  {
+    promise: 'list.entries',
+    what: 'a listing in another order',
+    alter: (answer, { url }) =>
+      url.startsWith('/v1/storage?')
+        ? withText(answer, (text) => {
+            const list = JSON.parse(text) as { entries: unknown[] };
+            return JSON.stringify({ ...list, entries: list.entries.reverse() });
+          })
+        : answer,
+  },
+  {
+    promise: 'box.facts',
+    what: 'an answer of another shape',
+    alter: (answer) => withText(answer, (text) => text.replace(/"online":(true|false)/, '"online":"yes"')),
+  },
+  {
+    promise: 'errors.unknown-path',
+    what: 'a problem of another content type',
+    alter: (answer) => ({ ...answer, headers: { ...answer.headers, 'content-type': 'application/json' } }),
+  },
+  {
+    promise: 'self.grants',
+    what: 'grants that are not told',
+    alter: (answer, { url }) =>
+      url === '/v1/self' ? withText(answer, (text) => text.replace('"health.read",', '')) : answer,
+  },
+];
+
+t.test('what breaks a promise is found out, and said', async (t) => {
+  const box = await boxOf(t);
+  const read = await specification();
+  for (const flaw of flaws) {
+    const only = promises.filter(({ id }) => id === flaw.promise);
+    const honest = await flawed(t, box.socket('full'), {});
+    t.same(idsOf(await tryPromises({ place: honest, specification: read, only }), 'passed'), [flaw.promise]);
+    const place = await flawed(t, box.socket('full'), flaw);
+    const results = await tryPromises({ place, specification: read, only });
+    t.same(idsOf(results, 'failed'), [flaw.promise], flaw.what);
+    t.match(results[0], { expected: /./, seen: /./ }, `${flaw.promise}: ${JSON.stringify(results[0])}`);
+  }
+});
+
+function webizen(...args: string[]): Promise<{ code: number; out: string; err: string }> {
+  return new Promise((resolve) => {
+    const command = ['build/bin/webizen.js', 'conformance', ...args];
+    execFile(process.execPath, command, { maxBuffer: 2 ** 24 }, (error, out, err) =>
+      resolve({ code: typeof error?.code === 'number' ? error.code : 0, out, err }),
+    );
+  });
+}
+
+t.test('the command prints a line a promise, and its exit code is the answer', async (t) => {
+  const box = await boxOf(t);
+  const well = await webizen(box.socket('full'));
+  t.equal(well.code, 0, well.out + well.err);
+  for (const { id } of promises) t.ok(well.out.includes(` ${id} `), id);
+  t.match(well.out.trimEnd().split('\n').at(-1), /^\d+ passed, 0 failed, 0 not granted, 1 not tried$/);
+
+  const { host, port } = await flawed(t, box.socket('full'), {
+    alter: (answer) => (answer.status === 404 ? { ...answer, status: 410 } : answer),
+  });
+  const badly = await webizen(`http://${host}:${port}`, '--json');
+  t.equal(badly.code, 1);
+  const told = JSON.parse(badly.out) as { failed: number; results: Result[] };
+  t.ok(told.failed > 0);
+  t.ok(idsOf(told.results, 'failed').includes('errors.unknown-path'));
+
+  const nobody = await webizen(`${box.directory}/no.sock`);
+  t.equal(nobody.code, 1);
+  t.match(nobody.err, /conformance-unreachable/);
+  t.equal((await webizen('https://localhost')).code, 2);
+});

@@ -1,5 +1,5 @@
 /** One request on a connection of its own, and whatever comes back. */
-import { type IncomingMessage, type OutgoingHttpHeaders, request } from 'node:http';
+import { Agent, type IncomingMessage, type OutgoingHttpHeaders, request } from 'node:http';
 import { connect } from 'node:net';
 import { Mismatch } from './outcome.js';
 
@@ -46,8 +46,10 @@ const answerOf = (reply: IncomingMessage, bytes: Buffer): Answer => ({
 
 /** @throws Mismatch when no whole answer comes */
 export function call(place: Place, method: string, path: string, { headers = {}, body }: Sent = {}): Promise<Answer> {
-  return new Promise((resolve, reject) => {
-    const message = request({ ...place, agent: false, method, path, headers });
+  // Kept alive, so that who refuses a body early reads the rest of it and does not cut us off in the middle.
+  const agent = new Agent({ keepAlive: true });
+  return new Promise<Answer>((resolve, reject) => {
+    const message = request({ ...place, agent, method, path, headers });
     const fail = (error: Error): void => reject(broken(error));
     message.setTimeout(answerMilliseconds, () => message.destroy(new Error('no answer in time')));
     message.once('response', (reply) => {
@@ -59,10 +61,9 @@ export function call(place: Place, method: string, path: string, { headers = {},
       const body = reply.statusCode === 200 ? Promise.resolve(Buffer.alloc(0)) : read(socket, head);
       body.then((bytes) => resolve(answerOf(reply, bytes)), fail);
     });
-    // It goes on: one who refuses a body early may cut what is still sent, after the answer.
     message.on('error', fail);
     message.end(body);
-  });
+  }).finally(() => agent.destroy());
 }
 
 /** The head and, as far as `enough` wants, the beginning of an answer that does not end. @throws Mismatch */

@@ -99,6 +99,7 @@ interface Flaw {
 async function flawed(t: Test, socketPath: string, flaw: Partial<Flaw>) {
   async function pass(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const { method = '', url = '', headers } = request;
+    if (url === '/v1/events') return void response.destroy(); // it waits for whole answers, and this has no end
     const asked = { method, url, headers: { ...headers } };
     const body = await buffer(request);
     flaw.lose?.(asked);

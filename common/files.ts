@@ -49,8 +49,15 @@ export const files: Files = {
     await syncDirectory(path.dirname(file));
   },
   async destroy(file) {
+    // Under its own name it is whole or not there, wherever a cut comes: what is half destroyed would be read as damaged.
+    const gone = `${file}.gone`;
     try {
-      const handle = await open(file, 'r+');
+      await rename(file, gone);
+    } catch (error) {
+      if (!isErrno(error, 'ENOENT')) throw error;
+    }
+    try {
+      const handle = await open(gone, 'r+');
       try {
         const { size } = await handle.stat();
         await handle.write(Buffer.alloc(size), 0, size, 0);
@@ -62,7 +69,7 @@ export const files: Files = {
       if (!isErrno(error, 'ENOENT')) throw error;
       return;
     }
-    await files.remove(file);
+    await files.remove(gone);
   },
 };
 

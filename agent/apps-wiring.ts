@@ -83,7 +83,7 @@ export async function openAppFeatures(wish: {
   };
 }
 
-/** As OCI names it; another machine runs no apps of the catalogue. */
+/** As OCI names it. Releases are made for these two; on another machine none of them starts. */
 const architecture = process.arch === 'arm64' ? 'arm64' : 'amd64';
 
 /** Undefined where the configuration names nothing that could run them. */

@@ -596,7 +596,6 @@ const table = {
   'already-member': [409, 'the box belongs to a territory already', 'move it to another territory instead'],
   'not-a-member': [409, 'the box belongs to no territory yet', 'elect a territory first'],
   'not-waiting': [409, 'nothing is under way that could be taken back', 'look at the state of the box'],
-  'reset-under-way': [503, 'the box is being reset', 'wait until it has started again'],
   'button-stuck': [
     500,
     'the file that asks for a reset cannot be removed from the boot partition, so the box was not reset',
@@ -837,12 +836,6 @@ const table = {
     409,
     'the app that is installed belongs to another maker, or its maker has lost its key',
     'ask its maker for a release with the key that the app is bound to; another app of the same name can be installed only after this one is removed',
-  ],
-  'app-word-wrong': [400, 'the word that confirms the removal is not the name of the app', 'type the name of the app'],
-  'release-unknown': [
-    404,
-    'this release is not here and not in the catalogue',
-    'look at the catalogue again, or upload the file again',
   ],
   'release-other': [
     502,

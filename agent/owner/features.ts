@@ -1,9 +1,8 @@
 /** What the console needs of the agent, and nothing more. What a method refuses is shown to the owner as it is. */
 import type { AgentStatus } from '#contract/agent-status.js';
 import type { Capability } from '#contract/capabilities.js';
-import type { CataloguePage } from '#contract/catalogue.js';
-import type { AppDecision, AppOffer, InstalledApp } from '#contract/installed.js';
 import type { TerritoryList } from '#contract/membership.js';
+import type { AppsDesk as Desk } from '../apps/desk.js';
 import type { Changes } from '../changes/changes.js';
 import type { Ledger, OwnerSigner } from '../consent/ledger.js';
 import type { Owner } from '../consent/owner-key.js';
@@ -24,22 +23,8 @@ export interface DirectoryFeature {
   refresh(): Promise<void>;
 }
 
-/** Apps: what runs, what could, and the owner's decisions about them. */
-export interface AppsDesk {
-  list(): InstalledApp[];
-  show(id: string): InstalledApp | undefined;
-  onChange(listener: (id: string) => void): () => void;
-  browse(wish: { query?: string; cursor?: string }): Promise<CataloguePage>;
-  /** Fetched from the catalogue and verified. */
-  offer(release: string): Promise<AppOffer>;
-  /** A `.wza` that the owner uploads. */
-  offerFile(source: AsyncIterable<Uint8Array>): Promise<AppOffer>;
-  /** Install or update: the change's id. */
-  decide(decision: AppDecision, signer: OwnerSigner): Promise<string>;
-  remove(id: string, signer: OwnerSigner): Promise<string>;
-  stop(id: string, signer: OwnerSigner): Promise<void>;
-  start(id: string, signer: OwnerSigner): Promise<void>;
-}
+/** What the owner does with apps. That a newer release goes ahead by itself is not asked for here. */
+export type AppsDesk = Omit<Desk, 'update'>;
 
 export interface AppGrants {
   set(

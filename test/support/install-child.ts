@@ -43,7 +43,7 @@ export const catalogueOf = (plan: InstallPlan, at: (name: string) => void = () =
   }),
   async release(id) {
     const entry = plan.entries.find((one) => one.id === id);
-    if (!entry) throw new Refusal('release-unknown', id);
+    if (!entry) throw new Refusal('listing-unknown', id);
     return entry;
   },
   async blob(digest, from) {

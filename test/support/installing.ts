@@ -195,7 +195,7 @@ export function testCatalogue() {
     async release(id) {
       check();
       const found = entries.get(id);
-      if (!found) throw new Refusal('release-unknown', id);
+      if (!found) throw new Refusal('listing-unknown', id);
       return found.entry;
     },
     async blob(digest, from) {

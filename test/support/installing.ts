@@ -18,12 +18,12 @@ import type { Manifest } from '#contract/manifest.js';
 import { credentialContext, issuerOf, type StatusLists, subjectOf } from '#contract/member.js';
 import { Refusal } from '#contract/problems.js';
 import { createInstaller } from '../../agent/apps/installer.js';
-import type { Catalogue, Runner, Sockets } from '../../agent/apps/uses.js';
+import type { Catalogue, Runner, Sockets, Storage } from '../../agent/apps/uses.js';
 import { createChanges } from '../../agent/changes/changes.js';
-import { createGrants } from '../../agent/consent/grants.js';
+import { type Grants as AllGrants, createGrants } from '../../agent/consent/grants.js';
 import { createLedger, type OwnerSigner } from '../../agent/consent/ledger.js';
 import { createMembers } from '../../agent/members/members.js';
-import { openStore } from '../../agent/store/store.js';
+import { openStore, type Store } from '../../agent/store/store.js';
 import { architecture, collect, inPieces, type SomeApp, someApp, someManifest } from './archive.js';
 import { type FileRunner, fileRunner } from './file-runner.js';
 
@@ -122,6 +122,7 @@ export async function testRelease(
     status: StatusLists;
     manifest?: Partial<Manifest>;
     text?: string;
+    files?: Record<string, Uint8Array>;
     member?: string;
     /** Keys that it had before, oldest first. */
     before?: KeyObject[];
@@ -131,7 +132,8 @@ export async function testRelease(
   await mkdir(folder, { recursive: true });
   const manifest = someManifest(wish.manifest);
   const more = { manifest, territory, member: wish.member ?? by.id };
-  const made = await someApp(folder, { key: by.key, text: wish.text ?? `#!/bin/sh\necho ${manifest.version}\n`, more });
+  const text = wish.text ?? `#!/bin/sh\necho ${manifest.version}\n`;
+  const made = await someApp(folder, { key: by.key, text, files: wish.files ?? {}, more });
   const chain = [...(wish.before ?? []), by.key];
   const rotation = await Promise.all(
     (wish.before ?? []).map(async (key, at) =>
@@ -225,11 +227,18 @@ export interface BoxWish {
   keys: (territory: string) => readonly PublicJwk[];
   catalogue: Catalogue;
   runner?: Runner & Partial<FileRunner>;
-  sockets?: Sockets;
+  /** The apps' real sockets and storage; without, both are files. */
+  rooms?: (made: { store: Store; grants: AllGrants; clock: Clock }) => Promise<Rooms>;
   freeBytes?: () => number;
   /** Around each commit, for who wants to cut. */
   at?: (name: string) => void;
   isTimeKnown?: () => boolean;
+}
+
+export interface Rooms {
+  sockets: Sockets;
+  storage: Storage;
+  stop(): Promise<void>;
 }
 
 interface Put {
@@ -258,8 +267,8 @@ export async function installingBox(wish: BoxWish) {
   const dataDir = path.join(folder, 'data');
   await mkdir(dataDir, { recursive: true, mode: 0o700 });
   const opened = await openStore(dataDir);
-  const store = {
-    db: opened.db,
+  const store: Store = {
+    ...opened,
     async commit(operations: Parameters<typeof opened.commit>[0]) {
       const name = nameOf(operations);
       at(`before commit ${name}`);
@@ -280,7 +289,8 @@ export async function installingBox(wish: BoxWish) {
   });
   const runner = wish.runner ?? fileRunner(folder, at);
   const socketsDirectory = path.join(folder, 'sockets');
-  const sockets: Sockets = wish.sockets ?? {
+  const rooms = await wish.rooms?.({ store, grants, clock });
+  const sockets: Sockets = rooms?.sockets ?? {
     async open({ id }) {
       const directory = path.join(socketsDirectory, id);
       at('before socket');
@@ -299,7 +309,7 @@ export async function installingBox(wish: BoxWish) {
     runner,
     sockets,
     grants,
-    storage: {
+    storage: rooms?.storage ?? {
       usedBytes: (app) => (existsSync(dataOf(app)) ? 1 : 0),
       async forget(app) {
         at('before forget');
@@ -348,6 +358,7 @@ export async function installingBox(wish: BoxWish) {
       await installer.stop();
       await members.stop();
       await grants.stop();
+      await rooms?.stop();
       await opened.close();
     },
   };

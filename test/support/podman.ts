@@ -18,6 +18,10 @@ export interface TestPodman {
   /** Containers run on without it. */
   stop(): Promise<void>;
   start(): Promise<void>;
+  /** Of the service that runs. */
+  pid(): number;
+  /** Resolves when it has ended, by whomever. */
+  ended(): Promise<void>;
   /** The command on the same store. */
   run(...parameters: string[]): string;
 }
@@ -87,6 +91,10 @@ export async function testPodman(t: Teardown): Promise<TestPodman> {
       });
       service = child;
       await listens(socketPath, child);
+    },
+    pid: () => service?.pid ?? 0,
+    async ended() {
+      if (service && service.exitCode === null && service.signalCode === null) await once(service, 'exit');
     },
     async stop() {
       const child = service;

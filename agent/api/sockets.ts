@@ -37,6 +37,7 @@ function createAppServer(limits: SocketLimits, gate: Gate, caller: Caller, conne
       connectionsCheckingInterval: limits.checkMilliseconds,
       keepAliveTimeout: 60_000,
       maxHeaderSize: 16_384,
+      requireHostHeader: false, // the gate says so in the words of every refusal
     },
     gate.request(caller),
   );

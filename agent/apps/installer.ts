@@ -8,6 +8,7 @@ import type { StepKind } from '../changes/run.js';
 import type { Members } from '../members/members.js';
 import { openBlobs } from './blobs.js';
 import { type AppsDesk, createDesk } from './desk.js';
+import { createImageCheck } from './image-check.js';
 import { createInstallSteps } from './install-steps.js';
 import { openInstalled } from './installed.js';
 import { createKeeper } from './keeper.js';
@@ -59,7 +60,8 @@ export async function createInstaller(wish: {
   const running = createRunning({ runner, sockets });
   const offers = createOffers({ ...wish, installed, blobs });
   const isPinned = (digest: string): boolean => isShared(digest) || table.isPinned(digest);
-  const rooms = { ...wish, installed, blobs, offers, running, table, isPinned };
+  const images = createImageCheck();
+  const rooms = { ...wish, installed, blobs, offers, images, running, table, isPinned };
   const keeper = createKeeper(rooms);
   const desk = createDesk({ ...rooms, keeper, reserveBytes });
   const parts = { ...rooms, tidy: keeper.tidy };

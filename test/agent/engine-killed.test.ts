@@ -2,7 +2,7 @@
  * SIGKILL of the agent, of podman's service, or of both, at and inside the steps of installing, updating and removing an
  * app, with real containers, sockets and storage: complete or undone, nothing left over, and the agent says which.
  */
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { generateKeyPairSync } from 'node:crypto';
 import { once } from 'node:events';
 import { existsSync, readdirSync } from 'node:fs';
@@ -144,8 +144,16 @@ function engineWith(made: TestRelease | undefined): Awaited<ReturnType<typeof en
   };
 }
 
-function emptyEngine(): void {
+/**
+ * Volumes that are mounted, each as often as it is. Killed between mounting one and writing that down, podman mounts it
+ * once more, and takes one of the two away: the other, empty, stays until the machine starts again.
+ */
+const mounted = async (): Promise<string[]> =>
+  (await podman.mounts()).flatMap((place) => /volumes\/(.*)\/_data$/.exec(place)?.[1] ?? []).sort();
+
+async function emptyEngine(): Promise<void> {
   podman.run('rm', '--all', '--force', '--time', '0');
+  for (const place of await podman.mounts()) if (place.includes('/volumes/')) execFileSync('umount', ['-l', place]);
   podman.run('volume', 'rm', '--all', '--force');
   podman.run('rmi', '--all', '--force');
 }
@@ -155,8 +163,10 @@ async function begin(installed: boolean): Promise<void> {
   await rm(path.join(place, 'data'), { recursive: true, force: true });
   await mkdir(place, { recursive: true });
   if (installed) await cp(path.join(folder, 'installed'), path.join(place, 'data'), { recursive: true });
-  if (JSON.stringify(await engine()) === JSON.stringify(engineWith(installed ? one : undefined))) return;
-  emptyEngine();
+  const wanted = engineWith(installed ? one : undefined);
+  const isClean = JSON.stringify(await mounted()) === JSON.stringify(wanted.volumes);
+  if (isClean && JSON.stringify(await engine()) === JSON.stringify(wanted)) return;
+  await emptyEngine();
   await rm(path.join(place, 'run'), { recursive: true, force: true });
   if (!installed) return;
   const runner = engineRunner({ folder: place, socketPath: podman.socketPath });
@@ -195,6 +205,7 @@ async function run(what: InstallPlan, cut: Cut): Promise<string[]> {
 async function checkWhole(t: Test, box: Box, made: TestRelease | undefined, at: string): Promise<void> {
   if (made) await box.until(app, (seen) => seen?.state === 'running' && seen.health === null);
   t.same(await engine(), engineWith(made), `${at}: containers, images and volumes`);
+  if (at.startsWith('agent')) t.same(await mounted(), engineWith(made).volumes, `${at}: what is mounted`);
   const sockets = path.join(place, 'run', 'apps');
   const found = existsSync(sockets) ? readdirSync(sockets, { recursive: true }).sort() : [];
   t.same(found, made ? [app, `${app}/api.sock`] : [], `${at}: sockets`);
@@ -230,6 +241,7 @@ async function cutSome(
 ): Promise<void> {
   async function round(cut: Cut): Promise<string[]> {
     await begin(wish.installed);
+    t.comment(`${cut.who} is killed at ${cut.at}${cut.wait === undefined ? '' : ` after ${cut.wait} ms`}`);
     const events = await run(wish.plan(), cut);
     const when = cut.wait === undefined ? 'before' : `${cut.wait} ms after`;
     const at = cut.at === 0 ? 'uncut' : `${cut.who} killed ${when} ${cut.at} "${events[cut.at - 1] ?? 'the end'}"`;

@@ -22,6 +22,8 @@ export interface TestPodman {
   pid(): number;
   /** Resolves when it has ended, by whomever. */
   ended(): Promise<void>;
+  /** What is mounted for it, the innermost first. */
+  mounts(): Promise<string[]>;
   /** The command on the same store. */
   run(...parameters: string[]): string;
 }
@@ -92,6 +94,7 @@ export async function testPodman(t: Teardown): Promise<TestPodman> {
       service = child;
       await listens(socketPath, child);
     },
+    mounts: () => mountsUnder(folder),
     pid: () => service?.pid ?? 0,
     async ended() {
       if (service && service.exitCode === null && service.signalCode === null) await once(service, 'exit');

@@ -62,7 +62,8 @@ export function createPodmanRunner({
     if (found?.State.Running && alike('app', 'release', 'image', 'socket'))
       return { container: found.Id, adopted: true };
     if (found && alike('spec')) return { container: found.Id, adopted: false };
-    if (found) await podman.remove(found.Id);
+    // By its name: an engine that was killed while it made one has no container of that name, and lets no other have it.
+    await podman.remove(nameOf(app.id));
     for (const { name, options } of volumesOf(app.id))
       if ((await podman.volume(name)) === undefined) await podman.createVolume(name, options, { [labels.app]: app.id });
     return { container: await podman.create(spec), adopted: false };
@@ -145,8 +146,7 @@ export function createPodmanRunner({
     async remove(id) {
       await leave(id);
       await podman.stop(nameOf(id), graceSeconds);
-      const found = await podman.container(nameOf(id));
-      if (found) await podman.remove(found.Id);
+      await podman.remove(nameOf(id));
       for (const { name } of volumesOf(id)) await podman.removeVolume(name);
       ready.forget(id);
       told(id);

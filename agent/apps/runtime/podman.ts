@@ -58,6 +58,7 @@ export interface Podman {
   ended(id: string, signal: AbortSignal): Promise<void>;
   container(id: string): Promise<Container | undefined>;
   containers(label: string): Promise<{ id: string; labels: Record<string, string> }[]>;
+  /** Also what a kill left half-made. Nothing happens where there is none. */
   remove(id: string): Promise<void>;
   /** The end of what it printed, in the engine's frames. */
   output(id: string, keepBytes: number): Promise<Buffer>;

@@ -108,7 +108,13 @@ export function createInstallSteps(parts: InstallParts): Record<string, StepKind
         const verified = await parts.offers.verify(next.held);
         const problem = await parts.offers.problem(verified);
         if (problem) throw problem;
-        await parts.images.check(release, { fileOf: blobs.fileOf, architecture: parts.architecture });
+        try {
+          await parts.images.check(release, { fileOf: blobs.fileOf, architecture: parts.architecture });
+        } catch (error) {
+          // A disk that lost something says nothing about the release.
+          if (await blobs.dropDamaged(release.blobs)) throw new Refusal('blob-damaged', release.manifest.id);
+          throw error;
+        }
       },
       undo: noteWhy,
       isFinal,

@@ -83,7 +83,7 @@ t.test('a layer of what builders write is read, and its diffId is that of the un
   ]);
   const padded = Buffer.concat([tar, Buffer.alloc(10_240)]);
   for (const bytes of [tar, padded]) {
-    const want = { diffId: sha256(bytes), sizeBytes: bytes.length };
+    const want = { diffId: sha256(bytes), sizeBytes: bytes.length, entries: 18 };
     t.same(await layer(directory, bytes), { mediaType: plain, ...want });
     t.same(await layer(directory, gzipSync(bytes), gzipped), { mediaType: gzipped, ...want });
   }
@@ -310,6 +310,11 @@ t.test('a layer that passed once is not unpacked again', async (t) => {
   const asAnother = new Map([[tar.digest, { ...first!, mediaType: gzipped }]]);
   await t.rejects(checkImage(release, { fileOf, architecture, checked: asAnother }), refusal('layer-malformed'));
   t.same((await checkImage(release, { fileOf, architecture, checked })).layers, [first]);
+  t.equal(first?.entries, 1);
+  for (const most of [{ sizeBytes: largestUnpacked + 1 }, { entries: mostLayerEntries + 1 }]) {
+    const large = new Map([[tar.digest, { ...first!, ...most }]]);
+    await t.rejects(checkImage(release, { fileOf, architecture, checked: large }), refusal('layer-too-large'));
+  }
   await t.rejects(checkImage(release, { fileOf, architecture }), refusal('layer-malformed'));
 });
 

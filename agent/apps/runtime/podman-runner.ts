@@ -48,6 +48,18 @@ export function createPodmanRunner({
     return hasRange(users) && hasRange(groups);
   }
 
+  /** What an engine had begun to remove when it was killed can be neither looked at nor stopped, only removed. */
+  async function finishRemoval(id: string): Promise<void> {
+    const found = await podman.containers(labels.app);
+    const isHalf = found.some((one) => one.labels[labels.app] === id && one.state === 'removing');
+    if (isHalf) await podman.remove(nameOf(id));
+  }
+
+  async function halt(id: string): Promise<void> {
+    await finishRemoval(id);
+    await podman.stop(nameOf(id), graceSeconds);
+  }
+
   async function create(app: RunApp): Promise<{ container: string; adopted: boolean }> {
     const spec = containerSpec({
       ...app,
@@ -55,6 +67,7 @@ export function createPodmanRunner({
       seccompFile,
       userNamespaces: await userNamespaces(),
     });
+    await finishRemoval(app.id);
     const found = await podman.container(nameOf(app.id));
     const alike = (...names: (keyof typeof labels)[]) =>
       names.every((name) => found?.Config.Labels?.[labels[name]] === spec.labels[labels[name]]);
@@ -103,7 +116,7 @@ export function createPodmanRunner({
 
   const stop = async (id: string): Promise<void> => {
     await leave(id);
-    await podman.stop(nameOf(id), graceSeconds);
+    await halt(id);
     told(id);
   };
 
@@ -145,7 +158,7 @@ export function createPodmanRunner({
     stop,
     async remove(id) {
       await leave(id);
-      await podman.stop(nameOf(id), graceSeconds);
+      await halt(id);
       await podman.remove(nameOf(id));
       for (const { name } of volumesOf(id)) await podman.removeVolume(name);
       ready.forget(id);

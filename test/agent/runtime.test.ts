@@ -7,6 +7,7 @@ import t from 'tap';
 import { Refusal } from '#contract/problems.js';
 import { textOf, unframe } from '../../agent/apps/runtime/output.js';
 import { hasRange } from '../../agent/apps/runtime/spec.js';
+import { call } from '../support/api-box.js';
 import { busyboxEntries, busyboxImage, image, nodeImage, tar } from '../support/image.js';
 import { createManualClock } from '../support/manual-clock.js';
 import { testPodman } from '../support/podman.js';
@@ -329,6 +330,58 @@ t.test(
     await runner.remove(app.id);
   },
 );
+
+t.test('what a killed engine left half-made or half-removed is in nobody’s way', async (t) => {
+  const { runner } = await testRunner(t, podman);
+  const app = appOf(podman, { id: 'example.half', image: busybox.digest, script: forever });
+  const name = 'webizen-example.half';
+  const libpod = '/v4.0.0/libpod/containers';
+  const listed = async (): Promise<string | undefined> => {
+    const answer = await call(podman.socketPath, 'GET', `${libpod}/json?all=true&external=true`);
+    const found = answer.json as { Names: string[]; State: string }[];
+    return found.find(({ Names }) => Names.includes(name))?.State;
+  };
+  /** Kills the engine at later and later moments of the work, until what it leaves is in that state. */
+  async function leave(state: string, before: () => Promise<unknown>, work: () => Promise<unknown>): Promise<boolean> {
+    for (let tries = 0; tries < 60; tries += 1) {
+      await before();
+      const working = work().catch(() => {});
+      await delay(tries);
+      await podman.stop();
+      await working;
+      await podman.start();
+      if ((await listed()) === state) return true;
+      await remove();
+    }
+    return false;
+  }
+  const spec = { name, image: busybox.config.slice(7), command: ['sleep', '1000000'] };
+  const create = () =>
+    call(podman.socketPath, 'POST', `${libpod}/create`, {
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ ...spec, labels: { 'webizen.app': app.id } }),
+    });
+  const remove = () => call(podman.socketPath, 'DELETE', `${libpod}/${name}?force=true&timeout=0`);
+  async function run(): Promise<void> {
+    await create();
+    await call(podman.socketPath, 'POST', `${libpod}/${name}/start`);
+  }
+  for (const [state, before, work] of [
+    ['storage', async () => {}, create],
+    ['removing', run, remove],
+  ] as const) {
+    const isLeft = await leave(state, before, work);
+    t.comment(`${state}: ${isLeft ? 'left' : 'the engine was too quick'}`);
+    await runner.start(app);
+    runner.ready(app.id);
+    await runner.settled(app.id, patience());
+    t.equal(await listed(), 'running', `after ${state}`);
+    await runner.remove(app.id);
+    await leave(state, before, work);
+    await runner.remove(app.id);
+    t.equal(await listed(), undefined, `${state} is gone`);
+  }
+});
 
 t.test('what cannot be started says so', async (t) => {
   const { runner } = await testRunner(t, podman);

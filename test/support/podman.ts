@@ -2,7 +2,7 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
-import { mkdir, open, readdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, open, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { connect } from 'node:net';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -87,6 +87,7 @@ export async function testPodman(t: Teardown): Promise<TestPodman> {
     folder,
     run,
     async start() {
+      await rm(socketPath, { force: true }); // a child of one that was killed may still hold it
       const child = spawn('podman', [...store, 'system', 'service', '--time', '0', `unix://${socketPath}`], {
         env,
         stdio: ['ignore', 'ignore', log.fd],

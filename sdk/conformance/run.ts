@@ -4,6 +4,7 @@ import { errors } from './errors.js';
 import type { Place } from './http.js';
 import { lists } from './lists.js';
 import { Mismatch, NotGranted, NotTried } from './outcome.js';
+import { requests } from './requests.js';
 import type { Specification } from './specification.js';
 import { storage } from './storage.js';
 import { tell } from './tell.js';
@@ -17,7 +18,7 @@ export type Outcome =
 
 export type Result = { id: string; says: string } & Outcome;
 
-export const promises: readonly Promised[] = [...box, ...errors, ...storage, ...lists, ...tell];
+export const promises: readonly Promised[] = [...box, ...errors, ...requests, ...storage, ...lists, ...tell];
 
 async function outcomeOf(promised: Promised, trial: Trial): Promise<Outcome> {
   try {

@@ -301,6 +301,29 @@ t.test('an image is what the release names, for the machine that it names', asyn
   await t.rejects(good.check(), refusal('archive-blob-size'));
 });
 
+t.test('whatever stands in an image’s documents, it is read or refused with a code', async (t) => {
+  const directory = await ownFolder(t);
+  const field = fc.oneof(
+    fc.jsonValue(),
+    fc.constantFrom<unknown>([], {}, null, '', { '/x': {} }, [{ empty_layer: 1 }]),
+  );
+  const names = fc.constantFrom(
+    ...['architecture', 'os', 'config', 'rootfs', 'history', 'Volumes', 'layers', 'annotations', 'schemaVersion'],
+    ...['mediaType', 'subject', '__proto__', 'Config'],
+  );
+  await fc.assert(
+    fc.asyncProperty(names, field, fc.boolean(), async (name, value, inManifest) => {
+      const odd = inManifest
+        ? { manifest: (manifest: Json) => ({ ...manifest, [name]: value }) }
+        : { config: { [name]: value } };
+      await (await image(directory, odd)).check().catch((error: unknown) => {
+        if (!(error instanceof Refusal)) throw error;
+      });
+    }),
+    { numRuns: 150 },
+  );
+});
+
 t.test('a layer that passed once is not unpacked again', async (t) => {
   const directory = await ownFolder(t);
   const { release, fileOf, tar } = await image(directory);

@@ -22,6 +22,8 @@ export interface TestPodman {
   pid(): number;
   /** Resolves when it has ended, by whomever. */
   ended(): Promise<void>;
+  /** Ids of the containers that a process watches, commands inside them aside. */
+  watched(): Promise<string[]>;
   /** What is mounted for it, the innermost first. */
   mounts(): Promise<string[]>;
   /** The command on the same store. */
@@ -38,6 +40,11 @@ async function listens(socket: string, child: ChildProcess): Promise<void> {
     if (there) return;
     await delay(25); // a look, not an event
   }
+}
+
+async function commandLines(): Promise<string[]> {
+  const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name));
+  return Promise.all(pids.map((pid) => readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '')));
 }
 
 /** Those whose command line names the folder. */
@@ -96,6 +103,13 @@ export async function testPodman(t: Teardown): Promise<TestPodman> {
       await listens(socketPath, child);
     },
     mounts: () => mountsUnder(folder),
+    async watched() {
+      const lines = await commandLines();
+      const conmons = lines.filter((line) => line.includes('/conmon\0') && line.includes(`${folder}/`));
+      return conmons
+        .filter((line) => !line.includes('--exec'))
+        .flatMap((line) => /\0-c\0([0-9a-f]{64})\0/.exec(line)?.[1] ?? []);
+    },
     pid: () => service?.pid ?? 0,
     async ended() {
       if (service && service.exitCode === null && service.signalCode === null) await once(service, 'exit');

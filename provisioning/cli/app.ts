@@ -1,5 +1,6 @@
 /** `app list | show | stop | reserve` */
 import { Type } from 'typebox';
+import { table, when } from '#common/columns.js';
 import { ReleaseState } from '#contract/catalogue.js';
 import { Time } from '#contract/health.js';
 import { check, describeFaults, type Parsed } from '#contract/parse.js';
@@ -7,7 +8,6 @@ import { Refusal } from '#contract/problems.js';
 import { flag, noMore, readArguments, required, text } from './arguments.js';
 import { askAll, asking } from './ask.js';
 import type { Command } from './command.js';
-import { table, when } from './print.js';
 
 const NullOr = <T extends Parameters<typeof Type.Union>[0][number]>(schema: T) => Type.Union([schema, Type.Null()]);
 /** What every answer has; more is passed on as it came. */

@@ -343,10 +343,10 @@ t.test('what a killed engine left half-made or half-removed is in nobody’s way
   };
   /** Kills the engine at later and later moments of the work, until what it leaves is in that state. */
   async function leave(state: string, before: () => Promise<unknown>, work: () => Promise<unknown>): Promise<boolean> {
-    for (let tries = 0; tries < 60; tries += 1) {
+    for (let tries = 0; tries < 16; tries += 1) {
       await before();
       const working = work().catch(() => {});
-      await delay(tries);
+      await delay(4 * tries);
       await podman.stop();
       await working;
       await podman.start();
@@ -355,7 +355,14 @@ t.test('what a killed engine left half-made or half-removed is in nobody’s way
     }
     return false;
   }
-  const spec = { name, image: busybox.config.slice(7), command: ['sleep', '1000000'] };
+  const r_limits = ['nofile', 'nproc'].map((type) => ({ type, soft: 1024, hard: 1024 }));
+  const spec = {
+    name,
+    image: busybox.config.slice(7),
+    command: ['sh', '-c', 'trap "" TERM; while true; do sleep 1; done'],
+    init: true,
+    r_limits,
+  };
   const create = () =>
     call(podman.socketPath, 'POST', `${libpod}/create`, {
       headers: { 'content-type': 'application/json' },
@@ -369,6 +376,7 @@ t.test('what a killed engine left half-made or half-removed is in nobody’s way
   for (const [state, before, work] of [
     ['storage', async () => {}, create],
     ['removing', run, remove],
+    ['stopping', run, () => call(podman.socketPath, 'POST', `${libpod}/${name}/stop?timeout=1`)],
   ] as const) {
     const isLeft = await leave(state, before, work);
     t.comment(`${state}: ${isLeft ? 'left' : 'the engine was too quick'}`);
@@ -376,10 +384,12 @@ t.test('what a killed engine left half-made or half-removed is in nobody’s way
     runner.ready(app.id);
     await runner.settled(app.id, patience());
     t.equal(await listed(), 'running', `after ${state}`);
+    t.equal((await podman.running()).length, 1, 'once');
     await runner.remove(app.id);
     await leave(state, before, work);
     await runner.remove(app.id);
     t.equal(await listed(), undefined, `${state} is gone`);
+    t.same(await podman.running(), [], 'and runs no more');
   }
 });
 

@@ -22,8 +22,8 @@ export interface TestPodman {
   pid(): number;
   /** Resolves when it has ended, by whomever. */
   ended(): Promise<void>;
-  /** Ids of the containers that a process watches, commands inside them aside. */
-  watched(): Promise<string[]>;
+  /** First processes of containers, whether or not podman knows of them. */
+  running(): Promise<number[]>;
   /** What is mounted for it, the innermost first. */
   mounts(): Promise<string[]>;
   /** The command on the same store. */
@@ -42,16 +42,16 @@ async function listens(socket: string, child: ChildProcess): Promise<void> {
   }
 }
 
-async function commandLines(): Promise<string[]> {
-  const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name));
-  return Promise.all(pids.map((pid) => readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '')));
-}
+const processes = async (): Promise<number[]> =>
+  (await readdir('/proc')).filter((name) => /^\d+$/.test(name)).map(Number);
+/** With a NUL behind each part; empty for a process that is gone. */
+const commandOf = (pid: number): Promise<string> => readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '');
 
 /** Those whose command line names the folder. */
 async function processesOf(folder: string): Promise<number[]> {
-  const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name));
-  const lines = await Promise.all(pids.map((pid) => readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '')));
-  return pids.filter((_, at) => lines[at]?.includes(`${folder}/`)).map(Number);
+  const pids = await processes();
+  const lines = await Promise.all(pids.map(commandOf));
+  return pids.filter((_, at) => lines[at]?.includes(`${folder}/`));
 }
 
 function kill(pid: number): void {
@@ -102,17 +102,21 @@ export async function testPodman(t: Teardown): Promise<TestPodman> {
       service = child;
       await listens(socketPath, child);
     },
-    mounts: () => mountsUnder(folder),
-    async watched() {
-      const lines = await commandLines();
-      const conmons = lines.filter((line) => line.includes('/conmon\0') && line.includes(`${folder}/`));
-      return conmons
-        .filter((line) => !line.includes('--exec'))
-        .flatMap((line) => /\0-c\0([0-9a-f]{64})\0/.exec(line)?.[1] ?? []);
-    },
     pid: () => service?.pid ?? 0,
     async ended() {
       if (service && service.exitCode === null && service.signalCode === null) await once(service, 'exit');
+    },
+    mounts: () => mountsUnder(folder),
+    async running() {
+      const found: number[] = [];
+      for (const pid of await processes()) {
+        // Those of commands inside have no init.
+        if (!(await commandOf(pid)).startsWith('/run/podman-init\0')) continue;
+        const stat = await readFile(`/proc/${pid}/stat`, 'latin1').catch(() => '');
+        const parent = Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1]);
+        if ((await commandOf(parent)).includes(`${folder}/`)) found.push(pid);
+      }
+      return found;
     },
     async stop() {
       const child = service;

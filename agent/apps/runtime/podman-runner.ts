@@ -69,6 +69,8 @@ export function createPodmanRunner({
     });
     await finishRemoval(app.id);
     const found = await podman.container(nameOf(app.id));
+    // Half stopped by an engine that was killed, it runs on: that engine would neither start it nor end what it removes.
+    if (found && !found.State.Running) await podman.stop(found.Id, graceSeconds);
     const alike = (...names: (keyof typeof labels)[]) =>
       names.every((name) => found?.Config.Labels?.[labels[name]] === spec.labels[labels[name]]);
     // One that an agent of another version made runs on until it ends by itself: that agent's limits bound it.
@@ -82,19 +84,24 @@ export function createPodmanRunner({
     return { container: await podman.create(spec), adopted: false };
   }
 
-  /** One that cannot be started is made anew the next time. */
-  async function startOrRemove(container: string): Promise<void> {
-    await podman.start(container).catch(async (error: unknown) => {
+  /** One that cannot be started is made anew, once: an engine that was killed may have started half of it. */
+  async function run(app: RunApp, again = true): Promise<string> {
+    const { container, adopted } = await create(app);
+    if (adopted) log.info({ app: app.id, container }, 'found running');
+    if (adopted) return container;
+    try {
+      await podman.start(container);
+      return container;
+    } catch (error) {
       await podman.remove(container).catch(() => {});
+      if (again && error instanceof Refusal && error.code === 'runtime-failed') return run(app, false);
       throw error;
-    });
+    }
   }
 
   async function obtain(app: RunApp): Promise<Run> {
     try {
-      const { container, adopted } = await create(app);
-      if (adopted) log.info({ app: app.id, container }, 'found running');
-      else await startOrRemove(container);
+      const container = await run(app);
       const found = await podman.container(container);
       return { container, startedAt: found?.State.StartedAt ?? '' };
     } catch (error) {

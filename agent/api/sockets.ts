@@ -124,7 +124,7 @@ export function createSockets({
       const socket = socketPath(runtimeDir, id);
       await rm(socket, { force: true });
       await rmdir(path.dirname(socket)).catch((error: unknown) => {
-        if (!isErrno(error, 'ENOENT')) throw error;
+        if (!isErrno(error, 'ENOENT', 'ENOTEMPTY')) throw error; // what others put there is theirs
       });
     },
     async stop() {

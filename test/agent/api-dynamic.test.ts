@@ -1,6 +1,6 @@
 /** Apps come and go while the box runs, and so does what they may do; none of them can take what is another's share. */
 import { once } from 'node:events';
-import { stat } from 'node:fs/promises';
+import { stat, writeFile } from 'node:fs/promises';
 import { request } from 'node:http';
 import { connect as connectSocket, type Socket } from 'node:net';
 import path from 'node:path';
@@ -60,6 +60,13 @@ t.test('a socket is opened and closed while the box runs, and its directory stay
   await api.api.open({ id, quotaBytes });
   await again;
   t.equal((await call(socket, 'GET', '/v1/box')).status, 200, 'an opening waits for the closing before it');
+  await Promise.all([api.api.forget(id), api.api.open({ id, quotaBytes })]);
+  t.equal((await call(socket, 'GET', '/v1/box')).status, 200, 'and for the forgetting');
+  await api.api.close(id);
+  await writeFile(socket, 'what a killed agent left');
+  await api.api.forget(id);
+  await t.rejects(stat(directory), { code: 'ENOENT' }, 'forgotten, nothing of it stays');
+  await api.api.forget(id);
   await t.rejects(api.api.open({ id: 'x'.repeat(120), quotaBytes }), { code: 'socket-path-too-long' });
 });
 

@@ -97,6 +97,7 @@ export async function testPodman(t: Teardown): Promise<TestPodman> {
       await rm(socketPath, { force: true }); // a child of one that was killed may still hold it
       const child = spawn('podman', [...store, 'system', 'service', '--time', '0', `unix://${socketPath}`], {
         env,
+        cwd: folder, // where it writes down who ran out of memory
         stdio: ['ignore', 'ignore', log.fd],
       });
       service = child;

@@ -164,7 +164,10 @@ export async function compose(config: Config, host: Host, log: Logger, signal: A
       onRefused(new Refusal('internal', 'cannot put the times of the samples right', { cause: error }));
     }
   }
-  const storage = await createStorage({ store, clock, freeBytes });
+  const storage = await createStorage({
+    ...{ store, files, clock, freeBytes, onRefused },
+    keysDirectory: path.join(dataDir, 'storage-keys'),
+  });
 
   const membership: MembershipRoom = await createMembership({
     dataDir,

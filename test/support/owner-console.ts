@@ -242,7 +242,10 @@ export async function startOwnerConsole(
   const store = await openStore(dataDir);
   const ledger = await createLedger({ store, clock: systemClock });
   const owner = await createOwner({ dataDir, files, clock: systemClock, ledger });
-  const storage = await createStorage({ store, clock: systemClock, freeBytes: () => 1e12 });
+  const storage = await createStorage({
+    ...{ store, files, clock: systemClock, freeBytes: () => 1e12, onRefused: () => {} },
+    keysDirectory: path.join(dataDir, 'storage-keys'),
+  });
   const listeners = new Set<() => void>();
   const announce = (): void => {
     for (const listener of listeners) listener();

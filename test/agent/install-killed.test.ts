@@ -218,7 +218,7 @@ t.test('killed at any point of an update, the one release runs or the other, wit
     checkWhole(t, box, isThere ? b.two : b.one, at);
     if (!isThere && types.includes('app.agreed', 2))
       t.equal(types.at(-1), 'app.rolled-back', `${at}: the ledger says which`);
-    t.ok(box.hasData(app), `${at}: its data are there`);
+    t.ok(await box.hasData(app), `${at}: its data are there`);
   });
 });
 
@@ -252,6 +252,10 @@ t.test('killed at any point of a removal, an app is there or gone with all it ha
     'before stop',
     'before remove',
     'before forget',
+    'before destroy',
+    'after destroy',
+    'before commit values',
+    'before commit names',
     'before commit ledger + installed',
     'before unload',
     'before commit changes app-image done',
@@ -259,6 +263,6 @@ t.test('killed at any point of a removal, an app is there or gone with all it ha
   await cutAtEach(t, b, { plan: b.plan('remove', b.one), from, wanted }, async (box, at) => {
     const isGone = (await typesOf(box)).at(-1) === 'app.removed';
     checkWhole(t, box, isGone ? undefined : b.one, at);
-    t.equal(box.hasData(app), !isGone, `${at}: its data`);
+    t.equal(await box.hasData(app), !isGone, `${at}: its data`);
   });
 });

@@ -193,7 +193,7 @@ t.test(
     t.match(await box.changes.ended(id ?? ''), { kind: 'app-update', state: 'done' });
     t.match(box.desk.show(app), { release: two.id, failed: null, waiting: null });
     t.ok(box.desk.show(app)?.updatedAt);
-    t.ok(box.hasData(app), 'its data stay');
+    t.ok(await box.hasData(app), 'its data stay');
     const before = new Set(one.release.blobs.map(({ digest }) => digest));
     t.notOk(b.shelf.asked.some((line) => before.has(line.split(' ')[0] ?? '')));
     t.same(b.runner.engine().images, [two.release.image.digest], 'the image before it is gone');
@@ -343,7 +343,7 @@ t.test(
       member: { standing: 'expelled' },
     });
     t.equal(b.runner.engine().containers[app]?.runs, false);
-    t.ok(box.hasData(app));
+    t.ok(await box.hasData(app));
     t.ok((await typesOf(box)).includes('app.expelled'), 'the owner is told');
     await t.rejects(box.desk.start(app, b.signer), refuses('member-expelled'));
 
@@ -504,7 +504,7 @@ t.test('a removal takes the app with all it had; its maker’s name is free agai
   t.equal(box.desk.show(app), undefined);
   t.same(box.desk.list(), []);
   t.same(b.runner.engine(), { images: [], containers: {} });
-  t.notOk(box.hasData(app));
+  t.notOk(await box.hasData(app));
   t.same(box.grants.of(app), []);
   t.same(readdirSync(box.socketsDirectory), []);
   await t.rejects(box.desk.remove(app, b.signer), refuses('app-unknown'));

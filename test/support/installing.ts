@@ -1,7 +1,7 @@
 /** A territory with its members, their releases, and a box's rooms for installing them: all real but the engine. */
 import { generateKeyPairSync, type KeyObject, randomUUID, sign } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { mkdir, rm, writeFile } from 'node:fs/promises';
+import { mkdir, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { writeArchive } from '#common/archive/archive.js';
 import { signRelease, signRotation } from '#common/archive/release.js';
@@ -23,9 +23,11 @@ import { createChanges } from '../../agent/changes/changes.js';
 import { createGrants } from '../../agent/consent/grants.js';
 import { createLedger, type OwnerSigner } from '../../agent/consent/ledger.js';
 import { createMembers } from '../../agent/members/members.js';
-import { openStore } from '../../agent/store/store.js';
+import { keyFileOf } from '../../agent/storage/keys.js';
+import { openStore, type Store } from '../../agent/store/store.js';
 import { architecture, collect, inPieces, type SomeApp, someApp, someManifest } from './archive.js';
 import { type FileRunner, fileRunner } from './file-runner.js';
+import { keysIn, storageOver } from './stored-values.js';
 
 const newKey = (): KeyObject => generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey;
 const origin = 'https://north.example';
@@ -258,8 +260,8 @@ export async function installingBox(wish: BoxWish) {
   const dataDir = path.join(folder, 'data');
   await mkdir(dataDir, { recursive: true, mode: 0o700 });
   const opened = await openStore(dataDir);
-  const store = {
-    db: opened.db,
+  const store: Store = {
+    ...opened,
     async commit(operations: Parameters<typeof opened.commit>[0]) {
       const name = nameOf(operations);
       at(`before commit ${name}`);
@@ -289,7 +291,17 @@ export async function installingBox(wish: BoxWish) {
     },
     close: (id) => rm(path.join(socketsDirectory, id), { recursive: true, force: true }),
   };
-  const dataOf = (app: string): string => path.join(dataDir, `data-${app}`);
+  const storage = await storageOver(store, dataDir, {
+    onRefused,
+    files: {
+      ...files,
+      async destroy(file) {
+        at('before destroy');
+        await files.destroy(file);
+        at('after destroy');
+      },
+    },
+  });
   const installer = await createInstaller({
     dataDir,
     store,
@@ -300,10 +312,10 @@ export async function installingBox(wish: BoxWish) {
     sockets,
     grants,
     storage: {
-      usedBytes: (app) => (existsSync(dataOf(app)) ? 1 : 0),
+      usedBytes: storage.usedBytes,
       async forget(app) {
         at('before forget');
-        await rm(dataOf(app), { force: true });
+        await storage.forget(app);
       },
     },
     ledger,
@@ -329,8 +341,19 @@ export async function installingBox(wish: BoxWish) {
     refused,
     blobsDirectory: path.join(dataDir, 'blobs'),
     /** As if the app had stored something. */
-    storeFor: (app: string) => writeFile(dataOf(app), 'x'),
-    hasData: (app: string) => existsSync(dataOf(app)),
+    async storeFor(app: string) {
+      const value = Buffer.from('x');
+      await storage.write({ id: app, quotaBytes: 1000 }, [{ op: 'put', key: 'k', value, contentType: 'text/plain' }]);
+    },
+    /** Whether it can be read, or anything of it is left. */
+    async hasData(app: string): Promise<boolean> {
+      const rows = await Promise.all(
+        [store.values, store.names].map((sub) => sub.keys({ gte: `${app}!`, lt: `${app}"` }).all()),
+      );
+      const key = existsSync(keyFileOf(keysIn(dataDir), app));
+      if (key && storage.get(app, 'k').value.toString() !== 'x') throw new Error('another value');
+      return key || rows.flat().length > 0;
+    },
     /** Resolves with what the owner sees once it holds. */
     until: (id: string, holds: (app: InstalledApp | undefined) => boolean) =>
       new Promise<InstalledApp | undefined>((resolve) => {
@@ -348,6 +371,7 @@ export async function installingBox(wish: BoxWish) {
       await installer.stop();
       await members.stop();
       await grants.stop();
+      await storage.stop();
       await opened.close();
     },
   };

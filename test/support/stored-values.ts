@@ -2,7 +2,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { type Clock, systemClock } from '#common/clock.js';
-import { files } from '#common/files.js';
+import { type Files, files } from '#common/files.js';
 import type { Refusal } from '#contract/problems.js';
 import { keyFileOf } from '../../agent/storage/keys.js';
 import type { Page } from '../../agent/storage/names.js';
@@ -17,7 +17,7 @@ export const keysIn = (folder: string): string => path.join(folder, 'storage-key
 export const storageOver = (
   store: Store,
   folder: string,
-  more: { clock?: Clock; onRefused?: (refusal: Refusal) => void } = {},
+  more: { files?: Files; clock?: Clock; onRefused?: (refusal: Refusal) => void } = {},
 ): Promise<Storage> =>
   createStorage({
     ...{ store, files, clock: systemClock, freeBytes: () => 2 ** 40, onRefused: () => {} },

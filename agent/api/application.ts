@@ -14,6 +14,7 @@ import { eventRoutes } from './routes/events.js';
 import { openapiRoutes } from './routes/openapi.js';
 import { storageRoutes } from './routes/storage.js';
 import { tellRoutes } from './routes/tell.js';
+import type { Watches } from './watches.js';
 
 export type Log = Pick<Logger, 'info' | 'warn' | 'error'>;
 
@@ -54,12 +55,14 @@ const compilersFactory = {
 export function createApplication({
   callers,
   events,
+  watches,
   features,
   log,
   plugin = () => {},
 }: {
   callers: Callers;
   events: EventStreams;
+  watches: Watches;
   features: Features;
   log: Log;
   /** Sees every route: how the specification is made from them. */
@@ -86,7 +89,7 @@ export function createApplication({
   plugin(application);
   application.register((routes, _options, done) => {
     boxRoutes(routes, { callers, features });
-    storageRoutes(routes, { callers, storage: features.storage });
+    storageRoutes(routes, { callers, storage: features.storage, watches });
     eventRoutes(routes, { callers, events });
     tellRoutes(routes, { callers, features });
     openapiRoutes(routes);

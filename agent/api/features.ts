@@ -74,7 +74,16 @@ export interface StorageView {
     app: { id: string; quotaBytes: number },
     writes: readonly StorageWrite[],
   ): Promise<{ key: string; etag: string | null; existed: boolean }[]>;
+  watch(app: string, wish: { prefix: string; since: string | undefined }, listener: () => void): StorageWatch;
   usedBytes(app: string): number;
+}
+
+/** See agent/storage/feed.ts. */
+export interface StorageWatch {
+  readonly isResumed: boolean;
+  cursor(): string;
+  next(): { key: string; etag: string | null } | 'lost' | undefined;
+  end(): void;
 }
 
 /** See agent/identity/attest.ts. */

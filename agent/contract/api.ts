@@ -115,6 +115,24 @@ export const StorageBatchResult = Type.Object(
 );
 export type StorageBatchResult = Static<typeof StorageBatchResult>;
 
+/** The data of a server-sent event; `event:` carries the type, `id:` where to go on from by Last-Event-ID. */
+export const StorageWatchEvent = Type.Union(
+  [
+    Type.Object(
+      { type: Type.Literal('ready') },
+      { description: 'the first event, unless it is a reset: whatever lands from here on is told' },
+    ),
+    Type.Object({ type: Type.Literal('put'), key: Type.String(), etag: Type.String() }),
+    Type.Object({ type: Type.Literal('delete'), key: Type.String() }),
+    Type.Object(
+      { type: Type.Literal('reset') },
+      { description: 'changes were missed: list again; whatever lands from here on is told' },
+    ),
+  ],
+  { $id: 'StorageWatchEvent' },
+);
+export type StorageWatchEvent = Static<typeof StorageWatchEvent>;
+
 /** The data of a server-sent event; `event:` carries the type. */
 export const AppEvent = Type.Union(
   [

@@ -154,6 +154,19 @@ export type StorageList = {
   cursor: string | null;
 };
 
+export type StorageWatchEvent = {
+  type: 'ready';
+} | {
+  type: 'put';
+  key: string;
+  etag: string;
+} | {
+  type: 'delete';
+  key: string;
+} | {
+  type: 'reset';
+};
+
 /** What a refusal of this API can be. */
 export type ProblemCode =
   | 'attest-certificate'
@@ -176,6 +189,9 @@ export type ProblemCode =
   | 'precondition-failed'
   | 'quota-exceeded'
   | 'request-malformed'
+  | 'storage-damaged'
+  | 'storage-key-damaged'
+  | 'storage-key-missing'
   | 'streams-too-many'
   | 'unavailable';
 
@@ -198,6 +214,8 @@ export const operations = {
   putValue: { method: 'PUT', path: '/v1/storage/{key}', capability: 'storage' },
   /** the stored keys, ascending by their bytes, without the values */
   listValues: { method: 'GET', path: '/v1/storage', capability: 'storage' },
+  /** what is written and deleted below a prefix, as server-sent events; each has a StorageWatchEvent as its data */
+  watchValues: { method: 'GET', path: '/v1/storage:watch', capability: 'storage' },
   /** many writes in order: all are done, or none */
   batchValues: { method: 'POST', path: '/v1/storage:batch', capability: 'storage' },
   /** what happens on the box, as server-sent events; each has an AppEvent as its data */

@@ -16,7 +16,7 @@ import {
   type Self,
 } from './api.js';
 import { createEgress, type Egress } from './egress.js';
-import { watch } from './events.js';
+import { boxEvents } from './events.js';
 import { createStorage, type Storage } from './storage.js';
 import { createTransport } from './transport.js';
 
@@ -67,7 +67,7 @@ export function connect({
     attest: async (audience, options = {}) =>
       (await post(operations.postAttestation, { audience, ...options })) as Attestation,
     notify: async (notification) => (await post(operations.postNotification, notification)) as Notified,
-    events: ({ signal } = {}) => watch(transport, signal),
+    events: ({ signal } = {}) => boxEvents(transport, signal),
     close: () => transport.close(),
   };
 }

@@ -15,8 +15,8 @@ import { oids } from '#common/pki/oids.js';
 import { certificateToPem } from '#common/pki/pem.js';
 import { createApps } from '../../agent/apps/apps.js';
 import { createEgress } from '../../agent/egress/egress.js';
-import { type AppEvent, connect, type Webizen, WebizenError } from '../../sdk/client/client.js';
-import { dataOf } from '../../sdk/client/events.js';
+import { type AppEvent, connect, type StorageWatchEvent, type Webizen, WebizenError } from '../../sdk/client/client.js';
+import { messagesOf } from '../../sdk/client/events.js';
 import { allGrants, startApiBox } from '../support/api-box.js';
 import { make } from '../support/chains.js';
 
@@ -213,17 +213,58 @@ t.test('the events go on across a restart of the box, and end when the app wants
   await second?.stop();
 });
 
+t.test('a watch goes on across a restart of the box, and says when it may have missed something', async (t) => {
+  const directory = await mkdtemp(path.join(tmpdir(), 'wz-'));
+  t.teardown(() => rm(directory, { recursive: true, force: true }));
+  const first = await startApiBox(apps, { directory });
+  const webizen = connect({ socket: first.socket('full') });
+  const stop = new AbortController();
+  const seen: StorageWatchEvent[] = [];
+  let second: typeof first | undefined;
+  for await (const event of webizen.storage.watch({ prefix: 'a/', signal: stop.signal })) {
+    seen.push(event);
+    if (event.type === 'ready') {
+      await webizen.storage.put('b/other', 'x');
+      await webizen.storage.put('a/1', 'x');
+      await webizen.storage.delete('a/1');
+    }
+    if (event.type === 'delete' && !second) {
+      await first.stop();
+      second = await startApiBox(apps, { directory });
+    }
+    if (event.type === 'reset') await webizen.storage.put('a/2', 'x', { ifNoneMatch: '*' });
+    if (event.type === 'put' && second) stop.abort();
+  }
+  t.match(seen, [
+    { type: 'ready' },
+    { type: 'put', key: 'a/1', etag: /^"/ },
+    { type: 'delete', key: 'a/1' },
+    { type: 'reset' },
+    { type: 'put', key: 'a/2' },
+  ]);
+  for await (const event of webizen.storage.watch()) {
+    t.equal(event.type, 'ready');
+    break;
+  }
+  const none = connect({ socket: second?.socket('none') ?? '' });
+  await t.rejects(none.storage.watch()[Symbol.asyncIterator]().next(), { code: 'grant-missing' });
+  webizen.close();
+  await second?.stop();
+});
+
 t.test('server-sent events are read the same however they are cut', async (t) => {
-  const text = 'retry: 1\nevent: a\ndata: {"x":\ndata:1}\n\n:\n\ndata: zwei ü\r\n\r\nevent: b\n\ndata: unfinished';
+  const text =
+    'retry: 1\nevent: a\ndata: {"x":\ndata:1}\n\n:\n\nid: 7\ndata: zwei ü\r\n\r\nevent: b\n\nid:8\n\ndata:3\n\nid: 9\ndata: unfinished';
+  const messages = [{ data: '{"x":\n1}' }, { data: 'zwei ü', id: '7' }, { data: '', id: '8' }, { data: '3', id: '8' }];
   await fc.assert(
     fc.asyncProperty(fc.array(fc.integer({ min: 0, max: text.length })), async (cuts) => {
       const places = [0, ...cuts.sort((a, b) => a - b), text.length];
       async function* chunks() {
         for (const [n, end] of places.slice(1).entries()) yield text.slice(places[n], end);
       }
-      const found: string[] = [];
-      for await (const data of dataOf(chunks())) found.push(data);
-      return JSON.stringify(found) === JSON.stringify(['{"x":\n1}', 'zwei ü']);
+      const found: object[] = [];
+      for await (const message of messagesOf(chunks())) found.push(message);
+      return JSON.stringify(found) === JSON.stringify(messages);
     }),
   );
   t.pass();

@@ -80,13 +80,14 @@ export async function openapiDocument(): Promise<Json> {
   };
   const application = createApplication({
     callers: createCallers(),
-    events: { start: never, open: never, tell: never, close: never, stop: never },
+    events: { start: never, open: never, tell: never, stop: never },
+    watches: { open: never },
     features: {
       box: never,
       health: { latest: never },
       appView: never,
       ready: never,
-      storage: { get: never, head: never, list: never, write: never, usedBytes: never },
+      storage: { get: never, head: never, list: never, write: never, watch: never, usedBytes: never },
     },
     log: { info: never, warn: never, error: never },
     plugin: (app) =>

@@ -8,6 +8,7 @@ import type { Specification } from './specification.js';
 import { storage } from './storage.js';
 import { tell } from './tell.js';
 import { createTrial, type Promised, type Trial } from './trial.js';
+import { watch } from './watch.js';
 
 export type Outcome =
   | { outcome: 'passed' }
@@ -17,7 +18,7 @@ export type Outcome =
 
 export type Result = { id: string; says: string } & Outcome;
 
-export const promises: readonly Promised[] = [...box, ...errors, ...storage, ...lists, ...tell];
+export const promises: readonly Promised[] = [...box, ...errors, ...storage, ...lists, ...watch, ...tell];
 
 async function outcomeOf(promised: Promised, trial: Trial): Promise<Outcome> {
   try {

@@ -1,7 +1,7 @@
 /** The trial of the standard API: the box passes it, and what breaks a promise is found out. */
 import { execFile } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { createServer, type IncomingMessage, request as requestOf, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { buffer } from 'node:stream/consumers';
 import t, { type Test } from 'tap';
@@ -103,6 +103,14 @@ async function flawed(t: Test, socketPath: string, flaw: Partial<Flaw>) {
     const asked = { method, url, headers: { ...headers } };
     const body = await buffer(request);
     flaw.lose?.(asked);
+    if (url.startsWith('/v1/storage:watch')) {
+      const stream = requestOf({ socketPath, path: asked.url, headers: asked.headers }, (reply) => {
+        response.writeHead(reply.statusCode ?? 0, reply.headers);
+        reply.on('error', () => {}).pipe(response);
+      });
+      response.once('close', () => stream.destroy());
+      return void stream.on('error', () => {}).end();
+    }
     const answer: Altered = await call(socketPath, method, url, { headers: asked.headers, body });
     const { status, headers: told, bytes } = flaw.alter?.(answer, asked) ?? answer;
     const { connection: _, 'content-length': length, 'transfer-encoding': __, ...rest } = told;
@@ -171,6 +179,21 @@ const flaws: Flaw[] = [
             return JSON.stringify({ ...list, entries: list.entries.reverse() });
           })
         : answer,
+  },
+  {
+    promise: 'watch.resume',
+    what: 'a watch that begins anew each time',
+    lose: ({ headers }) => void delete headers['last-event-id'],
+  },
+  {
+    promise: 'watch.reset',
+    what: 'a watch that does not say that something was missed',
+    lose: ({ headers }) => void delete headers['last-event-id'],
+  },
+  {
+    promise: 'watch.changes',
+    what: 'a watch of everything',
+    lose: (asked) => void Object.assign(asked, { url: asked.url.replace(/prefix=[^&]*/, 'prefix=') }),
   },
   {
     promise: 'box.facts',

@@ -35,7 +35,8 @@ async function sealSome(store: Store, app: string, vault: Vault): Promise<number
     const head = parseHead(record);
     const there = vault.head(key);
     if (there) usage.usedBytes -= Buffer.byteLength(key) + there.sizeBytes; // the earlier release counted it as new
-    operations.push(...vault.put(key, { head, value: valueIn(record), wasApart: there?.apart ?? false }));
+    const wasApart = there?.apart ?? false;
+    vault.put(operations, { key, row: vault.rowOf(key), head, value: valueIn(record), wasApart });
     operations.push({ type: 'del', sublevel: plainValues, key: place });
     if (isApart) operations.push({ type: 'del', sublevel: plainLarge, key: place });
     names.set(key, true);

@@ -28,8 +28,8 @@ const form = 1;
 const nonceBytes = 12;
 const tagBytes = 16;
 const algorithm = 'aes-256-gcm';
-/** Two keys meet by chance among 2^64 that one app would have to store. */
-const rowBytes = 16;
+/** Of base64url, 132 bits: two keys of an app do not meet. */
+const rowLength = 22;
 
 export type Nonces = () => Buffer;
 
@@ -58,7 +58,7 @@ export function createSeal({ app, key, nonces }: { app: string; key: Uint8Array;
   const placeOf = (kind: Kind, name: string): Buffer => Buffer.from(`${kind}\0${app}\0${name}`);
 
   return {
-    rowOf: (key) => createHmac('sha256', names).update(key).digest().toString('base64url', 0, rowBytes),
+    rowOf: (key) => createHmac('sha256', names).update(key).digest('base64url').slice(0, rowLength),
     seal(kind, name, plain) {
       const nonce = nonces();
       const cipher = createCipheriv(algorithm, values, nonce);

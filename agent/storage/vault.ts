@@ -11,14 +11,19 @@ import type { Seal } from './seal.js';
 
 export interface Vault {
   readonly names: Names;
+  /** Where what is known of a key lies: worked out once by who asks more than once. */
+  rowOf(key: string): string;
   /** @throws Refusal `storage-damaged` */
-  head(key: string): Head | undefined;
+  head(key: string, row?: string): Head | undefined;
   /** @throws Refusal `storage-damaged` */
   get(key: string): { head: Head; value: Buffer } | undefined;
   /** Undefined where nothing is stored. @throws Refusal `storage-damaged` */
   heads(keys: readonly string[], snapshot: AbstractSnapshot): Promise<(Head | undefined)[]>;
-  /** No head: nothing is to be stored. `wasApart`: a large value may lie there. */
-  put(key: string, change: { head: Head | null; value: Buffer | undefined; wasApart: boolean }): Operation[];
+  /** Adds what is to be done. No head: nothing is to be stored. `wasApart`: a large value may lie there. */
+  put(
+    operations: Operation[],
+    change: { key: string; row: string; head: Head | null; value: Buffer | undefined; wasApart: boolean },
+  ): void;
   /** Plans what becomes of the names. @throws Refusal `storage-damaged` */
   rename(edits: ReadonlyMap<string, boolean>): Operation[];
 }
@@ -54,7 +59,8 @@ export function createVault(wish: { app: string; seal: Seal; store: Store; pages
 
   return {
     names,
-    head: (key) => recordIn(values.getSync(rowOf(key)), key)?.head,
+    rowOf,
+    head: (key, row = rowOf(key)) => recordIn(values.getSync(row), key)?.head,
     get(key) {
       const row = rowOf(key);
       let missed: number | undefined;
@@ -79,11 +85,9 @@ export function createVault(wish: { app: string; seal: Seal; store: Store; pages
       }
       return heads;
     },
-    put(key, { head, value, wasApart }) {
-      const row = rowOf(key);
-      const operations: Operation[] = [];
+    put(operations, { key, row, head, value, wasApart }) {
       if (!head?.apart && wasApart) operations.push({ type: 'del', sublevel: largeValues, key: row });
-      if (!head || !value) return [...operations, { type: 'del', sublevel: values, key: row }];
+      if (!head || !value) return void operations.push({ type: 'del', sublevel: values, key: row });
       const record = buildHead(head);
       const whole = Buffer.concat([record, value]);
       const small = seal.seal('value', key, head.apart ? record : whole);
@@ -92,7 +96,6 @@ export function createVault(wish: { app: string; seal: Seal; store: Store; pages
         const large = seal.seal('large', key, whole);
         operations.push({ type: 'put', sublevel: largeValues, key: row, value: large });
       }
-      return operations;
     },
     rename(edits) {
       if (edits.size === 0) return [];

@@ -59,6 +59,7 @@ interface Change {
   key: string;
   /** None: nothing was ever stored, and nothing is to be. */
   vault: Vault | undefined;
+  row: string;
   head: Head | null;
   /** What is stored there before the group. */
   before: Head | null;
@@ -91,11 +92,15 @@ function byApp(group: Group): Map<string, { vault: Vault; changes: Change[] }> {
 
 /** @throws Refusal `storage-damaged` */
 function operationsFor(vault: Vault, changes: readonly Change[]): Operation[] {
-  const renamed = changes.filter(({ head, before }) => (head === null) !== (before === null));
-  return [
-    ...changes.flatMap((change) => vault.put(change.key, change)),
-    ...vault.rename(new Map(renamed.map(({ key, head }) => [key, head !== null]))),
-  ];
+  const operations: Operation[] = [];
+  const renamed = new Map<string, boolean>();
+  for (const change of changes) {
+    const { key, head, before } = change;
+    vault.put(operations, change);
+    if ((head === null) !== (before === null)) renamed.set(key, head !== null);
+  }
+  operations.push(...vault.rename(renamed));
+  return operations;
 }
 
 /** Beyond this the next writes wait, unjudged. */
@@ -130,9 +135,9 @@ export async function createWriter({
 
   const usageOf = (app: string): AppUsage => usages.get(app) ?? { revision: 0, usedBytes: 0 };
 
-  function headOf(vault: Vault | undefined, place: string, key: string): Head | null {
+  function headOf(vault: Vault | undefined, place: string, key: string, row: string): Head | null {
     const landing = inFlight?.changes.get(place);
-    return landing ? landing.head : (vault?.head(key) ?? null);
+    return landing ? landing.head : (vault?.head(key, row) ?? null);
   }
 
   /** Adds the request to the open group, or throws and adds nothing. */
@@ -145,7 +150,8 @@ export async function createWriter({
       const { key } = write;
       const place = placeOf(app.id, key);
       const planned = changes.get(place) ?? open.changes.get(place);
-      const head = planned ? planned.head : headOf(vault, place, key);
+      const row = planned?.row ?? vault?.rowOf(key) ?? '';
+      const head = planned ? planned.head : headOf(vault, place, key, row);
       const before = planned ? planned.before : head;
       const wasApart = head?.apart === true || planned?.wasApart === true;
       if (!allows(write, head ? etagOf(head.revision) : undefined))
@@ -154,7 +160,7 @@ export async function createWriter({
       const keyBytes = Buffer.byteLength(key);
       if (head) usage.usedBytes -= keyBytes + head.sizeBytes;
       if (write.op === 'delete') {
-        changes.set(place, { ...{ app: app.id, key, vault, before }, head: null, value: undefined, wasApart });
+        changes.set(place, { ...{ app: app.id, key, vault, row, before }, head: null, value: undefined, wasApart });
         return { key, etag: null, existed };
       }
       if (!vault) throw new Refusal('unavailable'); // it was forgotten meanwhile
@@ -164,7 +170,7 @@ export async function createWriter({
       const { revision } = usage;
       const apart = value.length > maxInlineBytes;
       const next = { revision, modifiedAt: clock.now(), sizeBytes: value.length, contentType, apart };
-      changes.set(place, { ...{ app: app.id, key, vault, before }, head: next, value, wasApart });
+      changes.set(place, { ...{ app: app.id, key, vault, row, before }, head: next, value, wasApart });
       return { key, etag: etagOf(revision), existed };
     });
     // What makes the app's storage smaller is always taken, also when its quota was lowered.

@@ -12,6 +12,7 @@ import { largestArchive, largestUnpacked, mostLayerEntries, Release } from '#con
 import { defaultLimits } from '../agent/api/api.js';
 import { containerSpec, limits } from '../agent/apps/runtime/spec.js';
 import { defaultLimits as egressLimits } from '../agent/egress/egress.js';
+import { keptBytes, keptChanges } from '../agent/storage/feed.js';
 
 const page = readFileSync('ARCHITECTURE.md', 'utf8');
 const named = [...page.matchAll(/`([a-z]+(?:\/[\w.-]+)*)`/g)].map((match) => match[1] ?? '');
@@ -116,6 +117,7 @@ t.test('what apps are told to rely on is what the code gives them', async (t) =>
 
   says(`a comment every ${seconds(defaultLimits.keepAliveMilliseconds)}`);
   says(`${defaultLimits.maxStreams} streams are open at once`);
+  says(`the last ${keptChanges} changes are kept for that, or ${keptBytes / kibi} KiB`);
   says(`more than ${defaultLimits.maxUnsentBytes / kibi} KiB behind`);
   says(`up to ${figure('agent/notices/notices.ts', /aDay: (\d+)/)} times a day`);
   says(`The newest ${figure('agent/notices/notices.ts', /kept: (\d+)/)} are kept`);
@@ -147,6 +149,7 @@ t.test('what apps are told to rely on is what the code gives them', async (t) =>
     'grant-missing',
     'quota-exceeded',
     'disk-full',
+    'storage-key-missing',
     'rate-limited',
   ])
     t.ok(isProblemCode(code) && told.includes(`\`${code}\``), code);

@@ -30,7 +30,7 @@ export interface Feed {
 
 /** Of one app. */
 export const keptChanges = 1000;
-const keptBytes = 64 * 1024;
+export const keptBytes = 64 * 1024;
 /** What one costs beside its key, about. */
 const overheadBytes = 64;
 

@@ -104,6 +104,8 @@ function operationsFor(vault: Vault, changes: readonly Change[]): Operation[] {
 
 /** Beyond this the next writes wait, unjudged. */
 const mostGroupBytes = 8 * 1024 * 1024;
+/** Each is sealed before the group goes to the disk: nobody is answered meanwhile. */
+const mostGroupChanges = 2000;
 
 export const placeOf = (app: string, key: string): string => `${app}!${key}`;
 
@@ -138,6 +140,8 @@ export async function createWriter({
     const landing = inFlight?.changes.get(place);
     return landing ? landing.head : (vault.head(key, row) ?? null);
   }
+
+  const isFull = (): boolean => open.bytes >= mostGroupBytes || open.changes.size >= mostGroupChanges;
 
   /** Adds the request to the open group, or throws and adds nothing. */
   function judge({ app, writes, bytes }: Request): Written[] {
@@ -247,8 +251,8 @@ export async function createWriter({
         await store.commit(operationsOf(group));
         for (const [app, usage] of group.usages) usages.set(app, usage);
         inFlight = undefined;
-        land(group, true);
         for (const { settle } of group.outcomes) settle();
+        land(group, true);
       } catch (error) {
         const above = open;
         open = newGroup();
@@ -257,7 +261,7 @@ export async function createWriter({
         for (const { fail } of [...group.outcomes, ...above.outcomes]) fail(error);
       }
       let count = 0;
-      while (count < waiting.length && open.bytes < mostGroupBytes) take(waiting[count++]!);
+      while (count < waiting.length && !isFull()) take(waiting[count++]!);
       waiting = waiting.slice(count);
     }
     running = undefined;
@@ -266,7 +270,7 @@ export async function createWriter({
   const write = (app: Quota, writes: readonly Write[], bytes: number): Promise<Written[]> =>
     new Promise((resolve, reject) => {
       const request = { app, writes, bytes, resolve, reject };
-      if (waiting.length > 0 || open.bytes >= mostGroupBytes) waiting.push(request);
+      if (waiting.length > 0 || isFull()) waiting.push(request);
       else take(request);
       running ??= run();
     });

@@ -8,15 +8,8 @@ import { files } from '#common/files.js';
 import { etagOf } from '#contract/etag.js';
 import { Refusal } from '#contract/problems.js';
 import { keyFileOf } from '../../agent/storage/keys.js';
-import {
-  buildPage,
-  createNames,
-  mostPageBytes,
-  type Page,
-  type Pages,
-  parsePage,
-  rootId,
-} from '../../agent/storage/names.js';
+import { createNames, type Pages, rootId } from '../../agent/storage/names.js';
+import { buildPage, mostPageBytes, type Page, parsePage } from '../../agent/storage/page.js';
 import { buildHead } from '../../agent/storage/record.js';
 import { createNonces, createSeal, type Kind } from '../../agent/storage/seal.js';
 import type { Storage } from '../../agent/storage/storage.js';

@@ -171,7 +171,9 @@ export const BoxResult = Type.Object({
   outcome: OutcomeWord,
   problem: NullOr(OutcomeProblem),
   from: NullOr(Type.Object({ release: ReleaseId, version: NullOr(Version) })),
-  at: Type.Integer({ minimum: 0, description: 'when the provider was told, milliseconds since 1970' }),
+  at: Time,
+  /** By the provider's clock. */
+  toldAt: Time,
   agent: Type.String(),
 });
 export type BoxResult = Static<typeof BoxResult>;

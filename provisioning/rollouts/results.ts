@@ -113,7 +113,7 @@ export async function openResults({
       const key = `${found.id}!${aliasOf(found.member, box)}`;
       const before = outcomes.getSync(key);
       const record: OutcomeRecord = {
-        ...{ kind, outcome, at: clock.now(), agent, box },
+        ...{ kind, outcome, at: told.at, toldAt: clock.now(), agent, box },
         ...(told.problem && { problem: problemOf(told.problem) }),
         ...(from !== null && { from }),
       };
@@ -161,9 +161,9 @@ export async function openResults({
         ...{ release: listed.id, app: listed.app, version: listed.version },
         rollout: rollouts.view(listed) ?? null,
         counts: rollouts.counts(listed.id),
-        boxes: entries.map(([key, { kind, outcome, problem: why, from, at, agent, box }]) => ({
+        boxes: entries.map(([key, { kind, outcome, problem: why, from, at, toldAt, agent, box }]) => ({
           box: listed.private ? box : key.slice(scope.length),
-          ...{ kind, outcome, problem: why ?? null, from: fromOf(listed.app, from), at, agent },
+          ...{ kind, outcome, problem: why ?? null, from: fromOf(listed.app, from), at, toldAt, agent },
         })),
         cursor: last === undefined ? null : buildCursor(scope, last),
       };

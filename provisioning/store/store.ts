@@ -201,8 +201,9 @@ export interface OutcomeRecord {
   outcome: OutcomeWord;
   problem?: OutcomeProblem;
   from?: string;
-  /** By this clock. */
+  /** By the box's clock, and when it was told by ours. */
   at: number;
+  toldAt: number;
   agent: string;
   box: string;
 }

@@ -41,6 +41,7 @@ export const catalogueOf = (plan: InstallPlan, at: (name: string) => void = () =
       private: false,
     })),
   }),
+  report: async () => {},
   async release(id) {
     const entry = plan.entries.find((one) => one.id === id);
     if (!entry) throw new Refusal('listing-unknown', id);

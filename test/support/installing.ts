@@ -17,6 +17,7 @@ import type { InstalledApp } from '#contract/installed.js';
 import type { Manifest } from '#contract/manifest.js';
 import { credentialContext, issuerOf, type StatusLists, subjectOf } from '#contract/member.js';
 import { Refusal } from '#contract/problems.js';
+import type { OutcomeReport } from '#contract/rollout.js';
 import { createInstaller } from '../../agent/apps/installer.js';
 import type { Catalogue, Runner, Sockets } from '../../agent/apps/uses.js';
 import { createChanges } from '../../agent/changes/changes.js';
@@ -168,6 +169,7 @@ export async function testRelease(
 export function testCatalogue() {
   const entries = new Map<string, { entry: CatalogueRelease; made: TestRelease }>();
   const asked: string[] = [];
+  const reports: OutcomeReport[] = [];
   const told = { off: false, cutAt: undefined as number | undefined };
   const check = (): void => {
     if (told.off) throw new Refusal('est-unreachable', origin);
@@ -192,6 +194,10 @@ export function testCatalogue() {
         })),
       };
     },
+    async report(report) {
+      check();
+      reports.push(report);
+    },
     async release(id) {
       check();
       const found = entries.get(id);
@@ -213,6 +219,8 @@ export function testCatalogue() {
   return {
     catalogue,
     asked,
+    /** What the box has told of its changes. */
+    reports,
     told,
     publish: (made: TestRelease, more: Partial<CatalogueRelease> = {}) =>
       void entries.set(more.id ?? made.id, { entry: made.entry(more), made }),
@@ -230,6 +238,8 @@ export interface BoxWish {
   /** Around each commit, for who wants to cut. */
   at?: (name: string) => void;
   isTimeKnown?: () => boolean;
+  /** That it is a member of. */
+  territory?: string;
 }
 
 interface Put {
@@ -274,7 +284,7 @@ export async function installingBox(wish: BoxWish) {
     store,
     clock: time,
     keys: wish.keys,
-    own: () => 'north',
+    own: () => wish.territory ?? 'north',
     reach: async () => undefined,
     onRefused,
   });
@@ -296,6 +306,7 @@ export async function installingBox(wish: BoxWish) {
     architecture,
     members,
     catalogue: wish.catalogue,
+    own: () => wish.territory ?? 'north',
     runner,
     sockets,
     grants,

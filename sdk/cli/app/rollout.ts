@@ -53,8 +53,8 @@ const show: Command = async (args, { out, env }) => {
     out(`${reached} of the ${running} boxes that were known to have the app are reached`);
   }
   out(`told by boxes: ${sayCounts(found.counts)}`);
-  const rows = found.boxes.map(({ box, kind, outcome, problem, from, at, agent }) => [
-    ...[box, kind, outcome, from?.version ?? from?.release.slice(0, 12) ?? '-', when(at), agent],
+  const rows = found.boxes.map(({ box, kind, outcome, problem, from, toldAt, agent }) => [
+    ...[box, kind, outcome, from?.version ?? from?.release.slice(0, 12) ?? '-', when(toldAt), agent],
     problem ? `${problem.code}: ${problem.title}` : '',
   ]);
   if (rows.length > 0)

@@ -238,6 +238,7 @@ export function createDesk(parts: DeskParts): AppsDesk {
         installed.onChange(listener),
         runner.onChange((id) => installed.get(id) && listener(id)),
         grants.onChange(({ app }) => installed.get(app) && listener(app)),
+        outcomes.onChange((id) => installed.get(id) && listener(id)),
         parts.members.onChange(() => {
           for (const { id } of installed.list()) listener(id);
         }),

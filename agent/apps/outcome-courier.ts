@@ -74,7 +74,7 @@ export function createOutcomeCourier({
   return {
     start() {
       if (working) return;
-      const end = outcomes.onAdd(() => wake());
+      const end = outcomes.onChange(() => wake());
       working = work().finally(end);
     },
     async stop() {

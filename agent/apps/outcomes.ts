@@ -67,8 +67,8 @@ export interface Outcomes {
   dropped(): number;
   /** The provider has them, or does not want them. */
   settled(ids: ReadonlySet<string>, dropped: number): Promise<void>;
-  /** Told when there is something to be sent. Answers the way to end it. */
-  onAdd(listener: () => void): () => void;
+  /** Told of the app of which something is to be told, or has been. Answers the way to end it. */
+  onChange(listener: (app: string) => void): () => void;
 }
 
 const usualRoom = 200;
@@ -113,7 +113,7 @@ export async function openOutcomes({
   const counters = store.db.sublevel<string, unknown>('outcomes-dropped', { valueEncoding: 'json' });
   const queue = new Map<string, Waiting>();
   const said = new Map<string, Last>();
-  const listeners = new Set<() => void>();
+  const listeners = new Set<(app: string) => void>();
   let sequence = 0;
   for await (const [key, value] of sublevel.iterator()) {
     const read = check(Waiting, value);
@@ -165,7 +165,7 @@ export async function openOutcomes({
         if (kind === 'remove') said.delete(manifest.id);
         else said.set(manifest.id, last);
         void inTurn(trim).catch(() => {}); // what is over its room now is over it at the next one too
-        for (const listener of [...listeners]) listener();
+        for (const listener of [...listeners]) listener(manifest.id);
       },
     };
   }
@@ -217,16 +217,18 @@ export async function openOutcomes({
     },
     settled: (ids, lost) =>
       inTurn(async () => {
-        const gone = [...queue].filter(([, { outcome }]) => ids.has(outcome.id)).map(([key]) => key);
+        const gone = [...queue].filter(([, { outcome }]) => ids.has(outcome.id));
         const count = Math.max(0, dropped - lost);
         await store.commit([
-          ...gone.map((key) => ({ type: 'del', sublevel, key }) as const),
+          ...gone.map(([key]) => ({ type: 'del', sublevel, key }) as const),
           ...(lost > 0 ? [{ type: 'put', sublevel: counters, key: 'all', value: { count } } as const] : []),
         ]);
-        for (const key of gone) queue.delete(key);
+        for (const [key] of gone) queue.delete(key);
         dropped = count;
+        for (const app of new Set(gone.map(([, { outcome }]) => outcome.app)))
+          for (const listener of [...listeners]) listener(app);
       }),
-    onAdd(listener) {
+    onChange(listener) {
       listeners.add(listener);
       return () => listeners.delete(listener);
     },

@@ -268,12 +268,15 @@ export async function installingBox(wish: BoxWish) {
   const dataDir = path.join(folder, 'data');
   await mkdir(dataDir, { recursive: true, mode: 0o700 });
   const opened = await openStore(dataDir);
+  const looks = new Set<() => void>();
+  const told = opened.db.sublevel<string, unknown>('outcomes', { valueEncoding: 'json' });
   const store = {
     db: opened.db,
     async commit(operations: Parameters<typeof opened.commit>[0]) {
       const name = nameOf(operations);
       at(`before commit ${name}`);
       await opened.commit(operations);
+      for (const look of [...looks]) look();
     },
   };
   const trusted = wish.isTimeKnown ?? (() => true);
@@ -332,6 +335,17 @@ export async function installingBox(wish: BoxWish) {
     socketsDirectory,
     desk: installer.desk,
     idle: installer.idle,
+    /** Resolves once nothing waits to be told to the provider. */
+    async drained() {
+      while ((await told.keys({ limit: 1 }).all()).length > 0)
+        await new Promise<void>((resolve) => {
+          const look = (): void => {
+            looks.delete(look);
+            resolve();
+          };
+          looks.add(look);
+        });
+    },
     members,
     changes,
     ledger,

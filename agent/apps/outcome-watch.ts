@@ -12,8 +12,8 @@ export interface OutcomeWatch {
   stop(): Promise<void>;
 }
 
-const dayMilliseconds = 86_400_000;
-const mostRestarts = 5;
+/** An app that ends so often within so long after its release came. */
+export const lateFailure = { restarts: 5, milliseconds: 86_400_000 } as const;
 
 export function createOutcomeWatch({
   installed,
@@ -40,7 +40,8 @@ export function createOutcomeWatch({
 
   function isLate({ id, installedAt, updatedAt }: InstalledRecord): boolean {
     const age = clock.now() - (updatedAt ?? installedAt);
-    return age >= 0 && age < dayMilliseconds && (runner.show(id)?.restarts ?? 0) >= mostRestarts;
+    const { restarts, milliseconds } = lateFailure;
+    return age >= 0 && age < milliseconds && (runner.show(id)?.restarts ?? 0) >= restarts;
   }
 
   function look(id: string): void {

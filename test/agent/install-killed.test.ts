@@ -24,7 +24,7 @@ import {
   testTerritory,
 } from '../support/installing.js';
 
-t.setTimeout(240_000);
+t.setTimeout(600_000);
 
 const child = path.resolve('build/test/support/install-child.js');
 const app = 'example.visits';

@@ -38,7 +38,7 @@ export function createOutcomeCourier({
     const all = outcomes.waiting();
     // A provider that the box has left has no business with them, nor has the next one.
     const foreign = all.filter((one) => one.territory !== territory).map(({ outcome }) => outcome.id);
-    if (foreign.length > 0) await outcomes.settled(new Set(foreign), 0);
+    if (foreign.length > 0) await outcomes.discard(new Set(foreign));
     const batch = all.filter((one) => one.territory === territory).slice(0, mostOutcomes);
     const dropped = outcomes.dropped();
     if (batch.length === 0) return false;

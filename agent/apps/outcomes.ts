@@ -65,6 +65,8 @@ export interface Outcomes {
   waiting(): readonly Waiting[];
   /** That had no room and were not yet told to be lost. */
   dropped(): number;
+  /** They are nobody's business any more, and were not told. */
+  discard(ids: ReadonlySet<string>): Promise<void>;
   /** The provider has them, or does not want them. */
   settled(ids: ReadonlySet<string>, dropped: number): Promise<void>;
   /** Told of the app of which something is to be told, or has been. Answers the way to end it. */
@@ -194,6 +196,15 @@ export async function openOutcomes({
     );
   }
 
+  async function remove(ids: ReadonlySet<string>, more: Operation[], then: () => void): Promise<void> {
+    const gone = [...queue].filter(([, { outcome }]) => ids.has(outcome.id));
+    await store.commit([...gone.map(([key]) => ({ type: 'del', sublevel, key }) as const), ...more]);
+    for (const [key] of gone) queue.delete(key);
+    then();
+    for (const app of new Set(gone.map(([, { outcome }]) => outcome.app)))
+      for (const listener of [...listeners]) listener(app);
+  }
+
   return {
     waiting: () => [...queue.values()],
     dropped: () => dropped,
@@ -215,18 +226,21 @@ export async function openOutcomes({
       const waits = [...queue.values()].some((one) => one.outcome.id === id);
       return { kind, outcome, version: last.version, at, sent: !waits };
     },
+    discard: (ids) =>
+      inTurn(async () => {
+        const apps = [...said].filter(([, { outcome }]) => ids.has(outcome.id)).map(([app]) => app);
+        const unsaid = apps.map((key): Operation => ({ type: 'del', sublevel: lasts, key }));
+        await remove(ids, unsaid, () => {
+          for (const app of apps) said.delete(app);
+        });
+      }),
     settled: (ids, lost) =>
       inTurn(async () => {
-        const gone = [...queue].filter(([, { outcome }]) => ids.has(outcome.id));
         const count = Math.max(0, dropped - lost);
-        await store.commit([
-          ...gone.map(([key]) => ({ type: 'del', sublevel, key }) as const),
-          ...(lost > 0 ? [{ type: 'put', sublevel: counters, key: 'all', value: { count } } as const] : []),
-        ]);
-        for (const [key] of gone) queue.delete(key);
-        dropped = count;
-        for (const app of new Set(gone.map(([, { outcome }]) => outcome.app)))
-          for (const listener of [...listeners]) listener(app);
+        const put: Operation = { type: 'put', sublevel: counters, key: 'all', value: { count } };
+        await remove(ids, lost > 0 ? [put] : [], () => {
+          dropped = count;
+        });
       }),
     onChange(listener) {
       listeners.add(listener);

@@ -44,14 +44,19 @@ const hour = 3_600_000;
 
 export type Judgement = { kind: 'stay' } | { kind: 'advance' } | { kind: 'stop'; failed: number; results: number };
 
-/** A rate above the plan's stops it, counted since it began or was resumed. */
-function isFailing({ plan, fleet, inReach, since }: RolloutRecord, tally: Tally): Tally | undefined {
-  const failed = Math.max(0, tally.failed - since.failed);
-  const done = Math.max(0, tally.done - since.done);
-  const results = failed + done;
+/** What came since it began or was resumed. */
+const freshOf = ({ since }: RolloutRecord, tally: Tally): Tally => ({
+  done: Math.max(0, tally.done - since.done),
+  failed: Math.max(0, tally.failed - since.failed),
+});
+
+const isAbove = ({ plan }: RolloutRecord, { done, failed }: Tally): boolean =>
+  failed * 100 > plan.stopAt * (done + failed);
+
+/** Whether so much has been told that a rate says something. */
+function isTelling({ fleet, inReach, since }: RolloutRecord, { done, failed }: Tally): boolean {
   const missing = Math.max(1, inReach - since.failed - since.done);
-  const enough = fleet <= fewBoxes ? 1 : Math.min(leastResults, missing);
-  return failed > 0 && results >= enough && failed * 100 > plan.stopAt * results ? { failed, done } : undefined;
+  return done + failed >= (fleet <= fewBoxes ? 1 : Math.min(leastResults, missing));
 }
 
 function isProven({ inReach }: RolloutRecord, { done, failed }: Tally): boolean {
@@ -61,8 +66,11 @@ function isProven({ inReach }: RolloutRecord, { done, failed }: Tally): boolean 
 
 /** Of a rollout that runs. A wave's time counts from when it began, by a clock that may have been set back since. */
 export function judge(record: RolloutRecord, tally: Tally, now: number): Judgement {
-  const failing = isFailing(record, tally);
-  if (failing) return { kind: 'stop', failed: failing.failed, results: failing.failed + failing.done };
+  const fresh = freshOf(record, tally);
+  if (isAbove(record, fresh))
+    return isTelling(record, fresh)
+      ? { kind: 'stop', failed: fresh.failed, results: fresh.failed + fresh.done }
+      : { kind: 'stay' };
   const isHeld = now - record.waveAt < record.plan.holdHours * hour;
   return !isHeld && isProven(record, tally) ? { kind: 'advance' } : { kind: 'stay' };
 }

@@ -52,6 +52,7 @@ export interface Rollouts {
 
 const nothing: OutcomeCounts = { outcomes: {}, codes: {} };
 const mostTold = 3;
+const percentOf = ({ reach }: RolloutRecord): number => Math.round((reach * 1000) / plan.whole) / 10;
 
 export function createRollouts({
   store,
@@ -79,7 +80,8 @@ export function createRollouts({
     for await (const [key, has] of installs.iterator({ gte: `${about.app}!`, lt: `${about.app}"` })) {
       const box = key.slice(about.app.length + 1);
       const its = releases.getSync(`${about.app}!${has}`);
-      const isHere = boxes.getSync(box)?.revokedAt === undefined && boxes.getSync(box) !== undefined;
+      const record = boxes.getSync(box);
+      const isHere = record !== undefined && record.revokedAt === undefined;
       const isMeant = !about.private || releaseBoxes.getSync(`${release}!${box}`) === true;
       if (isHere && isMeant && its?.channel === about.channel && its.architecture === about.architecture)
         positions.push(plan.positionOf(release, box));
@@ -94,7 +96,7 @@ export function createRollouts({
     const { waves } = record.plan;
     const why = record.why ? `: ${record.why.text || `by the ${record.why.by}`}` : '';
     if (record.state !== 'running') return `the rollout is ${record.state}${why}`;
-    return `wave ${record.wave + 1} of ${waves.length}, ${record.reach / 10_000} % of the boxes`;
+    return `wave ${record.wave + 1} of ${waves.length}, ${percentOf(record)} % of the boxes`;
   }
 
   function put(release: string, record: RolloutRecord): Composed {
@@ -151,7 +153,7 @@ export function createRollouts({
       state: isCut ? 'aborted' : record.state,
       plan: record.plan,
       wave: record.wave + 1,
-      percent: record.reach / 10_000,
+      percent: percentOf(record),
       boxes: { running: record.fleet, reached: record.inReach },
       startedAt: record.startedAt,
       waveAt: record.waveAt,

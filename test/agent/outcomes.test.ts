@@ -205,10 +205,13 @@ t.test(
 t.test('another territory is not told what the one before it gave', async (t) => {
   const b = await bench(t);
   const box = await b.open();
-  b.shelf.told.off = false;
   await b.install(box, await b.release('1.0.0'));
   t.same(await b.told(box), ['install done']);
   const moved = await b.again({ territory: 'south' });
+  b.shelf.publish(await b.release('1.1.0'));
+  await b.update(moved);
+  t.same(await b.told(moved), ['install done']);
+  t.equal(moved.desk.show(app)?.told, undefined, 'nor is its owner told that it was');
   await moved.changes.ended(await moved.desk.remove(app, b.signer));
   t.same(await b.told(moved), ['install done']);
 });

@@ -86,10 +86,14 @@ t.test('it stops above its rate: at the first failure where few have the app, el
   t.equal(kind(0, 2, { inReach: 2 }), 'stop', 'the whole wave failed, however small');
   t.equal(kind(0, 1, { inReach: 2 }), 'stay');
   t.equal(kind(4, 3, { since: { done: 0, failed: 3 } }), 'stay', 'what was known when it was resumed was judged then');
+  const small = over({ fleet: 100, inReach: 4 });
+  t.equal(judge(small, { done: 2, failed: 1 }, 48 * hour).kind, 'stay', 'too few to stop, and no proof to go on');
   fc.assert(
     fc.property(fc.nat(200), fc.nat(200), fc.integer({ min: 1, max: 100 }), (done, bad, stopAt) => {
       const judged = judge(over({ inReach: 50, plan: { ...plan, stopAt } }), { done, failed: bad }, 0);
-      return judged.kind !== 'stop' || (bad > 0 && bad * 100 > stopAt * (done + bad));
+      const isAbove = bad * 100 > stopAt * (done + bad);
+      const late = judge(over({ inReach: 50, plan: { ...plan, stopAt } }), { done, failed: bad }, 48 * hour);
+      return (judged.kind !== 'stop' || isAbove) && (late.kind !== 'advance' || !isAbove);
     }),
   );
 });

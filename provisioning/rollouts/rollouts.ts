@@ -130,7 +130,7 @@ export function createRollouts({
   function codesOf({ codes }: OutcomeCounts): string {
     const most = Object.entries(codes).sort(([, a], [, b]) => b - a);
     const named = most.slice(0, mostTold).map(([code, count]) => `${code} ${count}`);
-    return named.length > 0 ? `: ${named.join(', ')}` : '';
+    return named.length > 0 ? `; codes told: ${named.join(', ')}` : '';
   }
 
   async function judged(app: string, release: string, now: OutcomeCounts): Promise<Composed | undefined> {

@@ -210,7 +210,7 @@ t.test(
     t.equal(told, 5, 'at the fifth result of twelve or so');
     t.match(room.rollouts.view(bad), {
       state: 'paused',
-      why: { by: 'results', text: '5 of 5 boxes failed (100 %, more than 10 %): app-unhealthy 5' },
+      why: { by: 'results', text: '5 of 5 boxes failed (100 %, more than 10 %); codes told: app-unhealthy 5' },
     });
     t.notOk(
       boxes.some((name) => room.rollouts.isOffered(bad, name)),

@@ -126,6 +126,7 @@ export async function openInstalledApps(wish: InstalledAppsWish): Promise<Instal
     dataDir: config.dataDir,
     store: wish.store,
     architecture,
+    own,
     members,
     catalogue: createCatalogue({
       async access() {

@@ -1,4 +1,4 @@
-/** One GET over HTTPS whose server our own path validation has judged, its answer read as it comes. */
+/** One request over HTTPS whose server our own path validation has judged, its answer read as it comes. */
 import { type IncomingHttpHeaders, request } from 'node:http';
 import type { Readable } from 'node:stream';
 import { Refusal } from '#contract/problems.js';
@@ -12,18 +12,21 @@ export interface CheckedAnswer {
   body: Readable;
 }
 
-/** @throws Refusal `est-unreachable`, `server-untrusted`, `server-expired`, `server-revoked` */
-export async function getChecked(wish: {
+/** A GET, or a POST of what is to be told. @throws Refusal `est-unreachable`, `server-untrusted`, `server-expired`, `server-revoked` */
+export async function askChecked(wish: {
   url: URL;
   trust: Trust;
   at: Moment;
   identity?: ClientIdentity | undefined;
   headers?: Record<string, string>;
+  json?: string;
   signal: AbortSignal;
   /** For the handshake, for the answer to begin, and between two pieces of its body. */
   timeoutMilliseconds: number;
 }): Promise<CheckedAnswer> {
-  const { url, trust, at, identity, signal, timeoutMilliseconds } = wish;
+  const { url, trust, at, identity, json, signal, timeoutMilliseconds } = wish;
+  const ofBody =
+    json === undefined ? {} : { 'Content-Type': 'application/json', 'Content-Length': String(Buffer.byteLength(json)) };
   const server = serverAt(url, 443);
   try {
     const socket = await openTls({ ...server, identity, signal, timeoutMilliseconds });
@@ -34,7 +37,8 @@ export async function getChecked(wish: {
           createConnection: () => socket,
           path: `${url.pathname}${url.search}`,
           signal,
-          headers: { Host: url.host, Connection: 'close', ...wish.headers },
+          method: json === undefined ? 'GET' : 'POST',
+          headers: { Host: url.host, Connection: 'close', ...ofBody, ...wish.headers },
         });
         call.setTimeout(timeoutMilliseconds, () => call.destroy(new Error('no answer in time')));
         call.once('error', reject);
@@ -43,7 +47,7 @@ export async function getChecked(wish: {
           body.once('close', () => socket.destroy());
           resolve({ status: body.statusCode ?? 0, headers: body.headers, body });
         });
-        call.end();
+        call.end(json);
       });
     } catch (error) {
       socket.destroy();

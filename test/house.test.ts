@@ -10,6 +10,7 @@ import { check } from '#contract/parse.js';
 import { isProblemCode, problem } from '#contract/problems.js';
 import { largestArchive, largestUnpacked, mostLayerEntries, Release } from '#contract/release.js';
 import { defaultLimits } from '../agent/api/api.js';
+import { lateFailure } from '../agent/apps/outcome-watch.js';
 import { containerSpec, limits } from '../agent/apps/runtime/spec.js';
 import { defaultLimits as egressLimits } from '../agent/egress/egress.js';
 import { keptBytes, keptChanges } from '../agent/storage/feed.js';
@@ -123,6 +124,8 @@ t.test('what apps are told to rely on is what the code gives them', async (t) =>
   says(`The newest ${figure('agent/notices/notices.ts', /kept: (\d+)/)} are kept`);
   says(`kept up to ${limits.logBytes / mebi} MiB`);
   says(`up to ${figure('agent/owner/app-routes.ts', /logBytes = (\d+) \* 1024/)} KiB`);
+  const { restarts, milliseconds } = lateFailure;
+  says(`ends ${restarts} times within ${milliseconds / 3_600_000} hours after its release came`);
   says(`good for ${figure('agent/identity/attest.ts', /lifetimeSeconds = (\d+)/) / 60} minutes`);
 
   const sockets = 'agent/api/sockets.ts';

@@ -1,7 +1,7 @@
 /** The territory's catalogue, as a box asks for it: by mutual TLS, with its own path validation of the server. */
 import type { Readable } from 'node:stream';
 import type { Static, TSchema } from 'typebox';
-import { bodyOf, type CheckedAnswer, getChecked } from '#common/checked-https.js';
+import { askChecked, bodyOf, type CheckedAnswer } from '#common/checked-https.js';
 import type { ClientIdentity, Trust } from '#common/checked-tls.js';
 import type { Moment } from '#common/pki/path.js';
 import { CatalogueApp, CataloguePage, CatalogueRelease, cataloguePath } from '#contract/catalogue.js';
@@ -55,11 +55,15 @@ export function createCatalogue(wish: {
 }): Catalogue {
   const { access, moment } = wish;
 
-  async function get(path: string, headers: Record<string, string>, signal: AbortSignal): Promise<CheckedAnswer> {
+  async function ask(
+    path: string,
+    more: { headers?: Record<string, string>; json?: string },
+    signal: AbortSignal,
+  ): Promise<CheckedAnswer> {
     const { est, trust, identity } = await access();
     const url = new URL(`${cataloguePath}/${path}`, est);
-    const answer = await getChecked({ url, trust, identity, at: moment(), headers, signal, timeoutMilliseconds });
-    if (answer.status === 200 || answer.status === 206) return answer;
+    const answer = await askChecked({ url, trust, identity, at: moment(), ...more, signal, timeoutMilliseconds });
+    if (answer.status >= 200 && answer.status < 300) return answer;
     try {
       throw await refusalOf(answer);
     } catch (error) {
@@ -70,7 +74,7 @@ export function createCatalogue(wish: {
   }
 
   async function json<T extends TSchema>(schema: T, path: string): Promise<Static<T>> {
-    const { body } = await get(path, {}, wish.signal);
+    const { body } = await ask(path, {}, wish.signal);
     try {
       const read = parseJson(schema, await bodyOf(body, largestBody));
       if (!read.ok) throw new Refusal('est-protocol', `the catalogue: ${describeFaults(read.faults)}`);
@@ -96,8 +100,12 @@ export function createCatalogue(wish: {
     release: (id) => json(CatalogueRelease, `releases/${encodeURIComponent(id)}`),
     async blob(digest, from, signal) {
       const headers: Record<string, string> = from > 0 ? { Range: `bytes=${from}-` } : {};
-      const answer = await get(`blobs/${digest}`, headers, AbortSignal.any([signal, wish.signal]));
+      const answer = await ask(`blobs/${digest}`, { headers }, AbortSignal.any([signal, wish.signal]));
       return octets(answer, from);
+    },
+    async report(report) {
+      const { body } = await ask('outcomes', { json: JSON.stringify(report) }, wish.signal);
+      body.destroy();
     },
   };
 }

@@ -15,6 +15,7 @@ import { dropNext } from './drop-next.js';
 import { type Installed, type InstalledRecord, releaseOf } from './installed.js';
 import type { Keeper } from './keeper.js';
 import type { Architecture, Offers, Verified } from './offers.js';
+import type { Outcomes } from './outcomes.js';
 import { groupOf, plan } from './plan.js';
 import type { Running } from './running.js';
 import { showApp } from './show.js';
@@ -61,6 +62,7 @@ export interface DeskParts {
   grants: Grants;
   storage: Storage;
   ledger: LedgerRoom;
+  outcomes: Outcomes;
   changes(): Changes;
   clock: { now(): number };
   freeBytes(): number;
@@ -73,7 +75,8 @@ const unheard = new Set<string>(['est-unreachable', 'not-a-member', 'unavailable
 const channelOf = ({ channel = 'stable' }: { channel?: string | undefined }): string => channel;
 
 export function createDesk(parts: DeskParts): AppsDesk {
-  const { installed, blobs, offers, table, catalogue, runner, running, keeper, grants, ledger, clock } = parts;
+  const { installed, blobs, offers, table, catalogue, runner, running, keeper, grants, ledger, outcomes, clock } =
+    parts;
   /** Apps for which something is being begun. */
   const beginning = new Set<string>();
 
@@ -235,6 +238,7 @@ export function createDesk(parts: DeskParts): AppsDesk {
         installed.onChange(listener),
         runner.onChange((id) => installed.get(id) && listener(id)),
         grants.onChange(({ app }) => installed.get(app) && listener(app)),
+        outcomes.onChange((id) => installed.get(id) && listener(id)),
         parts.members.onChange(() => {
           for (const { id } of installed.list()) listener(id);
         }),
@@ -301,11 +305,16 @@ export function createDesk(parts: DeskParts): AppsDesk {
         const verified = await newest(record);
         await dropWithdrawn(id);
         if (!verified) return null;
+        const update = { held: verified.held, from: record.current, kind: 'update' } as const;
         const problem = await offers.problem(verified);
-        if (problem) throw problem;
+        if (problem) {
+          await outcomes.tell({ ...update, outcome: 'refused', code: problem.code });
+          throw problem;
+        }
         if (offers.goesAhead(verified.release)) return begin(verified);
         const now = known(id);
         if (now.waiting?.release !== verified.held.release) await installed.save({ ...now, waiting: verified.held });
+        await outcomes.tell({ ...update, outcome: 'waiting-for-owner' });
         return null;
       }),
     remove: (id, signer) =>

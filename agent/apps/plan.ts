@@ -2,6 +2,7 @@
 import type { Change } from '#contract/changes.js';
 import { healthDefaults, type Manifest } from '#contract/manifest.js';
 import type { Refusal } from '#contract/problems.js';
+import type { OutcomeWord } from '#contract/rollout.js';
 import type { Wish } from '../changes/changes.js';
 
 /** Of these, one at a time; of different apps side by side. */
@@ -49,6 +50,26 @@ const blamed = new Set<string>([
 ]);
 /** The release itself has failed: it is not tried again unless its owner says so. */
 export const isReleasesFault = ({ code }: Refusal): boolean => blamed.has(code);
+
+/** What the box, its owner, its provider or the network held up: it says nothing of the release. */
+const circumstances = new Set<string>([
+  ...passing,
+  'disk-full',
+  'change-deadline',
+  'not-a-member',
+  'too-many-requests',
+  'api-too-old',
+  'app-bound-elsewhere',
+  'blob-unknown',
+  'listing-unknown',
+]);
+const ofStanding = /^(?:status|member|credential|release|server|est)-/;
+
+/** How a change that was undone for this code is told of. */
+export function undoneAs(kind: 'install' | 'update', code: string): OutcomeWord {
+  if (circumstances.has(code) || ofStanding.test(code)) return 'refused';
+  return kind === 'update' ? 'rolled-back' : 'failed';
+}
 
 /** Longer than any health check may take to make up its mind. Milliseconds. */
 export function gateMilliseconds({ health }: Manifest): number {

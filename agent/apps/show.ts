@@ -4,6 +4,7 @@ import type { InstalledApp } from '#contract/installed.js';
 import type { Members } from '../members/members.js';
 import { type InstalledRecord, releaseOf } from './installed.js';
 import type { Offers } from './offers.js';
+import type { Outcomes } from './outcomes.js';
 import { quotaOf } from './plan.js';
 import type { Grants, Runner, Storage } from './uses.js';
 
@@ -12,6 +13,7 @@ export function showApp(
   uses: {
     members: Members;
     offers: Offers;
+    outcomes: Pick<Outcomes, 'last'>;
     runner: Runner;
     grants: Grants;
     storage: Storage;
@@ -48,5 +50,6 @@ export function showApp(
       : null,
     failed,
     change: uses.underWay(id)?.id ?? null,
+    told: uses.outcomes.last(id),
   };
 }

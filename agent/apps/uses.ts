@@ -1,5 +1,6 @@
 /** What the installer is handed: other rooms, as far as it uses them. */
 import type { CatalogueApp, CataloguePage, CatalogueRelease } from '#contract/catalogue.js';
+import type { OutcomeReport } from '#contract/rollout.js';
 import type { Grants as AllGrants } from '../consent/grants.js';
 import type { Ledger } from '../consent/ledger.js';
 import type { Runner as WholeRunner } from './runtime/runner.js';
@@ -26,4 +27,5 @@ export interface Catalogue {
   app(id: string): Promise<CatalogueApp>;
   release(id: string): Promise<CatalogueRelease>;
   blob(digest: string, from: number, signal: AbortSignal): Promise<AsyncIterable<Uint8Array>>;
+  report(report: OutcomeReport): Promise<void>;
 }

@@ -6,6 +6,7 @@ import { Time } from './health.js';
 import { Manifest, ReleasedAppId, Version } from './manifest.js';
 import { MemberClass, MemberId, Standing, VettingLevel } from './member.js';
 import { ReleaseId } from './release.js';
+import { OutcomeKind, OutcomeWord } from './rollout.js';
 import { AppState, Sandbox } from './status.js';
 
 const NullOr = <T extends Parameters<typeof Type.Union>[0][number]>(schema: T) => Type.Union([schema, Type.Null()]);
@@ -85,6 +86,10 @@ export const InstalledApp = Type.Object(
     failed: NullOr(Type.Object({ release: ReleaseId, version: Version, at: Time, problem: Told })),
     /** The change that is under way for this app. */
     change: NullOr(Type.String()),
+    /** What the provider is told of it, the last of it; missing where it is told of nothing. */
+    told: Type.Optional(
+      Type.Object({ kind: OutcomeKind, outcome: OutcomeWord, version: Version, at: Time, sent: Type.Boolean() }),
+    ),
   },
   { $id: 'InstalledApp' },
 );

@@ -4,7 +4,7 @@
  * printed, and before the CUT-th it dies. Without a cut it ends when its change has.
  */
 import { createPrivateKey } from 'node:crypto';
-import { createReadStream, readFileSync, writeSync } from 'node:fs';
+import { appendFileSync, createReadStream, readFileSync, writeSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { systemClock } from '#common/clock.js';
@@ -28,6 +28,8 @@ export interface InstallPlan {
   /** What the catalogue has. */
   entries: CatalogueRelease[];
   blobs: Record<string, string>;
+  /** Where a provider writes down what it is told, a line each. */
+  told: string;
 }
 
 /** A catalogue that reads from files, as another process has written them. */
@@ -41,6 +43,11 @@ export const catalogueOf = (plan: InstallPlan, at: (name: string) => void = () =
       private: false,
     })),
   }),
+  async report({ outcomes }) {
+    at('before it is told');
+    appendFileSync(plan.told, outcomes.map((one) => `${JSON.stringify(one)}\n`).join(''));
+    at('before it knows that it was told');
+  },
   async release(id) {
     const entry = plan.entries.find((one) => one.id === id);
     if (!entry) throw new Refusal('listing-unknown', id);

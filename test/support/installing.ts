@@ -17,6 +17,7 @@ import type { InstalledApp } from '#contract/installed.js';
 import type { Manifest } from '#contract/manifest.js';
 import { credentialContext, issuerOf, type StatusLists, subjectOf } from '#contract/member.js';
 import { Refusal } from '#contract/problems.js';
+import type { OutcomeReport } from '#contract/rollout.js';
 import { createInstaller } from '../../agent/apps/installer.js';
 import type { Catalogue, Runner, Sockets } from '../../agent/apps/uses.js';
 import { createChanges } from '../../agent/changes/changes.js';
@@ -170,6 +171,7 @@ export async function testRelease(
 export function testCatalogue() {
   const entries = new Map<string, { entry: CatalogueRelease; made: TestRelease }>();
   const asked: string[] = [];
+  const reports: OutcomeReport[] = [];
   const told = { off: false, cutAt: undefined as number | undefined };
   const check = (): void => {
     if (told.off) throw new Refusal('est-unreachable', origin);
@@ -194,6 +196,10 @@ export function testCatalogue() {
         })),
       };
     },
+    async report(report) {
+      check();
+      reports.push(report);
+    },
     async release(id) {
       check();
       const found = entries.get(id);
@@ -215,6 +221,8 @@ export function testCatalogue() {
   return {
     catalogue,
     asked,
+    /** What the box has told of its changes. */
+    reports,
     told,
     publish: (made: TestRelease, more: Partial<CatalogueRelease> = {}) =>
       void entries.set(more.id ?? made.id, { entry: made.entry(more), made }),
@@ -232,6 +240,8 @@ export interface BoxWish {
   /** Around each commit, for who wants to cut. */
   at?: (name: string) => void;
   isTimeKnown?: () => boolean;
+  /** That it is a member of. */
+  territory?: string;
 }
 
 interface Put {
@@ -260,12 +270,15 @@ export async function installingBox(wish: BoxWish) {
   const dataDir = path.join(folder, 'data');
   await mkdir(dataDir, { recursive: true, mode: 0o700 });
   const opened = await openStore(dataDir);
+  const looks = new Set<() => void>();
+  const told = opened.db.sublevel<string, unknown>('outcomes', { valueEncoding: 'json' });
   const store: Store = {
     ...opened,
     async commit(operations: Parameters<typeof opened.commit>[0]) {
       const name = nameOf(operations);
       at(`before commit ${name}`);
       await opened.commit(operations);
+      for (const look of [...looks]) look();
     },
   };
   const trusted = wish.isTimeKnown ?? (() => true);
@@ -276,7 +289,7 @@ export async function installingBox(wish: BoxWish) {
     store,
     clock: time,
     keys: wish.keys,
-    own: () => 'north',
+    own: () => wish.territory ?? 'north',
     reach: async () => undefined,
     onRefused,
   });
@@ -308,6 +321,7 @@ export async function installingBox(wish: BoxWish) {
     architecture,
     members,
     catalogue: wish.catalogue,
+    own: () => wish.territory ?? 'north',
     runner,
     sockets,
     grants,
@@ -333,6 +347,17 @@ export async function installingBox(wish: BoxWish) {
     socketsDirectory,
     desk: installer.desk,
     idle: installer.idle,
+    /** Resolves once nothing waits to be told to the provider. */
+    async drained() {
+      while ((await told.keys({ limit: 1 }).all()).length > 0)
+        await new Promise<void>((resolve) => {
+          const look = (): void => {
+            looks.delete(look);
+            resolve();
+          };
+          looks.add(look);
+        });
+    },
     members,
     changes,
     ledger,

@@ -174,6 +174,15 @@ function About({ app }: { app: InstalledApp }) {
         )}
         <dt>{words.restarts}</dt>
         <dd>{words.times(app.restarts)}</dd>
+        {app.told && (
+          <>
+            <dt>{words.told}</dt>
+            <dd>
+              {words.toldOf[app.told.outcome](app.told.version)} ({words.toldState(app.told.sent)},{' '}
+              <When at={app.told.at} />)<span class="hint block">{words.toldNever}</span>
+            </dd>
+          </>
+        )}
       </dl>
       <Details summary={texts.details}>
         <dl>

@@ -298,6 +298,17 @@ export const apps = {
     updatedAt: 'Updated',
     restarts: 'Started again by itself',
     times: (count: number) => (count === 0 ? 'never' : count === 1 ? 'once' : `${count} times`),
+    told: 'Your provider and its maker are told',
+    toldOf: {
+      done: (version: string) => `that version ${version} was put on a box`,
+      'rolled-back': (version: string) => `that version ${version} was taken back, and why`,
+      failed: (version: string) => `that version ${version} failed, and why`,
+      'waiting-for-owner': (version: string) => `that version ${version} waits for its owner’s yes`,
+      refused: (version: string) => `that a box could not take version ${version}, and why`,
+    },
+    toldState: (sent: boolean) => (sent ? 'told' : 'waits to be told'),
+    toldNever:
+      'Nothing that you keep in it is told, and its maker is not told which box it is, unless it was made for yours.',
     open: 'It runs without walls around it: it can do all that the box can. That is for trying things out only.',
     technical: { id: 'App id', release: 'Release', sandbox: 'Sandbox', member: 'Member id' },
     more: 'More',

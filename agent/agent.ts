@@ -138,6 +138,10 @@ export function createAgent(config: Config, host: Host, around: Around): Agent {
     }
     made.grants.start();
     undo.push(() => made.grants.stop());
+    made.holds.start();
+    undo.push(() => made.holds.stop());
+    made.space.start();
+    undo.push(() => made.space.stop());
     await made.installed?.runner.open();
     undo.push(() => made.installed?.runner.close());
     undo.push(() => made.changes.stop());

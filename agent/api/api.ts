@@ -2,6 +2,7 @@
 import { performance } from 'node:perf_hooks';
 import type { Clock } from '#common/clock.js';
 import { checkSocketPath } from '#common/files.js';
+import type { AppEvent } from '#contract/api.js';
 import { Refusal } from '#contract/problems.js';
 import { createCallers, type Granted, type OpenApp, openApp } from './access.js';
 import { createApplication, type Log } from './application.js';
@@ -40,6 +41,10 @@ export interface StandardApi {
   open(app: ApiApp): Promise<string>;
   /** Ends its streams and tunnels, answers what is under way, removes the socket; the directory stays. Harmless when none is open. */
   close(id: string): Promise<void>;
+  /** Tells the app's event streams; answers how many there are. */
+  tell(app: string, event: AppEvent): number;
+  /** Those whose sockets are open. */
+  apps(): ApiApp[];
   /** Tells every event stream that the box is stopping and ends it; to be called before the apps are stopped. */
   announceShutdown(): void;
   /** Answers what is under way, then closes. */
@@ -75,7 +80,7 @@ export function createApi({
 }): StandardApi {
   const all = { ...defaultLimits, ...limits };
   const callers = createCallers();
-  const events = createEventStreams({ connectivity, clock, ...all });
+  const events = createEventStreams({ connectivity, standing: features.standing, clock, ...all });
   const application = createApplication({ callers, events, features, log });
   const shares = createShares({ monotonic: () => performance.now(), ...all });
   const gate = createGate({ route: (request, response) => application.routing(request, response), shares, tunnels });
@@ -163,6 +168,8 @@ export function createApi({
       });
     },
     close,
+    tell: events.tell,
+    apps: () => [...opened.values()].map(({ app }) => app.caller),
     announceShutdown: () => events.stop(),
     stop,
     socketOf: (app) => socketPath(runtimeDir, app),

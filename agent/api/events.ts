@@ -3,13 +3,14 @@ import type { ServerResponse } from 'node:http';
 import type { Clock } from '#common/clock.js';
 import type { AppEvent } from '#contract/api.js';
 import { Refusal } from '#contract/problems.js';
-import type { Connectivity } from './features.js';
+import type { Connectivity, Features } from './features.js';
 
 export interface EventStreams {
   start(): void;
   /** Answers what takes the response over and greets. @throws Refusal `streams-too-many` */
   open(app: { id: string }): (response: ServerResponse) => void;
-  tell(app: string, event: AppEvent): void;
+  /** Answers how many streams it went to. */
+  tell(app: string, event: AppEvent): number;
   /** Ends the streams of one app. */
   close(app: string): void;
   /** Tells every stream that the box is about to stop, and ends the streams. */
@@ -20,12 +21,14 @@ const text = (event: AppEvent): string => `event: ${event.type}\ndata: ${JSON.st
 
 export function createEventStreams({
   connectivity,
+  standing = () => [],
   clock,
   maxUnsentBytes,
   maxStreams,
   keepAliveMilliseconds,
 }: {
   connectivity: Connectivity;
+  standing?: Features['standing'];
   clock: Clock;
   /** A reader that falls behind by more is dropped; it reconnects and is greeted with what holds then. */
   maxUnsentBytes: number;
@@ -70,14 +73,18 @@ export function createEventStreams({
         throw new Refusal('streams-too-many', undefined, { headers: { 'retry-after': '1' } });
       return (response) => {
         response.writeHead(200, { 'content-type': 'text/event-stream', 'cache-control': 'no-store' });
+        const hello: AppEvent = { type: 'hello', at: clock.now(), online: connectivity.online() };
+        const greeting = [hello, ...standing(id)].map(text).join('');
         streams.set(response, id);
         response.once('close', () => streams.delete(response));
-        send(response, `retry: 1000\n${text({ type: 'hello', at: clock.now(), online: connectivity.online() })}`);
+        send(response, `retry: 1000\n${greeting}`);
       };
     },
     tell(app, event) {
       const message = text(event);
-      for (const stream of streamsOf(app)) send(stream, message);
+      const mine = streamsOf(app);
+      for (const stream of mine) send(stream, message);
+      return mine.length;
     },
     close(app) {
       for (const stream of streamsOf(app)) {

@@ -15,7 +15,7 @@ import { type Architecture, createOffers } from './offers.js';
 import { createRemoveSteps } from './remove-steps.js';
 import { createRunning } from './running.js';
 import { createTable } from './table.js';
-import type { Catalogue, Grants, LedgerRoom, Runner, Sockets, Storage } from './uses.js';
+import type { Catalogue, Grants, Holds, LedgerRoom, Runner, Sockets, Storage } from './uses.js';
 
 export interface Installer {
   desk: AppsDesk;
@@ -42,6 +42,7 @@ export async function createInstaller(wish: {
   runner: Runner;
   sockets: Sockets;
   grants: Grants;
+  holds: Holds;
   storage: Storage;
   ledger: LedgerRoom;
   changes: () => Changes;
@@ -51,12 +52,12 @@ export async function createInstaller(wish: {
   isShared?: (digest: string) => boolean;
   onRefused: (refusal: Refusal) => void;
 }): Promise<Installer> {
-  const { isShared = () => false, clock, onRefused, runner, sockets } = wish;
+  const { isShared = () => false, clock, onRefused, runner, sockets, holds } = wish;
   const table = createTable();
   const installed = await openInstalled(wish);
   const directory = path.join(wish.dataDir, 'blobs');
   const blobs = await openBlobs({ directory, freeBytes: wish.freeBytes, reserveBytes });
-  const running = createRunning({ runner, sockets });
+  const running = createRunning({ runner, sockets, holds });
   const offers = createOffers({ ...wish, installed, blobs });
   const isPinned = (digest: string): boolean => isShared(digest) || table.isPinned(digest);
   const rooms = { ...wish, installed, blobs, offers, running, table, isPinned };

@@ -5,7 +5,7 @@ import type { Members } from '../members/members.js';
 import { type InstalledRecord, releaseOf } from './installed.js';
 import type { Offers } from './offers.js';
 import { quotaOf } from './plan.js';
-import type { Grants, Runner, Storage } from './uses.js';
+import type { Grants, Holds, Runner, Storage } from './uses.js';
 
 export function showApp(
   record: InstalledRecord,
@@ -14,6 +14,7 @@ export function showApp(
     offers: Offers;
     runner: Runner;
     grants: Grants;
+    holds: Holds;
     storage: Storage;
     underWay(id: string): Change | undefined;
   },
@@ -46,6 +47,8 @@ export function showApp(
           judged.may === 'install' || judged.may === 'update' ? null : judged.problem,
         )
       : null,
+    leases: uses.holds.leases(id),
+    held: uses.holds.held(id) ?? null,
     failed,
     change: uses.underWay(id)?.id ?? null,
   };

@@ -22,6 +22,7 @@ import type { Catalogue, Runner, Sockets } from '../../agent/apps/uses.js';
 import { createChanges } from '../../agent/changes/changes.js';
 import { createGrants } from '../../agent/consent/grants.js';
 import { createLedger, type OwnerSigner } from '../../agent/consent/ledger.js';
+import { openLeases } from '../../agent/leases/open.js';
 import { createMembers } from '../../agent/members/members.js';
 import { openStore } from '../../agent/store/store.js';
 import { architecture, collect, inPieces, type SomeApp, someApp, someManifest } from './archive.js';
@@ -230,6 +231,10 @@ export interface BoxWish {
   /** Around each commit, for who wants to cut. */
   at?: (name: string) => void;
   isTimeKnown?: () => boolean;
+  /** Tells the app of its update; nobody listens where nothing is said. */
+  announce?: (app: string, update: { version: string; seconds: number }) => boolean;
+  monotonic?: () => number;
+  boot?: string;
 }
 
 interface Put {
@@ -290,6 +295,16 @@ export async function installingBox(wish: BoxWish) {
     close: (id) => rm(path.join(socketsDirectory, id), { recursive: true, force: true }),
   };
   const dataOf = (app: string): string => path.join(dataDir, `data-${app}`);
+  const room = await openLeases({
+    store,
+    ledger,
+    clock: time,
+    monotonic: wish.monotonic ?? (() => clock.now()),
+    boot: wish.boot ?? 'boot',
+    announce: wish.announce ?? (() => false),
+    onRefused,
+  });
+  room.start();
   const installer = await createInstaller({
     dataDir,
     store,
@@ -299,6 +314,7 @@ export async function installingBox(wish: BoxWish) {
     runner,
     sockets,
     grants,
+    holds: room.updates,
     storage: {
       usedBytes: (app) => (existsSync(dataOf(app)) ? 1 : 0),
       async forget(app) {
@@ -325,6 +341,7 @@ export async function installingBox(wish: BoxWish) {
     changes,
     ledger,
     grants,
+    room,
     runner,
     refused,
     blobsDirectory: path.join(dataDir, 'blobs'),
@@ -348,6 +365,7 @@ export async function installingBox(wish: BoxWish) {
       await installer.stop();
       await members.stop();
       await grants.stop();
+      await room.stop();
       await opened.close();
     },
   };

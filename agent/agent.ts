@@ -184,6 +184,7 @@ export function createAgent(config: Config, host: Host, around: Around): Agent {
       },
       status: () => statusOf(made),
       link: made.link,
+      notices: made.notices,
       ...(made.installed && {
         apps: made.installed.installer.desk,
         grants: made.grants,

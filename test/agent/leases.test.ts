@@ -124,10 +124,9 @@ t.test('within a boot a countdown keeps time whatever is done to the clock', (t)
   fc.assert(
     fc.property(
       fc.integer({ min: 1, max: longestHoldSeconds * 1000 }),
-      fc.array(
-        fc.record({ gone: fc.nat(3 * hour), at: fc.option(fc.integer({ min: 0, max: 4e12 })) }),
-        { maxLength: 20 },
-      ),
+      fc.array(fc.record({ gone: fc.nat(3 * hour), at: fc.option(fc.integer({ min: 0, max: 4e12 })) }), {
+        maxLength: 20,
+      }),
       (milliseconds, looks) => {
         let monotonic = 5000;
         let one = countdown(milliseconds, { boot: 'a', monotonic, at: 1e12 });
@@ -173,7 +172,11 @@ t.test('over boots it is never prolonged, always comes to its end, and loses no 
   const unknown = carried(known, { boot: 'b', monotonic: 5, at: null });
   t.equal(leftOf(unknown, { boot: 'b', monotonic: 5, at: 1.7e12 + 40 * minute }), 20 * minute, 'time off counts');
   const learned = carried(unknown, { boot: 'b', monotonic: 5, at: 1.7e12 + 40 * minute });
-  t.equal(leftOf(learned, { boot: 'b', monotonic: 5, at: 2.2e12 }), 20 * minute, 'once: later jumps of the clock do not');
+  t.equal(
+    leftOf(learned, { boot: 'b', monotonic: 5, at: 2.2e12 }),
+    20 * minute,
+    'once: later jumps of the clock do not',
+  );
   t.end();
 });
 
@@ -199,7 +202,11 @@ t.test('through the API an app takes, repeats, lists, extends and gives up, and 
   t.equal((again.json as Lease).id, lease.id, 'repeated, it is the same lease');
   refused(t, await ask('POST', '/v1/leases', { ...wish, seconds: 5 }, keyed), 'idempotency-key-reused');
   for (const key of ['', 'a b', 'a'.repeat(101)])
-    refused(t, await ask('POST', '/v1/leases', wish, { headers: { 'idempotency-key': key } }), 'idempotency-key-invalid');
+    refused(
+      t,
+      await ask('POST', '/v1/leases', wish, { headers: { 'idempotency-key': key } }),
+      'idempotency-key-invalid',
+    );
   t.equal((await ask('POST', '/v1/leases', wish, { ...keyed, who: 'other' })).status, 201, 'keys are each app’s own');
   for (const bad of [
     {},

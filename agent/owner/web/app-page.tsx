@@ -8,13 +8,14 @@ import { GrantRow } from './grant.js';
 import type { HomeProps } from './home.js';
 import type { Live } from './live.js';
 import { Maker } from './maker.js';
+import { NoticesOfApp } from './notices.js';
 import { Details, Failure, Mark, Skeleton, Title, Trouble, useForm, When } from './parts.js';
 import { sayPermission } from './permissions.js';
 import { Link } from './route.js';
 import { Icon, Say } from './say.js';
 import { texts } from './texts.js';
 import { useAsked } from './use-asked.js';
-import { nameOf, short } from './words-of.js';
+import { line, nameOf, short } from './words-of.js';
 
 const words = texts.apps.app;
 
@@ -78,6 +79,53 @@ function Standing({ app: { member } }: { app: InstalledApp }) {
       </Mark>
       <p>{meaning[standing]}</p>
     </section>
+  );
+}
+
+/** What the app holds, in its own words, which are a stranger's. */
+function Leases({ live, app }: { live: Live; app: InstalledApp }) {
+  const { held, leases, manifest } = app;
+  const name = nameOf(manifest.name);
+  const form = useForm(async () => {
+    await live.act('POST', `/v1/apps/${app.id}/update-now`);
+    return undefined;
+  });
+  if (leases.length === 0 && !held) return null;
+  const list = (
+    <ul class="bullets">
+      {leases.map(({ id, hold, reason, until }) => (
+        <li key={id}>
+          {words.holds[hold]}: “{line(reason)}”, {words.until} <When at={until} />
+        </li>
+      ))}
+    </ul>
+  );
+  if (!held)
+    return (
+      <section class="panel" aria-labelledby="leases">
+        <h2 id="leases">{words.leases}</h2>
+        <p>{words.leasesLead(name)}</p>
+        {list}
+      </section>
+    );
+  return (
+    <form class="notice attention" onSubmit={form.submit} aria-labelledby="held">
+      <Mark tone="attention">
+        <strong id="held">{words.held(held.version, name)}</strong>
+      </Mark>
+      <p>{words.heldLead(name)}</p>
+      {list}
+      <p>
+        {words.heldUntil} <When at={held.until} />.
+      </p>
+      <Failure error={form.error} />
+      <p>
+        <button type="submit" class="main" aria-disabled={form.isWorking}>
+          {form.isWorking ? texts.working : words.updateNow}
+        </button>
+      </p>
+      <p class="hint">{words.updateNowHint}</p>
+    </form>
   );
 }
 
@@ -225,7 +273,9 @@ export function AppPage({ live, view, id }: HomeProps & { view: { apps: AppsView
       ) : (
         <StopStart live={live} app={app} />
       )}
+      <Leases live={live} app={app} />
       <Updates app={app} />
+      <NoticesOfApp live={live} view={view} app={app} />
       <Permissions live={live} app={app} />
       <Maker member={app.member} title={texts.apps.maker.answers} />
       <About app={app} />

@@ -15,7 +15,7 @@ export interface AppTelling {
 }
 
 export function tellApps(wish: {
-  desk: AppsDesk | undefined;
+  desk: Pick<AppsDesk, 'list' | 'show' | 'onChange'> | undefined;
   storage: Storage;
   api: () => { apps(): { id: string; quotaBytes: number }[]; tell(app: string, event: AppEvent): number };
   freeBytes: () => number;

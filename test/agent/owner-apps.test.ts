@@ -112,7 +112,10 @@ t.test('an update that waits for its app goes ahead at the owner’s word, which
       held: { version: '1.1.0', since: now, until: now + day },
     }),
   );
-  t.match((await ask('/v1/apps/example.visits')).json, { held: { version: '1.1.0' }, leases: [{ reason: 'A backup' }] });
+  t.match((await ask('/v1/apps/example.visits')).json, {
+    held: { version: '1.1.0' },
+    leases: [{ reason: 'A backup' }],
+  });
   const say = (id: string) => ask(`/v1/apps/${id}/update-now`, { method: 'POST' });
   t.equal((await say('example.other')).code, 'app-not-installed');
   t.equal((await say('example.visits')).status, 204);

@@ -58,7 +58,8 @@ t.test('the view has the newest, and how many there are; each list is asked for'
   t.equal((await listed()).length, 7);
   t.match(await listed('?app=door'), [{ app: 'door', severity: 'trouble', ...{ text: info.text } }]);
   t.same(await listed('?app=example.other'), []);
-  for (const bad of ['?app=', '?app=Visits', '?other=1']) t.equal((await ask(`/v1/notices${bad}`)).code, 'body-invalid');
+  for (const bad of ['?app=', '?app=Visits', '?other=1'])
+    t.equal((await ask(`/v1/notices${bad}`)).code, 'body-invalid');
 });
 
 t.test('one is dismissed, or all that were seen; what came meanwhile stays', async (t) => {

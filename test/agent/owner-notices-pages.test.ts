@@ -54,7 +54,7 @@ for (const size of ['phone', 'desktop'] as const)
     await go(`/apps/${visits}`);
     const its = page.getByRole('region', { name: 'What it tells you' });
     await its.getByText('Visit 4').waitFor();
-    test.equal(await its.getByText('The door').count(), 0, 'another app’s words are not here');
+    test.equal(await its.getByText('The door does not answer').count(), 0, 'another app’s words are not here');
     await look('4-app');
     await its.getByRole('button', { name: 'Dismiss: Visit 4' }).focus();
     await page.keyboard.press('Enter');
@@ -82,7 +82,7 @@ for (const size of ['phone', 'desktop'] as const)
         ...{ hold, reason, takenAt: now, until, secondsLeft: Math.round((until - now) / 1000) },
       });
       const leases = [
-        lease('update', `Copies photos ${hostile}`, now + hour),
+        lease('update', `Copies photos ${hostile}`, now + 3 * hour),
         lease('reboot', 'Records', now + 2 * hour),
       ];
       apps.put(installedOf(manifestOf(), { leases }));
@@ -90,10 +90,10 @@ for (const size of ['phone', 'desktop'] as const)
       const holds = page.getByRole('region', { name: 'What waits for it' });
       await holds.getByText('A restart of the box: “Records”').waitFor();
       await look('6-leases');
-      apps.put(installedOf(manifestOf(), { leases, held: { version: '1.1.0', since: now, until: now + hour } }));
+      apps.put(installedOf(manifestOf(), { leases, held: { version: '1.1.0', since: now, until: now + 3 * hour } }));
       const form = page.getByRole('form', { name: 'The update to 1.1.0 waits for Visits.' });
       await form.getByText('Copies photos').waitFor();
-      test.match(await form.textContent(), /in 1.hour/);
+      test.match(await form.textContent(), /in 3.hours/);
       await look('7-held');
       await press(page, 'Update it now');
       await form.waitFor({ state: 'detached' });

@@ -82,39 +82,30 @@ function Standing({ app: { member } }: { app: InstalledApp }) {
   );
 }
 
-/** What the app holds, in its own words, which are a stranger's. */
-function Leases({ live, app }: { live: Live; app: InstalledApp }) {
-  const { held, leases, manifest } = app;
-  const name = nameOf(manifest.name);
+/** The app's own words, which are a stranger's. */
+const Reasons = ({ leases }: { leases: InstalledApp['leases'] }) => (
+  <ul class="bullets">
+    {leases.map(({ id, hold, reason, until }) => (
+      <li key={id}>
+        {words.holds[hold]}: “{line(reason)}”, {words.ends} <When at={until} />
+      </li>
+    ))}
+  </ul>
+);
+
+function HeldUpdate({ live, app, held }: { live: Live; app: InstalledApp; held: NonNullable<InstalledApp['held']> }) {
+  const name = nameOf(app.manifest.name);
   const form = useForm(async () => {
     await live.act('POST', `/v1/apps/${app.id}/update-now`);
     return undefined;
   });
-  if (leases.length === 0 && !held) return null;
-  const list = (
-    <ul class="bullets">
-      {leases.map(({ id, hold, reason, until }) => (
-        <li key={id}>
-          {words.holds[hold]}: “{line(reason)}”, {words.until} <When at={until} />
-        </li>
-      ))}
-    </ul>
-  );
-  if (!held)
-    return (
-      <section class="panel" aria-labelledby="leases">
-        <h2 id="leases">{words.leases}</h2>
-        <p>{words.leasesLead(name)}</p>
-        {list}
-      </section>
-    );
   return (
     <form class="notice attention" onSubmit={form.submit} aria-labelledby="held">
       <Mark tone="attention">
         <strong id="held">{words.held(held.version, name)}</strong>
       </Mark>
       <p>{words.heldLead(name)}</p>
-      {list}
+      <Reasons leases={app.leases.filter(({ hold }) => hold === 'update')} />
       <p>
         {words.heldUntil} <When at={held.until} />.
       </p>
@@ -126,6 +117,24 @@ function Leases({ live, app }: { live: Live; app: InstalledApp }) {
       </p>
       <p class="hint">{words.updateNowHint}</p>
     </form>
+  );
+}
+
+/** What the app holds, whether or not something waits for it now. */
+function Leases({ live, app }: { live: Live; app: InstalledApp }) {
+  const { held, leases, manifest } = app;
+  const others = held ? leases.filter(({ hold }) => hold !== 'update') : leases;
+  return (
+    <>
+      {held && <HeldUpdate live={live} app={app} held={held} />}
+      {others.length > 0 && (
+        <section class="panel" aria-labelledby="leases">
+          <h2 id="leases">{words.leases}</h2>
+          <p>{words.leasesLead(nameOf(manifest.name))}</p>
+          <Reasons leases={others} />
+        </section>
+      )}
+    </>
   );
 }
 

@@ -298,7 +298,7 @@ export const apps = {
     leases: 'What waits for it',
     leasesLead: (app: string) => `${app} has asked your box to wait. Nothing is ever held for longer than a day.`,
     holds: { update: 'Its own update', reboot: 'A restart of the box' },
-    until: 'until',
+    ends: 'ends',
     failed: (version: string) => `The update to ${version} was taken back.`,
     failedLead: (version: string) => `Version ${version} runs on. The update is not tried again by itself.`,
     space: 'Space',

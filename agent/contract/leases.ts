@@ -9,7 +9,7 @@ export const longestHoldSeconds = 24 * 3600;
 /** Of one app at a time. */
 export const mostLeases = 8;
 /** An app that listens hears so long before its update begins that it may take a lease. */
-export const updateNoticeSeconds = 30;
+export const updateNoticeSeconds = 10;
 
 export const Hold = Type.Union([Type.Literal('update'), Type.Literal('reboot')], {
   description: 'update: the update of the app itself, and its stop for one; reboot: a restart of the box',

@@ -638,7 +638,9 @@ t.test('a release that was taken back leaves no lease behind', async (t) => {
   const ill = await b.release('1.1.0', { run: { command: ['/app/slow'] } });
   b.shelf.publish(ill);
   const change = (await box.desk.update(app)) ?? '';
-  await box.until(app, () => b.runner.started.at(-1) === `${app} 1.1.0`);
+  const isWatched = () =>
+    box.changes.show(change)?.steps.some(({ kind, state }) => kind === 'app-pass' && state === 'doing');
+  await box.until(app, () => isWatched() ?? false);
   await box.room.leases.take(app, { ...wish, hold: 'reboot' });
   await box.changes.abort(change);
   t.match(await box.changes.ended(change), { state: 'undone' });

@@ -1,7 +1,13 @@
 /** Leases: an app holds its own update, or a restart of the box: bounded, durable, whatever clock and power do. */
 import fc from 'fast-check';
 import t, { type Test } from 'tap';
-import { type Lease, longestHoldSeconds, longestLeaseSeconds, mostLeases } from '#contract/leases.js';
+import {
+  type Lease,
+  longestHoldSeconds,
+  longestLeaseSeconds,
+  mostLeases,
+  updateNoticeSeconds,
+} from '#contract/leases.js';
 import type { ProblemCode } from '#contract/problems.js';
 import { createLedger } from '../../agent/consent/ledger.js';
 import { type Countdown, carried, countdown, leftOf, unwrittenMilliseconds } from '../../agent/leases/countdown.js';
@@ -275,9 +281,9 @@ t.test('an app that listens hears of it before, and has a stated time; nobody el
   b.state.listens = true;
   const update = b.pass(room);
   await settle();
-  t.same(b.told.at(-1), { app: id, version: '1.1.0', seconds: 30 });
+  t.same(b.told.at(-1), { app: id, version: '1.1.0', seconds: updateNoticeSeconds });
   t.equal(update.ended, false);
-  b.clock.advance(29 * second);
+  b.clock.advance((updateNoticeSeconds - 1) * second);
   const { lease } = await room.leases.take(id, wish);
   b.clock.advance(second);
   await held(room);
@@ -288,7 +294,7 @@ t.test('an app that listens hears of it before, and has a stated time; nobody el
   await room.updates.done(id);
   const other = b.pass(room, 'three', '1.2.0');
   await settle();
-  await pass(b.clock, 30 * second);
+  await pass(b.clock, updateNoticeSeconds * second);
   await other.work;
   t.pass('without a lease it goes on when the time is over');
 });

@@ -272,16 +272,15 @@ export function AppPage({ live, view, id }: HomeProps & { view: { apps: AppsView
           <Say words={app.manifest.summary} />
         </p>
       </div>
-      {change ? (
+      {change && (
         <section class="panel">
           <p>
             <strong>{titleOf(change, name)}</strong>
           </p>
           <Unfolding change={change} />
         </section>
-      ) : (
-        <StopStart live={live} app={app} />
       )}
+      {(!change || app.held) && <StopStart live={live} app={app} />}
       <Leases live={live} app={app} />
       <Updates app={app} />
       <NoticesOfApp live={live} view={view} app={app} />

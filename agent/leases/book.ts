@@ -71,6 +71,18 @@ export interface Book {
   stop(): Promise<void>;
 }
 
+/** Resolves when one of them is aborted, and leaves nothing behind at the others, which may last for long. */
+function aborted(signals: readonly AbortSignal[]): Promise<void> {
+  if (signals.some((signal) => signal.aborted)) return Promise.resolve();
+  return new Promise((resolve) => {
+    const end = (): void => {
+      for (const signal of signals) signal.removeEventListener('abort', end);
+      resolve();
+    };
+    for (const signal of signals) signal.addEventListener('abort', end);
+  });
+}
+
 export async function openBook(wish: {
   store: { db: Database; commit(operations: readonly Operation[]): Promise<void> };
   clock: Pick<Clock, 'sleep'>;
@@ -85,7 +97,7 @@ export async function openBook(wish: {
   /** Waits that have come to their end, and of which that was told. */
   const spent = new Set<string>();
   const listeners = new Set<(app: string | null) => void>();
-  const stopping = new AbortController();
+  let stopping = false;
   let running: Promise<void> | undefined;
   let woken = new AbortController();
   let version = 0;
@@ -112,10 +124,15 @@ export async function openBook(wish: {
   const putting = (row: LeaseRow): Operation => ({ type: 'put', sublevel: leaseLevel, key: row.id, value: row });
   const waiting = (wait: Wait): Operation => ({ type: 'put', sublevel: waitLevel, key: wait.target, value: wait });
 
+  function wake(): void {
+    const before = woken;
+    woken = new AbortController();
+    before.abort();
+  }
+
   function tell(app: string | null): void {
     version += 1;
-    woken.abort();
-    woken = new AbortController();
+    wake();
     for (const listener of [...listeners]) listener(app);
   }
 
@@ -149,18 +166,18 @@ export async function openBook(wish: {
     if (over.length > 0) tell(null);
   }
 
-  /** Until something has to be looked at. */
+  /** Until something has to be looked at, however often it is woken before. */
   function pause(): number {
     const ends = [...rows.values(), ...[...waits.values()].filter(({ target }) => !spent.has(target))];
-    return ends.length === 0 ? Number.POSITIVE_INFINITY : Math.min(unwrittenMilliseconds, ...ends.map(left));
+    const due = writtenAt + unwrittenMilliseconds - tick().monotonic;
+    return ends.length === 0 ? Number.POSITIVE_INFINITY : Math.min(due, ...ends.map(left));
   }
 
   async function run(): Promise<void> {
-    while (!stopping.signal.aborted) {
-      const signal = AbortSignal.any([stopping.signal, woken.signal]);
+    while (!stopping) {
+      const { signal } = woken;
       const milliseconds = pause();
-      if (milliseconds === Number.POSITIVE_INFINITY)
-        await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
+      if (milliseconds === Number.POSITIVE_INFINITY) await aborted([signal]);
       else if (milliseconds > 0) await clock.sleep(milliseconds, signal);
       if (!signal.aborted) await inTurn(look);
     }
@@ -194,9 +211,7 @@ export async function openBook(wish: {
     },
     version: () => version,
     changedSince(seen, signal) {
-      const now = AbortSignal.any([woken.signal, signal]);
-      if (version !== seen || now.aborted) return Promise.resolve();
-      return new Promise((resolve) => now.addEventListener('abort', () => resolve(), { once: true }));
+      return version === seen ? aborted([woken.signal, signal]) : Promise.resolve();
     },
     onChange(listener) {
       listeners.add(listener);
@@ -206,7 +221,8 @@ export async function openBook(wish: {
       running ??= run();
     },
     async stop() {
-      stopping.abort();
+      stopping = true;
+      wake();
       await running;
       await inTurn(async () => {
         writtenAt = Number.NEGATIVE_INFINITY;

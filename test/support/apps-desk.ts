@@ -115,7 +115,7 @@ export const entryOf = ({ manifest, release, member, sizeBytes }: AppOffer): Cat
 
 const stepsOf = {
   install: ['app-next', 'app-fetch', 'app-verify', 'app-load', 'app-start', 'app-pass', 'app-commit'],
-  update: ['app-next', 'app-fetch', 'app-verify', 'app-load', 'app-start', 'app-pass', 'app-commit'],
+  update: ['app-next', 'app-fetch', 'app-verify', 'app-load', 'app-wait', 'app-start', 'app-pass', 'app-commit'],
   remove: ['app-stop', 'app-container', 'app-data', 'app-record', 'app-image'],
 };
 type Kind = keyof typeof stepsOf;

@@ -16,11 +16,11 @@ import { type Installed, type InstalledRecord, releaseOf } from './installed.js'
 import type { Keeper } from './keeper.js';
 import type { Architecture, Offers, Verified } from './offers.js';
 import type { Outcomes } from './outcomes.js';
-import { groupOf, plan } from './plan.js';
+import { groupOf, isWaiting, plan } from './plan.js';
 import type { Running } from './running.js';
 import { showApp } from './show.js';
 import type { Table } from './table.js';
-import type { Catalogue, Grants, LedgerRoom, Runner, Storage } from './uses.js';
+import type { Catalogue, Grants, Holds, LedgerRoom, Runner, Storage } from './uses.js';
 
 export interface AppsDesk {
   list(): InstalledApp[];
@@ -40,8 +40,11 @@ export interface AppsDesk {
   decide(decision: AppDecision, signer: OwnerSigner): Promise<string>;
   /** To the newest release, if it asks for nothing more; else that one waits for the owner. Null when nothing is begun. */
   update(id: string): Promise<string | null>;
-  /** With its data. @throws Refusal `app-unknown`, `change-under-way` */
+  /** The update that waits for the app's leases goes ahead. @throws Refusal `app-unknown`, `update-not-held` */
+  updateNow(id: string, signer: OwnerSigner): Promise<void>;
+  /** With its data; an update that only waits for the app is taken back. @throws Refusal `app-unknown`, `change-under-way` */
   remove(id: string, signer: OwnerSigner): Promise<string>;
+  /** As `remove`, an update that waits is taken back. @throws Refusal `app-unknown`, `change-under-way` */
   stop(id: string, signer: OwnerSigner): Promise<void>;
   /** @throws Refusal `app-unknown`, `change-under-way`, `member-expelled` */
   start(id: string, signer: OwnerSigner): Promise<void>;
@@ -60,6 +63,7 @@ export interface DeskParts {
   architecture: Architecture;
   keeper: Keeper;
   grants: Grants;
+  holds: Holds;
   storage: Storage;
   ledger: LedgerRoom;
   outcomes: Outcomes;
@@ -75,8 +79,21 @@ const unheard = new Set<string>(['est-unreachable', 'not-a-member', 'unavailable
 const channelOf = ({ channel = 'stable' }: { channel?: string | undefined }): string => channel;
 
 export function createDesk(parts: DeskParts): AppsDesk {
-  const { installed, blobs, offers, table, catalogue, runner, running, keeper, grants, ledger, outcomes, clock } =
-    parts;
+  const {
+    installed,
+    blobs,
+    offers,
+    table,
+    catalogue,
+    runner,
+    running,
+    keeper,
+    grants,
+    holds,
+    ledger,
+    outcomes,
+    clock,
+  } = parts;
   /** Apps for which something is being begun. */
   const beginning = new Set<string>();
 
@@ -92,6 +109,19 @@ export function createDesk(parts: DeskParts): AppsDesk {
     } finally {
       beginning.delete(id);
     }
+  }
+
+  /** An owner's own stop or removal is never held: an update that waits for the app is taken back before it. */
+  async function takeBackWaiting(id: string): Promise<void> {
+    const change = underWay(id);
+    if (!change || !isWaiting(change)) return;
+    try {
+      await parts.changes().abort(change.id);
+    } catch (error) {
+      if (!(error instanceof Refusal)) throw error; // it has just gone on, or ended
+      return;
+    }
+    await parts.changes().ended(change.id);
   }
 
   function known(id: string): InstalledRecord {
@@ -239,6 +269,9 @@ export function createDesk(parts: DeskParts): AppsDesk {
         runner.onChange((id) => installed.get(id) && listener(id)),
         grants.onChange(({ app }) => installed.get(app) && listener(app)),
         outcomes.onChange((id) => installed.get(id) && listener(id)),
+        holds.onChange((app) => {
+          for (const { id } of installed.list()) if (app === null || app === id) listener(id);
+        }),
         parts.members.onChange(() => {
           for (const { id } of installed.list()) listener(id);
         }),
@@ -317,21 +350,28 @@ export function createDesk(parts: DeskParts): AppsDesk {
         await outcomes.tell({ ...update, outcome: 'waiting-for-owner' });
         return null;
       }),
-    remove: (id, signer) =>
-      alone(id, async () => {
+    async updateNow(id, signer) {
+      await holds.now(known(id).id, signer);
+    },
+    async remove(id, signer) {
+      await takeBackWaiting(id);
+      return alone(id, async () => {
         const { current } = known(id);
         const facts = { app: id, ...(current ? { release: current.release } : {}) };
         await ledger.append({ by: 'owner', type: 'app.remove', facts }, signer);
         return parts.changes().begin(plan({ kind: 'remove', app: id }));
-      }),
-    stop: (id, signer) =>
-      alone(id, async () => {
+      });
+    },
+    async stop(id, signer) {
+      await takeBackWaiting(id);
+      return alone(id, async () => {
         const record = known(id);
         const stopped =
           record.stopped === 'expelled' ? ({ wasStopped: true } as const) : ({ stopped: 'owner' } as const);
         await installed.save({ ...record, ...stopped }, { by: 'owner', type: 'app.stop', facts: { app: id } }, signer);
         await running.stop(id);
-      }),
+      });
+    },
     start: (id, signer) =>
       alone(id, async () => {
         const record = known(id);

@@ -18,7 +18,7 @@ import { type Installed, type InstalledRecord, mayRun, releaseOf } from './insta
 import type { Architecture, Offers } from './offers.js';
 import { gateMilliseconds, isFinal } from './plan.js';
 import type { Running } from './running.js';
-import type { Catalogue, Grants, Runner, Storage } from './uses.js';
+import type { Catalogue, Grants, Holds, Runner, Storage } from './uses.js';
 
 export interface InstallParts {
   installed: Installed;
@@ -30,6 +30,7 @@ export interface InstallParts {
   runner: Runner;
   running: Running;
   grants: Grants;
+  holds: Holds;
   storage: Storage;
   changes(): Changes;
   clock: Clock;
@@ -44,7 +45,7 @@ interface Found {
 }
 
 export function createInstallSteps(parts: InstallParts): Record<string, StepKind> {
-  const { installed, blobs, members, runner, running, grants, clock } = parts;
+  const { installed, blobs, members, runner, running, grants, holds, clock } = parts;
   const appOf = ({ data }: StepContext): string => String(data.app);
 
   /** Undefined when the record has gone on already, or is gone. */
@@ -128,18 +129,32 @@ export function createInstallSteps(parts: InstallParts): Record<string, StepKind
       undo: noteWhy, // the image goes when nothing names it any more
       isFinal,
     },
+    'app-wait': {
+      async do(context) {
+        const { record, next, release } = known(context);
+        context.note('waiting-for-app');
+        const { version } = release.manifest;
+        await holds.pass({ app: record.id, release: next.held.release, version, signal: context.signal });
+      },
+      async undo(context) {
+        await noteWhy(context);
+        holds.reopen(appOf(context));
+      },
+      isFinal,
+    },
     'app-start': {
       async do(context) {
         const { record, next } = known(context);
         context.note('starting');
         if (members.see(next.held.credential)?.may === 'nothing') throw new Refusal('member-expelled', record.id);
-        await running.run(record.id, next.held);
+        await holds.swap(record.id, () => running.run(record.id, next.held));
       },
       async undo(context) {
         await noteWhy(context);
         const record = found(context)?.record;
         if (!record) return;
-        if (record.current && mayRun(record, members)) await running.run(record.id, record.current);
+        const { current } = record;
+        if (current && mayRun(record, members)) await holds.swap(record.id, () => running.run(record.id, current));
         else await running.halt(record.id);
       },
       isFinal,
@@ -173,6 +188,7 @@ export function createInstallSteps(parts: InstallParts): Record<string, StepKind
       async do(context) {
         const here = found(context);
         if (here) await commit(here);
+        await holds.done(appOf(context));
         await parts.tidy();
       },
     },

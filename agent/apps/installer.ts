@@ -18,7 +18,7 @@ import { openOutcomes } from './outcomes.js';
 import { createRemoveSteps } from './remove-steps.js';
 import { createRunning } from './running.js';
 import { createTable } from './table.js';
-import type { Catalogue, Grants, LedgerRoom, Runner, Sockets, Storage } from './uses.js';
+import type { Catalogue, Grants, Holds, LedgerRoom, Runner, Sockets, Storage } from './uses.js';
 
 export interface Installer {
   desk: AppsDesk;
@@ -47,6 +47,7 @@ export async function createInstaller(wish: {
   runner: Runner;
   sockets: Sockets;
   grants: Grants;
+  holds: Holds;
   storage: Storage;
   ledger: LedgerRoom;
   changes: () => Changes;
@@ -56,13 +57,13 @@ export async function createInstaller(wish: {
   isShared?: (digest: string) => boolean;
   onRefused: (refusal: Refusal) => void;
 }): Promise<Installer> {
-  const { isShared = () => false, clock, onRefused, runner, sockets } = wish;
+  const { isShared = () => false, clock, onRefused, runner, sockets, holds } = wish;
   const table = createTable();
   const outcomes = await openOutcomes(wish);
   const installed = await openInstalled({ ...wish, outcomes });
   const directory = path.join(wish.dataDir, 'blobs');
   const blobs = await openBlobs({ directory, freeBytes: wish.freeBytes, reserveBytes });
-  const running = createRunning({ runner, sockets });
+  const running = createRunning({ runner, sockets, holds });
   const offers = createOffers({ ...wish, installed, blobs });
   const isPinned = (digest: string): boolean => isShared(digest) || table.isPinned(digest);
   const rooms = { ...wish, installed, outcomes, blobs, offers, running, table, isPinned };

@@ -1,5 +1,6 @@
 /** What a change of an app consists of, and what its failures mean. Pure. */
 import type { Change } from '#contract/changes.js';
+import { longestHoldSeconds } from '#contract/leases.js';
 import { healthDefaults, type Manifest } from '#contract/manifest.js';
 import type { Refusal } from '#contract/problems.js';
 import type { OutcomeWord } from '#contract/rollout.js';
@@ -9,7 +10,11 @@ import type { Wish } from '../changes/changes.js';
 export const groupOf = (app: string): string => `app:${app}`;
 
 const step = (kind: string) => ({ kind });
-const install = ['app-next', 'app-fetch', 'app-verify', 'app-load', 'app-start', 'app-pass', 'app-commit'].map(step);
+const arrive = ['app-next', 'app-fetch', 'app-verify', 'app-load'].map(step);
+const begin = ['app-start', 'app-pass', 'app-commit'].map(step);
+const install = [...arrive, ...begin];
+/** All that needs nothing of the app that runs comes before it waits for that app. */
+const update = [...arrive, step('app-wait'), ...begin];
 const remove = ['app-stop', 'app-container', 'app-data', 'app-record', 'app-image'].map(step);
 const daySeconds = 86_400;
 
@@ -19,7 +24,9 @@ export function plan(wish: AppWish): Wish {
   const group = groupOf(wish.app);
   if (wish.kind === 'remove') return { kind: 'app-remove', group, steps: remove, data: { app: wish.app } };
   const data = { app: wish.app, release: wish.release };
-  return { kind: `app-${wish.kind}`, group, steps: install, data, deadlineSeconds: daySeconds };
+  if (wish.kind === 'install') return { kind: 'app-install', group, steps: install, data, deadlineSeconds: daySeconds };
+  const deadlineSeconds = daySeconds + longestHoldSeconds;
+  return { kind: 'app-update', group, steps: update, data, deadlineSeconds };
 }
 
 /** Whether what ran before still runs, or should: nothing of the change has touched it yet. */
@@ -27,6 +34,10 @@ export const isUntouched = ({ kind, state, steps }: Change): boolean =>
   state === 'stuck' ||
   (kind !== 'app-remove' &&
     steps.every((one) => one.kind !== 'app-start' || ['waiting', 'undone'].includes(one.state)));
+
+/** All that is left of it touches the app, which does not let it yet. */
+export const isWaiting = ({ state, steps }: Change): boolean =>
+  state === 'doing' && steps.some((one) => one.kind === 'app-wait' && one.state === 'doing');
 
 /** Tried again until the change's deadline. All else is the release's own fault, or for the box to mend first. */
 const passing = new Set<string>([

@@ -3,10 +3,13 @@ import type { CatalogueApp, CataloguePage, CatalogueRelease } from '#contract/ca
 import type { OutcomeReport } from '#contract/rollout.js';
 import type { Grants as AllGrants } from '../consent/grants.js';
 import type { Ledger } from '../consent/ledger.js';
+import type { UpdateHolds } from '../leases/gate.js';
 import type { Runner as WholeRunner } from './runtime/runner.js';
 
 export type Runner = Omit<WholeRunner, 'open' | 'close' | 'ready' | 'logs'>;
 export type Grants = Pick<AllGrants, 'of' | 'allows' | 'set' | 'drop' | 'onChange'>;
+/** Leases: what apps hold, and how an update waits for it. */
+export type Holds = UpdateHolds;
 export type LedgerRoom = Pick<Ledger, 'append' | 'decide'>;
 
 export interface Sockets {

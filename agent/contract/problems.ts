@@ -8,6 +8,7 @@ import { appsProblems } from './problems/apps.js';
 import { archivesProblems } from './problems/archives.js';
 import { boxProblems } from './problems/box.js';
 import { httpProblems } from './problems/http.js';
+import { leaseProblems } from './problems/leases.js';
 import { linkProblems } from './problems/link.js';
 import { membersProblems } from './problems/members.js';
 import { ownerProblems } from './problems/owner.js';
@@ -28,6 +29,7 @@ const table = {
   ...membersProblems,
   ...toolsProblems,
   ...appsProblems,
+  ...leaseProblems,
   ...archivesProblems,
   ...storageProblems,
   ...rolloutsProblems,

@@ -13,7 +13,7 @@ import type { Outcome } from '#contract/rollout.js';
 import { inPieces } from '../support/archive.js';
 import { type FileRunner, fileRunner } from '../support/file-runner.js';
 import { ownFolder } from '../support/folder.js';
-import { catalogueOf, type InstallPlan } from '../support/install-child.js';
+import { catalogueOf, type InstallPlan, sayNow } from '../support/install-child.js';
 import {
   collect,
   type InstallingBox,
@@ -84,6 +84,7 @@ async function bench(t: Test): Promise<Bench> {
       const runner = fileRunner(place);
       const catalogue = catalogueOf(plan);
       const box = await installingBox({ folder: place, clock: systemClock, keys: () => plan.keys, catalogue, runner });
+      if (plan.holds) sayNow(box, app, signer);
       return { ...box, runner };
     },
     async installed(place, then) {
@@ -248,6 +249,33 @@ t.test('killed at any point of an update, the one release runs or the other, wit
     t.ok(await box.hasData(app), `${at}: its data are there`);
   });
 });
+
+t.test(
+  'killed at any point of an update that waits for its app, it goes on, and the owner is asked no twice',
+  async (t) => {
+    const b = await bench(t);
+    const from = b.place('installed');
+    await b.installed(from);
+    const wanted = [
+      'before commit changes app-wait doing',
+      'before commit lease-waits',
+      'before commit ledger + lease-waits',
+      'before commit changes app-wait done',
+      'before commit leases',
+      'before commit changes app-start done',
+      'before commit changes app-commit done',
+    ];
+    const since = 'before commit changes app-load done';
+    const plan = { ...b.plan('update', b.two), holds: true };
+    await cutAtEach(t, b, { plan, from, wanted, since }, async (box, at) => {
+      const types = await typesOf(box);
+      checkWhole(t, box, b.two, at);
+      t.equal(types.filter((type) => type === 'app.update-now').length, 1, `${at}: the owner’s word is there once`);
+      t.same(box.room.leases.all(), [], `${at}: nothing is held any more`);
+      t.same(box.room.updates.held(app), undefined, at);
+    });
+  },
+);
 
 t.test(
   'killed at any point of an update that fails, the release before it runs, and the owner is told why',

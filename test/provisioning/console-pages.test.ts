@@ -75,6 +75,7 @@ async function startFedConsole(test: Parameters<typeof startConsole>[0]) {
           { id: 'visits', state: 'running', sandbox: 'none', restarts: 0 },
           { id: 'notes', state: 'backing-off', sandbox: 'none', restarts: 7 },
         ],
+        leases: [{ app: 'visits', hold: 'update', reason: 'Copies <b>photos</b>', until: now + 3 * 3_600_000 }],
       },
     }),
   );

@@ -7,7 +7,9 @@ import { buffer } from 'node:stream/consumers';
 import t, { type Test } from 'tap';
 import { systemClock } from '#common/clock.js';
 import type { Capability } from '#contract/capabilities.js';
+import { createLedger } from '../../agent/consent/ledger.js';
 import { createEgress } from '../../agent/egress/egress.js';
+import { openLeases } from '../../agent/leases/open.js';
 import { createNotices } from '../../agent/notices/notices.js';
 import { openStore } from '../../agent/store/store.js';
 import { promises, type Result, tryPromises } from '../../sdk/conformance/run.js';
@@ -27,6 +29,15 @@ async function boxOf(t: Test) {
   const store = await openStore(await ownFolder(t));
   t.teardown(() => store.close());
   const notices = await createNotices({ store, clock: systemClock });
+  const room = await openLeases({
+    store,
+    ledger: await createLedger({ store, clock: systemClock }),
+    clock: { ...systemClock, trusted: () => true },
+    monotonic: () => performance.now(),
+    boot: 'one',
+    announce: () => false,
+    onRefused: (refusal) => t.fail(refusal.message),
+  });
   const tunnels = createEgress({ resolve: async () => [], ownNetworks: () => [], clock: systemClock });
   const box = await startApiBox(
     [
@@ -36,6 +47,8 @@ async function boxOf(t: Test) {
     {
       tunnels,
       features: {
+        leases: room.leases,
+        logs: async () => 'hello\n',
         notifications: {
           async add(app, note) {
             const { notification, isNew } = await notices.add(app, note);
@@ -204,6 +217,16 @@ const flaws: Flaw[] = [
     promise: 'errors.unknown-path',
     what: 'a problem of another content type',
     alter: (answer) => ({ ...answer, headers: { ...answer.headers, 'content-type': 'application/json' } }),
+  },
+  {
+    promise: 'errors.method',
+    what: 'no word of which methods there are',
+    alter: (answer) => without(answer, 'allow'),
+  },
+  {
+    promise: 'leases.repeated',
+    what: 'keys that are not looked at',
+    lose: ({ headers }) => void delete headers['idempotency-key'],
   },
   {
     promise: 'self.grants',

@@ -13,7 +13,8 @@ import type { CatalogueRelease } from '#contract/catalogue.js';
 import type { PublicJwk } from '#contract/directory.js';
 import { Refusal } from '#contract/problems.js';
 import type { Catalogue } from '../../agent/apps/uses.js';
-import { installingBox, testSigner } from './installing.js';
+import type { OwnerSigner } from '../../agent/consent/ledger.js';
+import { type InstallingBox, installingBox, testSigner } from './installing.js';
 
 export interface InstallPlan {
   action: 'install' | 'update' | 'remove';
@@ -30,6 +31,20 @@ export interface InstallPlan {
   blobs: Record<string, string>;
   /** Where a provider writes down what it is told, a line each. */
   told: string;
+  /** The app holds its update; once it waits, its owner says that it is not to. */
+  holds?: boolean;
+}
+
+/** Says so once, when the update of the app waits for it. */
+export function sayNow(box: InstallingBox, app: string, signer: OwnerSigner): void {
+  let said = false;
+  const look = (): void => {
+    if (said || !box.room.updates.held(app)) return;
+    said = true;
+    box.desk.updateNow(app, signer).catch(() => {}); // it has gone on already
+  };
+  box.room.updates.onChange(look);
+  look();
 }
 
 /** A catalogue that reads from files, as another process has written them. */
@@ -87,6 +102,10 @@ if (process.argv[1]?.endsWith('install-child.js')) {
   counting = true;
   if (action === 'install') await box.desk.offerFile(createReadStream(plan.archive));
   if (action === 'update') await box.desk.offer(release);
+  if (plan.holds) {
+    await box.room.leases.take(app, { hold: 'update', reason: 'A trial', seconds: 3600 });
+    sayNow(box, app, signer);
+  }
   const grants = plan.grants.map((capability) => ({ capability }));
   const id =
     action === 'remove'

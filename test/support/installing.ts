@@ -23,6 +23,7 @@ import type { Catalogue, Runner, Sockets } from '../../agent/apps/uses.js';
 import { createChanges } from '../../agent/changes/changes.js';
 import { createGrants } from '../../agent/consent/grants.js';
 import { createLedger, type OwnerSigner } from '../../agent/consent/ledger.js';
+import { openLeases } from '../../agent/leases/open.js';
 import { createMembers } from '../../agent/members/members.js';
 import { keyFileOf } from '../../agent/storage/keys.js';
 import { openStore, type Store } from '../../agent/store/store.js';
@@ -242,6 +243,10 @@ export interface BoxWish {
   isTimeKnown?: () => boolean;
   /** That it is a member of. */
   territory?: string;
+  /** Tells the app of its update; nobody listens where nothing is said. */
+  announce?: (app: string, update: { version: string; seconds: number }) => boolean;
+  monotonic?: () => number;
+  boot?: string;
 }
 
 interface Put {
@@ -315,6 +320,16 @@ export async function installingBox(wish: BoxWish) {
       },
     },
   });
+  const room = await openLeases({
+    store,
+    ledger,
+    clock: time,
+    monotonic: wish.monotonic ?? (() => clock.now()),
+    boot: wish.boot ?? 'boot',
+    announce: wish.announce ?? (() => false),
+    onRefused,
+  });
+  room.start();
   const installer = await createInstaller({
     dataDir,
     store,
@@ -325,6 +340,7 @@ export async function installingBox(wish: BoxWish) {
     runner,
     sockets,
     grants,
+    holds: room.updates,
     storage: {
       usedBytes: storage.usedBytes,
       async forget(app) {
@@ -362,6 +378,7 @@ export async function installingBox(wish: BoxWish) {
     changes,
     ledger,
     grants,
+    room,
     runner,
     refused,
     blobsDirectory: path.join(dataDir, 'blobs'),
@@ -397,6 +414,7 @@ export async function installingBox(wish: BoxWish) {
       await members.stop();
       await grants.stop();
       await storage.stop();
+      await room.stop();
       await opened.close();
     },
   };

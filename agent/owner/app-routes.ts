@@ -144,6 +144,7 @@ function declareTaken(plain: FastifyInstance, { apps, data, ledger, clock }: App
     app.get('/v1/apps/:id/export', ofApp, async ({ params }, reply) => {
       const { id, manifest } = installed(apps, params.id);
       const head = { app: id, version: manifest.version, exportedAt: clock.now() };
+      await data.list(id, { prefix: '', after: undefined, limit: 1 }); // what cannot be read is refused, and is no file
       return reply
         .headers(asFile(`${id}-data.jsonl`))
         .type(exportMediaType)

@@ -10,52 +10,10 @@
  */
 import { randomBytes } from 'node:crypto';
 import { Refusal } from '#contract/problems.js';
+import { idBytes, type Page, split } from './page.js';
 
-/** `ids` are of the pages below, one for each name, which is the least that may stand in it. Without: the names themselves. */
-export interface Page {
-  readonly names: readonly string[];
-  readonly ids?: readonly string[];
-}
-
-/** Of a page's bytes. A name is at most a quarter of it. */
-export const mostPageBytes = 2048;
-const lengthBytes = 2;
-const idBytes = 8;
 /** Stands in no page above. */
 export const rootId = '0'.repeat(2 * idBytes);
-
-const leafForm = 0;
-const branchForm = 1;
-
-export function buildPage({ names, ids }: Page): Buffer {
-  const parts = [Buffer.of(ids ? branchForm : leafForm)];
-  for (const [at, name] of names.entries()) {
-    const length = Buffer.allocUnsafe(lengthBytes);
-    length.writeUInt16BE(name.length);
-    parts.push(length, Buffer.from(name, 'latin1'));
-    if (ids) parts.push(Buffer.from(ids[at] ?? '', 'hex'));
-  }
-  return Buffer.concat(parts);
-}
-
-/** @throws Refusal `storage-damaged` for what `buildPage` did not make */
-export function parsePage(bytes: Buffer): Page {
-  const names: string[] = [];
-  const ids: string[] = [];
-  const isBranch = bytes[0] === branchForm;
-  let at = 1;
-  const take = (count: number): Buffer => {
-    if (at + count > bytes.length) throw new Refusal('storage-damaged', 'a page of names');
-    at += count;
-    return bytes.subarray(at - count, at);
-  };
-  if (!isBranch && bytes[0] !== leafForm) throw new Refusal('storage-damaged', 'a page of names');
-  while (at < bytes.length) {
-    names.push(take(take(lengthBytes).readUInt16BE()).toString('latin1'));
-    if (isBranch) ids.push(take(idBytes).toString('hex'));
-  }
-  return isBranch ? { names, ids } : { names };
-}
 
 const octets = (key: string): string => Buffer.from(key, 'utf8').toString('latin1');
 const keyOf = (name: string): string => Buffer.from(name, 'latin1').toString('utf8');
@@ -66,27 +24,6 @@ function between(below: string, above: string): string {
   let at = 0;
   while (below[at] === above[at]) at += 1;
   return above.slice(0, at + 1);
-}
-
-/** Pages of at most the bytes of one. Full ones behind which more will come, else halves that have room. */
-function split({ names, ids }: Page, grows: boolean): Page[] {
-  const costs = names.map((name) => name.length + lengthBytes + (ids ? idBytes : 0));
-  const bytes = costs.reduce((sum, cost) => sum + cost, 1);
-  if (bytes <= mostPageBytes) return [ids ? { names, ids } : { names }];
-  const aim = (grows ? mostPageBytes : bytes / Math.ceil(bytes / mostPageBytes)) - 1;
-  const pages: Page[] = [];
-  let from = 0;
-  let sum = 0;
-  for (let at = 0; at <= names.length; at += 1) {
-    const cost = costs[at] ?? Number.POSITIVE_INFINITY;
-    if (sum + cost > aim && at > from) {
-      pages.push(ids ? { names: names.slice(from, at), ids: ids.slice(from, at) } : { names: names.slice(from, at) });
-      from = at;
-      sum = 0;
-    }
-    sum += cost;
-  }
-  return pages;
 }
 
 interface Branch {

@@ -57,8 +57,7 @@ interface Request {
 interface Change {
   app: string;
   key: string;
-  /** None: nothing was ever stored, and nothing is to be. */
-  vault: Vault | undefined;
+  vault: Vault;
   row: string;
   head: Head | null;
   /** What is stored there before the group. */
@@ -82,7 +81,7 @@ function byApp(group: Group): Map<string, { vault: Vault; changes: Change[] }> {
   const apps = new Map<string, { vault: Vault; changes: Change[] }>();
   for (const change of group.changes.values()) {
     const { app, vault, head, before } = change;
-    if (!vault || !(head || before || change.wasApart)) continue;
+    if (!(head || before || change.wasApart)) continue;
     const known = apps.get(app);
     if (known) known.changes.push(change);
     else apps.set(app, { vault, changes: [change] });
@@ -105,6 +104,8 @@ function operationsFor(vault: Vault, changes: readonly Change[]): Operation[] {
 
 /** Beyond this the next writes wait, unjudged. */
 const mostGroupBytes = 8 * 1024 * 1024;
+/** Each is sealed before the group goes to the disk: nobody is answered meanwhile. */
+const mostGroupChanges = 2000;
 
 export const placeOf = (app: string, key: string): string => `${app}!${key}`;
 
@@ -135,10 +136,12 @@ export async function createWriter({
 
   const usageOf = (app: string): AppUsage => usages.get(app) ?? { revision: 0, usedBytes: 0 };
 
-  function headOf(vault: Vault | undefined, place: string, key: string, row: string): Head | null {
+  function headOf(vault: Vault, place: string, key: string, row: string): Head | null {
     const landing = inFlight?.changes.get(place);
-    return landing ? landing.head : (vault?.head(key, row) ?? null);
+    return landing ? landing.head : (vault.head(key, row) ?? null);
   }
+
+  const isFull = (): boolean => open.bytes >= mostGroupBytes || open.changes.size >= mostGroupChanges;
 
   /** Adds the request to the open group, or throws and adds nothing. */
   function judge({ app, writes, bytes }: Request): Written[] {
@@ -148,29 +151,36 @@ export async function createWriter({
     const vault = vaults.of(app.id);
     const written = writes.map((write): Written => {
       const { key } = write;
+      if (!vault) {
+        if (write.op === 'put') throw new Refusal('unavailable'); // it was forgotten meanwhile
+        if (!allows(write, undefined)) throw new Refusal('precondition-failed', writes.length > 1 ? key : undefined);
+        return { key, etag: null, existed: false };
+      }
       const place = placeOf(app.id, key);
       const planned = changes.get(place) ?? open.changes.get(place);
-      const row = planned?.row ?? vault?.rowOf(key) ?? '';
+      const row = planned?.row ?? vault.rowOf(key);
       const head = planned ? planned.head : headOf(vault, place, key, row);
       const before = planned ? planned.before : head;
       const wasApart = head?.apart === true || planned?.wasApart === true;
       if (!allows(write, head ? etagOf(head.revision) : undefined))
         throw new Refusal('precondition-failed', writes.length > 1 ? key : undefined);
+      const changeTo = (to: Head | null, value: Buffer | undefined): Change => {
+        return { app: app.id, key, vault, row, before, head: to, value, wasApart };
+      };
       const existed = head !== null;
       const keyBytes = Buffer.byteLength(key);
       if (head) usage.usedBytes -= keyBytes + head.sizeBytes;
       if (write.op === 'delete') {
-        changes.set(place, { ...{ app: app.id, key, vault, row, before }, head: null, value: undefined, wasApart });
+        changes.set(place, changeTo(null, undefined));
         return { key, etag: null, existed };
       }
-      if (!vault) throw new Refusal('unavailable'); // it was forgotten meanwhile
       const { value, contentType } = write;
       usage.usedBytes += keyBytes + value.length;
       usage.revision += 1;
       const { revision } = usage;
       const apart = value.length > maxInlineBytes;
       const next = { revision, modifiedAt: clock.now(), sizeBytes: value.length, contentType, apart };
-      changes.set(place, { ...{ app: app.id, key, vault, row, before }, head: next, value, wasApart });
+      changes.set(place, changeTo(next, value));
       return { key, etag: etagOf(revision), existed };
     });
     // What makes the app's storage smaller is always taken, also when its quota was lowered.
@@ -241,8 +251,8 @@ export async function createWriter({
         await store.commit(operationsOf(group));
         for (const [app, usage] of group.usages) usages.set(app, usage);
         inFlight = undefined;
-        land(group, true);
         for (const { settle } of group.outcomes) settle();
+        land(group, true);
       } catch (error) {
         const above = open;
         open = newGroup();
@@ -251,7 +261,7 @@ export async function createWriter({
         for (const { fail } of [...group.outcomes, ...above.outcomes]) fail(error);
       }
       let count = 0;
-      while (count < waiting.length && open.bytes < mostGroupBytes) take(waiting[count++]!);
+      while (count < waiting.length && !isFull()) take(waiting[count++]!);
       waiting = waiting.slice(count);
     }
     running = undefined;
@@ -260,7 +270,7 @@ export async function createWriter({
   const write = (app: Quota, writes: readonly Write[], bytes: number): Promise<Written[]> =>
     new Promise((resolve, reject) => {
       const request = { app, writes, bytes, resolve, reject };
-      if (waiting.length > 0 || open.bytes >= mostGroupBytes) waiting.push(request);
+      if (waiting.length > 0 || isFull()) waiting.push(request);
       else take(request);
       running ??= run();
     });

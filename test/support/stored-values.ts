@@ -5,7 +5,7 @@ import { type Clock, systemClock } from '#common/clock.js';
 import { type Files, files } from '#common/files.js';
 import type { Refusal } from '#contract/problems.js';
 import { keyFileOf } from '../../agent/storage/keys.js';
-import type { Page } from '../../agent/storage/names.js';
+import type { Page } from '../../agent/storage/page.js';
 import { createRecent } from '../../agent/storage/recent.js';
 import { createNonces, createSeal } from '../../agent/storage/seal.js';
 import { createStorage, type Storage } from '../../agent/storage/storage.js';

@@ -15,6 +15,6 @@ export const storageProblems = {
   'storage-damaged': [
     500,
     'something that this app has stored cannot be decrypted: it was altered or damaged on the disk',
-    'what is not damaged can still be read and saved; remove the app to begin anew, and have the disk checked',
+    'the other values can still be read; have the disk checked, and remove the app to begin anew',
   ],
 } as const satisfies ProblemTable;

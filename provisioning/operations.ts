@@ -50,7 +50,11 @@ const RefusedRequest = Type.Object({ request: Type.String(), ...Reason.propertie
 
 const OneApp = Type.Object({ app: ReleasedAppId });
 const StoppedRelease = Type.Object({ release: ReleaseId, ...Withdrawal.properties });
-const ActOnRollout = Type.Object({ release: ReleaseId, ...RolloutAct.properties });
+/** Holding a release back is the operator's; handing it out is its member's. */
+const ActOnRollout = Type.Object({
+  ...{ release: ReleaseId, reason: RolloutAct.properties.reason },
+  act: Type.Union([Type.Literal('pause'), Type.Literal('resume'), Type.Literal('abort')]),
+});
 /** `example.*` is every id below `example`. */
 const ReservedApp = Type.Object({
   app: Type.Union([

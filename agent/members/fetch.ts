@@ -1,5 +1,5 @@
 /** Status lists from a territory's EST origin, by a server that leads to the territory's roots. */
-import { askChecked, bodyOf } from '#common/checked-https.js';
+import { bodyOf, getChecked } from '#common/checked-https.js';
 import type { Trust } from '#common/checked-tls.js';
 import type { Moment } from '#common/pki/path.js';
 import { StatusLists, statusPath } from '#contract/member.js';
@@ -15,11 +15,11 @@ export interface Reach {
 const largest = 700_000;
 const timeoutMilliseconds = 20_000;
 
-/** @throws Refusal as `askChecked`, `est-protocol` */
+/** @throws Refusal as `getChecked`, `est-protocol` */
 export async function fetchStatus(wish: { reach: Reach; at: Moment; signal: AbortSignal }): Promise<StatusLists> {
   const { reach, at, signal } = wish;
   const url = new URL(statusPath, reach.est);
-  const answer = await askChecked({ url, trust: reach.trust, at, signal, timeoutMilliseconds });
+  const answer = await getChecked({ url, trust: reach.trust, at, signal, timeoutMilliseconds });
   try {
     if (answer.status !== 200) throw new Refusal('est-protocol', `${statusPath}: status ${answer.status}`);
     const read = parseJson(StatusLists, await bodyOf(answer.body, largest));

@@ -1,7 +1,7 @@
 /**
  * The territory's catalogue as one value. Who sees what: a public release every box, a private one the boxes that it
- * names, each its own member, with all that has ended; one that is rolled out in waves those that it has reached. Octets go with the releases that need them, while these are
- * published; those of an expelled member's releases are given to no box.
+ * names, of either those that its rollout has reached, each its own member, with all that has ended. Octets go with the
+ * releases that need them, while these are published; those of an expelled member's releases are given to no box.
  */
 import { statfsSync } from 'node:fs';
 import path from 'node:path';

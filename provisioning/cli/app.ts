@@ -103,7 +103,7 @@ const reserve: Command = async (args, { out }) => {
 };
 
 const roll =
-  (act: RolloutVerb): Command =>
+  (act: Extract<RolloutVerb, 'pause' | 'resume' | 'abort'>): Command =>
   async (args, { out }) => {
     const { values, positionals } = readArguments(args, { dir: text, reason: text });
     const [release, ...rest] = positionals;

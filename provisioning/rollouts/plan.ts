@@ -140,9 +140,9 @@ export function act(
 
 /** Whether the box may have it now. One that runs it keeps it, whatever becomes of the rollout. */
 export function isOffered(
-  record: RolloutRecord | undefined,
+  record: RolloutRecord,
   { release, box, runs }: { release: string; box: string; runs: boolean },
 ): boolean {
-  if (!record || record.state === 'complete' || runs) return true;
+  if (record.state === 'complete' || runs) return true;
   return record.state === 'running' && positionOf(release, box) < record.reach;
 }

@@ -172,7 +172,10 @@ export function createRollouts({
         if (!plan.isOver(record)) open.set(release, record.app);
     },
 
-    isOffered: (listed, box) => plan.isOffered(find(listed.id), { release: listed.id, box, runs: runs(listed, box) }),
+    isOffered(listed, box) {
+      const record = find(listed.id);
+      return !record || plan.isOffered(record, { release: listed.id, box, runs: runs(listed, box) });
+    },
 
     mayHaveHad(listed, box) {
       const record = find(listed.id);

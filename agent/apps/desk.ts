@@ -16,7 +16,7 @@ import { type Installed, type InstalledRecord, releaseOf } from './installed.js'
 import type { Keeper } from './keeper.js';
 import type { Architecture, Offers, Verified } from './offers.js';
 import type { Outcomes } from './outcomes.js';
-import { groupOf, isWaiting, plan } from './plan.js';
+import { groupOf, isUnheard, isWaiting, plan } from './plan.js';
 import type { Running } from './running.js';
 import { showApp } from './show.js';
 import type { Table } from './table.js';
@@ -72,9 +72,6 @@ export interface DeskParts {
   freeBytes(): number;
   reserveBytes: number;
 }
-
-/** The catalogue could not be asked. */
-const unheard = new Set<string>(['est-unreachable', 'not-a-member', 'unavailable']);
 
 const channelOf = ({ channel = 'stable' }: { channel?: string | undefined }): string => channel;
 
@@ -145,7 +142,7 @@ export function createDesk(parts: DeskParts): AppsDesk {
     if (here?.source !== 'catalogue') return here ? offers.verify(here) : fetched(release);
     // Between the look and the yes it may have been withdrawn; without a network what was seen counts.
     return fetched(release).catch((error: unknown) => {
-      if (error instanceof Refusal && unheard.has(error.code)) return offers.verify(here);
+      if (isUnheard(error)) return offers.verify(here);
       throw error;
     });
   }

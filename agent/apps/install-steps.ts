@@ -14,9 +14,9 @@ import type { StepContext, StepKind } from '../changes/run.js';
 import type { Members } from '../members/members.js';
 import type { Blobs } from './blobs.js';
 import { dropNext } from './drop-next.js';
-import { type Installed, type InstalledRecord, mayRun, releaseOf } from './installed.js';
+import { type Held, type Installed, type InstalledRecord, mayRun, releaseOf } from './installed.js';
 import type { Architecture, Offers } from './offers.js';
-import { gateMilliseconds, isFinal } from './plan.js';
+import { gateMilliseconds, isFinal, isUnheard } from './plan.js';
 import type { Running } from './running.js';
 import type { Catalogue, Grants, Holds, Runner, Storage } from './uses.js';
 
@@ -77,6 +77,19 @@ export function createInstallSteps(parts: InstallParts): Record<string, StepKind
     return isProblemCode(data.why) ? new Refusal(data.why, String(data.whyDetail) || undefined) : undefined;
   }
 
+  /** While it waited it may have been withdrawn, or its maker have lost its standing. */
+  async function lookAgain(held: Held): Promise<void> {
+    if (held.source === 'catalogue') {
+      const entry = await parts.catalogue.release(held.release).catch((error: unknown) => {
+        if (!isUnheard(error)) throw error;
+        return undefined;
+      });
+      if (entry?.id === held.release) await parts.offers.heed(entry);
+    }
+    const problem = await parts.offers.problem(await parts.offers.verify(held));
+    if (problem) throw problem;
+  }
+
   return {
     'app-next': {
       async do(context) {
@@ -134,7 +147,9 @@ export function createInstallSteps(parts: InstallParts): Record<string, StepKind
         const { record, next, release } = known(context);
         context.note('waiting-for-app');
         const { version } = release.manifest;
-        await holds.pass({ app: record.id, release: next.held.release, version, signal: context.signal });
+        const { release: id } = next.held;
+        if (await holds.pass({ app: record.id, release: id, version, signal: context.signal }))
+          await lookAgain(next.held);
       },
       async undo(context) {
         await noteWhy(context);

@@ -2,7 +2,7 @@
 import type { Change } from '#contract/changes.js';
 import { longestHoldSeconds } from '#contract/leases.js';
 import { healthDefaults, type Manifest } from '#contract/manifest.js';
-import type { Refusal } from '#contract/problems.js';
+import { Refusal } from '#contract/problems.js';
 import type { OutcomeWord } from '#contract/rollout.js';
 import type { Wish } from '../changes/changes.js';
 
@@ -51,6 +51,10 @@ const passing = new Set<string>([
   'time-below-floor',
 ]);
 export const isFinal = ({ code }: Refusal): boolean => !passing.has(code);
+
+const unheard = new Set<string>(['est-unreachable', 'not-a-member', 'unavailable']);
+/** The catalogue could not be asked. */
+export const isUnheard = (error: unknown): boolean => error instanceof Refusal && unheard.has(error.code);
 
 const blamed = new Set<string>([
   'app-unhealthy',

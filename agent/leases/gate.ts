@@ -21,10 +21,10 @@ export interface HeldUpdate {
 /** For who updates and stops apps. */
 export interface UpdateHolds {
   /**
-   * Resolves when the update may begin, with the app closed for leases until `swap` has ended, or `reopen`. An app that
+   * Resolves when the update may begin, with whether it had to wait for leases, and with the app closed for leases until `swap` has ended, or `reopen`. An app that
    * listens hears of it before, and has `updateNoticeSeconds` to take a lease.
    */
-  pass(wish: { app: string; release: string; version: string; signal: AbortSignal }): Promise<void>;
+  pass(wish: { app: string; release: string; version: string; signal: AbortSignal }): Promise<boolean>;
   reopen(app: string): void;
   /** The app that ran is gone, and its leases; what comes in its place may take its own. */
   swap<T>(app: string, work: () => Promise<T>): Promise<T>;
@@ -119,7 +119,7 @@ export function createGate(wish: {
         for (;;) {
           signal.throwIfAborted();
           const seen = book.version();
-          if (await tryPass(target, release)) return;
+          if (await tryPass(target, release)) return waitOf(target) !== undefined;
           await book.changedSince(seen, signal);
         }
       } finally {

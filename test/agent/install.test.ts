@@ -631,6 +631,24 @@ t.test('a maker who is expelled does not keep an update waiting for its app', as
   t.match(b.box.desk.show(app), { stopped: 'expelled', held: null, leases: [] });
 });
 
+for (const loss of ['withdrawn', 'suspended'] as const)
+  t.test(
+    `what was ${loss} while it waited does not take the place of what runs, with the provider or without`,
+    async (t) => {
+      const b = await held(t);
+      if (loss === 'withdrawn') b.shelf.publish(b.two, { state: 'withdrawn', reason: 'it loses visits' });
+      else {
+        b.shelf.told.off = true;
+        await b.box.members.judge(b.maker.credential, await b.territory.lists(6, { suspended: [b.maker] }));
+      }
+      await b.box.room.leases.release(app, b.lease.id);
+      const code = loss === 'withdrawn' ? 'release-withdrawn' : 'member-suspended';
+      t.match(await b.box.changes.ended(b.change), { state: 'undone', problem: { code } });
+      t.same(b.runner.started, [`${app} 1.0.0`], 'the app has not been touched');
+      t.equal((await b.box.room.leases.take(app, wish)).isNew, true, 'and may hold again');
+    },
+  );
+
 t.test('a release that was taken back leaves no lease behind', async (t) => {
   const b = await bench(t);
   const box = await b.open();

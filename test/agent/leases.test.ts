@@ -60,7 +60,7 @@ async function bench(t: Test) {
     await room?.stop();
     await store.close();
   });
-  const passing: { ended: boolean; work: Promise<void>; abort(): void }[] = [];
+  const passing: { ended: boolean; work: Promise<boolean>; abort(): void }[] = [];
   return {
     clock,
     told,

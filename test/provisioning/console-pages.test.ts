@@ -183,6 +183,7 @@ t.test('every page fits phone and desktop, light and dark, and breaks no rule', 
     await page.locator('[data-chart=network] canvas').waitFor();
     await page.getByText('a box publishes only', { exact: false }).waitFor();
     test.equal(await title(page), `${healthy} is online and healthy.`);
+    await page.getByText('Holds its own update: “Copies <b>photos</b>”').waitFor();
     await look('box');
     await page.getByRole('link', { name: 'Claims' }).click();
     await page.getByText('Mrs Nguyen').waitFor();

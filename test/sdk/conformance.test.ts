@@ -7,10 +7,12 @@ import { buffer } from 'node:stream/consumers';
 import t, { type Test } from 'tap';
 import { systemClock } from '#common/clock.js';
 import type { Capability } from '#contract/capabilities.js';
+import { tellApps } from '../../agent/app-telling.js';
 import { createLedger } from '../../agent/consent/ledger.js';
 import { createEgress } from '../../agent/egress/egress.js';
 import { openLeases } from '../../agent/leases/open.js';
 import { createNotices } from '../../agent/notices/notices.js';
+import { createStorage } from '../../agent/storage/storage.js';
 import { openStore } from '../../agent/store/store.js';
 import { promises, type Result, tryPromises } from '../../sdk/conformance/run.js';
 import { readSpecification } from '../../sdk/conformance/specification.js';
@@ -38,6 +40,11 @@ async function boxOf(t: Test) {
     announce: () => false,
     onRefused: (refusal) => t.fail(refusal.message),
   });
+  const storage = await createStorage({ store, clock: systemClock, freeBytes: () => 1e12 });
+  const telling = tellApps({
+    ...{ desk: undefined, storage, freeBytes: () => 1e12, clock: systemClock },
+    api: () => box.api,
+  });
   const tunnels = createEgress({ resolve: async () => [], ownNetworks: () => [], clock: systemClock });
   const box = await startApiBox(
     [
@@ -47,6 +54,8 @@ async function boxOf(t: Test) {
     {
       tunnels,
       features: {
+        storage: telling.storage,
+        standing: telling.standing,
         leases: room.leases,
         logs: async () => 'hello\n',
         notifications: {

@@ -12,12 +12,12 @@ import { createLedger } from '../../agent/consent/ledger.js';
 import { createEgress } from '../../agent/egress/egress.js';
 import { openLeases } from '../../agent/leases/open.js';
 import { createNotices } from '../../agent/notices/notices.js';
-import { createStorage } from '../../agent/storage/storage.js';
 import { openStore } from '../../agent/store/store.js';
 import { promises, type Result, tryPromises } from '../../sdk/conformance/run.js';
 import { readSpecification } from '../../sdk/conformance/specification.js';
 import { type Answer, call, startApiBox } from '../support/api-box.js';
 import { ownFolder } from '../support/folder.js';
+import { storageOver } from '../support/stored-values.js';
 
 const all: Capability[] = ['storage', 'health.read', 'identity.attest', 'notify'];
 
@@ -28,7 +28,8 @@ async function specification() {
 }
 
 async function boxOf(t: Test) {
-  const store = await openStore(await ownFolder(t));
+  const folder = await ownFolder(t);
+  const store = await openStore(folder);
   t.teardown(() => store.close());
   const notices = await createNotices({ store, clock: systemClock });
   const room = await openLeases({
@@ -40,7 +41,7 @@ async function boxOf(t: Test) {
     announce: () => false,
     onRefused: (refusal) => t.fail(refusal.message),
   });
-  const storage = await createStorage({ store, clock: systemClock, freeBytes: () => 1e12 });
+  const storage = await storageOver(store, folder);
   const telling = tellApps({
     ...{ desk: undefined, storage, freeBytes: () => 1e12, clock: systemClock },
     api: () => box.api,

@@ -2,6 +2,7 @@
 import { performance } from 'node:perf_hooks';
 import type { Clock } from '#common/clock.js';
 import { checkSocketPath } from '#common/files.js';
+import type { AppEvent } from '#contract/api.js';
 import { Refusal } from '#contract/problems.js';
 import { createCallers, type Granted, type OpenApp, openApp } from './access.js';
 import { createApplication, type Log } from './application.js';
@@ -38,6 +39,10 @@ export interface StandardApi {
   open(app: ApiApp): Promise<string>;
   /** Ends its streams and tunnels, answers what is under way, removes the socket; the directory stays. Harmless when none is open. */
   close(id: string): Promise<void>;
+  /** Tells the app's event streams; answers how many there are. */
+  tell(app: string, event: AppEvent): number;
+  /** Those whose sockets are open. */
+  apps(): ApiApp[];
   /** Tells every event stream that the box is stopping and ends it; to be called before the apps are stopped. */
   announceShutdown(): void;
   /** Answers what is under way, then closes. */
@@ -74,7 +79,7 @@ export function createApi({
   const all = { ...defaultLimits, ...limits };
   const callers = createCallers();
   const streams = createStreams({ clock, ...all });
-  const events = createEventStreams({ streams, connectivity, clock });
+  const events = createEventStreams({ streams, connectivity, standing: features.standing, clock });
   const watches = createWatches({ streams, storage: features.storage });
   const application = createApplication({ callers, events, watches, features, log });
   const shares = createShares({ monotonic: () => performance.now(), ...all });
@@ -170,6 +175,8 @@ export function createApi({
     },
     close,
     announceShutdown,
+    tell: events.tell,
+    apps: () => [...opened.values()].map(({ app }) => app.caller),
     stop,
     socketOf: (app) => socketPath(runtimeDir, app),
   };

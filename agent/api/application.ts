@@ -11,6 +11,8 @@ import type { EventStreams } from './events.js';
 import type { Features } from './features.js';
 import { boxRoutes } from './routes/box.js';
 import { eventRoutes } from './routes/events.js';
+import { leaseRoutes } from './routes/leases.js';
+import { logRoutes } from './routes/logs.js';
 import { openapiRoutes } from './routes/openapi.js';
 import { storageRoutes } from './routes/storage.js';
 import { tellRoutes } from './routes/tell.js';
@@ -92,6 +94,8 @@ export function createApplication({
     storageRoutes(routes, { callers, storage: features.storage, watches });
     eventRoutes(routes, { callers, events });
     tellRoutes(routes, { callers, features });
+    logRoutes(routes, { callers, features });
+    leaseRoutes(routes, { callers, features });
     openapiRoutes(routes);
     done();
   });

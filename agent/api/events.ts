@@ -2,14 +2,15 @@
 import type { ServerResponse } from 'node:http';
 import type { Clock } from '#common/clock.js';
 import type { AppEvent } from '#contract/api.js';
-import type { Connectivity } from './features.js';
+import type { Connectivity, Features } from './features.js';
 import type { Streams } from './streams.js';
 
 export interface EventStreams {
   start(): void;
   /** Answers what takes the response over and greets. @throws Refusal `streams-too-many` */
   open(app: { id: string }): (response: ServerResponse) => void;
-  tell(app: string, event: AppEvent): void;
+  /** Answers how many streams it went to. */
+  tell(app: string, event: AppEvent): number;
   stop(): void;
 }
 
@@ -18,11 +19,13 @@ const text = (event: AppEvent): string => `event: ${event.type}\ndata: ${JSON.st
 export function createEventStreams({
   streams,
   connectivity,
+  standing = () => [],
   clock,
 }: {
   /** A reader that was dropped connects again, and is greeted with what holds then. */
   streams: Streams;
   connectivity: Connectivity;
+  standing?: Features['standing'];
   clock: Clock;
 }): EventStreams {
   const listening = new Map<ServerResponse, string>();
@@ -46,13 +49,16 @@ export function createEventStreams({
         take(response);
         listening.set(response, app.id);
         response.once('close', () => listening.delete(response));
-        const hello = text({ type: 'hello', at: clock.now(), online: connectivity.online() });
-        streams.send(response, `retry: 1000\n${hello}`);
+        const hello: AppEvent = { type: 'hello', at: clock.now(), online: connectivity.online() };
+        const greeting = [hello, ...standing(app.id)].map(text).join('');
+        streams.send(response, `retry: 1000\n${greeting}`);
       };
     },
     tell(app, event) {
       const message = text(event);
-      for (const [stream, owner] of listening) if (owner === app) streams.send(stream, message);
+      const mine = [...listening].flatMap(([stream, owner]) => (owner === app ? [stream] : []));
+      for (const stream of mine) streams.send(stream, message);
+      return mine.length;
     },
     stop: () => unsubscribe?.(),
   };

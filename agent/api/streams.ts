@@ -45,6 +45,7 @@ export function createStreams({
   let stopped: AbortController | undefined;
 
   function send(stream: ServerResponse, message: string): void {
+    if (stream.writableEnded) return; // ended by this side, and not closed yet
     if (stream.writableLength > maxUnsentBytes) stream.destroy();
     else if (message !== '') stream.write(message);
   }

@@ -58,7 +58,7 @@ export interface Storage {
 }
 
 /** Stays free for the agent itself: health reports, renewal, and deleting. */
-const defaultReserveBytes = 64 * 1024 * 1024;
+export const storageReserveBytes = 64 * 1024 * 1024;
 /** Of small values in memory, all apps together. */
 const recentBytes = 1024 * 1024;
 /** Head, database key and log entry of one value, roughly. */
@@ -88,7 +88,7 @@ export async function createStorage({
   clock,
   freeBytes,
   onRefused,
-  reserveBytes = defaultReserveBytes,
+  reserveBytes = storageReserveBytes,
 }: {
   store: Store;
   files: Files;

@@ -77,6 +77,16 @@ export const box: Promised[] = [
     },
   },
   {
+    id: 'self.logs',
+    says: 'GET /v1/self/logs is the end of what the app printed, as text of 128 KiB at most',
+    async keep({ answered }) {
+      const { headers, bytes } = await answered(200, 'getLogs');
+      const type = headers['content-type'] ?? 'none';
+      holds(/^text\/plain; ?charset=utf-8$/i.test(type), 'Content-Type: text/plain; charset=utf-8', type);
+      holds(bytes.length <= 128 * 1024, '128 KiB at most', bytes.length);
+    },
+  },
+  {
     id: 'health.latest',
     says: 'GET /v1/health has the newest sample, or null',
     keep: async ({ answered }) => void (await answered(200, 'getHealth')),

@@ -2,6 +2,7 @@
 import { box } from './box.js';
 import { errors } from './errors.js';
 import type { Place } from './http.js';
+import { leases } from './leases.js';
 import { lists } from './lists.js';
 import { Mismatch, NotGranted, NotTried } from './outcome.js';
 import type { Specification } from './specification.js';
@@ -18,7 +19,7 @@ export type Outcome =
 
 export type Result = { id: string; says: string } & Outcome;
 
-export const promises: readonly Promised[] = [...box, ...errors, ...storage, ...lists, ...watch, ...tell];
+export const promises: readonly Promised[] = [...box, ...errors, ...storage, ...lists, ...watch, ...tell, ...leases];
 
 async function outcomeOf(promised: Promised, trial: Trial): Promise<Outcome> {
   try {

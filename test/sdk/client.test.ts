@@ -13,8 +13,12 @@ import { systemClock } from '#common/clock.js';
 import { keyToPem } from '#common/pki/keys.js';
 import { oids } from '#common/pki/oids.js';
 import { certificateToPem } from '#common/pki/pem.js';
+import type { Features } from '../../agent/api/features.js';
 import { createApps } from '../../agent/apps/apps.js';
+import { createLedger } from '../../agent/consent/ledger.js';
 import { createEgress } from '../../agent/egress/egress.js';
+import { openLeases } from '../../agent/leases/open.js';
+import { openStore } from '../../agent/store/store.js';
 import { type AppEvent, connect, type StorageWatchEvent, type Webizen, WebizenError } from '../../sdk/client/client.js';
 import { messagesOf } from '../../sdk/client/events.js';
 import { allGrants, startApiBox } from '../support/api-box.js';
@@ -28,8 +32,8 @@ const apps = [
 ];
 type Tap = Pick<typeof t, 'teardown'>;
 
-async function start(t: Tap) {
-  const box = await startApiBox(apps);
+async function start(t: Tap, features: Partial<Features> = {}) {
+  const box = await startApiBox(apps, { features });
   t.teardown(() => box.stop());
   const client = (id: string): Webizen => {
     const made = connect({ socket: box.socket(id) });
@@ -57,6 +61,32 @@ t.test('an app reads the box, itself and the health through the client', async (
   t.same(await webizen.health(), { latest: null });
   box.setLatest({ seq: 1, at: 1, values: { 'system.memory.limit': 5 } });
   t.equal((await webizen.health()).latest?.values['system.memory.limit'], 5);
+});
+
+t.test('an app holds what may wait, repeats, extends and gives up, and reads what it printed', async (t) => {
+  const folder = await mkdtemp(path.join(tmpdir(), 'wz-'));
+  const store = await openStore(folder);
+  t.teardown(() => rm(folder, { recursive: true }));
+  const clock = { ...systemClock, trusted: () => true };
+  const { leases } = await openLeases({
+    ...{ store, clock, boot: 'one', monotonic: () => performance.now(), announce: () => false },
+    ledger: await createLedger({ store, clock }),
+    onRefused: (refusal) => t.fail(refusal.message),
+  });
+  t.teardown(() => store.close());
+  const { client } = await start(t, { leases, logs: async (app) => `${app} grüßt\n` });
+  const box = client('none');
+  const wish = { hold: 'update', reason: 'Copies photos', seconds: 600 } as const;
+  const { id } = await box.hold(wish, { key: 'one' });
+  t.equal((await box.hold(wish, { key: 'one' })).id, id);
+  t.not((await box.hold({ ...wish, hold: 'reboot' })).id, id);
+  t.ok((await box.extend(id, 1200)).secondsLeft > 600);
+  t.match(await box.leases(), [{ hold: 'update' }, { hold: 'reboot' }]);
+  await box.release(id);
+  t.match(await box.leases(), [{ hold: 'reboot' }]);
+  t.equal((await refusal(box.release(id))).code, 'lease-unknown');
+  t.equal((await refusal(box.extend('../self', 5))).code, 'lease-unknown');
+  t.equal(await box.logs(), 'none grüßt\n');
 });
 
 t.test('an app stores, compares and sets, lists and deletes through the client', async (t) => {

@@ -17,11 +17,13 @@ import type { InstalledApp } from '#contract/installed.js';
 import type { Manifest } from '#contract/manifest.js';
 import { credentialContext, issuerOf, type StatusLists, subjectOf } from '#contract/member.js';
 import { Refusal } from '#contract/problems.js';
+import type { OutcomeReport } from '#contract/rollout.js';
 import { createInstaller } from '../../agent/apps/installer.js';
 import type { Catalogue, Runner, Sockets } from '../../agent/apps/uses.js';
 import { createChanges } from '../../agent/changes/changes.js';
 import { createGrants } from '../../agent/consent/grants.js';
 import { createLedger, type OwnerSigner } from '../../agent/consent/ledger.js';
+import { openLeases } from '../../agent/leases/open.js';
 import { createMembers } from '../../agent/members/members.js';
 import { keyFileOf } from '../../agent/storage/keys.js';
 import { openStore, type Store } from '../../agent/store/store.js';
@@ -170,6 +172,7 @@ export async function testRelease(
 export function testCatalogue() {
   const entries = new Map<string, { entry: CatalogueRelease; made: TestRelease }>();
   const asked: string[] = [];
+  const reports: OutcomeReport[] = [];
   const told = { off: false, cutAt: undefined as number | undefined };
   const check = (): void => {
     if (told.off) throw new Refusal('est-unreachable', origin);
@@ -194,6 +197,10 @@ export function testCatalogue() {
         })),
       };
     },
+    async report(report) {
+      check();
+      reports.push(report);
+    },
     async release(id) {
       check();
       const found = entries.get(id);
@@ -215,6 +222,8 @@ export function testCatalogue() {
   return {
     catalogue,
     asked,
+    /** What the box has told of its changes. */
+    reports,
     told,
     publish: (made: TestRelease, more: Partial<CatalogueRelease> = {}) =>
       void entries.set(more.id ?? made.id, { entry: made.entry(more), made }),
@@ -232,6 +241,12 @@ export interface BoxWish {
   /** Around each commit, for who wants to cut. */
   at?: (name: string) => void;
   isTimeKnown?: () => boolean;
+  /** That it is a member of. */
+  territory?: string;
+  /** Tells the app of its update; nobody listens where nothing is said. */
+  announce?: (app: string, update: { version: string; seconds: number }) => boolean;
+  monotonic?: () => number;
+  boot?: string;
 }
 
 interface Put {
@@ -260,12 +275,15 @@ export async function installingBox(wish: BoxWish) {
   const dataDir = path.join(folder, 'data');
   await mkdir(dataDir, { recursive: true, mode: 0o700 });
   const opened = await openStore(dataDir);
+  const looks = new Set<() => void>();
+  const told = opened.db.sublevel<string, unknown>('outcomes', { valueEncoding: 'json' });
   const store: Store = {
     ...opened,
     async commit(operations: Parameters<typeof opened.commit>[0]) {
       const name = nameOf(operations);
       at(`before commit ${name}`);
       await opened.commit(operations);
+      for (const look of [...looks]) look();
     },
   };
   const trusted = wish.isTimeKnown ?? (() => true);
@@ -276,7 +294,7 @@ export async function installingBox(wish: BoxWish) {
     store,
     clock: time,
     keys: wish.keys,
-    own: () => 'north',
+    own: () => wish.territory ?? 'north',
     reach: async () => undefined,
     onRefused,
   });
@@ -302,15 +320,27 @@ export async function installingBox(wish: BoxWish) {
       },
     },
   });
+  const room = await openLeases({
+    store,
+    ledger,
+    clock: time,
+    monotonic: wish.monotonic ?? (() => clock.now()),
+    boot: wish.boot ?? 'boot',
+    announce: wish.announce ?? (() => false),
+    onRefused,
+  });
+  room.start();
   const installer = await createInstaller({
     dataDir,
     store,
     architecture,
     members,
     catalogue: wish.catalogue,
+    own: () => wish.territory ?? 'north',
     runner,
     sockets,
     grants,
+    holds: room.updates,
     storage: {
       usedBytes: storage.usedBytes,
       async forget(app) {
@@ -333,10 +363,22 @@ export async function installingBox(wish: BoxWish) {
     socketsDirectory,
     desk: installer.desk,
     idle: installer.idle,
+    /** Resolves once nothing waits to be told to the provider. */
+    async drained() {
+      while ((await told.keys({ limit: 1 }).all()).length > 0)
+        await new Promise<void>((resolve) => {
+          const look = (): void => {
+            looks.delete(look);
+            resolve();
+          };
+          looks.add(look);
+        });
+    },
     members,
     changes,
     ledger,
     grants,
+    room,
     runner,
     refused,
     blobsDirectory: path.join(dataDir, 'blobs'),
@@ -372,6 +414,7 @@ export async function installingBox(wish: BoxWish) {
       await members.stop();
       await grants.stop();
       await storage.stop();
+      await room.stop();
       await opened.close();
     },
   };

@@ -78,7 +78,11 @@ export async function openRooms({
   const { enter } = boxes;
   const { id } = territory;
   const listedAt = () => listed.current()?.directory.territories.find((one) => one.id === id)?.est;
-  const members = await openMembers({ store, files, clock, directory, territory: id, listedAt, events });
+  const registry = createRegistry({ store, clock, events });
+  const members = await openMembers({
+    ...{ store, files, clock, directory, listedAt, events },
+    ...{ territory: id, appIds: registry },
+  });
   return {
     territory,
     store,
@@ -89,7 +93,7 @@ export async function openRooms({
     boxes,
     claims: createClaims({ store, clock, turns, events, enter }),
     requests: createRequests({ store, clock, turns, events, enter }),
-    registry: createRegistry({ store, clock, events }),
+    registry,
     members,
     async close() {
       await members.stop();

@@ -1,23 +1,26 @@
 /** What the owner does with apps: look, say yes, stop, remove. Each decision is signed into the ledger before it is acted on. */
 import { openArchive } from '#common/archive/archive.js';
 import { checkImage } from '#common/archive/image.js';
+import { successionOf } from '#common/archive/release.js';
 import type { Capability } from '#contract/capabilities.js';
-import type { CataloguePage } from '#contract/catalogue.js';
+import type { CatalogueApp, CataloguePage } from '#contract/catalogue.js';
 import { termsHash } from '#contract/consent-receipt.js';
-import type { AppDecision, AppOffer, InstalledApp } from '#contract/installed.js';
+import type { AppDecision, AppOffer, InstalledApp, SuccessionAnswer } from '#contract/installed.js';
 import { compareVersions } from '#contract/manifest.js';
 import { Refusal } from '#contract/problems.js';
+import type { AppSuccessions } from '#contract/succession.js';
 import type { Changes } from '../changes/changes.js';
 import type { Decision, OwnerSigner } from '../consent/ledger.js';
 import type { Members } from '../members/members.js';
 import type { Blobs } from './blobs.js';
 import { dropNext } from './drop-next.js';
-import { type Installed, type InstalledRecord, releaseOf } from './installed.js';
+import { awaitedBy, type Installed, type InstalledRecord, releaseOf } from './installed.js';
 import type { Keeper } from './keeper.js';
 import type { Architecture, Offers, Verified } from './offers.js';
 import { groupOf, plan } from './plan.js';
 import type { Running } from './running.js';
 import { showApp } from './show.js';
+import type { Successions } from './successions.js';
 import type { Table } from './table.js';
 import type { Catalogue, Grants, LedgerRoom, Runner, Storage } from './uses.js';
 
@@ -39,6 +42,14 @@ export interface AppsDesk {
   decide(decision: AppDecision, signer: OwnerSigner): Promise<string>;
   /** To the newest release, if it asks for nothing more; else that one waits for the owner. Null when nothing is begun. */
   update(id: string): Promise<string | null>;
+  /** Whether it passes to another maker. @throws Refusal `app-unknown`, and as `browse` */
+  learn(id: string): Promise<void>;
+  /**
+   * Yes: the app is its new maker's from here on, in one commit with the signed decision, and their newest release is
+   * looked for; it goes the way of every update, and the change's id is answered if one is begun. No: it stays as it is.
+   * @throws Refusal `app-unknown`, `change-under-way`, `succession-…`, `credential-…`, `member-…`, `status-…`
+   */
+  succeed(id: string, answer: SuccessionAnswer, signer: OwnerSigner): Promise<string | null>;
   /** With its data. @throws Refusal `app-unknown`, `change-under-way` */
   remove(id: string, signer: OwnerSigner): Promise<string>;
   stop(id: string, signer: OwnerSigner): Promise<void>;
@@ -50,6 +61,7 @@ export interface DeskParts {
   installed: Installed;
   blobs: Blobs;
   offers: Offers;
+  successions: Successions;
   table: Table;
   members: Members;
   catalogue: Catalogue;
@@ -65,6 +77,7 @@ export interface DeskParts {
   clock: { now(): number };
   freeBytes(): number;
   reserveBytes: number;
+  onRefused(error: unknown): void;
 }
 
 /** The catalogue could not be asked. */
@@ -73,7 +86,8 @@ const unheard = new Set<string>(['est-unreachable', 'not-a-member', 'unavailable
 const channelOf = ({ channel = 'stable' }: { channel?: string | undefined }): string => channel;
 
 export function createDesk(parts: DeskParts): AppsDesk {
-  const { installed, blobs, offers, table, catalogue, runner, running, keeper, grants, ledger, clock } = parts;
+  const { installed, blobs, offers, successions, table, catalogue, runner, running, keeper, grants, ledger, clock } =
+    parts;
   /** Apps for which something is being begun. */
   const beginning = new Set<string>();
 
@@ -104,11 +118,49 @@ export function createDesk(parts: DeskParts): AppsDesk {
     const verified = await offers.verify({ jws, credential, status, source: 'catalogue' });
     if (verified.held.release !== release || entry.id !== release) throw new Refusal('release-other', release);
     await offers.heed(entry);
+    await heedHeir(verified, entry.succession);
     return verified;
   }
 
+  /** The territory of an installed app's maker: what another says of the same id is about another app. */
+  function territoryOf(id: string): string | undefined {
+    const current = installed.get(id)?.current;
+    return current ? releaseOf(current).territory : undefined;
+  }
+
+  /** What comes with a release is looked at only where the release needs it. */
+  async function heedHeir(verified: Verified, told: AppSuccessions | undefined): Promise<void> {
+    const { manifest, territory } = verified.release;
+    if (!told || territoryOf(manifest.id) !== territory) return;
+    const problem = await offers.problem(verified);
+    if (problem?.code === 'app-bound-elsewhere' || problem?.code === 'succession-undecided')
+      await successions.heed(manifest.id, told).catch(parts.onRefused);
+    const record = installed.get(manifest.id);
+    if (record && (await successions.isHeirs(record, verified))) await successions.note(manifest.id, verified.held);
+  }
+
+  /** The catalogue's list of an app, and what the territory of its maker says of who comes after them. */
+  async function listed({ id }: InstalledRecord): Promise<CatalogueApp | undefined> {
+    const territory = territoryOf(id) ?? '';
+    const isOwn = parts.members.isOwn(territory);
+    const unlisted = (error: unknown): undefined => {
+      if (!(error instanceof Refusal) || error.code !== 'listing-unknown') throw error;
+    };
+    const list = await catalogue.app(id).catch(unlisted); // it came as a file
+    // Neither a territory that is gone nor one that lies keeps an app from the updates of its own maker.
+    const asked = () => parts.members.askSuccessions(territory, id).catch(parts.onRefused);
+    const told = isOwn && list ? list.succession : await asked();
+    if (told) await successions.heed(id, told).catch(parts.onRefused);
+    return list;
+  }
+
   async function found(release: string): Promise<Verified> {
-    const here = table.get(release) ?? installed.list().find(({ waiting }) => waiting?.release === release)?.waiting;
+    const here =
+      table.get(release) ??
+      installed
+        .list()
+        .flatMap(awaitedBy)
+        .find((held) => held.release === release);
     if (here?.source !== 'catalogue') return here ? offers.verify(here) : fetched(release);
     // Between the look and the yes it may have been withdrawn; without a network what was seen counts.
     return fetched(release).catch((error: unknown) => {
@@ -194,11 +246,10 @@ export function createDesk(parts: DeskParts): AppsDesk {
   }
 
   /** The newest that was published, is newer than what runs and has not failed here, of the channel that it came by. */
-  async function newest(record: InstalledRecord): Promise<Verified | undefined> {
+  async function newest(record: InstalledRecord, releases: CatalogueApp['releases']): Promise<Verified | undefined> {
     const { current } = record;
     if (!current) return undefined;
     const { version, channel } = releaseOf(current).manifest;
-    const { releases } = await catalogue.app(record.id);
     for (const { id, state, reason } of releases)
       await offers.heed({ id, app: record.id, state, ...(reason === undefined ? {} : { reason }) });
     const candidates = releases
@@ -211,7 +262,10 @@ export function createDesk(parts: DeskParts): AppsDesk {
       const verified = await fetched(id);
       const { manifest } = verified.release;
       if (manifest.id !== record.id) throw new Refusal('release-other', id);
-      if (channelOf(manifest) === channelOf({ channel })) return verified;
+      const now = installed.get(record.id) ?? record;
+      // Until the owner has said yes to who made it, it is none of ours.
+      if (channelOf(manifest) === channelOf({ channel }) && !(await successions.isHeirs(now, verified)))
+        return verified;
     }
     return undefined;
   }
@@ -220,6 +274,61 @@ export function createDesk(parts: DeskParts): AppsDesk {
     const record = installed.get(id);
     const why = record?.waiting && installed.barred(record.waiting.release)?.why;
     if (record && why && why !== 'failed') await installed.save({ ...record, waiting: null });
+  }
+
+  /** To the newest release, if it goes ahead by itself; else that one waits for the owner. */
+  async function seek(id: string): Promise<string | null> {
+    const list = await listed(known(id));
+    const verified = list && (await newest(known(id), list.releases));
+    await dropWithdrawn(id);
+    if (!verified) return null;
+    const problem = await offers.problem(verified);
+    const now = known(id);
+    // What an expelled maker has published since stopped with the app.
+    if (problem && now.stopped === 'expelled') return null;
+    if (problem) throw problem;
+    // What its owner had stopped does not start again by itself.
+    if (offers.goesAhead(verified.release) && !now.wasStopped) return begin(verified);
+    if (now.waiting?.release !== verified.held.release) await installed.save({ ...now, waiting: verified.held });
+    return null;
+  }
+
+  function factsOf(record: InstalledRecord, serial: number): Decision['facts'] & object {
+    const path = record.succession?.offer?.path ?? [];
+    const [first, last] = [path[0], path.at(-1)];
+    if (!first || last?.serial !== serial) throw new Refusal('succession-other', record.id);
+    const { territory, to } = last;
+    return {
+      ...{ app: record.id, territory, serial, from: first.from.member, to: to.member, name: to.name },
+      ...{ key: record.jwk.kid, nextKey: to.jwk.kid },
+    };
+  }
+
+  /** Bound to its new maker's key, in one commit with the owner's signature. A second yes changes nothing. */
+  async function pass(record: InstalledRecord, serial: number, signer: OwnerSigner): Promise<void> {
+    if (record.succession?.offer?.answer === 'yes' && record.succession.passed === serial) return;
+    const facts = factsOf(record, serial);
+    const { last, ...offer } = await successions.reopen(record, serial);
+    const { next } = offer;
+    const now: InstalledRecord = {
+      ...known(record.id),
+      jwk: last.to.jwk,
+      waiting: next && !installed.barred(next.release) ? next : null,
+      succession: { serial: record.succession?.serial ?? serial, passed: serial, offer: { ...offer, answer: 'yes' } },
+    };
+    await installed.save(now, { by: 'owner', type: 'app.succession', facts }, signer);
+  }
+
+  async function decline(record: InstalledRecord, serial: number, signer: OwnerSigner): Promise<void> {
+    const facts = factsOf(record, serial);
+    const { succession } = record;
+    if (!succession?.offer || succession.offer.answer === 'yes') throw new Refusal('succession-other', record.id);
+    if (succession.offer.answer === 'no') return;
+    const now: InstalledRecord = {
+      ...record,
+      succession: { ...succession, offer: { ...succession.offer, answer: 'no' } },
+    };
+    await installed.save(now, { by: 'owner', type: 'app.succession-declined', facts }, signer);
   }
 
   const show = (record: InstalledRecord): InstalledApp => showApp(record, { ...parts, underWay });
@@ -268,6 +377,8 @@ export function createDesk(parts: DeskParts): AppsDesk {
         });
         if (!verified) throw new Refusal('archive-head');
         const { release, held } = verified;
+        const statements = successionOf(held.jws);
+        if (statements) await heedHeir(verified, { statements, credential: held.credential });
         const fileOf = (digest: string): string | undefined => opened.blobs.get(digest) ?? blobs.fileOf(digest);
         // With all of it here, a bad image is refused before the owner reads about it.
         if (release.blobs.every(({ digest }) => fileOf(digest) !== undefined))
@@ -296,17 +407,24 @@ export function createDesk(parts: DeskParts): AppsDesk {
     },
     update: (id) =>
       alone(id, async () => {
+        const { stopped } = known(id);
+        if (stopped === 'owner' || stopped === 'failing') return null;
+        return seek(id);
+      }),
+    async learn(id) {
+      const list = await listed(known(id));
+      if (list) await newest(known(id), list.releases);
+    },
+    succeed: (id, { serial, accept }, signer) =>
+      alone(id, async () => {
         const record = known(id);
-        if (record.stopped !== null) return null;
-        const verified = await newest(record);
-        await dropWithdrawn(id);
-        if (!verified) return null;
-        const problem = await offers.problem(verified);
-        if (problem) throw problem;
-        if (offers.goesAhead(verified.release)) return begin(verified);
-        const now = known(id);
-        if (now.waiting?.release !== verified.held.release) await installed.save({ ...now, waiting: verified.held });
-        return null;
+        await (accept ? pass(record, serial, signer) : decline(record, serial, signer));
+        if (!accept) return null;
+        // It is theirs now, whether or not they can be reached.
+        return seek(id).catch((error: unknown) => {
+          if (error instanceof Refusal) return null;
+          throw error;
+        });
       }),
     remove: (id, signer) =>
       alone(id, async () => {

@@ -14,6 +14,7 @@ import { createKeeper } from './keeper.js';
 import { type Architecture, createOffers } from './offers.js';
 import { createRemoveSteps } from './remove-steps.js';
 import { createRunning } from './running.js';
+import { createSuccessions } from './successions.js';
 import { createTable } from './table.js';
 import type { Catalogue, Grants, LedgerRoom, Runner, Sockets, Storage } from './uses.js';
 
@@ -53,27 +54,36 @@ export async function createInstaller(wish: {
 }): Promise<Installer> {
   const { isShared = () => false, clock, onRefused, runner, sockets } = wish;
   const table = createTable();
+  const refused = (error: unknown): void =>
+    onRefused(error instanceof Refusal ? error : new Refusal('internal', undefined, { cause: error }));
   const installed = await openInstalled(wish);
   const directory = path.join(wish.dataDir, 'blobs');
   const blobs = await openBlobs({ directory, freeBytes: wish.freeBytes, reserveBytes });
   const running = createRunning({ runner, sockets });
-  const offers = createOffers({ ...wish, installed, blobs });
+  const successions = createSuccessions({ ...wish, installed });
+  const offers = createOffers({ ...wish, installed, blobs, successions });
   const isPinned = (digest: string): boolean => isShared(digest) || table.isPinned(digest);
-  const rooms = { ...wish, installed, blobs, offers, running, table, isPinned };
+  const rooms = { ...wish, installed, blobs, offers, successions, running, table, isPinned };
   const keeper = createKeeper(rooms);
-  const desk = createDesk({ ...rooms, keeper, reserveBytes });
+  const desk = createDesk({ ...rooms, keeper, reserveBytes, onRefused: refused });
   const parts = { ...rooms, tidy: keeper.tidy };
   const stopping = new AbortController();
   let looking: Promise<void> | undefined;
+  let asking: Promise<void> = Promise.resolve();
+  let endWatching = (): void => {};
+
+  /** A territory that has expelled a maker may have said since who comes after them. */
+  async function askForHeirs(): Promise<void> {
+    await keeper.enforce();
+    for (const { id, stopped } of installed.list())
+      if (stopped === 'expelled' && !stopping.signal.aborted) await desk.learn(id).catch(refused);
+  }
 
   /** Once a day: what asks for nothing more goes ahead, what does waits for the owner. */
   async function look(): Promise<void> {
     while (!stopping.signal.aborted) {
       await clock.sleep(lookMilliseconds * (0.9 + Math.random() / 10), stopping.signal);
-      for (const { id } of stopping.signal.aborted ? [] : installed.list())
-        await desk.update(id).catch((error: unknown) => {
-          onRefused(error instanceof Refusal ? error : new Refusal('internal', undefined, { cause: error }));
-        });
+      for (const { id } of stopping.signal.aborted ? [] : installed.list()) await desk.update(id).catch(refused);
     }
   }
 
@@ -83,11 +93,16 @@ export async function createInstaller(wish: {
     async start() {
       await keeper.start();
       looking ??= look();
+      endWatching = wish.members.onChange(() => {
+        asking = asking.then(askForHeirs).catch(refused);
+      });
     },
     idle: keeper.idle,
     async stop() {
       stopping.abort();
+      endWatching();
       await looking;
+      await asking;
       await keeper.stop();
     },
   };

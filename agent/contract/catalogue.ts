@@ -29,6 +29,7 @@ import { Time } from './health.js';
 import { ReleasedAppId, Version } from './manifest.js';
 import { MemberId, StatusLists } from './member.js';
 import { largestReleaseJws, ReleaseId } from './release.js';
+import { AppSuccessions } from './succession.js';
 
 export const cataloguePath = '/v1/catalogue';
 export const dpopType = 'dpop+jwt';
@@ -85,6 +86,8 @@ export const CatalogueRelease = Type.Object(
     release: Type.String(),
     credential: Type.String(),
     status: StatusLists,
+    /** Where the app has passed from one member to another. */
+    succession: Type.Optional(AppSuccessions),
   },
   { $id: 'CatalogueRelease' },
 );
@@ -119,6 +122,8 @@ export const CatalogueApp = Type.Object(
   {
     app: ReleasedAppId,
     owner: MemberId,
+    /** Where it has passed from one member to another. */
+    succession: Type.Optional(AppSuccessions),
     releases: Type.Array(
       Type.Object({
         id: ReleaseId,

@@ -48,6 +48,46 @@ export const AppOffer = Type.Object(
 );
 export type AppOffer = Static<typeof AppOffer>;
 
+/** What its territory decided about who answers for an app from now on, and where the owner's word stands. */
+export const AppSuccession = Type.Object({
+  /** Names it in the owner's answer. */
+  serial: Type.Integer({ minimum: 1 }),
+  territory: Type.String(),
+  from: Type.Object({
+    name: Type.String(),
+    left: Type.Union([Type.Literal('expelled'), Type.Literal('retiring')]),
+    since: Time,
+    because: NullOr(Type.String()),
+  }),
+  /** The heir, certified by the territory, as it stands now. */
+  to: AppMember,
+  /** One, or several where it passed on before the owner looked; oldest first. */
+  decisions: Type.Array(
+    Type.Object({
+      ...{ from: Type.String(), to: Type.String(), at: Time },
+      ...{ reason: Type.String(), decidedBy: Type.String(), review: Type.String() },
+    }),
+  ),
+  answer: NullOr(Type.Union([Type.Literal('yes'), Type.Literal('no')])),
+  /** Why the heir may have nothing installed now. */
+  problem: NullOr(Told),
+  /** Its newest release, where one was seen: what it asks for beyond what was granted, and whether its terms are others. */
+  next: NullOr(
+    Type.Object({
+      ...{ release: ReleaseId, version: Version },
+      ...{ asks: Type.Array(Capability), sameTerms: Type.Boolean() },
+    }),
+  ),
+});
+export type AppSuccession = Static<typeof AppSuccession>;
+
+/** The owner's word about the succession that they were shown. */
+export const SuccessionAnswer = Type.Object(
+  { serial: Type.Integer({ minimum: 1 }), accept: Type.Boolean() },
+  { $id: 'SuccessionAnswer', ...closed },
+);
+export type SuccessionAnswer = Static<typeof SuccessionAnswer>;
+
 export const Grant = Type.Object({
   capability: Capability,
   grantedAt: Time,
@@ -81,6 +121,8 @@ export const InstalledApp = Type.Object(
     quotaBytes: Type.Integer({ minimum: 0 }),
     /** A newer release that waits for the owner, because it asks for more; null when there is none. */
     waiting: NullOr(AppOffer),
+    /** To another maker; null where nothing of that is open. */
+    succession: NullOr(AppSuccession),
     /** The last update that was rolled back, and why. It is not tried again by itself. */
     failed: NullOr(Type.Object({ release: ReleaseId, version: Version, at: Time, problem: Told })),
     /** The change that is under way for this app. */

@@ -49,6 +49,7 @@ export const MemberAct = Type.Union([
   Type.Literal('member.expelled'),
   Type.Literal('member.key-rotated'),
   Type.Literal('member.key-replaced'),
+  Type.Literal('member.succeeded'),
 ]);
 export type MemberAct = Static<typeof MemberAct>;
 

@@ -12,6 +12,7 @@ import { linkProblems } from './problems/link.js';
 import { membersProblems } from './problems/members.js';
 import { ownerProblems } from './problems/owner.js';
 import { programsProblems } from './problems/programs.js';
+import { successionsProblems } from './problems/successions.js';
 import { territoryProblems } from './problems/territory.js';
 import { toolsProblems } from './problems/tools.js';
 
@@ -27,6 +28,7 @@ const table = {
   ...toolsProblems,
   ...appsProblems,
   ...archivesProblems,
+  ...successionsProblems,
 } as const;
 
 export type ProblemCode = keyof typeof table;

@@ -9,6 +9,7 @@ import type { Clock } from '#common/clock.js';
 import type { Database, Operation } from '#common/commits.js';
 import { unverifiedTerritory, verifyCredential } from '#common/members/credential.js';
 import { standingOf, verifyStatusLists } from '#common/members/status-list.js';
+import { verifySuccession } from '#common/members/succession.js';
 import type { Moment } from '#common/pki/path.js';
 import type { DirectoryTerritory, PublicJwk } from '#contract/directory.js';
 import type { AppMember } from '#contract/installed.js';
@@ -16,7 +17,8 @@ import { MemberCredential, type Standing, StandingNews, type StatusLists } from 
 import { parseJson } from '#contract/parse.js';
 import { Refusal } from '#contract/problems.js';
 import type { Profile } from '#contract/profile.js';
-import { fetchStatus, type Reach } from './fetch.js';
+import type { AppSuccessions, Succession } from '#contract/succession.js';
+import { fetchStatus, fetchSuccessions, type Reach } from './fetch.js';
 import { freshnessOf, openHeldLists } from './status.js';
 
 /** Each includes the ones behind it. */
@@ -38,6 +40,15 @@ export interface Members {
   judge(credential: string, stapled?: StatusLists): Promise<Judgement>;
   /** As `judge`, of a credential that was verified when it came; undefined when it is none. */
   see(credential: string): Judgement | undefined;
+  /** By that territory's keys of now. @throws Refusal `succession-malformed`, `succession-foreign`, `succession-forged` */
+  successionsBy(territory: string, statements: readonly string[]): Promise<Succession[]>;
+  /**
+   * What a territory says of who came after an app's maker, unverified; undefined when it says nothing, or is not known.
+   * @throws Refusal as `getChecked`, `est-protocol`
+   */
+  askSuccessions(territory: string, app: string): Promise<AppSuccessions | undefined>;
+  /** Whether the box belongs to it. */
+  isOwn(territory: string): boolean;
   /** Asks the providers for their lists. @throws Refusal of the first that could not be used, when all were asked */
   refresh(): Promise<void>;
   /**
@@ -216,6 +227,19 @@ export async function createMembers(wish: {
       const credential = unverified(jwt);
       return credential && judged(credential, isExpired(credential));
     },
+    successionsBy: (territory, statements) =>
+      Promise.all(
+        statements.map(async (jws) => {
+          const read = await verifySuccession(jws, { keys: keys(territory), territory });
+          if (!read.ok) throw new Refusal(`succession-${read.fault}`, territory);
+          return read.succession;
+        }),
+      ),
+    async askSuccessions(territory, app) {
+      const reach = await wish.reach(territory);
+      return reach && fetchSuccessions({ reach, app, at: clock.moment(), signal: stopping.signal });
+    },
+    isOwn: (territory) => own() === territory,
     refresh,
     hear(news) {
       const read = parseJson(StandingNews, news);

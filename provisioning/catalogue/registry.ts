@@ -3,8 +3,10 @@
  * whom an operator reserved it for, and never changes hands by publishing. An ended release never comes back, and its
  * version is used for ever.
  */
+import { announcedBy } from '#common/archive/release.js';
 import type { Clock } from '#common/clock.js';
 import type { Operation } from '#common/commits.js';
+import type { Capability } from '#contract/capabilities.js';
 import type { ReleaseState } from '#contract/catalogue.js';
 import { compareVersions } from '#contract/manifest.js';
 import { Refusal } from '#contract/problems.js';
@@ -34,12 +36,28 @@ export interface NewListing {
   boxes: readonly string[] | undefined;
 }
 
+/** An id on its way to another member, and what is known of its app to ask for. */
+export interface Passing {
+  app: string;
+  asks: readonly Capability[];
+}
+
 export interface Registry {
   owner(app: string): AppIdRecord | undefined;
   /** @throws Refusal `app-id-taken` */
   checkOwner(app: string, member: string): void;
   /** An id, or `example.*` for a whole domain. @throws Refusal `app-id-taken` when somebody has published under it */
   reserve(app: string, member: string): Promise<void>;
+  /**
+   * Answers ids of one member with what their newest releases ask for, and the commit that makes them another's: the one
+   * who asks makes it part of a commit of its own, and meanwhile nothing else is published.
+   * @param apps all that it has, whole domains too, where none are named
+   * @throws Refusal `app-id-other`
+   */
+  pass<T>(
+    wish: { from: string; to: string; apps?: readonly string[] | undefined },
+    work: (apps: readonly Passing[], operations: readonly Operation[]) => Promise<T>,
+  ): Promise<T>;
   /** Ids from the one after `after` on, in order. */
   apps(after: string): AsyncIterable<string>;
   /** The same with whole domains that are kept for somebody. */
@@ -104,6 +122,12 @@ export function createRegistry({
       .sort((a, b) => compareVersions(b.version, a.version) || b.publishedAt - a.publishedAt);
   }
 
+  async function asksOf(app: string): Promise<Passing> {
+    const [newest] = (await releasesOf(app)).filter(({ ended }) => !ended);
+    const jws = newest && find(newest.id)?.jws;
+    return { app, asks: jws ? announcedBy(jws).manifest.capabilities.map(({ capability }) => capability) : [] };
+  }
+
   async function checkVersion({ app, version, channel, architecture }: Listed): Promise<void> {
     const before = (await releasesOf(app)).filter((one) => one.architecture === architecture);
     if (before.some((one) => one.version === version)) throw new Refusal('version-used', `${app} ${version}`);
@@ -145,6 +169,18 @@ export function createRegistry({
         const told = events.compose({ type: 'app-reserved', text: `${app} is reserved for ${member}` });
         await store.commit([{ type: 'put', sublevel: appIds, key: app, value }, told.operation]);
         told.tell();
+      }),
+
+    pass: ({ from, to, apps }, work) =>
+      turns.take('apps', async () => {
+        const wanted = apps && new Set(apps);
+        const its: string[] = [];
+        for await (const [app, { owner: member }] of appIds.iterator())
+          if (member === from && (wanted?.delete(app) ?? true)) its.push(app);
+        if (wanted && wanted.size > 0) throw new Refusal('app-id-other', [...wanted].join(', '));
+        const value: AppIdRecord = { owner: to, at: clock.now(), byOperator: true };
+        const operations = its.map((key): Operation => ({ type: 'put', sublevel: appIds, key, value }));
+        return work(await Promise.all(its.map(asksOf)), operations);
       }),
 
     kept: (after) => appIds.keys({ gt: after }),

@@ -50,10 +50,16 @@ export function declareRoutes(app: FastifyInstance, parts: RouteParts): void {
     asked.set(request, await callers.member(request));
   };
 
+  const successionIn = (id: string) => {
+    const succession = members.successionsOf(id);
+    return succession ? { succession } : {};
+  };
+
   async function told({ id, app: its, version, member, publishedAt, ...one }: Listed): Promise<CatalogueRelease> {
     const release = registry.find(id)?.jws;
     if (release === undefined) throw new Refusal('listing-unknown', id);
     return {
+      ...successionIn(its),
       ...{ id, app: its, version, member, state: stateOf(one as Listed), publishedAt, private: one.private },
       ...(one.ended && { reason: one.ended.reason }),
       release,
@@ -96,12 +102,15 @@ export function declareRoutes(app: FastifyInstance, parts: RouteParts): void {
   app.get<{ Params: { app: string } }>(`${apps}/:app`, async (request): Promise<CatalogueApp> => {
     const caller = await callers.either(request);
     const { app: name } = request.params;
-    const its = (await registry.releasesOf(name)).filter((one) => maySee(caller, one));
     const owner = registry.owner(name)?.owner;
+    // Whoever publishes under it from now on has to know which versions are used.
+    const isOwner = caller.kind === 'member' && caller.member.id === owner;
+    const its = (await registry.releasesOf(name)).filter((one) => isOwner || maySee(caller, one));
     if (its.length === 0 || owner === undefined) throw new Refusal('listing-unknown', name);
     return {
       app: name,
       owner,
+      ...successionIn(name),
       releases: its.map(({ id, version, publishedAt, ended, architecture, channel, ...one }) => ({
         ...{ id, version, state: ended?.state ?? 'published', publishedAt, private: one.private },
         ...(ended && { reason: ended.reason }),

@@ -19,7 +19,7 @@ export const help = `webizen-provider: brings boxes into a territory and looks a
   webizen-provider app stop RELEASE --dir D --reason TEXT
   webizen-provider app reserve ID|DOMAIN.* MEMBER --dir D
   webizen-provider member admit REQUEST --dir D --id ID --level N --charter V --vetted TEXT --by TEXT
-  webizen-provider member list|show|level|suspend|reinstate|expel|key|credential|keys|policy|ledger --dir D
+  webizen-provider member list|show|level|suspend|reinstate|expel|succeed|key|credential|keys|policy|ledger --dir D
   webizen-provider directory accept FILE --dir D [--keys keys.json]
   webizen-provider directory show --dir D [--json]
   webizen-provider alliance init|territory|maker|url|publish|rotate --dir A
@@ -118,6 +118,11 @@ Works while the server runs and while it does not.
       ends a suspension, and undoes an expulsion
   member expel ID --dir D --reason TEXT --decided-by TEXT --review TEXT
       its apps are stopped on the boxes, their data stays with the owners; --review says how to have it reviewed
+  member succeed ID SUCCESSOR --dir D [--app APP]... --reason TEXT --decided-by TEXT --review TEXT
+      apps of a member that is expelled or gives them up pass to another, all of them where none are named: their ids at
+      once, and on each box when its owner says yes. To turn it back, let them pass back
+  member succession APP --dir D
+      what boxes are told of it
   member key ID --dir D --rotation FILE
       the member's next key, by a statement that its current key signed
   member key ID --dir D --request FILE --reason TEXT --decided-by TEXT [--review TEXT]

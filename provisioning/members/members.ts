@@ -13,8 +13,9 @@ import type { PublicJwk } from '#contract/directory.js';
 import type { StatusLists } from '#contract/member.js';
 import type { LevelPolicy, MemberLedgerExport, MemberRecord } from '#contract/member-register.js';
 import { Refusal } from '#contract/problems.js';
+import type { AppSuccessions } from '#contract/succession.js';
 import type { Store } from '../store/store.js';
-import { createActs, type MemberActs } from './acts.js';
+import { type AppIds, createActs, type MemberActs } from './acts.js';
 import { createAuthenticator, type Shown } from './authenticate.js';
 import { createFreshness, type Freshness } from './freshness.js';
 import { allowsAt, usualPolicy } from './policy.js';
@@ -36,6 +37,8 @@ export interface Members {
   authenticate(shown: Shown): Promise<MemberRecord>;
   /** By its vetting level and the territory's table; says nothing of its standing. */
   mayAsk(member: string, capability: Capability): boolean;
+  /** Undefined for an app that never passed to another. */
+  successionsOf(app: string): AppSuccessions | undefined;
   /** Told of each decision, once it is on the disk. Answers the way to end it. */
   onChange(listener: (member: string) => void): () => void;
 }
@@ -59,6 +62,7 @@ export async function openMembers({
   territory,
   listedAt,
   events,
+  appIds,
 }: {
   store: Store;
   files: Files;
@@ -71,6 +75,7 @@ export async function openMembers({
     compose(event: { type: string; text: string }): { operation: Operation; tell(): void };
     record(event: { type: string; text: string }): void;
   };
+  appIds: AppIds;
 }): Promise<MemberDesk> {
   const { key, keys } = await openSigningKey(files, directory);
   const register = await openRegister({ store, clock, key, territory, listedAt, events });
@@ -83,7 +88,7 @@ export async function openMembers({
   }
 
   return {
-    ...createActs({ register, clock, key, territory, show }),
+    ...createActs({ register, clock, key, territory, show, appIds }),
     ...createFreshness({ register, clock, events }),
     keys: () => keys,
     lists: register.lists,
@@ -95,6 +100,11 @@ export async function openMembers({
     show,
     list: () => [...register.all()].sort((a, b) => (a.id < b.id ? -1 : 1)),
     credentialOf: (member) => show(member).credential,
+    successionsOf(app) {
+      const its = register.successionsOf(app);
+      const last = its.at(-1)?.succession;
+      return last && { statements: its.map(({ jws }) => jws), credential: show(last.to.member).credential };
+    },
     authenticate: createAuthenticator({ territory, keys, find, clock }),
     mayAsk(member, capability) {
       const record = find(member);

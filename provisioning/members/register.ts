@@ -7,7 +7,7 @@ import type { LedgerEntry } from '#contract/ledger.js';
 import type { StatusLists } from '#contract/member.js';
 import type { LevelPolicy, MemberRecord } from '#contract/member-register.js';
 import { Refusal } from '#contract/problems.js';
-import type { MemberSettings, StatusListsRecord, Store } from '../store/store.js';
+import type { MemberSettings, StatusListsRecord, Store, SuccessionRecord } from '../store/store.js';
 import { certify, isOld } from './credentials.js';
 import { lifetime, makeLists, remadeEvery } from './lists.js';
 
@@ -20,8 +20,11 @@ export interface Decision {
   type: string;
   facts: LedgerEntry['facts'];
   text: string;
-  /** The record as it is from now on; `entry` is the index that its history names. */
-  record?: (entry: number) => MemberRecord;
+  /** The records as they are from now on; `entry` is the index that their histories name. */
+  records?: (entry: number) => readonly MemberRecord[];
+  succession?: SuccessionRecord;
+  /** Of other rooms, in the same commit. */
+  more?: readonly Operation[];
   settings?: MemberSettings;
 }
 
@@ -31,6 +34,10 @@ export interface Register {
   policy(): LevelPolicy;
   /** The settings with these levels for what they name. */
   withPolicy(change: LevelPolicy): MemberSettings;
+  /** Oldest first. */
+  successionsOf(app: string): readonly SuccessionRecord[];
+  /** Of the last one; 0 where there is none. */
+  lastSerial(): number;
   /** @throws Refusal `member-origin-unknown` */
   origin(): string;
   lists(): Promise<Sequenced>;
@@ -63,6 +70,7 @@ export async function openRegister({
 }): Promise<Register> {
   const members = new Map<string, MemberRecord>();
   for await (const [id, record] of store.members.iterator()) members.set(id, record);
+  const successions = await store.successions.values().all();
   let current = await store.memberLists.get('last');
   let settings: MemberSettings = (await store.memberSettings.get('all')) ?? {};
   let [last] = await store.memberLedger.values({ reverse: true, limit: 1 }).all();
@@ -97,26 +105,35 @@ export async function openRegister({
   const listsOf = (all: Iterable<MemberRecord>): Promise<StatusListsRecord> =>
     makeLists({ key, territory, origin: origin(), members: all, before: current, now: clock.now() });
 
-  async function decideNow({ type, facts, text, record: recordWith, settings: changed }: Decision): Promise<void> {
-    const after = last ?? { ledger: randomBytes(16).toString('hex') };
-    const entry = await makeEntry({ after, at: clock.now(), type, facts, key });
-    const record = recordWith?.(entry.index);
-    const lists = record && (await listsOf(new Map(members).set(record.id, record).values()));
+  const putSuccession = (value: SuccessionRecord): Operation => ({
+    type: 'put',
+    sublevel: store.successions,
+    key: String(value.succession.serial).padStart(16, '0'),
+    value,
+  });
+
+  async function decideNow({ type, facts, text, settings: changed, ...wish }: Decision): Promise<void> {
+    const before = last ?? { ledger: randomBytes(16).toString('hex') };
+    const entry = await makeEntry({ after: before, at: clock.now(), type, facts, key });
+    const records = wish.records?.(entry.index) ?? [];
+    const after = new Map([...members, ...records.map((record) => [record.id, record] as const)]);
+    const lists = records.length > 0 ? await listsOf(after.values()) : undefined;
     const { operation, tell } = events.compose({ type: 'member', text });
     const operations: Operation[] = [
       { type: 'put', sublevel: store.memberLedger, key: entryKey(entry.index), value: entry },
       operation,
     ];
-    if (record && lists) operations.push(putRecord(record), putLists(lists));
+    operations.push(...records.map(putRecord), ...(wish.more ?? []));
+    if (lists) operations.push(putLists(lists));
+    if (wish.succession) operations.push(putSuccession(wish.succession));
     if (changed) operations.push({ type: 'put', sublevel: store.memberSettings, key: 'all', value: changed });
     await store.commit(operations);
     last = entry;
     if (changed) settings = changed;
-    if (record && lists) {
-      members.set(record.id, record);
-      current = lists;
-      for (const listener of [...listeners]) listener(record.id);
-    }
+    if (wish.succession) successions.push(wish.succession);
+    for (const record of records) members.set(record.id, record);
+    if (lists) current = lists;
+    for (const { id } of records) for (const listener of [...listeners]) listener(id);
     tell();
   }
 
@@ -147,6 +164,8 @@ export async function openRegister({
     find: (member) => members.get(member),
     policy: () => settings.policy ?? {},
     withPolicy: (change) => ({ ...settings, policy: { ...settings.policy, ...change } }),
+    successionsOf: (app) => successions.filter(({ succession }) => succession.apps.includes(app)),
+    lastSerial: () => successions.at(-1)?.succession.serial ?? 0,
     origin,
     lists: async () => current ?? (await inTurn(refreshNow)),
     listsEnd: () => (current ? current.madeAt + lifetime : 0),

@@ -14,6 +14,7 @@ import type { LevelPolicy, MemberRecord } from '#contract/member-register.js';
 import type { AdmittedBy, FactoryIdentity, FleetEvent, RevocationReason } from '#contract/operator.js';
 import { Refusal } from '#contract/problems.js';
 import type { Birth, Reported } from '#contract/status.js';
+import type { Succession } from '#contract/succession.js';
 
 /** Keyed by the hash of its code; its id is the first 12 digits of that hash. */
 export interface ClaimRecord {
@@ -178,6 +179,13 @@ export interface StatusListsRecord {
   revocation: string;
 }
 
+/** An app passed to another member. Keyed by its serial, 16 digits. */
+export interface SuccessionRecord {
+  succession: Succession;
+  /** The same, signed by the key that the territory signs with now. */
+  jws: string;
+}
+
 /** `all`: what the territory has set for its members. */
 export interface MemberSettings {
   policy?: LevelPolicy;
@@ -204,6 +212,7 @@ export interface Store {
   /** `last` */
   readonly memberLists: Sub<StatusListsRecord>;
   readonly memberSettings: Sub<MemberSettings>;
+  readonly successions: Sub<SuccessionRecord>;
   readonly lives: Sub<LifeRecord>;
   /** `{box}!{time, 16 digits}!{epoch}!{sequence, 16 digits}` to the values. */
   readonly samples: Sub<Sample['values']>;
@@ -244,6 +253,7 @@ export async function openStore(directory: string): Promise<Store> {
     memberLedger: db.sublevel<string, LedgerEntry>('memberLedger', json),
     memberLists: db.sublevel<string, StatusListsRecord>('memberLists', json),
     memberSettings: db.sublevel<string, MemberSettings>('memberSettings', json),
+    successions: db.sublevel<string, SuccessionRecord>('successions', json),
     lives: db.sublevel<string, LifeRecord>('lives', json),
     samples: db.sublevel<string, Sample['values']>('samples', json),
     events: db.sublevel<string, FleetEvent>('events', json),

@@ -94,6 +94,7 @@ export const installedOf = (manifest = manifestOf(), change: Partial<InstalledAp
   usedBytes: 3_200_000,
   quotaBytes: 10 * 2 ** 20,
   waiting: null,
+  succession: null,
   failed: null,
   change: null,
   ...change,
@@ -217,6 +218,13 @@ export function createAppsDesk() {
       if (!offer) throw new Refusal('not-found');
       asked.push({ act: 'decide', what: decision, signed: typeof signer.sign === 'function' });
       return begin(offer.installed === null ? 'install' : 'update', { offer, decision });
+    },
+    async succeed(id, answer, signer) {
+      refuse();
+      asked.push({ act: 'succeed', what: { id, ...answer }, signed: typeof signer.sign === 'function' });
+      const succession = apps.get(id)?.succession;
+      if (succession) alter(id, { succession: { ...succession, answer: answer.accept ? 'yes' : 'no' } });
+      return null;
     },
     async remove(id, signer) {
       refuse();

@@ -7,6 +7,7 @@ import { Ack, HealthBatch, Sample } from '#contract/health.js';
 import { Problem, type ProblemCode, problem } from '#contract/problems.js';
 import { Profile } from '#contract/profile.js';
 import { Birth, BoxEvent, Death, Reported, Status } from '#contract/status.js';
+import { Succession } from '#contract/succession.js';
 import { createCallers } from '../../agent/api/access.js';
 import { createApplication } from '../../agent/api/application.js';
 import { type ApiDocument, clientTypes } from './client-types.js';
@@ -124,6 +125,7 @@ const schemas: Record<string, TSchema> = {
   Reported,
   Sample,
   Status,
+  Succession,
 };
 
 function jsonSchema(name: string, schema: TSchema): string {

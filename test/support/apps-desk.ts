@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import type { Capability } from '#contract/capabilities.js';
 import type { CatalogueEntry } from '#contract/catalogue.js';
 import type { Change } from '#contract/changes.js';
-import type { AppDecision, AppMember, AppOffer, Grant, InstalledApp } from '#contract/installed.js';
+import type { AppDecision, AppMember, AppOffer, AppSuccession, Grant, InstalledApp } from '#contract/installed.js';
 import type { Manifest, Words } from '#contract/manifest.js';
 import { type ProblemCode, problem, Refusal } from '#contract/problems.js';
 import type { AppGrants, AppLogs, AppsDesk } from '../../agent/owner/features.js';
@@ -110,6 +110,25 @@ export const entryOf = ({ manifest, release, member, sizeBytes }: AppOffer): Cat
   sizeBytes,
   publishedAt: Date.now() - 5 * day,
   private: false,
+});
+
+/** A maker that was expelled, and who is to take over. */
+export const successionOf = (change: Partial<AppSuccession> = {}): AppSuccession => ({
+  ...{ serial: 3, territory: 'au-nsw-1', answer: null, problem: null, next: null },
+  from: {
+    ...{ name: 'Gone Ltd', left: 'expelled', since: Date.now() - 9 * day },
+    because: 'It passed on what owners had trusted it with, and did not stop when told to.',
+  },
+  to: memberOf({ id: 'harbour', name: 'Harbour Software' }),
+  decisions: [
+    {
+      ...{ from: 'Gone Ltd', to: 'Harbour Software', at: Date.now() - 2 * day },
+      reason: 'It has looked after apps of this kind for years, and takes over what people depend on.',
+      decidedBy: 'the standing committee of the territory',
+      review: 'write to review@north.example within 30 days',
+    },
+  ],
+  ...change,
 });
 
 const stepsOf = {

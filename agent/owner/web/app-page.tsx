@@ -10,8 +10,9 @@ import type { Live } from './live.js';
 import { Maker } from './maker.js';
 import { Details, Failure, Mark, Skeleton, Title, Trouble, useForm, When } from './parts.js';
 import { sayPermission } from './permissions.js';
-import { Link } from './route.js';
+import { Link, turnTo } from './route.js';
 import { Icon, Say } from './say.js';
+import { answerSuccession } from './succession.js';
 import { texts } from './texts.js';
 import { useAsked } from './use-asked.js';
 import { nameOf, short } from './words-of.js';
@@ -77,6 +78,56 @@ function Standing({ app: { member } }: { app: InstalledApp }) {
         <strong>{notices[standing](short(name))}</strong>
       </Mark>
       <p>{meaning[standing]}</p>
+    </section>
+  );
+}
+
+/** Somebody is to take it over: what the owner has said, or has to say. */
+function Succession({ live, app }: { live: Live; app: InstalledApp }) {
+  const form = useForm(async () => {
+    const { change } = await answerSuccession(live, app, true);
+    if (change !== null) turnTo(`/changes/${change}/${app.id}`);
+    return undefined;
+  });
+  const { succession, waiting } = app;
+  if (!succession) return null;
+  const said = texts.apps.succession;
+  const { answer, to } = succession;
+  const place = `/apps/${app.id}/succession`;
+  if (answer === 'no')
+    return (
+      <p>
+        {said.declined(short(to.name))} <Link to={place}>{said.reconsider}</Link>
+      </p>
+    );
+  if (answer === 'yes')
+    return (
+      <form class="notice" onSubmit={form.submit}>
+        <Failure error={form.error} />
+        <Mark tone="good">
+          <strong>{said.accepted(short(to.name))}</strong>
+        </Mark>
+        <p>{waiting ? said.acceptedHere : said.acceptedLead}</p>
+        {!waiting && app.change === null && (
+          <p>
+            <button type="submit" aria-disabled={form.isWorking}>
+              {form.isWorking ? texts.working : said.look}
+            </button>
+          </p>
+        )}
+      </form>
+    );
+  return (
+    <section class="notice attention" aria-labelledby="heir">
+      <Mark tone="attention">
+        <strong id="heir">{said.waits(nameOf(app.manifest.name), short(to.name))}</strong>
+      </Mark>
+      <p>{said.waitsLead}</p>
+      <p>
+        <Link to={place} class="button main">
+          {said.decide}
+        </Link>
+      </p>
     </section>
   );
 }
@@ -225,6 +276,7 @@ export function AppPage({ live, view, id }: HomeProps & { view: { apps: AppsView
       ) : (
         <StopStart live={live} app={app} />
       )}
+      <Succession live={live} app={app} />
       <Updates app={app} />
       <Permissions live={live} app={app} />
       <Maker member={app.member} title={texts.apps.maker.answers} />

@@ -357,7 +357,7 @@ t.test('somebody is to take over an app: asked, declined, agreed to', { buffered
   test.match(apps.asked.at(-1), { act: 'succeed', what: { serial: 3, accept: false }, signed: true });
   await look('11-declined');
   await link(page, 'Think about it again');
-  apps.box.refuses = 'succession-other';
+  apps.box.refuses = 'unavailable';
   await press(page, 'Yes, Harbour Software may take it over');
   await page.getByRole('alert').waitFor();
   await page.getByRole('button', { name: 'Yes, Harbour Software may take it over' }).focus();

@@ -16,7 +16,7 @@ import type { Blobs } from './blobs.js';
 import { dropNext } from './drop-next.js';
 import { awaitedBy, type Installed, type InstalledRecord, releaseOf } from './installed.js';
 import type { Keeper } from './keeper.js';
-import type { Architecture, Offers, Verified } from './offers.js';
+import { type Architecture, type Offers, toldOf, type Verified } from './offers.js';
 import { groupOf, plan } from './plan.js';
 import type { Running } from './running.js';
 import { showApp } from './show.js';
@@ -276,13 +276,28 @@ export function createDesk(parts: DeskParts): AppsDesk {
     if (record && why && why !== 'failed') await installed.save({ ...record, waiting: null });
   }
 
+  async function noteForeign(id: string, found: Verified | undefined, problem: Refusal | null): Promise<void> {
+    const record = known(id);
+    const release = found?.held.release;
+    if (record.foreign?.release === release) return;
+    const foreign =
+      found && problem
+        ? {
+            ...{ release: found.held.release, version: found.release.manifest.version },
+            ...{ maker: found.judged.member.name, problem: toldOf(problem) },
+          }
+        : null;
+    await installed.save({ ...record, foreign });
+  }
+
   /** To the newest release, if it goes ahead by itself; else that one waits for the owner. */
   async function seek(id: string): Promise<string | null> {
     const list = await listed(known(id));
     const verified = list && (await newest(known(id), list.releases));
     await dropWithdrawn(id);
+    const problem = verified ? await offers.problem(verified) : null;
+    await noteForeign(id, problem?.code === 'app-bound-elsewhere' ? verified : undefined, problem);
     if (!verified) return null;
-    const problem = await offers.problem(verified);
     const now = known(id);
     // What an expelled maker has published since stopped with the app.
     if (problem && now.stopped === 'expelled') return null;

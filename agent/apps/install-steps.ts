@@ -199,6 +199,7 @@ export function createInstallSteps(parts: InstallParts): Record<string, StepKind
       waiting: record.waiting?.release === next.held.release ? null : record.waiting,
       updatedAt: record.current ? clock.now() : null,
       ...settled(record),
+      foreign: null,
       failed: null,
       stopped: null,
       wasStopped: false,

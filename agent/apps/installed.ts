@@ -11,7 +11,7 @@ import { Capability } from '#contract/capabilities.js';
 import { Told } from '#contract/changes.js';
 import { PublicJwk } from '#contract/directory.js';
 import { Time } from '#contract/health.js';
-import { StopReason } from '#contract/installed.js';
+import { ForeignRelease, StopReason } from '#contract/installed.js';
 import { ReleasedAppId, Version } from '#contract/manifest.js';
 import { check, describeFaults, parseJson } from '#contract/parse.js';
 import { Refusal } from '#contract/problems.js';
@@ -70,6 +70,8 @@ export const InstalledRecord = Type.Object(
         offer: NullOr(SuccessionOffer),
       }),
     ),
+    /** What the last look in the catalogue found under this id, where it was another's. */
+    foreign: Type.Optional(NullOr(ForeignRelease)),
     failed: NullOr(Type.Object({ release: ReleaseId, version: Version, at: Time, problem: Told })),
   },
   { additionalProperties: true },

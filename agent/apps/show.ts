@@ -76,6 +76,7 @@ export function showApp(
       : null,
     succession: showSuccession(record, uses),
     failed,
+    foreign: record.foreign ?? null,
     change: uses.underWay(id)?.id ?? null,
   };
 }

@@ -102,6 +102,15 @@ export type StopReason = Static<typeof StopReason>;
 
 export { Sandbox } from './status.js';
 
+/** A release that could not take the place of an app, because the app belongs to another. */
+export const ForeignRelease = Type.Object({
+  release: ReleaseId,
+  version: Version,
+  maker: Type.String(),
+  problem: Told,
+});
+export type ForeignRelease = Static<typeof ForeignRelease>;
+
 export const InstalledApp = Type.Object(
   {
     id: ReleasedAppId,
@@ -125,6 +134,8 @@ export const InstalledApp = Type.Object(
     succession: NullOr(AppSuccession),
     /** The last update that was rolled back, and why. It is not tried again by itself. */
     failed: NullOr(Type.Object({ release: ReleaseId, version: Version, at: Time, problem: Told })),
+    /** The newest in the catalogue goes by the same id and is another maker's; null where it is not. */
+    foreign: NullOr(ForeignRelease),
     /** The change that is under way for this app. */
     change: NullOr(Type.String()),
   },

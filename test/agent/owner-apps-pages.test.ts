@@ -374,6 +374,14 @@ t.test('somebody is to take over an app: asked, declined, agreed to', { buffered
     ...{ ...one, at: one.at + index },
     ...(index === 0 ? { to: 'Wattle' } : { from: 'Wattle' }),
   }));
+  const foreign = {
+    ...{ release: '1'.repeat(64), version: '9.0.0', maker: 'Rival Ltd' },
+    problem: told('app-bound-elsewhere', 'example.visits'),
+  };
+  apps.put(installedOf(manifestOf(), { foreign }));
+  await go('/apps/example.visits');
+  await said(page, 'The catalogue has a version 9.0.0 under this name, by Rival Ltd.');
+  await look('11-foreign');
   apps.put(installedOf(manifestOf(), { succession: successionOf({ problem, decisions }) }));
   await go('/apps/example.visits/succession');
   await said(page, /lets it pass from Wattle to Harbour Software/);

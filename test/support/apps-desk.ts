@@ -95,6 +95,7 @@ export const installedOf = (manifest = manifestOf(), change: Partial<InstalledAp
   quotaBytes: 10 * 2 ** 20,
   waiting: null,
   succession: null,
+  foreign: null,
   failed: null,
   change: null,
   ...change,

@@ -133,7 +133,7 @@ function Succession({ live, app }: { live: Live; app: InstalledApp }) {
 }
 
 function Updates({ app }: { app: InstalledApp }) {
-  const { waiting, failed, manifest } = app;
+  const { waiting, failed, foreign, manifest, member } = app;
   return (
     <>
       {waiting && (
@@ -158,6 +158,13 @@ function Updates({ app }: { app: InstalledApp }) {
               {words.look}
             </Link>
           </p>
+        </section>
+      )}
+      {foreign && (
+        <section class="page" aria-labelledby="foreign">
+          <h2 id="foreign">{words.foreign(short(foreign.maker), foreign.version)}</h2>
+          <p>{words.foreignLead(short(member.name))}</p>
+          <Trouble told={foreign.problem} tone="attention" live={false} />
         </section>
       )}
       {failed && (

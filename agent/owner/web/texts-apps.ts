@@ -343,6 +343,9 @@ export const apps = {
     waitingLead: 'It asks for more than you have allowed:',
     waitingNothing: 'It asks for nothing new.',
     look: 'Look at the update',
+    foreign: (maker: string, version: string) => `The catalogue has a version ${version} under this name, by ${maker}.`,
+    foreignLead: (maker: string) =>
+      `It is not by ${maker}, who made your app, so your box did not take it. Your app stays as it is, with all that it keeps.`,
     failed: (version: string) => `The update to ${version} was taken back.`,
     failedLead: (version: string) => `Version ${version} runs on. The update is not tried again by itself.`,
     space: 'Space',

@@ -329,7 +329,7 @@ export function createDesk(parts: DeskParts): AppsDesk {
       ...known(record.id),
       jwk: last.to.jwk,
       waiting: next && !installed.barred(next.release) ? next : null,
-      succession: { serial: record.succession?.serial ?? serial, passed: serial, offer: { ...offer, answer: 'yes' } },
+      succession: { serial, kid: last.kid, ...record.succession, passed: serial, offer: { ...offer, answer: 'yes' } },
     };
     await installed.save(now, { by: 'owner', type: 'app.succession', facts }, signer);
   }

@@ -65,6 +65,8 @@ export const InstalledRecord = Type.Object(
       Type.Object({
         /** Of the newest statement about this app that was verified: none older counts. */
         serial: Type.Integer({ minimum: 0 }),
+        /** Of the key that signed it: what a dropped one has signed holds nothing up. */
+        kid: Type.String(),
         /** Of the last one that its owner said yes to; 0: none. */
         passed: Type.Integer({ minimum: 0 }),
         offer: NullOr(SuccessionOffer),

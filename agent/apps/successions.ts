@@ -9,7 +9,7 @@ import { followRotation } from '#common/archive/release.js';
 import type { PublicJwk } from '#contract/directory.js';
 import { Refusal } from '#contract/problems.js';
 import type { AppSuccessions, Succession } from '#contract/succession.js';
-import type { Members } from '../members/members.js';
+import type { Members, SignedSuccession } from '../members/members.js';
 import { type Held, type Installed, type InstalledRecord, releaseOf, type SuccessionOffer } from './installed.js';
 
 export interface Successions {
@@ -27,7 +27,7 @@ export interface Successions {
    * What the owner has read and says yes to, verified once more by the territory's keys of now.
    * @throws Refusal `succession-other`, `succession-…`, `credential-…`, and why its heir may have nothing installed
    */
-  reopen(record: InstalledRecord, serial: number): Promise<SuccessionOffer & { last: Succession }>;
+  reopen(record: InstalledRecord, serial: number): Promise<SuccessionOffer & { last: SignedSuccession }>;
 }
 
 /** By this key, or by one that the rotations of the release lead to from it. */
@@ -41,8 +41,8 @@ async function leadsOn(statement: Succession, { jwk, current }: InstalledRecord)
 }
 
 /** The statements that lead on from the key that the app is bound to, of those that its owner has not passed yet. */
-async function pathOf(record: InstalledRecord, statements: readonly Succession[]): Promise<Succession[]> {
-  const path: Succession[] = [];
+async function pathOf<T extends Succession>(record: InstalledRecord, statements: readonly T[]): Promise<T[]> {
+  const path: T[] = [];
   for (const one of statements.filter(({ serial }) => serial > (record.succession?.passed ?? 0))) {
     const reached = path.at(-1)?.to.jwk.kid;
     const isNext =
@@ -57,12 +57,15 @@ const isSame = (a: readonly string[], b: readonly string[]): boolean =>
   a.length === b.length && a.every((one, at) => one === b[at]);
 
 export function createSuccessions(wish: {
-  members: Pick<Members, 'judge' | 'successionsBy'>;
+  members: Pick<Members, 'judge' | 'successionsBy' | 'isBelieved'>;
   installed: Installed;
 }): Successions {
   const { members, installed } = wish;
 
-  async function verified({ id, current }: InstalledRecord, statements: readonly string[]): Promise<Succession[]> {
+  async function verified(
+    { id, current }: InstalledRecord,
+    statements: readonly string[],
+  ): Promise<SignedSuccession[]> {
     if (!current) return [];
     const told = await members.successionsBy(releaseOf(current).territory, statements);
     return told.filter(({ apps }) => apps.includes(id)).sort((a, b) => a.serial - b.serial);
@@ -81,9 +84,14 @@ export function createSuccessions(wish: {
     const record = installed.get(app);
     if (!record?.current) return;
     const told = await verified(record, statements);
-    const serial = told.at(-1)?.serial ?? 0;
-    const before = record.succession ?? { serial: 0, passed: 0, offer: null };
-    if (serial < before.serial) throw new Refusal('succession-replayed', `${serial} after ${before.serial}`);
+    const newest = told.at(-1);
+    const serial = newest?.serial ?? 0;
+    const kid = newest?.kid ?? '';
+    const before = record.succession ?? { serial: 0, kid, passed: 0, offer: null };
+    // What a stolen key has signed may have named a number that nothing comes after.
+    const isBelieved = members.isBelieved(releaseOf(record.current).territory, before.kid);
+    if (isBelieved && serial < before.serial)
+      throw new Refusal('succession-replayed', `${serial} after ${before.serial}`);
     if (told.length === 0) return;
     const path = await pathOf(record, told);
     const last = path.at(-1);
@@ -93,13 +101,14 @@ export function createSuccessions(wish: {
     let offer: SuccessionOffer | null = null;
     if (last) offer = { answer: null, next: null, ...known, path, statements: [...statements], credential };
     else if (before.offer?.answer === 'yes') offer = before.offer;
-    if (serial === before.serial && !isNew && isSame(offer?.statements ?? [], before.offer?.statements ?? [])) return;
+    const isKnown = serial === before.serial && kid === before.kid;
+    if (isKnown && !isNew && isSame(offer?.statements ?? [], before.offer?.statements ?? [])) return;
     const now = installed.get(app);
     if (now?.current !== record.current || now.jwk !== record.jwk || now.succession !== record.succession)
       return heed(app, heard); // it was changed meanwhile
     const facts = { app, territory: last?.territory ?? '', serial, to: last?.to.member ?? '' };
     await installed.save(
-      { ...now, succession: { ...before, serial, offer } },
+      { ...now, succession: { ...before, serial, kid, offer } },
       isNew ? { by: 'box', type: 'app.succession-told', facts } : undefined,
     );
   }

@@ -4,7 +4,7 @@ import { CapabilityKind } from './capabilities.js';
 import { PublicJwk } from './directory.js';
 import { Time } from './health.js';
 import { LedgerEntry } from './ledger.js';
-import { MemberClass, MemberId, MemberKeys, Standing, statusListBits, VettingLevel } from './member.js';
+import { MemberClass, MemberId, Standing, statusListBits, VettingLevel } from './member.js';
 
 const Words = (maxLength: number) => Type.String({ minLength: 1, maxLength, pattern: '\\S' });
 
@@ -99,7 +99,8 @@ export const MemberLedgerExport = Type.Object(
   {
     format: Type.Literal('webizen-member-ledger-1'),
     territory: Type.String(),
-    keys: MemberKeys,
+    /** All that ever signed. */
+    keys: Type.Array(PublicJwk, { minItems: 1, maxItems: 1000 }),
     entries: Type.Array(LedgerEntry),
   },
   { $id: 'MemberLedgerExport', additionalProperties: true },

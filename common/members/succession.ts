@@ -10,7 +10,7 @@ export function signSuccession({ key, succession }: { key: KeyObject | Signer; s
   return signJws({ type: successionType, payload: Buffer.from(JSON.stringify(succession)), key });
 }
 
-export type VerifiedSuccession = { ok: true; succession: Succession } | { ok: false; fault: JwsFault };
+export type VerifiedSuccession = { ok: true; succession: Succession; kid: string } | { ok: false; fault: JwsFault };
 
 /**
  * Takes outside bytes; never throws.
@@ -32,5 +32,5 @@ export async function verifySuccession(
   } catch {
     return { ok: false, fault: 'malformed' };
   }
-  return { ok: true, succession: read.value };
+  return { ok: true, succession: read.value, kid: verified.header.kid };
 }

@@ -130,6 +130,11 @@ Works while the server runs and while it does not.
   member credential ID --dir D [--out FILE]
   member keys --dir D
       what the territory signs for its members with; the alliance lists them from D/members/keys.json
+  member keys --next --dir D
+      makes the key after the present one and lists it: let the alliance list it before it takes over
+  member keys --roll --dir D --reason TEXT --decided-by TEXT [--compromised]
+      it takes over, and signs anew what the one before has signed, which is believed until that would have run out;
+      --compromised: a key that nobody has seen takes over, and the ones before are believed no more at once
   member policy --dir D [--set KIND=LEVEL]... [--reason TEXT --decided-by TEXT] [--json]
       the vetting level from which on a member's apps may ask for each permission
   member ledger --dir D [--json] [--out FILE]

@@ -190,9 +190,16 @@ const credential: Command = async (args, { out }) => {
 };
 
 const keys: Command = async (args, { out }) => {
-  const { values, positionals } = readArguments(args, { dir: text });
+  const options = { dir: text, next: flag, roll: flag, compromised: flag, ...aboutDecision };
+  const { values, positionals } = readArguments(args, options);
   noMore(positionals);
-  out(JSON.stringify(answered(check(MemberKeys, await asking(values.dir)('member.keys', {}))), null, 2));
+  const ask = asking(values.dir);
+  if (values.next && (values.roll || values.compromised))
+    throw new Refusal('arguments-invalid', '--next announces a key, and --roll lets it take over');
+  if (values.compromised && !values.roll) throw new Refusal('arguments-invalid', '--compromised goes with --roll');
+  if (values.next) await ask('member.announce-key', {});
+  if (values.roll) await ask('member.roll-key', { compromised: values.compromised === true, ...decided(values) });
+  out(JSON.stringify(answered(check(MemberKeys, await ask('member.keys', {}))), null, 2));
 };
 
 function levelOf(pair: string): [string, number] {

@@ -1,5 +1,4 @@
 /** What an operator decides about members. Pure as to what follows; the register makes it one commit. */
-import type { KeyObject } from 'node:crypto';
 import type { Clock } from '#common/clock.js';
 import type { Operation } from '#common/commits.js';
 import { keyOfJwk, verifyJws } from '#common/jws.js';
@@ -17,6 +16,7 @@ import { certify } from './credentials.js';
 import { newIndexes } from './lists.js';
 import { allowsAt } from './policy.js';
 import type { Decision, Register } from './register.js';
+import type { SigningKeys } from './signing-key.js';
 import { successionOf } from './succession.js';
 
 export interface Admission {
@@ -110,7 +110,7 @@ async function rotationOf(jws: string, member: MemberRecord): Promise<PublicJwk>
 export function createActs({
   register,
   clock,
-  key,
+  signing,
   territory,
   show,
   appIds,
@@ -118,13 +118,13 @@ export function createActs({
   register: Register;
   appIds: AppIds;
   clock: Clock;
-  key: KeyObject;
+  signing: Pick<SigningKeys, 'key'>;
   territory: string;
   show: (member: string) => MemberRecord;
 }): MemberActs {
   const certified = async <T extends Parameters<typeof certify>[0]>(member: T) => ({
     ...member,
-    ...(await certify(member, { key, territory, origin: register.origin(), now: clock.now() })),
+    ...(await certify(member, { key: signing.key(), territory, origin: register.origin(), now: clock.now() })),
   });
 
   function isNewKey({ kid }: PublicJwk): void {
@@ -277,7 +277,7 @@ export function createActs({
                 ...one,
                 history: [...one.history, { at, act: 'member.succeeded', entry, ...toldBy(decided) }],
               })),
-            succession: { succession, jws: await signSuccession({ key, succession }) },
+            succession: { succession, jws: await signSuccession({ key: signing.key(), succession }) },
             more,
           };
         });

@@ -11,7 +11,7 @@ import type { Files } from '#common/files.js';
 import type { Capability } from '#contract/capabilities.js';
 import type { PublicJwk } from '#contract/directory.js';
 import type { StatusLists } from '#contract/member.js';
-import type { LevelPolicy, MemberLedgerExport, MemberRecord } from '#contract/member-register.js';
+import type { Decided, LevelPolicy, MemberLedgerExport, MemberRecord } from '#contract/member-register.js';
 import { Refusal } from '#contract/problems.js';
 import type { AppSuccessions } from '#contract/succession.js';
 import type { Store } from '../store/store.js';
@@ -20,7 +20,7 @@ import { createAuthenticator, type Shown } from './authenticate.js';
 import { createFreshness, type Freshness } from './freshness.js';
 import { allowsAt, usualPolicy } from './policy.js';
 import { openRegister, type Sequenced } from './register.js';
-import { openSigningKey } from './signing-key.js';
+import { openSigningKeys } from './signing-key.js';
 
 /** What the rest of the provider asks. */
 export interface Members {
@@ -49,6 +49,13 @@ export interface MemberDesk extends Members, MemberActs, Freshness {
   /** @throws Refusal `member-unknown` */
   show(member: string): MemberRecord;
   policy(): LevelPolicy;
+  /** The key that is to take over is made and listed, so that alliance and boxes know it before it signs anything. */
+  announceKey(): Promise<PublicJwk>;
+  /**
+   * It takes over; without one, or where the present one was compromised, a new one does. What a compromised key has
+   * signed is believed no more. Answers the keys that are. @throws Refusal `member-origin-unknown`
+   */
+  rollKey(wish: Decided & { compromised: boolean }): Promise<readonly PublicJwk[]>;
   /** When the status lists run out, in milliseconds since 1970. */
   listsEnd(): number;
   ledger(): Promise<MemberLedgerExport>;
@@ -77,8 +84,10 @@ export async function openMembers({
   };
   appIds: AppIds;
 }): Promise<MemberDesk> {
-  const { key, keys } = await openSigningKey(files, directory);
-  const register = await openRegister({ store, clock, key, territory, listedAt, events });
+  const settings = (await store.memberSettings.get('all')) ?? {};
+  const signing = await openSigningKeys({ files, directory, clock, record: settings.signing });
+  const { keys } = signing;
+  const register = await openRegister({ store, clock, signing, settings, territory, listedAt, events });
   const { find } = register;
 
   function show(member: string): MemberRecord {
@@ -88,9 +97,14 @@ export async function openMembers({
   }
 
   return {
-    ...createActs({ register, clock, key, territory, show, appIds }),
+    ...createActs({ register, clock, signing, territory, show, appIds }),
     ...createFreshness({ register, clock, events }),
-    keys: () => keys,
+    keys,
+    announceKey: signing.announce,
+    async rollKey({ compromised, ...decided }) {
+      await register.roll(decided, { compromised });
+      return keys();
+    },
     lists: register.lists,
     async status() {
       const { suspension, revocation } = await register.lists();
@@ -115,7 +129,7 @@ export async function openMembers({
     ledger: async () => ({
       format: 'webizen-member-ledger-1',
       territory,
-      keys: [...keys],
+      keys: [...signing.ever()],
       entries: await store.memberLedger.values().all(),
     }),
     onChange: register.onChange,

@@ -25,6 +25,7 @@ const NewSuccession = Type.Object({
 const OneApp = Type.Object({ app: ReleasedAppId });
 const Rotation = Type.Object({ member: MemberId, rotation: Jws });
 const Replacement = Type.Object({ member: MemberId, request: Jws, ...Decided.properties });
+const KeyRoll = Type.Object({ compromised: Type.Boolean(), ...Decided.properties });
 const NewPolicy = Type.Object({ policy: LevelPolicy, ...Decided.properties });
 
 export function createMemberOperations({ members, pageSize }: { members: MemberDesk; pageSize: number }): Handlers {
@@ -98,6 +99,10 @@ export function createMemberOperations({ members, pageSize }: { members: MemberD
       return members.policy();
     },
     'member.ledger': () => members.ledger(),
+    'member.announce-key': () => members.announceKey(),
+    async 'member.roll-key'(parameters) {
+      return members.rollKey(wanted(KeyRoll, parameters));
+    },
     'member.keys': async () => members.keys(),
   };
 }

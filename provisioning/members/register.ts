@@ -1,15 +1,17 @@
 /** The records, the ledger and the lists of the store, held together: what changes one of them is one commit of all. */
-import { type KeyObject, randomBytes } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import type { Clock } from '#common/clock.js';
 import type { Operation } from '#common/commits.js';
-import { makeEntry } from '#common/members/ledger.js';
+import { keysRolled, makeEntry } from '#common/members/ledger.js';
+import { signSuccession } from '#common/members/succession.js';
 import type { LedgerEntry } from '#contract/ledger.js';
 import type { StatusLists } from '#contract/member.js';
-import type { LevelPolicy, MemberRecord } from '#contract/member-register.js';
+import type { Decided, LevelPolicy, MemberRecord } from '#contract/member-register.js';
 import { Refusal } from '#contract/problems.js';
 import type { MemberSettings, StatusListsRecord, Store, SuccessionRecord } from '../store/store.js';
 import { certify, isOld } from './credentials.js';
 import { lifetime, makeLists, remadeEvery } from './lists.js';
+import type { SigningKeys } from './signing-key.js';
 
 export interface Sequenced extends StatusLists {
   sequence: number;
@@ -45,6 +47,8 @@ export interface Register {
   listsEnd(): number;
   /** One at a time: what `decide` reads is what it changes. */
   decide(work: () => Promise<Decision> | Decision): Promise<void>;
+  /** Another key signs from now on. @throws Refusal `member-origin-unknown` */
+  roll(decided: Decided, wish: { compromised: boolean }): Promise<void>;
   /** Lists and credentials that are old, or from another address, are made anew. Answers when to look again. */
   refresh(): Promise<number>;
   servedAt(origin: string): Promise<void>;
@@ -56,14 +60,17 @@ const entryKey = (index: number): string => String(index).padStart(12, '0');
 export async function openRegister({
   store,
   clock,
-  key,
+  signing,
+  settings: opened,
   territory,
   listedAt,
   events,
 }: {
   store: Store;
   clock: Clock;
-  key: KeyObject;
+  signing: SigningKeys;
+  /** As the store has them. */
+  settings: MemberSettings;
   territory: string;
   listedAt: () => string | undefined;
   events: { compose(event: { type: string; text: string }): { operation: Operation; tell(): void } };
@@ -72,7 +79,7 @@ export async function openRegister({
   for await (const [id, record] of store.members.iterator()) members.set(id, record);
   const successions = await store.successions.values().all();
   let current = await store.memberLists.get('last');
-  let settings: MemberSettings = (await store.memberSettings.get('all')) ?? {};
+  let settings = opened;
   let [last] = await store.memberLedger.values({ reverse: true, limit: 1 }).all();
   const listeners = new Set<(member: string) => void>();
 
@@ -102,8 +109,13 @@ export async function openRegister({
     value,
   });
 
-  const listsOf = (all: Iterable<MemberRecord>): Promise<StatusListsRecord> =>
+  const listsOf = (all: Iterable<MemberRecord>, key = signing.key()): Promise<StatusListsRecord> =>
     makeLists({ key, territory, origin: origin(), members: all, before: current, now: clock.now() });
+
+  const certified = async (member: MemberRecord, key = signing.key()): Promise<MemberRecord> => ({
+    ...member,
+    ...(await certify(member, { key, territory, origin: origin(), now: clock.now() })),
+  });
 
   const putSuccession = (value: SuccessionRecord): Operation => ({
     type: 'put',
@@ -114,7 +126,7 @@ export async function openRegister({
 
   async function decideNow({ type, facts, text, settings: changed, ...wish }: Decision): Promise<void> {
     const before = last ?? { ledger: randomBytes(16).toString('hex') };
-    const entry = await makeEntry({ after: before, at: clock.now(), type, facts, key });
+    const entry = await makeEntry({ after: before, at: clock.now(), type, facts, key: signing.key() });
     const records = wish.records?.(entry.index) ?? [];
     const after = new Map([...members, ...records.map((record) => [record.id, record] as const)]);
     const lists = records.length > 0 ? await listsOf(after.values()) : undefined;
@@ -149,7 +161,7 @@ export async function openRegister({
     const renewed = await Promise.all(
       [...members.values()]
         .filter((member) => member.standing !== 'expelled' && isOld(member, now))
-        .map(async (member) => ({ ...member, ...(await certify(member, { key, territory, origin: origin(), now })) })),
+        .map((member) => certified(member)),
     );
     const lists = isFresh(current) ? current : await listsOf(members.values());
     if (lists === current && renewed.length === 0) return lists;
@@ -157,6 +169,40 @@ export async function openRegister({
     for (const record of renewed) members.set(record.id, record);
     current = lists;
     return lists;
+  }
+
+  /** Everything that is still to be believed is signed anew by the key that takes over, in one commit with that. */
+  async function rollNow({ reason, decidedBy, review }: Decided, compromised: boolean): Promise<void> {
+    const roll = await signing.prepare({ compromised });
+    const { key, record } = roll;
+    const renewed = await Promise.all([...members.values()].map((member) => certified(member, key)));
+    const lists = await listsOf(members.values(), key);
+    const resigned = await Promise.all(
+      successions.map(async ({ succession }) => ({ succession, jws: await signSuccession({ key, succession }) })),
+    );
+    const from = record.former[0]?.jwk.kid ?? '';
+    const facts = { from, kid: record.kid, compromised, reason, decidedBy, ...(review && { review }) };
+    const before = last ?? { ledger: randomBytes(16).toString('hex') };
+    const entry = await makeEntry({ after: before, at: clock.now(), type: keysRolled, facts, key });
+    const text = `the territory signs for its members with the key ${record.kid}: ${reason}`;
+    const { operation, tell } = events.compose({ type: 'member', text });
+    const changed = { ...settings, signing: record };
+    await store.commit([
+      { type: 'put', sublevel: store.memberLedger, key: entryKey(entry.index), value: entry },
+      { type: 'put', sublevel: store.memberSettings, key: 'all', value: changed },
+      ...renewed.map(putRecord),
+      ...resigned.map(putSuccession),
+      putLists(lists),
+      operation,
+    ]);
+    await signing.adopt(roll);
+    [last, settings, current] = [entry, changed, lists];
+    successions.splice(0, successions.length, ...resigned);
+    for (const member of renewed) members.set(member.id, member);
+    tell();
+    // One is enough: it is the lists that are new.
+    const [one] = renewed;
+    if (one) for (const listener of [...listeners]) listener(one.id);
   }
 
   return {
@@ -169,6 +215,7 @@ export async function openRegister({
     origin,
     lists: async () => current ?? (await inTurn(refreshNow)),
     listsEnd: () => (current ? current.madeAt + lifetime : 0),
+    roll: (decided, { compromised }) => inTurn(() => rollNow(decided, compromised)),
     decide: (work) => inTurn(async () => decideNow(await work())),
     refresh: () => inTurn(async () => (await refreshNow()).madeAt + remadeEvery - clock.now()),
     servedAt: (url) =>

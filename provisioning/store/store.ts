@@ -6,6 +6,7 @@ import path from 'node:path';
 import type { AbstractSublevel } from 'abstract-level';
 import { type Commits, createCommits, type Database, type Operation } from '#common/commits.js';
 import { isDiskFull, openDatabase } from '#common/database.js';
+import type { PublicJwk } from '#contract/directory.js';
 import type { Sample } from '#contract/health.js';
 import type { LeavePhase, LeaveReason } from '#contract/leave.js';
 import type { LedgerEntry, LedgerHead } from '#contract/ledger.js';
@@ -186,9 +187,18 @@ export interface SuccessionRecord {
   jws: string;
 }
 
+/** Which key the territory signs for its members with, and those before it, newest first. */
+export interface SigningRecord {
+  kid: string;
+  /** Until when what each has signed is believed. */
+  former: { jwk: PublicJwk; at: number; until: number }[];
+}
+
 /** `all`: what the territory has set for its members. */
 export interface MemberSettings {
   policy?: LevelPolicy;
+  /** Missing: the first key signs still. */
+  signing?: SigningRecord;
   /** Where it was reached last. */
   origin?: string;
 }

@@ -347,6 +347,36 @@ t.test('an heir that is suspended or expelled gets nothing, whatever its owner s
   );
 });
 
+t.test('said again with the next key of the territory it is the same; a stolen key holds nothing up', async (t) => {
+  const b = await bench(t);
+  const box = await b.running();
+  const poisoned = await b.north.succession(Number.MAX_SAFE_INTEGER, [b.maker, b.heir], { at: 1 });
+  b.tell([poisoned]);
+  await box.desk.update(app);
+  t.match(shown(box), { serial: Number.MAX_SAFE_INTEGER });
+  const next = newKey();
+  const renewed = await testTerritory({ now: b.clock.now(), key: next });
+  b.keys.north = renewed.keys;
+  const heir = await renewed.member('new-soft', { key: b.heir.key, index: b.heir.index });
+  const again = await b.again();
+  b.tell([await renewed.succession(3, [b.maker, b.heir])], heir);
+  await again.desk.update(app);
+  t.match(shown(again), { serial: 3, answer: null }, 'what was signed by the dropped key is forgotten');
+
+  const third = newKey();
+  const later = await testTerritory({ now: b.clock.now(), key: third });
+  b.keys.north = [...later.keys, ...renewed.keys];
+  b.tell(
+    [await later.succession(3, [b.maker, b.heir])],
+    await later.member('new-soft', { key: b.heir.key, index: 14 }),
+  );
+  await again.desk.update(app);
+  b.keys.north = later.keys;
+  await again.desk.succeed(app, { serial: 3, accept: true }, b.signer);
+  t.match(shown(again), { serial: 3, answer: 'yes' }, 'the newer signature of the same took its place');
+  t.equal((await factsOf(again, 'app.succession-told')).length, 2, 'and was no news');
+});
+
 t.test('a file carries the statement along; a fresh installation needs none', async (t) => {
   const b = await bench(t);
   const box = await b.running();

@@ -60,12 +60,12 @@ async function opened(t: Test) {
     ...{ ...served, origin, old, heir, keys, put },
     run: (...args: string[]) => askCommand('webizen-provider', ['member', ...args, '--dir', served.directory]),
     /** What anybody is told of an app, verified. */
-    async told(id = app): Promise<Succession[]> {
+    async told(id = app, by = keys): Promise<Succession[]> {
       const reply = await call(origin, { place: successionPath(id) });
       const { statements } = answered(parseJson(AppSuccessions, reply.body));
       return Promise.all(
         statements.map(async (jws) => {
-          const read = await verifySuccession(jws, { keys, territory: 'kowhai' });
+          const read = await verifySuccession(jws, { keys: by, territory: 'kowhai' });
           if (!read.ok) throw new Error(read.fault);
           return read.succession;
         }),
@@ -143,6 +143,14 @@ t.test("an expelled member's app passes to another: id, statement, ledger and ev
     t.match(told, [{ to: { member: heir.id } }, { from: { member: heir.id }, to: { member: old.id } }]);
     t.ok((told[1]?.serial ?? 0) > (told[0]?.serial ?? 0));
     t.match(await it.ask('app.show', { app }), { owner: old.id });
+  });
+
+  t.test('a territory whose key was stolen says it again with the next one', async (t) => {
+    const before = await it.told();
+    await it.ask('member.roll-key', { ...decided, compromised: true });
+    const reply = await call(origin, { place: '/v1/members/keys' });
+    t.same(await it.told(app, answered(parseJson(MemberKeys, reply.body))), before);
+    await t.rejects(it.told(), /foreign/);
   });
 });
 

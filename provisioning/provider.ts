@@ -14,6 +14,7 @@ import { type BrokerSide, createBrokerOutside, createOwnBroker, type OutsideConf
 import { createExpiryWatch } from './ca/expiry.js';
 import { createServerCertificate, hostsOf, type ServerTls } from './ca/server-certificate.js';
 import { createCatalogue } from './catalogue/catalogue.js';
+import type { ResolveTxt } from './catalogue/domains.js';
 import { createConsole } from './console/console.js';
 import type { Gauge } from './console/metrics.js';
 import { createEst } from './est/est.js';
@@ -68,7 +69,18 @@ export function createProvider(
     enrolmentsPerSecond,
     outside,
   }: ProviderConfig,
-  { files, clock, log }: { files: Files; clock: Clock; log: FastifyBaseLogger },
+  {
+    files,
+    clock,
+    log,
+    resolveTxt,
+  }: {
+    files: Files;
+    clock: Clock;
+    log: FastifyBaseLogger;
+    /** By the network's name servers unless said. */
+    resolveTxt?: ResolveTxt;
+  },
 ): Provider {
   const started: (() => Promise<void>)[] = [];
   const urls = { est: '', broker: '', console: '' };
@@ -150,7 +162,7 @@ export function createProvider(
     const catalogue = createCatalogue({
       directory: path.join(directory, 'catalogue'),
       territory: id,
-      ...{ store, registry, members, boxes, hosts, clock, log },
+      ...{ store, registry, members, boxes, hosts, clock, log, resolveTxt },
     });
     await catalogue.start();
     started.push(() => catalogue.stop());

@@ -78,8 +78,9 @@ export async function openRooms({
   const { enter } = boxes;
   const { id } = territory;
   const listedAt = () => listed.current()?.directory.territories.find((one) => one.id === id)?.est;
-  const registry = createRegistry({ store, clock, events });
-  const members = await openMembers({
+  const wantsProof = () => members.appIdPolicy() === 'proof';
+  const registry = createRegistry({ store, clock, events, wantsProof });
+  const members: MemberDesk = await openMembers({
     ...{ store, files, clock, directory, listedAt, events },
     ...{ territory: id, appIds: registry },
   });

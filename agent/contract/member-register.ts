@@ -93,6 +93,10 @@ export type MemberRecord = Static<typeof MemberRecord>;
 export const LevelPolicy = Type.Partial(Type.Record(CapabilityKind, VettingLevel), { additionalProperties: false });
 export type LevelPolicy = Static<typeof LevelPolicy>;
 
+/** A new app id belongs to the first member who publishes under it, or to none without proof of its domain. */
+export const AppIdPolicy = Type.Union([Type.Literal('first'), Type.Literal('proof')]);
+export type AppIdPolicy = Static<typeof AppIdPolicy>;
+
 export const memberLedgerType = 'webizen-member-ledger+jws';
 /** Each entry is signed (detached, as in ledger.ts) by the key that signed for members then. */
 export const MemberLedgerExport = Type.Object(

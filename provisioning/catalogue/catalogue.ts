@@ -10,6 +10,7 @@ import type { Clock } from '#common/clock.js';
 import { ownDirectory } from '#common/files.js';
 import type { Store } from '../store/store.js';
 import { type Caller, type CallerParts, createCallers } from './caller.js';
+import { createDomains, createTxtResolver, type ResolveTxt } from './domains.js';
 import type { CatalogueMembers } from './parts.js';
 import { createPublish } from './publish.js';
 import type { Listed, Registry } from './registry.js';
@@ -47,6 +48,7 @@ export function createCatalogue({
     return bavail * bsize;
   },
   reserveBytes = usualReserveBytes,
+  resolveTxt = createTxtResolver(),
 }: {
   /** Made with mode 0700. */
   directory: string;
@@ -61,6 +63,7 @@ export function createCatalogue({
   budgets?: Budgets;
   freeBytes?: () => number;
   reserveBytes?: number;
+  resolveTxt?: ResolveTxt | undefined;
 }): Catalogue {
   const shelf = createShelf({ directory: path.join(directory, 'blobs'), store, clock });
   const uploads = createUploads({
@@ -113,11 +116,23 @@ export function createCatalogue({
 
     declare(app, limits) {
       const callers = createCallers({ members, boxes, hosts, limits });
+      const domains = createDomains({ territory, registry, members, resolveTxt, clock });
       const publish = createPublish({ territory, registry, shelf, members, mayHave, clock });
       // In a scope of its own: EST's bodies are not streams.
       app.register(async (scope) => {
         scope.addContentTypeParser('application/octet-stream', (_request, payload, done) => done(null, payload));
-        declareRoutes(scope, { callers, registry, shelf, uploads, members, publish, maySee, mayHave, mayFetch });
+        declareRoutes(scope, {
+          callers,
+          registry,
+          shelf,
+          uploads,
+          members,
+          publish,
+          domains,
+          maySee,
+          mayHave,
+          mayFetch,
+        });
       });
     },
 

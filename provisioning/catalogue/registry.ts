@@ -1,6 +1,7 @@
 /**
- * What is published, and who may publish under which app id. An id belongs to the first member who published it, or to
- * whom an operator reserved it for, and never changes hands by publishing. An ended release never comes back, and its
+ * What is published, and who may publish under which app id. An id belongs to whom an operator reserved it for, to the
+ * member who proved its domain, or, where the territory does not want proof, to the first who published it; it never
+ * changes hands by publishing. An ended release never comes back, and its
  * version is used for ever.
  */
 import { announcedBy } from '#common/archive/release.js';
@@ -44,14 +45,18 @@ export interface Passing {
 
 export interface Registry {
   owner(app: string): AppIdRecord | undefined;
+  /** @throws Refusal `app-id-taken`, `app-id-unproven` */
+  checkPublisher(app: string, member: string): void;
   /** @throws Refusal `app-id-taken` */
   checkOwner(app: string, member: string): void;
   /** An id, or `example.*` for a whole domain. @throws Refusal `app-id-taken` when somebody has published under it */
   reserve(app: string, member: string): Promise<void>;
+  /** A whole domain, by proof. @throws Refusal `app-id-taken` */
+  keep(ids: string, member: string, domain: string): Promise<void>;
   /**
    * Answers ids of one member with what their newest releases ask for, and the commit that makes them another's: the one
    * who asks makes it part of a commit of its own, and meanwhile nothing else is published.
-   * @param apps all that it has, whole domains too, where none are named
+   * @param apps all that it has where none are named
    * @throws Refusal `app-id-other`
    */
   pass<T>(
@@ -84,9 +89,12 @@ export function createRegistry({
   store,
   clock,
   events,
+  wantsProof = () => false,
 }: {
   store: Store;
   clock: Clock;
+  /** Whether a new id needs one; else it is the first member's who publishes it. */
+  wantsProof?: () => boolean;
   events: Pick<EventLog, 'compose'>;
 }): Registry {
   const { appIds, releases, releaseTexts, releaseBoxes, blobUses } = store;
@@ -107,6 +115,11 @@ export function createRegistry({
   function checkOwner(app: string, member: string): void {
     const its = owner(app);
     if (its && its.owner !== member) throw new Refusal('app-id-taken', app);
+  }
+
+  function checkPublisher(app: string, member: string): void {
+    checkOwner(app, member);
+    if (wantsProof() && !owner(app)) throw new Refusal('app-id-unproven', app);
   }
 
   function find(id: string): Found | undefined {
@@ -155,6 +168,7 @@ export function createRegistry({
   return {
     owner,
     checkOwner,
+    checkPublisher,
     find,
     releasesOf,
     isNamed: (id, box) => releaseBoxes.getSync(`${id}!${box}`) === true,
@@ -171,12 +185,23 @@ export function createRegistry({
         told.tell();
       }),
 
+    keep: (ids, member, domain) =>
+      turns.take('apps', async () => {
+        checkOwner(ids, member);
+        if (appIds.getSync(ids)) return;
+        const value: AppIdRecord = { owner: member, at: clock.now(), domain };
+        const told = events.compose({ type: 'app-domain', text: `${member} has proved ${domain}: ${ids} is theirs` });
+        await store.commit([{ type: 'put', sublevel: appIds, key: ids, value }, told.operation]);
+        told.tell();
+      }),
+
     pass: ({ from, to, apps }, work) =>
       turns.take('apps', async () => {
         const wanted = apps && new Set(apps);
         const its: string[] = [];
+        // A domain stays whose it is; what was published below it has ids of its own.
         for await (const [app, { owner: member }] of appIds.iterator())
-          if (member === from && (wanted?.delete(app) ?? true)) its.push(app);
+          if (!app.endsWith('.*') && member === from && (wanted?.delete(app) ?? true)) its.push(app);
         if (wanted && wanted.size > 0) throw new Refusal('app-id-other', [...wanted].join(', '));
         const value: AppIdRecord = { owner: to, at: clock.now(), byOperator: true };
         const operations = its.map((key): Operation => ({ type: 'put', sublevel: appIds, key, value }));
@@ -202,7 +227,7 @@ export function createRegistry({
       turns.take('apps', async () => {
         const { listed, jws, blobs, boxes } = listing;
         const { id, app, member, version, ...rest } = listed;
-        checkOwner(app, member);
+        checkPublisher(app, member);
         const found = find(id);
         if (found) return { isNew: false, listed: await again(found, listing) };
         await checkVersion(listed);

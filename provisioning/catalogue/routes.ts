@@ -9,12 +9,14 @@ import {
   NewRelease,
   Withdrawal,
 } from '#contract/catalogue.js';
+import { DomainClaim, type DomainProof, domainsPath } from '#contract/domain-claim.js';
 import { check, describeFaults, type Parsed } from '#contract/parse.js';
 import { Refusal } from '#contract/problems.js';
 import { largestReleaseJws } from '#contract/release.js';
 import { type BlobRouteParts, declareBlobRoutes } from './blob-routes.js';
 import { browse } from './browse.js';
 import type { Caller } from './caller.js';
+import type { Domains } from './domains.js';
 import type { CatalogueMembers } from './parts.js';
 import type { Publish } from './publish.js';
 import { type Listed, type Registry, stateOf } from './registry.js';
@@ -23,6 +25,7 @@ export interface RouteParts extends BlobRouteParts {
   registry: Registry;
   members: CatalogueMembers;
   publish: Publish;
+  domains: Domains;
   maySee(caller: Caller, listed: Listed): boolean;
 }
 
@@ -41,7 +44,7 @@ function wanted<T>(parsed: Parsed<T>): T {
 }
 
 export function declareRoutes(app: FastifyInstance, parts: RouteParts): void {
-  const { callers, registry, members, publish, maySee } = parts;
+  const { callers, registry, members, publish, domains, maySee } = parts;
   const releases = `${cataloguePath}/releases`;
   const apps = `${cataloguePath}/apps`;
   /** Before the body is read: a stranger's is not. */
@@ -81,6 +84,12 @@ export function declareRoutes(app: FastifyInstance, parts: RouteParts): void {
     const { isNew, listed } = await publish(member, wanted(check(NewRelease, request.body)));
     reply.code(isNew ? 201 : 200);
     return told(listed);
+  });
+
+  app.post(domainsPath, { bodyLimit: 1024, onRequest }, async (request): Promise<DomainProof> => {
+    const member = asked.get(request);
+    if (!member) throw new Refusal('credential-missing');
+    return domains.claim(member, wanted(check(DomainClaim, request.body)).domain);
   });
 
   app.get<{ Params: { id: string } }>(`${releases}/:id`, async (request) =>

@@ -18,6 +18,7 @@ export const help = `webizen-provider: brings boxes into a territory and looks a
   webizen-provider app show ID --dir D [--json]
   webizen-provider app stop RELEASE --dir D --reason TEXT
   webizen-provider app reserve ID|DOMAIN.* MEMBER --dir D
+  webizen-provider app policy --dir D [first|proof --reason TEXT --decided-by TEXT]
   webizen-provider member admit REQUEST --dir D --id ID --level N --charter V --vetted TEXT --by TEXT
   webizen-provider member list|show|level|suspend|reinstate|expel|succeed|key|credential|keys|policy|ledger --dir D
   webizen-provider directory accept FILE --dir D [--keys keys.json]
@@ -99,8 +100,10 @@ Works while the server runs and while it does not.
   app stop RELEASE --dir D --reason TEXT
       the release is never installed again; owners and its member read the reason. For ever
   app reserve ID|DOMAIN.* MEMBER --dir D
-      keeps an app id, or every id below a domain, for a member, once you have seen that the domain is theirs; without
-      it an id belongs to the first member who publishes under it
+      keeps an app id, or every id below a domain, for a member, once you have seen that the domain is theirs
+  app policy --dir D [first|proof --reason TEXT --decided-by TEXT]
+      first: a new id belongs to the first member who publishes under it; proof: only to one for whom it is kept, or who
+      has proved the domain by webizen app claim
 
 Works while the server runs and while it does not.
 `,

@@ -7,7 +7,15 @@ import { signSuccession } from '#common/members/succession.js';
 import type { Capability } from '#contract/capabilities.js';
 import type { PublicJwk } from '#contract/directory.js';
 import type { MemberRequest, Standing } from '#contract/member.js';
-import type { Decided, LevelPolicy, MemberAct, MemberRecord, NewVetting, Vetting } from '#contract/member-register.js';
+import type {
+  AppIdPolicy,
+  Decided,
+  LevelPolicy,
+  MemberAct,
+  MemberRecord,
+  NewVetting,
+  Vetting,
+} from '#contract/member-register.js';
 import { parseJson } from '#contract/parse.js';
 import { Refusal } from '#contract/problems.js';
 import { KeyRotation, keyRotationType } from '#contract/release.js';
@@ -49,6 +57,7 @@ export interface MemberActs {
    */
   succeed(member: string, wish: SuccessionWish): Promise<Succession>;
   setPolicy(policy: LevelPolicy, decided: Decided): Promise<LevelPolicy>;
+  setAppIdPolicy(policy: AppIdPolicy, decided: Decided): Promise<void>;
 }
 
 export interface SuccessionWish extends Required<Decided> {
@@ -181,7 +190,7 @@ export function createActs({
     if (from.id === to.id) throw new Refusal('member-standing', `${to.id} is the one that it passes from`);
     if (from.standing === 'suspended') throw new Refusal('member-standing', `${from.id} is suspended`);
     if (to.standing !== 'good') throw new Refusal('member-standing', `${to.id} is ${to.standing}`);
-    if (passing.every(({ app }) => app.endsWith('.*'))) throw new Refusal('succession-empty', from.id);
+    if (passing.length === 0) throw new Refusal('succession-empty', from.id);
     const over = passing.flatMap(({ app, asks }) =>
       asks.filter((one) => !allowsAt(register.policy(), to.level, one)).map((one) => `${app} asks for ${one}`),
     );
@@ -284,6 +293,14 @@ export function createActs({
         if (!made) throw new Error('nothing was decided');
         return made;
       }),
+
+    setAppIdPolicy: (policy, decided) =>
+      register.decide(() => ({
+        type: 'app-ids',
+        facts: present({ policy, ...decided }),
+        text: `a new app id belongs to ${policy === 'proof' ? 'whoever proves its domain' : 'the first who publishes it'}`,
+        settings: register.withAppIdPolicy(policy),
+      })),
 
     async setPolicy(policy, decided) {
       await register.decide(() => ({

@@ -11,7 +11,7 @@ import type { Files } from '#common/files.js';
 import type { Capability } from '#contract/capabilities.js';
 import type { PublicJwk } from '#contract/directory.js';
 import type { StatusLists } from '#contract/member.js';
-import type { Decided, LevelPolicy, MemberLedgerExport, MemberRecord } from '#contract/member-register.js';
+import type { AppIdPolicy, Decided, LevelPolicy, MemberLedgerExport, MemberRecord } from '#contract/member-register.js';
 import { Refusal } from '#contract/problems.js';
 import type { AppSuccessions } from '#contract/succession.js';
 import type { Store } from '../store/store.js';
@@ -49,6 +49,7 @@ export interface MemberDesk extends Members, MemberActs, Freshness {
   /** @throws Refusal `member-unknown` */
   show(member: string): MemberRecord;
   policy(): LevelPolicy;
+  appIdPolicy(): AppIdPolicy;
   /** The key that is to take over is made and listed, so that alliance and boxes know it before it signs anything. */
   announceKey(): Promise<PublicJwk>;
   /**
@@ -125,6 +126,7 @@ export async function openMembers({
       return record !== undefined && allowsAt(register.policy(), record.level, capability);
     },
     policy: () => ({ ...usualPolicy, ...register.policy() }),
+    appIdPolicy: register.appIdPolicy,
     listsEnd: register.listsEnd,
     ledger: async () => ({
       format: 'webizen-member-ledger-1',

@@ -6,7 +6,7 @@ import { keysRolled, makeEntry } from '#common/members/ledger.js';
 import { signSuccession } from '#common/members/succession.js';
 import type { LedgerEntry } from '#contract/ledger.js';
 import type { StatusLists } from '#contract/member.js';
-import type { Decided, LevelPolicy, MemberRecord } from '#contract/member-register.js';
+import type { AppIdPolicy, Decided, LevelPolicy, MemberRecord } from '#contract/member-register.js';
 import { Refusal } from '#contract/problems.js';
 import type { MemberSettings, StatusListsRecord, Store, SuccessionRecord } from '../store/store.js';
 import { certify, isOld } from './credentials.js';
@@ -36,6 +36,8 @@ export interface Register {
   policy(): LevelPolicy;
   /** The settings with these levels for what they name. */
   withPolicy(change: LevelPolicy): MemberSettings;
+  appIdPolicy(): AppIdPolicy;
+  withAppIdPolicy(policy: AppIdPolicy): MemberSettings;
   /** Oldest first. */
   successionsOf(app: string): readonly SuccessionRecord[];
   /** Of the last one; 0 where there is none. */
@@ -210,6 +212,8 @@ export async function openRegister({
     find: (member) => members.get(member),
     policy: () => settings.policy ?? {},
     withPolicy: (change) => ({ ...settings, policy: { ...settings.policy, ...change } }),
+    appIdPolicy: () => settings.appIds ?? 'first',
+    withAppIdPolicy: (policy) => ({ ...settings, appIds: policy }),
     successionsOf: (app) => successions.filter(({ succession }) => succession.apps.includes(app)),
     lastSerial: () => successions.at(-1)?.succession.serial ?? 0,
     origin,

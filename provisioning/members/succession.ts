@@ -14,7 +14,6 @@ export function successionOf(wish: {
   at: number;
   from: MemberRecord;
   to: MemberRecord;
-  /** Ids of apps; whole domains pass too, and are nothing to a box. */
   apps: readonly string[];
   decided: Required<Decided>;
 }): Succession {
@@ -22,7 +21,7 @@ export function successionOf(wish: {
   const expelled = from.history.findLast(({ act }) => act === 'member.expelled');
   const succession = {
     ...{ territory: wish.territory, serial: wish.serial, at },
-    apps: apps.filter((app) => !app.endsWith('.*')),
+    apps: [...apps],
     from: {
       ...{ member: from.id, name: from.name, keys: [...from.formerKeys.map(({ jwk }) => jwk), from.jwk] },
       ...(from.standing === 'expelled' && expelled

@@ -11,7 +11,7 @@ import type { Sample } from '#contract/health.js';
 import type { LeavePhase, LeaveReason } from '#contract/leave.js';
 import type { LedgerEntry, LedgerHead } from '#contract/ledger.js';
 import type { Words } from '#contract/manifest.js';
-import type { LevelPolicy, MemberRecord } from '#contract/member-register.js';
+import type { AppIdPolicy, LevelPolicy, MemberRecord } from '#contract/member-register.js';
 import type { AdmittedBy, FactoryIdentity, FleetEvent, RevocationReason } from '#contract/operator.js';
 import { Refusal } from '#contract/problems.js';
 import type { Birth, Reported } from '#contract/status.js';
@@ -130,8 +130,9 @@ export interface LifeRecord {
 export interface AppIdRecord {
   owner: string;
   at: number;
-  /** An operator said so; else it was the first who published. */
+  /** An operator said so; or the domain was proved; else it was the first who published. */
   byOperator?: boolean;
+  domain?: string;
 }
 
 /** What a list needs of a release. Keyed by `{app}!{release}`. */
@@ -197,6 +198,8 @@ export interface SigningRecord {
 /** `all`: what the territory has set for its members. */
 export interface MemberSettings {
   policy?: LevelPolicy;
+  /** Whose a new app id is. Missing: `first`. */
+  appIds?: AppIdPolicy;
   /** Missing: the first key signs still. */
   signing?: SigningRecord;
   /** Where it was reached last. */

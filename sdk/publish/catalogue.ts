@@ -6,6 +6,7 @@ import { createReadStream } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Static, TSchema } from 'typebox';
 import { CatalogueApp, CatalogueRelease, cataloguePath, type NewRelease, patchBytes } from '#contract/catalogue.js';
+import { DomainProof, domainsPath } from '#contract/domain-claim.js';
 import { describeFaults, parseJson } from '#contract/parse.js';
 import { Refusal } from '#contract/problems.js';
 import type { Descriptor } from '#contract/release.js';
@@ -25,6 +26,8 @@ export interface Catalogue {
   upload(blob: Blob, onSent?: (bytesThere: number) => void): Promise<number>;
   publish(release: NewRelease): Promise<CatalogueRelease>;
   withdraw(release: string, reason: string): Promise<void>;
+  /** Has it looked for the proof; answers what the proof is. */
+  claim(domain: string): Promise<DomainProof>;
 }
 
 const leastPieceBytes = 128 * 1024;
@@ -134,6 +137,7 @@ export function createCatalogue(uses: {
       if (reply.status === 404) return undefined;
       return reply.status === 200 ? read(CatalogueApp, reply) : refuseOf(reply);
     },
+    claim: async (domain) => read(DomainProof, await post(domainsPath, { domain })),
     publish: async (release) => read(CatalogueRelease, await post(`${cataloguePath}/releases`, release)),
     async withdraw(release, reason) {
       await post(`${cataloguePath}/releases/${release}/withdraw`, { reason });

@@ -1,7 +1,22 @@
-/** Apps that pass from one member to another. */
+/** Whose an app id is, and apps that pass from one member to another. */
 import type { ProblemTable } from './table.js';
 
 export const successionsProblems = {
+  'app-id-unproven': [
+    409,
+    'the territory wants proof that the domain of the app id is yours',
+    'prove it with webizen app claim, or ask the operator to keep the id for you',
+  ],
+  'domain-public': [
+    409,
+    'names below this one are given to everybody, so it is nobody’s own',
+    'claim the domain that you have registered below it',
+  ],
+  'domain-unasked': [
+    502,
+    'the name servers of the domain could not be asked',
+    'see to it that they answer, and claim it again',
+  ],
   'app-id-other': [409, 'the app id does not belong to that member', 'look at whose it is with app list'],
   'succession-empty': [
     409,

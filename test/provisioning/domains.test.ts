@@ -1,6 +1,8 @@
 /** Ids of apps are for whose domain they name: proved by a record in the DNS, asked of a name server on loopback. */
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
+import { readFile } from 'node:fs/promises';
+import path from 'node:path';
 import fc from 'fast-check';
 import t, { type Test } from 'tap';
 import { publicJwkOf } from '#common/jws.js';
@@ -23,10 +25,11 @@ import {
 } from '../support/catalogue.js';
 import { answered, territory } from '../support/est.js';
 import { askCommand } from '../support/provider.js';
+import { laptop } from '../support/var.js';
 
 const why = { reason: 'it retires', decidedBy: 'the board', review: 'write to the board' };
 
-type Records = Map<string, string[][] | 'silent' | 'refused' | 'huge'>;
+type Records = Map<string, string[][] | 'refused' | 'huge'>;
 
 /** The strings of TXT records (RFC 1035 section 3.3.14), over UDP alone: what is too large is cut, and nobody answers TCP. */
 async function nameServer(t: Test, records: Records): Promise<string> {
@@ -40,7 +43,6 @@ async function nameServer(t: Test, records: Records): Promise<string> {
     }
     const question = query.subarray(12, at + 5);
     const found = records.get(labels.join('.'));
-    if (found === 'silent') return;
     const answers = Array.isArray(found) && query.readUInt16BE(at + 1) === 16 ? found : [];
     const bodies = answers.map((strings) => {
       const data = Buffer.concat(strings.flatMap((text) => [Buffer.from([text.length]), Buffer.from(text, 'latin1')]));
@@ -134,6 +136,30 @@ t.test('a member proves a domain by a record that names its key, and has the ids
     apps: ['au.com.example.shop.till', 'au.com.example.visits'],
   });
   t.match(await app('list'), { stdout: /^au\.com\.example\.\* +example-soft/m }, 'the domain stays whose it is');
+});
+
+t.test('the command says what to publish, has it looked for, and says when it was found', async (t) => {
+  const { records, ask, directory, url } = await opened(t);
+  const own = await laptop(t);
+  const webizen = (...args: string[]) => own.start(...args).ended;
+  t.equal((await webizen('member', 'request', '--name', 'Wattle', '--class', 'var')).status, 0);
+  const request = (await readFile(own.at('member/request.jws'), 'utf8')).trim();
+  const vetting = { what: 'papers', by: 'Ana' };
+  await ask('member.admit', { request, id: 'wattle', level: 1, charterVersion: '1', vetting });
+  const there = ['--catalogue', url.origin, '--ca', path.join(directory, 'ca/root.crt')];
+  t.equal((await webizen('member', 'accept', '--id', 'wattle', ...there)).status, 0);
+  t.match(await webizen('app', 'claim', 'wattle'), { status: 2, stderr: /arguments-invalid/ });
+  const asked = await webizen('app', 'claim', 'Wattle.example');
+  t.match(asked, {
+    status: 1,
+    stdout: /^_webizen-apps\.wattle\.example\. IN TXT "webizen-member=kowhai\/wattle key=/m,
+  });
+  const [, value = ''] = /"(.+)"/.exec(asked.stdout) ?? [];
+  records.set('_webizen-apps.wattle.example', [[value]]);
+  t.same(await webizen('app', 'claim', 'wattle.example'), {
+    ...{ status: 0, stderr: '' },
+    stdout: 'wattle.example is proved: example.wattle.* is yours\n',
+  });
 });
 
 t.test('no suffix that is everybody’s, no name that is none, and no end of asking', async (t) => {

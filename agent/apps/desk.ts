@@ -3,12 +3,10 @@ import { openArchive } from '#common/archive/archive.js';
 import { checkImage } from '#common/archive/image.js';
 import { successionOf } from '#common/archive/release.js';
 import type { Capability } from '#contract/capabilities.js';
-import type { CatalogueApp, CataloguePage } from '#contract/catalogue.js';
+import type { CataloguePage } from '#contract/catalogue.js';
 import { termsHash } from '#contract/consent-receipt.js';
 import type { AppDecision, AppOffer, InstalledApp, SuccessionAnswer } from '#contract/installed.js';
-import { compareVersions } from '#contract/manifest.js';
 import { Refusal } from '#contract/problems.js';
-import type { AppSuccessions } from '#contract/succession.js';
 import type { Changes } from '../changes/changes.js';
 import type { Decision, OwnerSigner } from '../consent/ledger.js';
 import type { Members } from '../members/members.js';
@@ -16,7 +14,8 @@ import type { Blobs } from './blobs.js';
 import { dropNext } from './drop-next.js';
 import { awaitedBy, type Installed, type InstalledRecord, releaseOf } from './installed.js';
 import type { Keeper } from './keeper.js';
-import { type Architecture, type Offers, toldOf, type Verified } from './offers.js';
+import type { Looking } from './looking.js';
+import { type Offers, toldOf, type Verified } from './offers.js';
 import { groupOf, plan } from './plan.js';
 import type { Running } from './running.js';
 import { showApp } from './show.js';
@@ -62,13 +61,12 @@ export interface DeskParts {
   blobs: Blobs;
   offers: Offers;
   successions: Successions;
+  looking: Looking;
   table: Table;
   members: Members;
   catalogue: Catalogue;
   runner: Runner;
   running: Running;
-  /** Of this box. */
-  architecture: Architecture;
   keeper: Keeper;
   grants: Grants;
   storage: Storage;
@@ -77,17 +75,15 @@ export interface DeskParts {
   clock: { now(): number };
   freeBytes(): number;
   reserveBytes: number;
-  onRefused(error: unknown): void;
 }
 
 /** The catalogue could not be asked. */
 const unheard = new Set<string>(['est-unreachable', 'not-a-member', 'unavailable']);
 
-const channelOf = ({ channel = 'stable' }: { channel?: string | undefined }): string => channel;
-
 export function createDesk(parts: DeskParts): AppsDesk {
   const { installed, blobs, offers, successions, table, catalogue, runner, running, keeper, grants, ledger, clock } =
     parts;
+  const { fetched, heedHeir, newest } = parts.looking;
   /** Apps for which something is being begun. */
   const beginning = new Set<string>();
 
@@ -109,49 +105,6 @@ export function createDesk(parts: DeskParts): AppsDesk {
     const record = installed.get(id);
     if (!record?.current) throw new Refusal('app-unknown', id);
     return record;
-  }
-
-  /** From the catalogue, whatever is held already: it says too what was withdrawn. */
-  async function fetched(release: string): Promise<Verified> {
-    const entry = await catalogue.release(release);
-    const { release: jws, credential, status } = entry;
-    const verified = await offers.verify({ jws, credential, status, source: 'catalogue' });
-    if (verified.held.release !== release || entry.id !== release) throw new Refusal('release-other', release);
-    await offers.heed(entry);
-    await heedHeir(verified, entry.succession);
-    return verified;
-  }
-
-  /** The territory of an installed app's maker: what another says of the same id is about another app. */
-  function territoryOf(id: string): string | undefined {
-    const current = installed.get(id)?.current;
-    return current ? releaseOf(current).territory : undefined;
-  }
-
-  /** What comes with a release is looked at only where the release needs it. */
-  async function heedHeir(verified: Verified, told: AppSuccessions | undefined): Promise<void> {
-    const { manifest, territory } = verified.release;
-    if (!told || territoryOf(manifest.id) !== territory) return;
-    const problem = await offers.problem(verified);
-    if (problem?.code === 'app-bound-elsewhere' || problem?.code === 'succession-undecided')
-      await successions.heed(manifest.id, told).catch(parts.onRefused);
-    const record = installed.get(manifest.id);
-    if (record && (await successions.isHeirs(record, verified))) await successions.note(manifest.id, verified.held);
-  }
-
-  /** The catalogue's list of an app, and what the territory of its maker says of who comes after them. */
-  async function listed({ id }: InstalledRecord): Promise<CatalogueApp | undefined> {
-    const territory = territoryOf(id) ?? '';
-    const isOwn = parts.members.isOwn(territory);
-    const unlisted = (error: unknown): undefined => {
-      if (!(error instanceof Refusal) || error.code !== 'listing-unknown') throw error;
-    };
-    const list = await catalogue.app(id).catch(unlisted); // it came as a file
-    // Neither a territory that is gone nor one that lies keeps an app from the updates of its own maker.
-    const asked = () => parts.members.askSuccessions(territory, id).catch(parts.onRefused);
-    const told = isOwn && list ? list.succession : await asked();
-    if (told) await successions.heed(id, told).catch(parts.onRefused);
-    return list;
   }
 
   async function found(release: string): Promise<Verified> {
@@ -245,31 +198,6 @@ export function createDesk(parts: DeskParts): AppsDesk {
     });
   }
 
-  /** The newest that was published, is newer than what runs and has not failed here, of the channel that it came by. */
-  async function newest(record: InstalledRecord, releases: CatalogueApp['releases']): Promise<Verified | undefined> {
-    const { current } = record;
-    if (!current) return undefined;
-    const { version, channel } = releaseOf(current).manifest;
-    for (const { id, state, reason } of releases)
-      await offers.heed({ id, app: record.id, state, ...(reason === undefined ? {} : { reason }) });
-    const candidates = releases
-      .filter((one) => one.state === 'published' && compareVersions(one.version, version) > 0)
-      .filter(
-        ({ id, architecture = parts.architecture }) => architecture === parts.architecture && !installed.barred(id),
-      )
-      .sort((a, b) => compareVersions(b.version, a.version));
-    for (const { id } of candidates) {
-      const verified = await fetched(id);
-      const { manifest } = verified.release;
-      if (manifest.id !== record.id) throw new Refusal('release-other', id);
-      const now = installed.get(record.id) ?? record;
-      // Until the owner has said yes to who made it, it is none of ours.
-      if (channelOf(manifest) === channelOf({ channel }) && !(await successions.isHeirs(now, verified)))
-        return verified;
-    }
-    return undefined;
-  }
-
   async function dropWithdrawn(id: string): Promise<void> {
     const record = installed.get(id);
     const why = record?.waiting && installed.barred(record.waiting.release)?.why;
@@ -292,8 +220,7 @@ export function createDesk(parts: DeskParts): AppsDesk {
 
   /** To the newest release, if it goes ahead by itself; else that one waits for the owner. */
   async function seek(id: string): Promise<string | null> {
-    const list = await listed(known(id));
-    const verified = list && (await newest(known(id), list.releases));
+    const verified = await newest(known(id));
     await dropWithdrawn(id);
     const problem = verified ? await offers.problem(verified) : null;
     await noteForeign(id, problem?.code === 'app-bound-elsewhere' ? verified : undefined, problem);
@@ -306,44 +233,6 @@ export function createDesk(parts: DeskParts): AppsDesk {
     if (offers.goesAhead(verified.release) && !now.wasStopped) return begin(verified);
     if (now.waiting?.release !== verified.held.release) await installed.save({ ...now, waiting: verified.held });
     return null;
-  }
-
-  function factsOf(record: InstalledRecord, serial: number): Decision['facts'] & object {
-    const path = record.succession?.offer?.path ?? [];
-    const [first, last] = [path[0], path.at(-1)];
-    if (!first || last?.serial !== serial) throw new Refusal('succession-other', record.id);
-    const { territory, to } = last;
-    return {
-      ...{ app: record.id, territory, serial, from: first.from.member, to: to.member, name: to.name },
-      ...{ key: record.jwk.kid, nextKey: to.jwk.kid },
-    };
-  }
-
-  /** Bound to its new maker's key, in one commit with the owner's signature. A second yes changes nothing. */
-  async function pass(record: InstalledRecord, serial: number, signer: OwnerSigner): Promise<void> {
-    if (record.succession?.offer?.answer === 'yes' && record.succession.passed === serial) return;
-    const facts = factsOf(record, serial);
-    const { last, ...offer } = await successions.reopen(record, serial);
-    const { next } = offer;
-    const now: InstalledRecord = {
-      ...known(record.id),
-      jwk: last.to.jwk,
-      waiting: next && !installed.barred(next.release) ? next : null,
-      succession: { serial, kid: last.kid, ...record.succession, passed: serial, offer: { ...offer, answer: 'yes' } },
-    };
-    await installed.save(now, { by: 'owner', type: 'app.succession', facts }, signer);
-  }
-
-  async function decline(record: InstalledRecord, serial: number, signer: OwnerSigner): Promise<void> {
-    const facts = factsOf(record, serial);
-    const { succession } = record;
-    if (!succession?.offer || succession.offer.answer === 'yes') throw new Refusal('succession-other', record.id);
-    if (succession.offer.answer === 'no') return;
-    const now: InstalledRecord = {
-      ...record,
-      succession: { ...succession, offer: { ...succession.offer, answer: 'no' } },
-    };
-    await installed.save(now, { by: 'owner', type: 'app.succession-declined', facts }, signer);
   }
 
   const show = (record: InstalledRecord): InstalledApp => showApp(record, { ...parts, underWay });
@@ -427,13 +316,12 @@ export function createDesk(parts: DeskParts): AppsDesk {
         return seek(id);
       }),
     async learn(id) {
-      const list = await listed(known(id));
-      if (list) await newest(known(id), list.releases);
+      await newest(known(id));
     },
     succeed: (id, { serial, accept }, signer) =>
       alone(id, async () => {
         const record = known(id);
-        await (accept ? pass(record, serial, signer) : decline(record, serial, signer));
+        await (accept ? successions.accept : successions.decline)(record, serial, signer);
         if (!accept) return null;
         // It is theirs now, whether or not they can be reached.
         return seek(id).catch((error: unknown) => {

@@ -11,6 +11,7 @@ import { type AppsDesk, createDesk } from './desk.js';
 import { createInstallSteps } from './install-steps.js';
 import { openInstalled } from './installed.js';
 import { createKeeper } from './keeper.js';
+import { createLooking } from './looking.js';
 import { type Architecture, createOffers } from './offers.js';
 import { createRemoveSteps } from './remove-steps.js';
 import { createRunning } from './running.js';
@@ -65,10 +66,11 @@ export async function createInstaller(wish: {
   const isPinned = (digest: string): boolean => isShared(digest) || table.isPinned(digest);
   const rooms = { ...wish, installed, blobs, offers, successions, running, table, isPinned };
   const keeper = createKeeper(rooms);
-  const desk = createDesk({ ...rooms, keeper, reserveBytes, onRefused: refused });
+  const looking = createLooking({ ...rooms, onRefused: refused });
+  const desk = createDesk({ ...rooms, keeper, looking, reserveBytes });
   const parts = { ...rooms, tidy: keeper.tidy };
   const stopping = new AbortController();
-  let looking: Promise<void> | undefined;
+  let daily: Promise<void> | undefined;
   let asking: Promise<void> = Promise.resolve();
   let endWatching = (): void => {};
 
@@ -92,7 +94,7 @@ export async function createInstaller(wish: {
     kinds: { ...createInstallSteps(parts), ...createRemoveSteps(parts) },
     async start() {
       await keeper.start();
-      looking ??= look();
+      daily ??= look();
       endWatching = wish.members.onChange(() => {
         asking = asking.then(askForHeirs).catch(refused);
       });
@@ -101,7 +103,7 @@ export async function createInstaller(wish: {
     async stop() {
       stopping.abort();
       endWatching();
-      await looking;
+      await daily;
       await asking;
       await keeper.stop();
     },

@@ -9,6 +9,7 @@ import { followRotation } from '#common/archive/release.js';
 import type { PublicJwk } from '#contract/directory.js';
 import { Refusal } from '#contract/problems.js';
 import type { AppSuccessions, Succession } from '#contract/succession.js';
+import type { Decision, OwnerSigner } from '../consent/ledger.js';
 import type { Members, SignedSuccession } from '../members/members.js';
 import { type Held, type Installed, type InstalledRecord, releaseOf, type SuccessionOffer } from './installed.js';
 
@@ -24,10 +25,12 @@ export interface Successions {
   /** The newest of the heir's releases, which the owner reads about before they answer. */
   note(app: string, held: Held): Promise<void>;
   /**
-   * What the owner has read and says yes to, verified once more by the territory's keys of now.
+   * Bound to its heir's key, in one commit with the owner's signature; a second yes changes nothing.
    * @throws Refusal `succession-other`, `succession-…`, `credential-…`, and why its heir may have nothing installed
    */
-  reopen(record: InstalledRecord, serial: number): Promise<SuccessionOffer & { last: SignedSuccession }>;
+  accept(record: InstalledRecord, serial: number, signer: OwnerSigner): Promise<void>;
+  /** Kept, and not asked again. @throws Refusal `succession-other` */
+  decline(record: InstalledRecord, serial: number, signer: OwnerSigner): Promise<void>;
 }
 
 /** By this key, or by one that the rotations of the release lead to from it. */
@@ -113,8 +116,66 @@ export function createSuccessions(wish: {
     );
   }
 
+  /** What the owner has read, verified once more by the territory's keys of now. */
+  async function reopen(
+    record: InstalledRecord,
+    serial: number,
+  ): Promise<SuccessionOffer & { last: SignedSuccession }> {
+    const offer = record.succession?.offer;
+    const shown = offer?.path.at(-1);
+    if (!offer || shown?.serial !== serial) throw new Refusal('succession-other', record.id);
+    const last = (await pathOf(record, await verified(record, offer.statements))).at(-1);
+    if (last?.serial !== serial || last.to.jwk.kid !== shown.to.jwk.kid)
+      throw new Refusal('succession-other', record.id);
+    const { may, problem } = await judgedHeir(last, offer.credential);
+    if (problem && may !== 'install' && may !== 'update') throw problem;
+    return { ...offer, last };
+  }
+
+  function factsOf(record: InstalledRecord, serial: number): Decision['facts'] & object {
+    const path = record.succession?.offer?.path ?? [];
+    const [first, last] = [path[0], path.at(-1)];
+    if (!first || last?.serial !== serial) throw new Refusal('succession-other', record.id);
+    const { territory, to } = last;
+    return {
+      ...{ app: record.id, territory, serial, from: first.from.member, to: to.member, name: to.name },
+      ...{ key: record.jwk.kid, nextKey: to.jwk.kid },
+    };
+  }
+
+  /** Bound to its new maker's key, in one commit with the owner's signature. A second yes changes nothing. */
+  async function accept(record: InstalledRecord, serial: number, signer: OwnerSigner): Promise<void> {
+    if (record.succession?.offer?.answer === 'yes' && record.succession.passed === serial) return;
+    const facts = factsOf(record, serial);
+    const { last, ...offer } = await reopen(record, serial);
+    const { next } = offer;
+    const here = installed.get(record.id);
+    if (here?.succession !== record.succession) throw new Refusal('succession-other', record.id); // it was heard of anew
+    const now: InstalledRecord = {
+      ...here,
+      jwk: last.to.jwk,
+      waiting: next && !installed.barred(next.release) ? next : null,
+      succession: { serial, kid: last.kid, ...record.succession, passed: serial, offer: { ...offer, answer: 'yes' } },
+    };
+    await installed.save(now, { by: 'owner', type: 'app.succession', facts }, signer);
+  }
+
+  async function decline(record: InstalledRecord, serial: number, signer: OwnerSigner): Promise<void> {
+    const facts = factsOf(record, serial);
+    const { succession } = record;
+    if (!succession?.offer || succession.offer.answer === 'yes') throw new Refusal('succession-other', record.id);
+    if (succession.offer.answer === 'no') return;
+    const now: InstalledRecord = {
+      ...record,
+      succession: { ...succession, offer: { ...succession.offer, answer: 'no' } },
+    };
+    await installed.save(now, { by: 'owner', type: 'app.succession-declined', facts }, signer);
+  }
+
   return {
     heed,
+    accept,
+    decline,
 
     async isHeirs({ succession }, { held, jwk }) {
       const heir = succession?.offer?.answer === 'yes' ? undefined : succession?.offer?.path.at(-1)?.to.jwk;
@@ -126,18 +187,6 @@ export function createSuccessions(wish: {
       const offer = record?.succession?.offer;
       if (!record?.succession || !offer || offer.next?.release === next.release) return;
       await installed.save({ ...record, succession: { ...record.succession, offer: { ...offer, next } } });
-    },
-
-    async reopen(record, serial) {
-      const offer = record.succession?.offer;
-      const shown = offer?.path.at(-1);
-      if (!offer || shown?.serial !== serial) throw new Refusal('succession-other', record.id);
-      const last = (await pathOf(record, await verified(record, offer.statements))).at(-1);
-      if (last?.serial !== serial || last.to.jwk.kid !== shown.to.jwk.kid)
-        throw new Refusal('succession-other', record.id);
-      const { may, problem } = await judgedHeir(last, offer.credential);
-      if (problem && may !== 'install' && may !== 'update') throw problem;
-      return { ...offer, last };
     },
   };
 }

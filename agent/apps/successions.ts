@@ -150,7 +150,7 @@ export function createSuccessions(wish: {
     const { last, ...offer } = await reopen(record, serial);
     const { next } = offer;
     const here = installed.get(record.id);
-    if (here?.succession !== record.succession) throw new Refusal('succession-other', record.id); // it was heard of anew
+    if (!here || here.succession !== record.succession) throw new Refusal('succession-other', record.id); // it was heard of anew
     const now: InstalledRecord = {
       ...here,
       jwk: last.to.jwk,

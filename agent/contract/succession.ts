@@ -47,8 +47,13 @@ export const Succession = Type.Object(
 );
 export type Succession = Static<typeof Succession>;
 
+/** Who is told gets the last ones, if there are more. */
+export const mostSuccessions = 16;
 /** In a release's header as `succession`, and below: of one app, oldest first. */
-export const Successions = Type.Array(Type.String({ maxLength: largestSuccession }), { minItems: 1, maxItems: 16 });
+export const Successions = Type.Array(Type.String({ maxLength: largestSuccession }), {
+  minItems: 1,
+  maxItems: mostSuccessions,
+});
 
 /** What a territory says of an app that has passed to another, with the newest credential of whom it belongs to now. */
 export const AppSuccessions = Type.Object(

@@ -1,4 +1,7 @@
-/** `member admit | list | show | level | suspend | reinstate | expel | succeed | succession | key | credential | keys | policy | ledger` */
+/**
+ * `member admit | list | show | level | suspend | reinstate | expel | succeed | succession | key | credential | keys |
+ * policy | ledger`
+ */
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';

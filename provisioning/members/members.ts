@@ -13,7 +13,7 @@ import type { PublicJwk } from '#contract/directory.js';
 import type { StatusLists } from '#contract/member.js';
 import type { AppIdPolicy, Decided, LevelPolicy, MemberLedgerExport, MemberRecord } from '#contract/member-register.js';
 import { Refusal } from '#contract/problems.js';
-import type { AppSuccessions } from '#contract/succession.js';
+import { type AppSuccessions, mostSuccessions } from '#contract/succession.js';
 import type { Store } from '../store/store.js';
 import { type AppIds, createActs, type MemberActs } from './acts.js';
 import { createAuthenticator, type Shown } from './authenticate.js';
@@ -101,7 +101,7 @@ export async function openMembers({
     ...createActs({ register, clock, signing, territory, show, appIds }),
     ...createFreshness({ register, clock, events }),
     keys,
-    announceKey: signing.announce,
+    announceKey: register.announce,
     async rollKey({ compromised, ...decided }) {
       await register.roll(decided, { compromised });
       return keys();
@@ -118,7 +118,12 @@ export async function openMembers({
     successionsOf(app) {
       const its = register.successionsOf(app);
       const last = its.at(-1)?.succession;
-      return last && { statements: its.map(({ jws }) => jws), credential: show(last.to.member).credential };
+      return (
+        last && {
+          statements: its.slice(-mostSuccessions).map(({ jws }) => jws),
+          credential: show(last.to.member).credential,
+        }
+      );
     },
     authenticate: createAuthenticator({ territory, keys, find, clock }),
     mayAsk(member, capability) {

@@ -4,6 +4,7 @@ import type { Clock } from '#common/clock.js';
 import type { Operation } from '#common/commits.js';
 import { keysRolled, makeEntry } from '#common/members/ledger.js';
 import { signSuccession } from '#common/members/succession.js';
+import type { PublicJwk } from '#contract/directory.js';
 import type { LedgerEntry } from '#contract/ledger.js';
 import type { StatusLists } from '#contract/member.js';
 import type { AppIdPolicy, Decided, LevelPolicy, MemberRecord } from '#contract/member-register.js';
@@ -49,6 +50,8 @@ export interface Register {
   listsEnd(): number;
   /** One at a time: what `decide` reads is what it changes. */
   decide(work: () => Promise<Decision> | Decision): Promise<void>;
+  /** The key that will sign is made, where there is none, and listed. */
+  announce(): Promise<PublicJwk>;
   /** Another key signs from now on. @throws Refusal `member-origin-unknown` */
   roll(decided: Decided, wish: { compromised: boolean }): Promise<void>;
   /** Lists and credentials that are old, or from another address, are made anew. Answers when to look again. */
@@ -219,6 +222,7 @@ export async function openRegister({
     origin,
     lists: async () => current ?? (await inTurn(refreshNow)),
     listsEnd: () => (current ? current.madeAt + lifetime : 0),
+    announce: () => inTurn(signing.announce),
     roll: (decided, { compromised }) => inTurn(() => rollNow(decided, compromised)),
     decide: (work) => inTurn(async () => decideNow(await work())),
     refresh: () => inTurn(async () => (await refreshNow()).madeAt + remadeEvery - clock.now()),

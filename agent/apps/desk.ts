@@ -282,7 +282,7 @@ export function createDesk(parts: DeskParts): AppsDesk {
         if (!verified) throw new Refusal('archive-head');
         const { release, held } = verified;
         const statements = successionOf(held.jws);
-        if (statements) await heedHeir(verified, { statements, credential: held.credential });
+        await heedHeir(verified, statements && { statements, credential: held.credential });
         const fileOf = (digest: string): string | undefined => opened.blobs.get(digest) ?? blobs.fileOf(digest);
         // With all of it here, a bad image is refused before the owner reads about it.
         if (release.blobs.every(({ digest }) => fileOf(digest) !== undefined))

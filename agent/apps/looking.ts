@@ -15,7 +15,8 @@ import type { Catalogue } from './uses.js';
 export interface Looking {
   /** @throws Refusal `release-…`, `credential-…`, and what the catalogue answers */
   fetched(release: string): Promise<Verified>;
-  heedHeir(verified: Verified, told: AppSuccessions | undefined): Promise<void>;
+  /** Where a release is not by whom the app is bound to: what is told of that; what nobody tells, its territory is asked. */
+  heedHeir(verified: Verified, told?: AppSuccessions | null): Promise<void>;
   /** Undefined where the catalogue has nothing newer. @throws Refusal as `fetched` */
   newest(record: InstalledRecord): Promise<Verified | undefined>;
 }
@@ -41,7 +42,7 @@ export function createLooking(parts: {
     const verified = await offers.verify({ jws, credential, status, source: 'catalogue' });
     if (verified.held.release !== release || entry.id !== release) throw new Refusal('release-other', release);
     await offers.heed(entry);
-    await heedHeir(verified, entry.succession);
+    await heedHeir(verified, entry.succession ?? null);
     return verified;
   }
 
@@ -51,13 +52,18 @@ export function createLooking(parts: {
     return current ? releaseOf(current).territory : undefined;
   }
 
+  /** Neither a territory that is gone nor one that lies keeps an app from the updates of its own maker. */
+  const asked = (territory: string, id: string) => members.askSuccessions(territory, id).catch(parts.onRefused);
+
   /** What comes with a release is looked at only where the release needs it. */
-  async function heedHeir(verified: Verified, told: AppSuccessions | undefined): Promise<void> {
+  async function heedHeir(verified: Verified, told?: AppSuccessions | null): Promise<void> {
     const { manifest, territory } = verified.release;
-    if (!told || territoryOf(manifest.id) !== territory) return;
+    if (told === null || territoryOf(manifest.id) !== territory) return;
     const problem = await offers.problem(verified);
-    if (problem?.code === 'app-bound-elsewhere' || problem?.code === 'succession-undecided')
-      await successions.heed(manifest.id, told).catch(parts.onRefused);
+    if (problem?.code === 'app-bound-elsewhere' || problem?.code === 'succession-undecided') {
+      const heard = told ?? (await asked(territory, manifest.id));
+      if (heard) await successions.heed(manifest.id, heard).catch(parts.onRefused);
+    }
     const record = installed.get(manifest.id);
     if (record && (await successions.isHeirs(record, verified))) await successions.note(manifest.id, verified.held);
   }
@@ -70,9 +76,7 @@ export function createLooking(parts: {
       if (!(error instanceof Refusal) || error.code !== 'listing-unknown') throw error;
     };
     const list = await catalogue.app(id).catch(unlisted); // it came as a file
-    // Neither a territory that is gone nor one that lies keeps an app from the updates of its own maker.
-    const asked = () => members.askSuccessions(territory, id).catch(parts.onRefused);
-    const told = isOwn && list ? list.succession : await asked();
+    const told = isOwn && list ? list.succession : await asked(territory, id);
     if (told) await successions.heed(id, told).catch(parts.onRefused);
     return list;
   }

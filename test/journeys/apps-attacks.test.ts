@@ -234,8 +234,13 @@ t.test('nothing is installed that was taken back, is of another maker, or of one
   t.equal(await stored(way, id, 'count'), kept, 'and its data');
   // Who comes after its maker, the maker's territory says, and no other.
   const why = ['--reason', 'it retires', '--decided-by', 'the board', '--review', 'write to the board'];
-  await joined(t, { ...way, base, member: 'wattle', called: 'Wattle Software' });
+  const heir = await joined(t, { ...way, base, member: 'wattle', called: 'Wattle Software' });
+  heir.done('app', 'init', 'visits', '--id', id);
+  const early = await heir.sign('visits', '5.0.0');
+  await refused(t, way, await fromFile(way, early), 'app-bound-elsewhere');
   await way.operator('member', 'succeed', 'acme', 'wattle', '--app', id, ...why);
+  await refused(t, way, await fromFile(way, early), 'succession-undecided');
+  t.match(desk(way).show(id)?.succession?.next, { version: '5.0.0' }, 'a file makes the box ask');
   await t.rejects(desk(way).update(id), { code: 'app-bound-elsewhere' });
   t.match(desk(way).show(id)?.succession, { territory: 'home', to: { id: 'wattle' }, from: { left: 'retiring' } });
   await way.operator('member', 'succeed', 'wattle', 'acme', '--app', id, ...why);

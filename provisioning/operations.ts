@@ -17,6 +17,7 @@ import {
 import { check, describeFaults, type Parsed } from '#contract/parse.js';
 import { Refusal } from '#contract/problems.js';
 import { ReleaseId } from '#contract/release.js';
+import { RolloutAct } from '#contract/rollout.js';
 import type { Requests } from './admission/requests.js';
 import { type AppDetail, type AppSummary, listApps, showApp } from './catalogue/desk.js';
 import type { Registry } from './catalogue/registry.js';
@@ -25,6 +26,7 @@ import { parseDirectoryKeys, type TerritoryDirectory } from './directory/directo
 import type { Fleet } from './fleet/fleet.js';
 import type { MemberDesk } from './members/members.js';
 import { createMemberOperations } from './members/operations.js';
+import type { Rollouts } from './rollouts/rollouts.js';
 
 /** An answer must fit in one message of the control socket. */
 export const pageSize = 500;
@@ -49,6 +51,11 @@ const RefusedRequest = Type.Object({ request: Type.String(), ...Reason.propertie
 
 const OneApp = Type.Object({ app: ReleasedAppId });
 const StoppedRelease = Type.Object({ release: ReleaseId, ...Withdrawal.properties });
+/** Holding a release back is the operator's; handing it out is its member's. */
+const ActOnRollout = Type.Object({
+  ...{ release: ReleaseId, reason: RolloutAct.properties.reason },
+  act: Type.Union([Type.Literal('pause'), Type.Literal('resume'), Type.Literal('abort')]),
+});
 /** `example.*` is every id below `example`. */
 const NewIdPolicy = Type.Object({ policy: Type.Optional(AppIdPolicy), ...Type.Partial(Decided).properties });
 const ReservedApp = Type.Object({
@@ -75,6 +82,7 @@ export function createOperations({
   fleet,
   requests,
   registry,
+  rollouts,
   directory,
   members,
   reloadCa = async () => {},
@@ -84,6 +92,7 @@ export function createOperations({
   fleet: Fleet;
   requests: Requests;
   registry: Registry;
+  rollouts: Rollouts;
   directory: TerritoryDirectory;
   members: MemberDesk;
   /** The files of the CA have changed. */
@@ -147,7 +156,7 @@ export function createOperations({
       return listApps(registry, after, limit);
     },
     async 'app.show'(parameters): Promise<AppDetail> {
-      return showApp(registry, wanted(check(OneApp, parameters)).app);
+      return showApp({ registry, rollouts }, wanted(check(OneApp, parameters)).app);
     },
     async 'app.stop'(parameters) {
       const { release, reason } = wanted(check(StoppedRelease, parameters));
@@ -158,6 +167,14 @@ export function createOperations({
       const { policy, ...decided } = wanted(check(NewIdPolicy, parameters ?? {}));
       if (policy !== undefined) await members.setAppIdPolicy(policy, wanted(check(Decided, decided)));
       return members.appIdPolicy();
+    },
+    async 'app.rollout'(parameters) {
+      const { release, ...wish } = wanted(check(ActOnRollout, parameters));
+      const listed = registry.find(release);
+      if (!listed) throw new Refusal('listing-unknown', release);
+      await rollouts.act(listed, { ...wish, by: 'provider' });
+      const { app, version } = listed;
+      return { app, version, state: rollouts.view(listed)?.state };
     },
     async 'app.reserve'(parameters) {
       const { app, member } = wanted(check(ReservedApp, parameters));

@@ -13,11 +13,14 @@ import { openInstalled } from './installed.js';
 import { createKeeper } from './keeper.js';
 import { createLooking } from './looking.js';
 import { type Architecture, createOffers } from './offers.js';
+import { createOutcomeCourier } from './outcome-courier.js';
+import { createOutcomeWatch } from './outcome-watch.js';
+import { openOutcomes } from './outcomes.js';
 import { createRemoveSteps } from './remove-steps.js';
 import { createRunning } from './running.js';
 import { createSuccessions } from './successions.js';
 import { createTable } from './table.js';
-import type { Catalogue, Grants, LedgerRoom, Runner, Sockets, Storage } from './uses.js';
+import type { Catalogue, Grants, Holds, LedgerRoom, Runner, Sockets, Storage } from './uses.js';
 
 export interface Installer {
   desk: AppsDesk;
@@ -41,9 +44,12 @@ export async function createInstaller(wish: {
   architecture: Architecture;
   members: Members;
   catalogue: Catalogue;
+  /** The territory that the box is a member of: its provider is told of the releases that it gave out. */
+  own: () => string | undefined;
   runner: Runner;
   sockets: Sockets;
   grants: Grants;
+  holds: Holds;
   storage: Storage;
   ledger: LedgerRoom;
   changes: () => Changes;
@@ -53,22 +59,25 @@ export async function createInstaller(wish: {
   isShared?: (digest: string) => boolean;
   onRefused: (refusal: Refusal) => void;
 }): Promise<Installer> {
-  const { isShared = () => false, clock, onRefused, runner, sockets } = wish;
+  const { isShared = () => false, clock, onRefused, runner, sockets, holds } = wish;
   const table = createTable();
   const refused = (error: unknown): void =>
     onRefused(error instanceof Refusal ? error : new Refusal('internal', undefined, { cause: error }));
-  const installed = await openInstalled(wish);
+  const outcomes = await openOutcomes(wish);
+  const installed = await openInstalled({ ...wish, outcomes });
   const directory = path.join(wish.dataDir, 'blobs');
   const blobs = await openBlobs({ directory, freeBytes: wish.freeBytes, reserveBytes });
-  const running = createRunning({ runner, sockets });
+  const running = createRunning({ runner, sockets, holds });
   const successions = createSuccessions({ ...wish, installed });
   const offers = createOffers({ ...wish, installed, blobs, successions });
   const isPinned = (digest: string): boolean => isShared(digest) || table.isPinned(digest);
-  const rooms = { ...wish, installed, blobs, offers, successions, running, table, isPinned };
+  const rooms = { ...wish, installed, outcomes, blobs, offers, successions, running, table, isPinned };
   const keeper = createKeeper(rooms);
   const looking = createLooking({ ...rooms, onRefused: refused });
   const desk = createDesk({ ...rooms, keeper, looking, reserveBytes });
   const parts = { ...rooms, tidy: keeper.tidy };
+  const watch = createOutcomeWatch(rooms);
+  const courier = createOutcomeCourier({ ...rooms, report: wish.catalogue.report });
   const stopping = new AbortController();
   let daily: Promise<void> | undefined;
   let asking: Promise<void> = Promise.resolve();
@@ -94,6 +103,8 @@ export async function createInstaller(wish: {
     kinds: { ...createInstallSteps(parts), ...createRemoveSteps(parts) },
     async start() {
       await keeper.start();
+      watch.start();
+      courier.start();
       daily ??= look();
       endWatching = wish.members.onChange(() => {
         asking = asking.then(askForHeirs).catch(refused);
@@ -105,6 +116,8 @@ export async function createInstaller(wish: {
       endWatching();
       await daily;
       await asking;
+      await watch.stop();
+      await courier.stop();
       await keeper.stop();
     },
   };

@@ -4,8 +4,9 @@ import type { AppSuccession, InstalledApp } from '#contract/installed.js';
 import type { Members } from '../members/members.js';
 import { type InstalledRecord, releaseOf } from './installed.js';
 import { type Offers, toldOf } from './offers.js';
+import type { Outcomes } from './outcomes.js';
 import { quotaOf } from './plan.js';
-import type { Grants, Runner, Storage } from './uses.js';
+import type { Grants, Holds, Runner, Storage } from './uses.js';
 
 function showSuccession(
   { succession }: InstalledRecord,
@@ -40,8 +41,10 @@ export function showApp(
   uses: {
     members: Members;
     offers: Offers;
+    outcomes: Pick<Outcomes, 'last'>;
     runner: Runner;
     grants: Grants;
+    holds: Holds;
     storage: Storage;
     underWay(id: string): Change | undefined;
   },
@@ -75,8 +78,11 @@ export function showApp(
         )
       : null,
     succession: showSuccession(record, uses),
+    leases: uses.holds.leases(id),
+    held: uses.holds.held(id) ?? null,
     failed,
     foreign: record.foreign ?? null,
     change: uses.underWay(id)?.id ?? null,
+    told: uses.outcomes.last(id),
   };
 }

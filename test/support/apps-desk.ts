@@ -96,6 +96,8 @@ export const installedOf = (manifest = manifestOf(), change: Partial<InstalledAp
   waiting: null,
   succession: null,
   foreign: null,
+  leases: [],
+  held: null,
   failed: null,
   change: null,
   ...change,
@@ -134,7 +136,7 @@ export const successionOf = (change: Partial<AppSuccession> = {}): AppSuccession
 
 const stepsOf = {
   install: ['app-next', 'app-fetch', 'app-verify', 'app-load', 'app-start', 'app-pass', 'app-commit'],
-  update: ['app-next', 'app-fetch', 'app-verify', 'app-load', 'app-start', 'app-pass', 'app-commit'],
+  update: ['app-next', 'app-fetch', 'app-verify', 'app-load', 'app-wait', 'app-start', 'app-pass', 'app-commit'],
   remove: ['app-stop', 'app-container', 'app-data', 'app-record', 'app-image'],
 };
 type Kind = keyof typeof stepsOf;
@@ -245,6 +247,12 @@ export function createAppsDesk() {
       const succession = apps.get(id)?.succession;
       if (succession) alter(id, { succession: { ...succession, answer: answer.accept ? 'yes' : 'no' } });
       return null;
+    },
+    async updateNow(id, signer) {
+      refuse();
+      asked.push({ act: 'updateNow', what: id, signed: typeof signer.sign === 'function' });
+      if (!apps.get(id)?.held) throw new Refusal('update-not-held', id);
+      alter(id, { held: null });
     },
     async remove(id, signer) {
       refuse();

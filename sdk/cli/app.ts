@@ -9,6 +9,8 @@ export const app = choice('app', {
   sign: async () => (await import('./app/sign.js')).sign,
   inspect: async () => (await import('./app/inspect.js')).inspect,
   publish: async () => (await import('./app/publish.js')).publish,
+  rollout: async () => (await import('./app/rollout.js')).rollout,
   status: async () => (await import('./app/status.js')).status,
+  claim: async () => (await import('./app/claim.js')).claim,
   withdraw: async () => (await import('./app/withdraw.js')).withdraw,
 });

@@ -1,6 +1,7 @@
 /** Refusals: problem details, whatever goes wrong. */
 import { maxBatchBytes } from '#contract/api.js';
 import { call, sendRaw } from './http.js';
+import { same } from './outcome.js';
 import { parsed, refusal } from './refusals.js';
 import { json, type Promised } from './trial.js';
 
@@ -9,11 +10,19 @@ const batch = '/v1/storage:batch';
 export const errors: Promised[] = [
   {
     id: 'errors.unknown-path',
-    says: 'an address, or a method of one, that is not in the specification is refused as not-found',
+    says: 'an address that is not in the specification is refused as not-found',
     async keep({ place, specification }) {
-      refusal(specification, await call(place, 'DELETE', '/v1/box'), 404, 'not-found');
       for (const path of ['/v1/no-such-thing', '/', '/v0/box'])
         refusal(specification, await call(place, 'GET', path), 404, 'not-found');
+    },
+  },
+  {
+    id: 'errors.method',
+    says: 'an address that does not take the method is refused as method-not-allowed, with Allow',
+    async keep({ place, specification }) {
+      const answer = await call(place, 'DELETE', '/v1/box');
+      refusal(specification, answer, 405, 'method-not-allowed');
+      same('Allow', answer.headers.allow, 'GET');
     },
   },
   {

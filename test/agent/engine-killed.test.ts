@@ -17,7 +17,7 @@ import { volumesOf } from '../../agent/apps/runtime/spec.js';
 import { openStore } from '../../agent/store/store.js';
 import { call } from '../support/api-box.js';
 import { inPieces } from '../support/archive.js';
-import { engineRunner, realRooms } from '../support/engine-box.js';
+import { engineRunner, realApi } from '../support/engine-box.js';
 import { ownFolder } from '../support/folder.js';
 import { catalogueOf, type InstallPlan } from '../support/install-child.js';
 import {
@@ -87,27 +87,19 @@ const plan = (action: InstallPlan['action'], made: TestRelease): InstallPlan => 
   entries: [made.entry()],
   blobs: Object.fromEntries(made.release.blobs.map(({ digest }) => [digest, made.fileOf(digest)])),
   engine: { socketPath: podman.socketPath, pid: podman.pid() },
+  told: path.join(place, 'told'),
 });
 
-type Box = InstallingBox & { used(): number };
-
 /** The next agent over the same folder and engine. */
-async function open(catalogue: InstallPlan): Promise<Box> {
+async function open(catalogue: InstallPlan): Promise<InstallingBox> {
   const runner = engineRunner({ folder: place, socketPath: podman.socketPath });
   await runner.open();
-  let used = (): number => 0;
   const box = await installingBox({
-    ...{ folder: place, clock: systemClock, runner, catalogue: catalogueOf(catalogue) },
+    ...{ folder: place, clock: systemClock, runner, catalogue: catalogueOf(catalogue), api: realApi(place) },
     keys: () => territory.keys,
-    async rooms(made) {
-      const rooms = await realRooms(place)(made);
-      used = () => rooms.storage.usedBytes(app);
-      return rooms;
-    },
   });
   return {
     ...box,
-    used: () => used(),
     async close() {
       await box.close();
       await runner.close();
@@ -205,7 +197,7 @@ async function run(what: InstallPlan, cut: Cut): Promise<string[]> {
 }
 
 /** Engine, sockets, blobs, grants and storage hold what that release needs, and nothing else; every change has its end. */
-async function checkWhole(t: Test, box: Box, made: TestRelease | undefined, at: string): Promise<void> {
+async function checkWhole(t: Test, box: InstallingBox, made: TestRelease | undefined, at: string): Promise<void> {
   if (made) await box.until(app, (seen) => seen?.state === 'running' && seen.health === null);
   t.same(await engine(), engineWith(made), `${at}: containers, images and volumes`);
   t.equal((await podman.running()).length, made ? 1 : 0, `${at}: what really runs`);
@@ -239,7 +231,7 @@ const typesOf = async (box: InstallingBox): Promise<string[]> =>
 async function cutSome(
   t: Test,
   wish: { plan: () => InstallPlan; installed: boolean; since?: RegExp },
-  check: (box: Box, at: string) => Promise<void>,
+  check: (box: InstallingBox, at: string) => Promise<void>,
 ): Promise<void> {
   async function round(cut: Cut): Promise<string[]> {
     await begin(wish.installed);
@@ -273,7 +265,7 @@ const first = await open(plan('install', one));
 await first.desk.offerFile(inPieces(await collect(one.wza())));
 const grants = [{ capability: 'storage' as const }];
 await first.changes.ended(await first.desk.decide({ release: one.id, grants, termsAccepted: true }, signer));
-await call(path.join(place, 'run/apps', app, 'api.sock'), 'PUT', '/v1/storage/kept', { body: 'x' });
+await first.storeFor(app);
 await first.close();
 await cp(path.join(place, 'data'), path.join(folder, 'installed'), { recursive: true });
 
@@ -331,7 +323,7 @@ t.test('an installation', async (t) => {
     const isThere = types.at(-1) === 'app.installed';
     await checkWhole(t, box, isThere ? one : undefined, at);
     if (!isThere && types.length > 0) t.equal(types.at(-1), 'app.not-installed', `${at}: the ledger says which`);
-    t.equal(box.used(), 0, `${at}: nothing is stored`);
+    t.notOk(await box.hasData(app), `${at}: nothing is stored`);
   });
 });
 
@@ -341,7 +333,7 @@ t.test('an update', async (t) => {
     const isThere = types.at(-1) === 'app.updated';
     await checkWhole(t, box, isThere ? two : one, at);
     if (!isThere && types.includes('app.agreed', 2)) t.equal(types.at(-1), 'app.rolled-back', `${at}: the ledger`);
-    t.ok(box.used() > 0, `${at}: its data are there`);
+    t.ok(await box.hasData(app), `${at}: its data are there`);
   });
 });
 
@@ -351,7 +343,7 @@ t.test('an update that fails its health check', async (t) => {
     await checkWhole(t, box, one, at);
     t.match(box.desk.show(app)?.failed, { version: '1.2.0', problem: { code: 'app-unhealthy' } }, `${at}: it says why`);
     t.equal((await typesOf(box)).at(-1), 'app.rolled-back', at);
-    t.ok(box.used() > 0, `${at}: its data are there`);
+    t.ok(await box.hasData(app), `${at}: its data are there`);
   });
 });
 
@@ -359,6 +351,6 @@ t.test('a removal', async (t) => {
   await cutSome(t, { plan: () => plan('remove', one), installed: true }, async (box, at) => {
     const isGone = (await typesOf(box)).at(-1) === 'app.removed';
     await checkWhole(t, box, isGone ? undefined : one, at);
-    t.equal(box.used() === 0, isGone, `${at}: its data`);
+    t.equal(await box.hasData(app), !isGone, `${at}: its data`);
   });
 });

@@ -1,4 +1,4 @@
-/** What an agent has of the real parts when it installs apps: podman, told of each request to it, sockets and storage. */
+/** What an agent has of the real parts when it installs apps: podman, told of each request to it, and sockets. */
 import { createServer, type IncomingMessage, request, type ServerResponse } from 'node:http';
 import path from 'node:path';
 import { pipeline } from 'node:stream/promises';
@@ -9,8 +9,7 @@ import { apiVersion } from '#contract/api.js';
 import { createApi } from '../../agent/api/api.js';
 import { createPodmanRunner } from '../../agent/apps/runtime/podman-runner.js';
 import type { Runner } from '../../agent/apps/runtime/runner.js';
-import { createStorage } from '../../agent/storage/storage.js';
-import type { BoxWish, Rooms } from './installing.js';
+import type { BoxWish } from './installing.js';
 
 /** `POST /containers/webizen-x/start` is the same event whatever the id. */
 const shapeOf = ({ method, url = '' }: IncomingMessage): string =>
@@ -65,10 +64,9 @@ export function engineRunner({ folder, socketPath }: { folder: string; socketPat
   });
 }
 
-export const realRooms =
-  (folder: string): NonNullable<BoxWish['rooms']> =>
-  async ({ store, grants, clock }): Promise<Rooms> => {
-    const storage = await createStorage({ store, clock, freeBytes: () => 2 ** 40 });
+export const realApi =
+  (folder: string): NonNullable<BoxWish['api']> =>
+  async ({ grants, storage, clock }) => {
     const api = createApi({
       apps: [],
       grants,
@@ -87,10 +85,6 @@ export const realRooms =
     await api.start();
     return {
       sockets: { open: (app) => api.open(app), close: (id) => api.forget(id) },
-      storage,
-      async stop() {
-        await api.stop();
-        await storage.stop();
-      },
+      stop: api.stop,
     };
   };

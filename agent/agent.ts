@@ -138,6 +138,8 @@ export function createAgent(config: Config, host: Host, around: Around): Agent {
     }
     made.grants.start();
     undo.push(() => made.grants.stop());
+    made.messages.start();
+    undo.push(() => made.messages.stop());
     await made.installed?.runner.open();
     undo.push(() => made.installed?.runner.close());
     undo.push(() => made.changes.stop());

@@ -11,7 +11,7 @@ import { Refusal } from '#contract/problems.js';
 import type { Birth, Sandbox } from '#contract/status.js';
 import { createApi } from './api/api.js';
 import { type AppStatus, createApps } from './apps/apps.js';
-import { openAppFeatures, openInstalledApps } from './apps-wiring.js';
+import { type InstalledApps, openAppFeatures, openInstalledApps, openMessages } from './apps-wiring.js';
 import { createChanges } from './changes/changes.js';
 import type { Config } from './config.js';
 import { createGrants } from './consent/grants.js';
@@ -206,10 +206,15 @@ export async function compose(config: Config, host: Host, log: Logger, signal: A
     onRenewed: ({ box, leaf }) => log.info({ box, notAfter: leaf.validTo }, 'certificate renewed'),
   });
   const grants = await createGrants({ store, ledger, clock, onRefused });
-  const installed = await openInstalledApps({
+  const messages = await openMessages({
+    ...{ config, host, store, clock, grants, membership, onRefused },
+    bindingOf: (app) => installed?.installer.bindingOf(app),
+  });
+  const installed: InstalledApps | undefined = await openInstalledApps({
     storage: {
       usedBytes: storage.usedBytes,
       async forget(app) {
+        await messages.forget(app);
         await notices.forget(app);
         await storage.forget(app);
       },
@@ -287,6 +292,7 @@ export async function compose(config: Config, host: Host, log: Logger, signal: A
       if (!membership.awaitsOwner()) await sampler.sampleNow();
     },
     onStanding: (news) => installed?.members.hear(news),
+    apps: messages,
     onReceipt: (receipt) =>
       void takeReceipt({
         receipt,
@@ -319,6 +325,7 @@ export async function compose(config: Config, host: Host, log: Logger, signal: A
       storage,
       attest,
       notifications: notices,
+      messages,
     },
     grants,
     tunnels: egress,
@@ -363,6 +370,7 @@ export async function compose(config: Config, host: Host, log: Logger, signal: A
     apps,
     grants,
     notices,
+    messages,
     egress,
     installed,
     running,

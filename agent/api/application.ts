@@ -11,6 +11,7 @@ import type { EventStreams } from './events.js';
 import type { Features } from './features.js';
 import { boxRoutes } from './routes/box.js';
 import { eventRoutes } from './routes/events.js';
+import { messageRoutes } from './routes/messages.js';
 import { openapiRoutes } from './routes/openapi.js';
 import { storageRoutes } from './routes/storage.js';
 import { tellRoutes } from './routes/tell.js';
@@ -89,6 +90,7 @@ export function createApplication({
     storageRoutes(routes, { callers, storage: features.storage });
     eventRoutes(routes, { callers, events });
     tellRoutes(routes, { callers, features });
+    messageRoutes(routes, { callers, features });
     openapiRoutes(routes);
     done();
   });

@@ -4,6 +4,7 @@ import type { Duplex } from 'node:stream';
 import type { Attestation, AttestationRequest, Box, NewNotification, Notified } from '#contract/api.js';
 import type { Capability } from '#contract/capabilities.js';
 import type { Sample } from '#contract/health.js';
+import type { NewMessage, QueuedMessage, ReceivedMessages } from '#contract/messages.js';
 import type { AppState, Sandbox } from '#contract/status.js';
 import type { Caller } from './access.js';
 
@@ -89,6 +90,24 @@ export interface NotificationsView {
   add(app: string, notification: NewNotification): Promise<{ notification: Notified; isNew: boolean }>;
 }
 
+/** See agent/messages/messages.ts, which also says what each refuses. */
+export interface MessagesView {
+  send(app: string, message: NewMessage, idempotencyKey?: string): Promise<QueuedMessage>;
+  list(
+    app: string,
+    page: { cursor?: string | undefined; limit: number; waitSeconds: number; signal: AbortSignal },
+  ): Promise<ReceivedMessages>;
+  remove(app: string, id: string): Promise<void>;
+  onNews(
+    listener: (
+      news: { app: string; at: number; id: string; name: string } & (
+        | { type: 'message' }
+        | { type: 'message-dropped'; code: string }
+      ),
+    ) => void,
+  ): () => void;
+}
+
 export interface Features {
   box(): Box;
   health: { latest(): Sample | null };
@@ -101,4 +120,6 @@ export interface Features {
   attest?: AttestView;
   /** Undefined: nobody is there to be told. */
   notifications?: NotificationsView;
+  /** Undefined: a box without a provider that could carry them. */
+  messages?: MessagesView;
 }

@@ -10,6 +10,7 @@ import { boxProblems } from './problems/box.js';
 import { httpProblems } from './problems/http.js';
 import { linkProblems } from './problems/link.js';
 import { membersProblems } from './problems/members.js';
+import { messagesProblems } from './problems/messages.js';
 import { ownerProblems } from './problems/owner.js';
 import { programsProblems } from './problems/programs.js';
 import { territoryProblems } from './problems/territory.js';
@@ -27,6 +28,7 @@ const table = {
   ...toolsProblems,
   ...appsProblems,
   ...archivesProblems,
+  ...messagesProblems,
 } as const;
 
 export type ProblemCode = keyof typeof table;

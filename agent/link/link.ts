@@ -30,6 +30,19 @@ export interface Link {
   report(): void;
 }
 
+/** Who carries apps' messages within a session, see agent/messages/carrier.ts. */
+export interface AppCarrier {
+  heard(from: { app: string; name: string }, payload: Uint8Array): void;
+  stop(end: { byBroker: boolean }): Promise<void>;
+}
+export interface AppPort {
+  box: string;
+  maxPacketBytes: number;
+  publish(to: { app: string; name: string }, payload: string): Promise<void>;
+  isBusy(): boolean;
+}
+
+const mostEarly = 64;
 const firstPause = 1000;
 const longestPause = 60_000;
 /** A session that lasted so long was a good one: the next pause is short again. */
@@ -53,6 +66,8 @@ export function createLink(wish: {
   onReceipt?: (receipt: string) => void;
   /** News of members' standing, as it came. */
   onStanding?: (news: Buffer) => void;
+  /** Opened for each session, behind its birth. */
+  apps?: { open(port: AppPort): AppCarrier };
   onRefused: (refusal: Refusal) => void;
 }): Link {
   const { clock, outbox, batchSeconds, onRefused } = wish;
@@ -100,6 +115,12 @@ export function createLink(wish: {
     const over = new AbortController();
     const early: Ack[] = [];
     const onAck = (ack: Ack): void => void (courier ? courier.acknowledged(ack) : early.push(ack));
+    const earlyForApps: (() => void)[] = [];
+    let carrier: AppCarrier | undefined;
+    const onApp: AppCarrier['heard'] = (...heard) => {
+      if (carrier) carrier.heard(...heard);
+      else if (earlyForApps.length < mostEarly) earlyForApps.push(() => carrier?.heard(...heard)); // the rest comes again
+    };
     // Keepalive no shorter than the batches: a ping costs about 200 bytes.
     const keepaliveSeconds = Math.min(1200, Math.max(60, batchSeconds));
     const opened = await openSession({
@@ -111,6 +132,7 @@ export function createLink(wish: {
       onAck,
       ...(wish.onReceipt && { onReceipt: wish.onReceipt }),
       ...(wish.onStanding && { onStanding: wish.onStanding }),
+      onApp,
       signal,
     });
     box = profile.box;
@@ -129,11 +151,20 @@ export function createLink(wish: {
     const flushing = batches(over.signal);
     await wish.onBirth();
     flush();
+    const samples = courier;
+    carrier = wish.apps?.open({
+      box: profile.box,
+      maxPacketBytes: profile.broker.maxPacketBytes,
+      publish: ({ app, name }, payload) =>
+        opened.publish({ box: profile.box, direction: 'up', kind: 'app', app, name }, payload),
+      isBusy: () => samples.isBusy(),
+    });
+    for (const give of earlyForApps) give();
     const end = await opened.closed;
     session = undefined;
     over.abort();
     tell(false);
-    await Promise.all([courier.stop(end), flushing]);
+    await Promise.all([courier.stop(end), carrier?.stop(end), flushing]);
     courier = undefined;
   }
 

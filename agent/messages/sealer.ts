@@ -1,0 +1,66 @@
+/** Makes what travels of what waits: signed with the box's key, encrypted to the key that the app's release names. */
+import type { KeyObject } from 'node:crypto';
+import { sealBoxMessage } from '#common/messages/seal.js';
+import type { Signer } from '#common/pki/keys.js';
+import type { PublicJwk } from '#contract/directory.js';
+import type { ProblemCode } from '#contract/problems.js';
+import type { AppKeys } from './app-keys.js';
+import type { Queue, Queued } from './queue.js';
+
+/** What an app is, by what its member signed. */
+export interface Binding {
+  release: string;
+  version: string;
+  member: string;
+  /** That its messages are encrypted to; undefined where it has none. */
+  key: PublicJwk | undefined;
+  /** The member's, that the app is bound to. */
+  bound: PublicJwk;
+}
+
+/** Who the box is. */
+export interface Signing {
+  box: string;
+  territory: string;
+  key: KeyObject | Signer;
+  kid: string;
+  /** Its chain, leaf first, DER in base64. */
+  x5c: readonly string[];
+}
+
+export interface Sealer {
+  /** Undefined when it cannot go now, or is gone; a code when it never will. */
+  seal(queued: Queued): Promise<{ box: string; sealed: string; expiresAt: number } | ProblemCode | undefined>;
+}
+
+export function createSealer({
+  keys,
+  queue,
+  bindingOf,
+  signing,
+  clock,
+}: {
+  keys: AppKeys;
+  queue: Queue;
+  bindingOf: (app: string) => Binding | undefined;
+  signing: () => Promise<Signing | undefined>;
+  clock: { now(): number };
+}): Sealer {
+  return {
+    async seal(queued) {
+      const { app, id, name, at, time, release, version, contentType, datedAt, lifeSeconds } = queued;
+      const to = bindingOf(app)?.key;
+      const who = await signing();
+      const own = await keys.find(app);
+      if (!who || !own || datedAt === null) return undefined;
+      if (!to) return 'messages-unreleased'; // the release that runs now has no server to write to
+      const body = await queue.body(queued);
+      if (!body) return undefined;
+      const { box, territory, ...by } = who;
+      const expiresAt = datedAt + lifeSeconds * 1000;
+      const said = { id, app, box, territory, release, version, name, at, time, expiresAt, contentType };
+      const message = { ...said, signedAt: clock.now(), reply: own.jwk, body };
+      return { box, expiresAt, sealed: await sealBoxMessage(message, { to, ...by }) };
+    },
+  };
+}

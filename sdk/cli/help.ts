@@ -2,7 +2,8 @@
 export const help = `webizen: tools for owners and developers of Webizen boxes
 
   webizen member …      your key and your membership: request, accept, show, rotate
-  webizen app …         an app from skeleton to release: init, check, build, sign, inspect, publish, status, withdraw
+  webizen app …         an app from skeleton to release: init, check, build, sign, inspect, publish, status, withdraw,
+                        messages
   webizen ledger …      verify what a box has written down about itself
   webizen conformance … try every promise of the standard API against an implementation of it
 
@@ -54,6 +55,15 @@ const app = `webizen app: an app from skeleton to release
       the releases of the app at the catalogue
   webizen app withdraw RELEASE --reason TEXT [--catalogue URL --ca FILE] [--member DIR]
       no box installs it any more
+
+  webizen app messages keygen [DIR] [--member DIR]
+      make the key that boxes encrypt the app's messages to: the private half into the member's folder, the public one
+      into DIR/webizen.json
+  webizen app messages follow [DIR|ID] [--count N] [--json] [--catalogue URL --ca FILE] [--member DIR]
+      print each message of the app as it comes, decrypted and verified, and acknowledge it
+  webizen app messages send DIR|ID JSON --box BOX --name NAME [--wait] [--catalogue URL --ca FILE] [--member DIR]
+  webizen app messages send DIR|ID --file FILE --box BOX --name NAME [--wait] [--catalogue URL --ca FILE] [--member DIR]
+      write to the app on a box that has written; --wait until the box has it
 
 DIR is the folder you are in unless it is given. What is built lies in DIR/.webizen. The time that a release states is now,
 or SOURCE_DATE_EPOCH in seconds.

@@ -88,7 +88,8 @@ const conformance = `webizen conformance: every promise of the standard API, tri
       and seen where it is not kept. What the owner has not granted to the app is not tried: grant all for a full trial,
       and a quota of a few MiB, so that it can be reached. The app itself is best at rest meanwhile
 
-What is written into the storage is deleted again; in the owner's console one notification stays.
+What is written into the storage is deleted again; in the owner's console one notification stays, and to the maker of
+the app goes one message under the name webizen-conformance.
 
 Exit codes: 0 nothing failed, 1 something did or nothing answers, 2 the command line is wrong.
 `;

@@ -3,6 +3,7 @@ import { box } from './box.js';
 import { errors } from './errors.js';
 import type { Place } from './http.js';
 import { lists } from './lists.js';
+import { messages } from './messages.js';
 import { Mismatch, NotGranted, NotTried } from './outcome.js';
 import type { Specification } from './specification.js';
 import { storage } from './storage.js';
@@ -17,7 +18,7 @@ export type Outcome =
 
 export type Result = { id: string; says: string } & Outcome;
 
-export const promises: readonly Promised[] = [...box, ...errors, ...storage, ...lists, ...tell];
+export const promises: readonly Promised[] = [...box, ...errors, ...storage, ...lists, ...tell, ...messages];
 
 async function outcomeOf(promised: Promised, trial: Trial): Promise<Outcome> {
   try {

@@ -12,6 +12,15 @@ import { LedgerExport } from '#contract/ledger.js';
 import { LedgerReceipt } from '#contract/ledger-receipt.js';
 import { Manifest } from '#contract/manifest.js';
 import { MemberCredential, MemberRequest, StandingNews, StatusList, StatusLists } from '#contract/member.js';
+import {
+  BoxMessage,
+  MemberMessage,
+  NewParcel,
+  Parcel,
+  ParcelAcks,
+  ParcelPage,
+  ParcelState,
+} from '#contract/messages.js';
 import { Problem, type ProblemCode, problem } from '#contract/problems.js';
 import { Profile } from '#contract/profile.js';
 import { KeyRotation, Release } from '#contract/release.js';
@@ -127,6 +136,7 @@ const schemas: Record<string, TSchema> = {
   AttestationClaims,
   Birth,
   BoxEvent,
+  BoxMessage,
   CatalogueApp,
   CataloguePage,
   CatalogueRelease,
@@ -140,8 +150,14 @@ const schemas: Record<string, TSchema> = {
   LedgerReceipt,
   Manifest,
   MemberCredential,
+  MemberMessage,
   MemberRequest,
+  NewParcel,
   NewRelease,
+  Parcel,
+  ParcelAcks,
+  ParcelPage,
+  ParcelState,
   Problem,
   Profile,
   Release,

@@ -63,7 +63,7 @@ export interface Queue {
    * Durable when it resolves. @throws Refusal `outbox-full`, `message-names-full`, `idempotency-key-reused`, `disk-full`
    */
   add(app: string, sent: Sent): Promise<{ id: string; name: string; isNew: boolean }>;
-  /** The oldest of each app and name that is not among the busy lanes, at most so many. */
+  /** The oldest of each app and name that is not among the busy lanes and has its time, at most so many. */
   next(busy: ReadonlySet<string>, most: number, may: (app: string) => boolean): Queued[];
   /** Undefined when it has gone meanwhile. */
   body(queued: Queued): Promise<Buffer | undefined>;
@@ -285,7 +285,7 @@ export async function openQueue({
         if (!may(app)) continue;
         for (const queued of queue.values()) {
           const lane = laneOf(queued);
-          if (taken.has(lane)) continue;
+          if (taken.has(lane) || queued.datedAt === null) continue;
           taken.add(lane);
           found.push(queued);
         }

@@ -285,9 +285,10 @@ export async function openQueue({
         if (!may(app)) continue;
         for (const queued of queue.values()) {
           const lane = laneOf(queued);
-          if (taken.has(lane) || queued.datedAt === null) continue;
+          if (taken.has(lane)) continue;
           taken.add(lane);
-          found.push(queued);
+          // Without its time it waits, and those behind it do.
+          if (queued.datedAt !== null) found.push(queued);
         }
       }
       // The oldest of all first: no app comes before another for its name.

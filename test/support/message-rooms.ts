@@ -6,7 +6,7 @@ import type { KeyObject } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { type Clock, systemClock } from '#common/clock.js';
 import type { Operation } from '#common/commits.js';
-import { files } from '#common/files.js';
+import { type Files, files } from '#common/files.js';
 import { publicJwkOf } from '#common/jws.js';
 import { openBoxMessage, sealMemberMessage } from '#common/messages/seal.js';
 import { newPrivateKey } from '#common/pki/keys.js';
@@ -33,8 +33,7 @@ export const app = 'example.visits';
 export const boxId = 'box-12345678';
 
 /** A member with the key of its releases, and the one that messages are encrypted to. */
-export async function testMaker() {
-  const [key, messageKey] = [newPrivateKey(), newPrivateKey()];
+export async function testMaker(key = newPrivateKey(), messageKey = newPrivateKey()) {
   return { key, messageKey, jwk: await publicJwkOf(key), messageJwk: await publicJwkOf(messageKey) };
 }
 export type Maker = Awaited<ReturnType<typeof testMaker>>;
@@ -122,11 +121,11 @@ export interface Rooms {
 
 export async function messageRooms(
   t: Teardown,
-  wish: { clock?: TestClock; limits?: Partial<MessageLimits>; folder?: string } = {},
+  wish: { clock?: TestClock; limits?: Partial<MessageLimits>; folder?: string; maker?: Maker; files?: Files } = {},
 ): Promise<Rooms> {
   const folder = wish.folder ?? (await ownFolder(t));
   const clock = wish.clock ?? testClock();
-  const maker = await testMaker();
+  const maker = wish.maker ?? (await testMaker());
   const ca = await testCa(boxId, clock.now());
   const about = createAboutKey();
   const chain = [ca.leaf, ca.issuing].map(({ certificate }) => certificateToPem(certificate.raw)).join('');
@@ -212,7 +211,7 @@ export async function messageRooms(
 
   async function open(): Promise<void> {
     rooms.messages = await createMessages({
-      ...{ dataDir: folder, files, clock },
+      ...{ dataDir: folder, files: wish.files ?? files, clock },
       store: {
         db: store.db,
         async commit(operations) {

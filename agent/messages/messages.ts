@@ -177,8 +177,10 @@ export async function createMessages(wish: {
       throw new Refusal('messages-waits-too-many', undefined, { headers: { 'retry-after': '1' } });
     const over = new AbortController();
     const go = (): void => over.abort();
+    signal.addEventListener('abort', go, { once: true });
+    if (signal.aborted || stopping.signal.aborted) go();
     waits.set(app, own.add(go));
-    await clock.sleep(milliseconds, AbortSignal.any([over.signal, signal, stopping.signal]));
+    await clock.sleep(milliseconds, over.signal);
     own.delete(go);
     if (own.size === 0) waits.delete(app);
   }
@@ -250,6 +252,7 @@ export async function createMessages(wish: {
     async stop() {
       stopping.abort();
       for (const end of ends.splice(0)) end();
+      for (const own of waits.values()) for (const go of own) go();
       await running;
     },
   };

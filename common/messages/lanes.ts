@@ -41,24 +41,24 @@ export function createLanes<T extends Parcel>(wish: {
 }): Lanes {
   const { clock, patienceMilliseconds, restMilliseconds } = wish;
   const stopping = new AbortController();
-  /** By lane: what is on its way, or undefined while the lane rests. */
-  const busy = new Map<string, { key: string | undefined; over: AbortController }>();
+  /** By lane: what is on its way, or is to come later. */
+  const busy = new Map<string, { key: string; rests: boolean; over: AbortController }>();
   const tries = new Map<string, number>();
   const timers = new Set<Promise<void>>();
-  let woken = new AbortController();
   let isAwake = false;
+  let rise = (): void => {};
 
   function wake(): void {
     isAwake = true;
-    woken.abort();
+    rise();
   }
 
   /** The lane is free again after so long, unless it is answered for before. */
-  function hold(lane: string, key: string | undefined, milliseconds: number): void {
+  function hold(lane: string, key: string, rests: boolean, milliseconds: number): void {
     const over = new AbortController();
-    const entry = { key, over };
+    const entry = { key, rests, over };
     busy.set(lane, entry);
-    const timer = clock.sleep(milliseconds, AbortSignal.any([over.signal, stopping.signal])).then(() => {
+    const timer = clock.sleep(milliseconds, over.signal).then(() => {
       timers.delete(timer);
       if (busy.get(lane) !== entry) return;
       busy.delete(lane);
@@ -77,11 +77,11 @@ export function createLanes<T extends Parcel>(wish: {
   const laneOf = (key: string): string | undefined => [...busy].find(([, entry]) => entry.key === key)?.[0];
 
   async function sendSome(): Promise<void> {
-    const flying = [...busy.values()].filter(({ key }) => key !== undefined).length;
+    const flying = [...busy.values()].filter(({ rests }) => !rests).length;
     const most = wish.window() - flying;
     for (const parcel of most > 0 ? await wish.next(new Set(busy.keys()), most) : []) {
       if (stopping.signal.aborted) return;
-      hold(parcel.lane, parcel.key, growing(parcel.lane, patienceMilliseconds));
+      hold(parcel.lane, parcel.key, false, growing(parcel.lane, patienceMilliseconds));
       await wish.send(parcel).catch(wish.onFault);
       const gap = wish.gapMilliseconds?.() ?? 0;
       if (gap > 0) await clock.sleep(quarter(gap), stopping.signal);
@@ -91,8 +91,6 @@ export function createLanes<T extends Parcel>(wish: {
   async function run(): Promise<void> {
     while (!stopping.signal.aborted) {
       isAwake = false;
-      woken = new AbortController();
-      const { signal } = woken;
       try {
         await sendSome();
       } catch (error) {
@@ -102,8 +100,7 @@ export function createLanes<T extends Parcel>(wish: {
       }
       if (!isAwake && !stopping.signal.aborted)
         await new Promise<void>((resolve) => {
-          const done = (): void => resolve();
-          AbortSignal.any([signal, stopping.signal]).addEventListener('abort', done, { once: true });
+          rise = resolve;
         });
     }
   }
@@ -123,12 +120,14 @@ export function createLanes<T extends Parcel>(wish: {
       const lane = laneOf(key);
       if (lane === undefined) return;
       busy.get(lane)?.over.abort();
-      hold(lane, undefined, growing(lane, restMilliseconds));
+      hold(lane, key, true, growing(lane, restMilliseconds));
       wake(); // its place among those on their way is free
     },
     async stop() {
       stopping.abort();
+      rise();
       await running;
+      for (const { over } of busy.values()) over.abort();
       await Promise.all(timers);
     },
   };

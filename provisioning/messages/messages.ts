@@ -42,13 +42,14 @@ export interface Mail {
   changed(box: string): void;
   /** The box is no more. */
   ended(box: string): Promise<void>;
+  /** What the routes call. */
+  readonly desk: Desk;
   declare(app: FastifyInstance, callers: Callers): void;
   counts(): { up: number; down: number; received: number; refused: number };
   start(): void;
   stop(): Promise<void>;
 }
 
-/** What the routes call. */
 export interface Desk {
   /** @throws Refusal `listing-unknown`, `too-many-requests` */
   page(
@@ -163,9 +164,11 @@ export async function openMail({
     waiting.set(member, count + 1);
     const over = new AbortController();
     const go = (): void => over.abort();
+    signal.addEventListener('abort', go, { once: true });
+    if (signal.aborted || stopping.signal.aborted) go();
     const own = waits.get(app) ?? new Set();
     waits.set(app, own.add(go));
-    await clock.sleep(milliseconds, AbortSignal.any([over.signal, signal, stopping.signal]));
+    await clock.sleep(milliseconds, over.signal);
     own.delete(go);
     if (own.size === 0) waits.delete(app);
     const left = (waiting.get(member) ?? 1) - 1;
@@ -265,6 +268,7 @@ export async function openMail({
       delivery.left(box);
       await shelves.forgetBox(box);
     },
+    desk,
     declare: (app, callers) => declareMessageRoutes(app, { callers, desk }),
     counts: () => ({ up: usage.waiting('up'), down: usage.waiting('down'), ...totals }),
     start() {
@@ -272,6 +276,7 @@ export async function openMail({
     },
     async stop() {
       stopping.abort();
+      for (const own of waits.values()) for (const go of own) go();
       await delivery.stop();
       await running;
     },

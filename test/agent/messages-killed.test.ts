@@ -25,7 +25,6 @@ async function begin(t: Parameters<typeof ownFolder>[0]): Promise<string> {
 const linesOf = async (folder: string, name: string): Promise<string[]> =>
   (await readFile(path.join(folder, name), 'utf8')).split('\n').filter(Boolean);
 
-t.setTimeout(300_000);
 t.test('killed before each of its writes', async (t) => {
   const whole = await run(await begin(t), 0);
   t.ok(whole.done);
@@ -44,10 +43,10 @@ t.test('killed before each of its writes', async (t) => {
     const of = (name: string) =>
       up.filter(([its]) => its === name).map(([, id = '', body]) => [sequenceOf(id).sequence, body]);
     t.same(of('note'), [
-      [1, 'a1'],
-      [2, 'a2'],
+      [1, '"a1"'],
+      [2, '"a2"'],
     ]);
-    t.same(of('alarm'), [[1, 'b1']]);
+    t.same(of('alarm'), [[1, '"b1"']]);
     // What the app read and could not delete before it was killed it reads again.
     const read = await linesOf(folder, 'app.log');
     t.same(

@@ -85,20 +85,24 @@ export async function openInbox({
   let order = 0;
   let totalBytes = 0;
 
-  const bytesIn = (app: string): number =>
-    [...(inboxes.get(app)?.values() ?? [])].reduce((sum, { bytes }) => sum + bytes, 0);
+  const bytesOf = new Map<string, number>();
+  const bytesIn = (app: string): number => bytesOf.get(app) ?? 0;
   const seenIn = (app: string): Map<string, Seen> => {
     const known = seen.get(app) ?? new Map<string, Seen>();
     seen.set(app, known);
     return known;
   };
+  function count(app: string, bytes: number): void {
+    totalBytes += bytes;
+    bytesOf.set(app, bytesIn(app) + bytes);
+  }
   function keep(received: Received): void {
     const inbox = inboxes.get(received.app) ?? new Map<string, Received>();
     inboxes.set(received.app, inbox.set(received.id, received));
-    totalBytes += received.bytes;
+    count(received.app, received.bytes);
   }
   function lose(received: Received): void {
-    if (inboxes.get(received.app)?.delete(received.id)) totalBytes -= received.bytes;
+    if (inboxes.get(received.app)?.delete(received.id)) count(received.app, -received.bytes);
   }
 
   for await (const [place, value] of rows.iterator()) {

@@ -117,16 +117,20 @@ export async function openQueue({
   let order = 0;
   let totalBytes = 0;
 
-  const bytesIn = (app: string): number =>
-    [...(queues.get(app)?.values() ?? [])].reduce((sum, { bytes }) => sum + bytes, 0);
+  const bytesOf = new Map<string, number>();
+  const bytesIn = (app: string): number => bytesOf.get(app) ?? 0;
 
+  function count(app: string, bytes: number): void {
+    totalBytes += bytes;
+    bytesOf.set(app, bytesIn(app) + bytes);
+  }
   function keep(queued: Queued): void {
     const queue = queues.get(queued.app) ?? new Map<string, Queued>();
     queues.set(queued.app, queue.set(queued.id, queued));
-    totalBytes += queued.bytes;
+    count(queued.app, queued.bytes);
   }
   function lose(queued: Queued): void {
-    if (queues.get(queued.app)?.delete(queued.id)) totalBytes -= queued.bytes;
+    if (queues.get(queued.app)?.delete(queued.id)) count(queued.app, -queued.bytes);
   }
 
   for await (const [place, value] of rows.iterator()) {

@@ -18,6 +18,7 @@ import { ingest } from './ingest.js';
 import { install } from './install.js';
 import { libraryCosts } from './libraries.js';
 import { memory } from './memory.js';
+import { messages } from './messages.js';
 import { path as pathCheck } from './path.js';
 import { renewal } from './renewal.js';
 import { start } from './start.js';
@@ -79,6 +80,7 @@ try {
   const wire = wanted('wire') ? await startWire(workshop, conditions) : undefined;
   await measure('api', () => api(workshop, conditions));
   await measure('sockets', () => appSockets(workshop, conditions));
+  await measure('messages', () => messages(workshop, conditions));
   await measure('apps', () => apps(workshop, conditions));
   await measure('start', () => start(workshop, conditions));
   await measure('health', () => health(workshop, conditions));

@@ -18,7 +18,8 @@ import { type HeldKey, memberFolder } from '../../sdk/publish/member-folder.js';
 import { someApp, someManifest } from './archive.js';
 import { type TestBox, testBox } from './box.js';
 import { ownFolder } from './folder.js';
-import { askCommand, type ProviderWish, type TestProvider, testProvider } from './provider.js';
+import { testMosquitto } from './mosquitto.js';
+import { askCommand, type TestProvider, testProvider } from './provider.js';
 import { type Laptop, laptop } from './var.js';
 
 export const appId = 'example.visits';
@@ -145,9 +146,10 @@ export const grant = (box: TestBox, app = appId): Promise<void> =>
 export const takeBack = (box: TestBox, app = appId): Promise<void> =>
   box.agent!.rooms().grants.set(app, { give: [], take: ['messages'] });
 
-/** A territory, its member and one box. */
-export async function mailWay(t: Test, wish: { provider?: ProviderWish } = {}) {
-  const provider = await testProvider(t, { ...(wish.provider && { provider: wish.provider }) });
+/** A territory, its member and one box; with mosquitto, or with the provider's own broker. */
+export async function mailWay(t: Test, { broker = 'aedes' }: { broker?: 'aedes' | 'mosquitto' } = {}) {
+  const provider = await testProvider(t);
+  if (broker === 'mosquitto') provider.useBroker((await testMosquitto(t, provider.directory)).outside);
   await provider.start();
   const member = await mailMember(t, provider);
   const box = await mailBox(t, provider, member);

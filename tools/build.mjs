@@ -65,8 +65,15 @@ await Promise.all([
   esbuild.build({ ...bundle, ...command, entryPoints: { webizen: 'sdk/cli/main.ts' } }),
   esbuild.build({
     ...bundle,
-    entryPoints: { visits: 'sdk/examples/visits/main.ts' },
+    entryPoints: { visits: 'sdk/examples/visits/main.ts', 'messages-server': 'sdk/examples/messages/server.ts' },
     outdir: 'build/examples',
+  }),
+  // What a maker's server takes along to read what its apps write: one file that needs nothing else.
+  esbuild.build({
+    ...bundle,
+    entryPoints: { 'webizen-backend': 'sdk/backend/backend.ts' },
+    outdir: 'build/backend',
+    outExtension: { '.js': '.mjs' },
   }),
   // The skeletons of apps bring the client of the API along, which has no dependencies.
   esbuild.build({

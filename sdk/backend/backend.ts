@@ -1,7 +1,7 @@
 /**
  * Messages with an app, for its maker's server: fetched from the provider of a territory, decrypted, verified, answered.
  *
- *     const backend = await openBackend({ app: 'example.visits', member: '/etc/webizen', files });
+ *     const backend = await openBackend({ app: 'example.visits', member: '/etc/webizen' });
  *     for await (const message of backend.follow({ signal })) {
  *       await message.reply({ count: 1 });
  *       await message.done();
@@ -14,7 +14,7 @@
 import { type KeyObject, randomBytes, type X509Certificate } from 'node:crypto';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Files } from '#common/files.js';
+import { type Files, files as realFiles } from '#common/files.js';
 import { bodyOf, openBoxMessage, sealMemberMessage } from '#common/messages/seal.js';
 import { certificatesFromPem } from '#common/pki/pem.js';
 import {
@@ -230,11 +230,11 @@ export async function openBackend(wish: {
   app: string;
   /** The member's folder. */
   member: string;
-  files: Files;
+  files?: Files;
   /** Instead of what the folder remembers. */
   territory?: { origin: string; ca: string } | undefined;
 }): Promise<Backend> {
-  const { app, files } = wish;
+  const { app, files = realFiles } = wish;
   const folder = memberFolder({ directory: wish.member, files });
   const held = await membershipIn(folder);
   const settings = await folder.settings();

@@ -50,7 +50,7 @@ export async function mailMember(
   const own = await laptop(t);
   const webizen = async (...args: string[]): Promise<string> => {
     const { status, stdout, stderr } = await own.start(...args).ended;
-    if (status !== 0) throw new Error(`${args.join(' ')}: ${stderr}`);
+    if (status !== 0) throw new Error(`${args.join(' ')}: ${stdout}${stderr}`);
     return stdout;
   };
   await webizen('member', 'request', '--name', 'Acme Apps', '--class', 'var', '--out', own.member);

@@ -14,8 +14,9 @@ import { promises, type Result, tryPromises } from '../../sdk/conformance/run.js
 import { readSpecification } from '../../sdk/conformance/specification.js';
 import { type Answer, call, startApiBox } from '../support/api-box.js';
 import { ownFolder } from '../support/folder.js';
+import { app, messageRooms } from '../support/message-rooms.js';
 
-const all: Capability[] = ['storage', 'health.read', 'identity.attest', 'notify'];
+const all: Capability[] = ['storage', 'health.read', 'identity.attest', 'notify', 'messages'];
 
 async function specification() {
   const read = readSpecification(JSON.parse(await readFile('docs/spec/openapi.json', 'utf8')));
@@ -27,6 +28,8 @@ async function boxOf(t: Test) {
   const store = await openStore(await ownFolder(t));
   t.teardown(() => store.close());
   const notices = await createNotices({ store, clock: systemClock });
+  const rooms = await messageRooms(t);
+  rooms.bindings.set('full', { ...rooms.bindings.get(app)! });
   const tunnels = createEgress({ resolve: async () => [], ownNetworks: () => [], clock: systemClock });
   const box = await startApiBox(
     [
@@ -36,6 +39,7 @@ async function boxOf(t: Test) {
     {
       tunnels,
       features: {
+        messages: rooms.messages,
         notifications: {
           async add(app, note) {
             const { notification, isNew } = await notices.add(app, note);
@@ -187,6 +191,11 @@ const flaws: Flaw[] = [
     what: 'grants that are not told',
     alter: (answer, { url }) =>
       url === '/v1/self' ? withText(answer, (text) => text.replace('"health.read",', '')) : answer,
+  },
+  {
+    promise: 'messages.once',
+    what: 'a message again for the same request',
+    lose: ({ headers }) => void delete headers['idempotency-key'],
   },
 ];
 

@@ -25,10 +25,7 @@ export interface Agent {
   /** Where the owner's console answers, complete after `start`; undefined where there is none. */
   console(): { address: string; port: number; httpsPort: number | undefined } | undefined;
   /** What the owner decides with. @throws Refusal `unavailable` before the agent has started */
-  rooms(): Pick<
-    Parts,
-    'membership' | 'changes' | 'ledger' | 'owner' | 'storage' | 'grants' | 'installed' | 'messages' | 'link'
-  >;
+  rooms(): Pick<Parts, 'membership' | 'changes' | 'ledger' | 'owner' | 'storage' | 'grants' | 'installed' | 'messages'>;
   /** Resolves when it is certain to happen; `onRestart` is told behind it. */
   reset(wish: { kind: ResetKind; by: 'console' | 'command'; signer?: OwnerSigner }): Promise<void>;
 }

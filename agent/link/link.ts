@@ -9,6 +9,7 @@ import type { Ack } from '#contract/health.js';
 import { Refusal } from '#contract/problems.js';
 import type { Profile } from '#contract/profile.js';
 import type { Birth, Reported } from '#contract/status.js';
+import type { Carrier, Port } from '../messages/carrier.js';
 import { type Courier, createCourier, type Strikes } from './courier.js';
 import type { Outbox } from './outbox.js';
 import { type Credentials, openSession, type Session } from './session.js';
@@ -28,18 +29,6 @@ export interface Link {
   flush(): void;
   /** What runs has changed. */
   report(): void;
-}
-
-/** Who carries apps' messages within a session, see agent/messages/carrier.ts. */
-export interface AppCarrier {
-  heard(from: { app: string; name: string }, payload: Uint8Array): void;
-  stop(end: { byBroker: boolean }): Promise<void>;
-}
-export interface AppPort {
-  box: string;
-  maxPacketBytes: number;
-  publish(to: { app: string; name: string }, payload: string): Promise<void>;
-  isBusy(): boolean;
 }
 
 const mostEarly = 64;
@@ -67,7 +56,7 @@ export function createLink(wish: {
   /** News of members' standing, as it came. */
   onStanding?: (news: Buffer) => void;
   /** Opened for each session, behind its birth. */
-  apps?: { open(port: AppPort): AppCarrier };
+  apps?: { open(port: Port): Carrier };
   onRefused: (refusal: Refusal) => void;
 }): Link {
   const { clock, outbox, batchSeconds, onRefused } = wish;
@@ -116,8 +105,8 @@ export function createLink(wish: {
     const early: Ack[] = [];
     const onAck = (ack: Ack): void => void (courier ? courier.acknowledged(ack) : early.push(ack));
     const earlyForApps: (() => void)[] = [];
-    let carrier: AppCarrier | undefined;
-    const onApp: AppCarrier['heard'] = (...heard) => {
+    let carrier: Carrier | undefined;
+    const onApp: Carrier['heard'] = (...heard) => {
       if (carrier) carrier.heard(...heard);
       else if (earlyForApps.length < mostEarly) earlyForApps.push(() => carrier?.heard(...heard)); // the rest comes again
     };

@@ -21,13 +21,14 @@ import {
   type ReceivedMessages,
 } from '#contract/messages.js';
 import { type ProblemCode, Refusal } from '#contract/problems.js';
+import type { AppBinding } from '../apps/installer.js';
 import { createAppKeys } from './app-keys.js';
 import { type Carrier, createCarrier, type Port } from './carrier.js';
 import { openInbox, orderOf, type Received } from './inbox.js';
 import { type MessageLimits, messageLimits } from './limits.js';
 import { openQueue, type Queued } from './queue.js';
 import { createReceiver } from './receiver.js';
-import { type Binding, createSealer, type Signing } from './sealer.js';
+import { createSealer, type Signing } from './sealer.js';
 import { openTallies } from './tallies.js';
 
 /** What an app is told as it happens. */
@@ -93,7 +94,7 @@ export async function createMessages(wish: {
   files: Files;
   clock: Clock & { trusted(): boolean; subscribe(listener: () => void): () => void };
   /** The release that an app is, and whom it is bound to; undefined for what is no installed release. */
-  bindingOf: (app: string) => Binding | undefined;
+  bindingOf: (app: string) => AppBinding | undefined;
   /** Whether the owner lets it write and be written to. */
   mayUse: (app: string) => boolean;
   onGrantChange: (listener: () => void) => () => void;

@@ -7,9 +7,9 @@ import { PublicJwk } from '#contract/directory.js';
 import { isPassingRefusal, MessageName, type Parcel } from '#contract/messages.js';
 import { check } from '#contract/parse.js';
 import { type ProblemCode, Refusal } from '#contract/problems.js';
+import type { AppBinding } from '../apps/installer.js';
 import type { AppKeys } from './app-keys.js';
 import type { Inbox } from './inbox.js';
-import type { Binding } from './sealer.js';
 import type { Tallies } from './tallies.js';
 
 export interface Receiver {
@@ -39,7 +39,7 @@ export async function createReceiver({
   keys: AppKeys;
   inbox: Inbox;
   tallies: Tallies;
-  bindingOf: (app: string) => Binding | undefined;
+  bindingOf: (app: string) => AppBinding | undefined;
   mayUse: (app: string) => boolean;
   clock: { now(): number; trusted(): boolean };
   arrived: (app: string, message: { id: string; name: string }) => void;

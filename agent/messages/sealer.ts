@@ -2,21 +2,10 @@
 import type { KeyObject } from 'node:crypto';
 import { sealBoxMessage } from '#common/messages/seal.js';
 import type { Signer } from '#common/pki/keys.js';
-import type { PublicJwk } from '#contract/directory.js';
 import type { ProblemCode } from '#contract/problems.js';
+import type { AppBinding } from '../apps/installer.js';
 import type { AppKeys } from './app-keys.js';
 import type { Queue, Queued } from './queue.js';
-
-/** What an app is, by what its member signed. */
-export interface Binding {
-  release: string;
-  version: string;
-  member: string;
-  /** That its messages are encrypted to; undefined where it has none. */
-  key: PublicJwk | undefined;
-  /** The member's, that the app is bound to. */
-  bound: PublicJwk;
-}
 
 /** Who the box is. */
 export interface Signing {
@@ -42,7 +31,7 @@ export function createSealer({
 }: {
   keys: AppKeys;
   queue: Queue;
-  bindingOf: (app: string) => Binding | undefined;
+  bindingOf: (app: string) => AppBinding | undefined;
   signing: () => Promise<Signing | undefined>;
   clock: { now(): number };
 }): Sealer {

@@ -15,7 +15,6 @@ import {
   Parcel,
   type ParcelPage,
   type ParcelState,
-  sequenceOf,
 } from '#contract/messages.js';
 import { check, describeFaults, parseJson } from '#contract/parse.js';
 import { type ProblemCode, Refusal } from '#contract/problems.js';
@@ -42,7 +41,6 @@ export interface Mail {
   changed(box: string): void;
   /** The box is no more. */
   ended(box: string): Promise<void>;
-  /** What the routes call. */
   readonly desk: Desk;
   declare(app: FastifyInstance, callers: Callers): void;
   counts(): { up: number; down: number; received: number; refused: number };
@@ -50,6 +48,7 @@ export interface Mail {
   stop(): Promise<void>;
 }
 
+/** What a member asks for, see routes.ts. */
 export interface Desk {
   /** @throws Refusal `listing-unknown`, `too-many-requests` */
   page(
@@ -124,8 +123,8 @@ export async function openMail({
     const member = memberOf(app);
     const now = clock.now();
     if (expiresAt <= now) throw new Refusal('message-expired');
-    const isFirst = sequenceOf(id).sequence === 1;
-    if (isFirst && (await shelves.namesOf(box, app)) >= mostNames) throw new Refusal('message-names-full', app);
+    if (shelves.isNewName(message) && (await shelves.namesOf(box, app)) >= mostNames)
+      throw new Refusal('message-names-full', app);
     const own = usage.of(`up!${box}`).bytes + sealed.length;
     const all = usage.of(`member!${member}`).bytes + sealed.length;
     if (own > limits.bytesOfBox || all > limits.bytesOfMember) throw new Refusal('mailbox-full', `${app} of ${member}`);

@@ -27,6 +27,7 @@ export interface Waiting extends DownMessage {
 export interface Shelves {
   /** Whether the box has said so much of this stream already. */
   knowsUp(message: Pick<NewUp, 'app' | 'box' | 'name' | 'id'>): boolean;
+  isNewName(message: Pick<NewUp, 'app' | 'box' | 'name'>): boolean;
   /** How many names the box has used for the app. */
   namesOf(box: string, app: string): Promise<number>;
   putUp(message: NewUp, at: number): Promise<void>;
@@ -154,6 +155,8 @@ export async function openShelves({ store, usage }: { store: Store; usage: Usage
       const { stream, sequence } = sequenceOf(message.id);
       return known !== undefined && known.stream === stream && sequence <= known.last;
     },
+
+    isNewName: (message) => messageStreams.getSync(streamKey(message)) === undefined,
 
     namesOf: async (box, app) =>
       (await messageStreams.keys({ gte: `${box}!${app}!`, lt: `${box}!${app}"`, limit: 1000 }).all()).length,

@@ -200,7 +200,7 @@ t.test('a box has a share, a member has one, and a box uses so many names', asyn
 
   const many = await place(t);
   for (let at = 0; at < 100; at += 1) t.equal(await many.up(1, { name: `n${at}` }), 'stored');
-  t.equal(await many.up(1, { name: 'more' }), 'message-names-full');
+  for (const number of [1, 7]) t.equal(await many.up(number, { name: 'more' }), 'message-names-full');
   t.equal(await many.up(2, { name: 'n1' }), 'stored');
 });
 

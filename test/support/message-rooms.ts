@@ -15,11 +15,11 @@ import { certificateToPem } from '#common/pki/pem.js';
 import type { PublicJwk } from '#contract/directory.js';
 import { type BoxMessage, longestLifeSeconds, type Parcel } from '#contract/messages.js';
 import type { Refusal } from '#contract/problems.js';
+import type { AppBinding } from '../../agent/apps/installer.js';
 import { createAboutKey } from '../../agent/identity/attest.js';
 import type { Carrier } from '../../agent/messages/carrier.js';
 import type { MessageLimits } from '../../agent/messages/limits.js';
 import { createMessages, type MessageNews, type Messages } from '../../agent/messages/messages.js';
-import type { Binding } from '../../agent/messages/sealer.js';
 import { openStore } from '../../agent/store/store.js';
 import { type Made, make } from './chains.js';
 import { ownFolder } from './folder.js';
@@ -88,7 +88,7 @@ export interface Rooms {
   news: MessageNews[];
   sent: Sent[];
   granted: Set<string>;
-  bindings: Map<string, Binding>;
+  bindings: Map<string, AppBinding>;
   /** What the store does before it writes; throws to fail. */
   onCommit: { before?: (operations: readonly Operation[]) => void };
   /** A session with the provider begins. */

@@ -17,8 +17,8 @@ export interface AppKey {
   jwk: PublicJwk;
   /** @param about what the bytes are of: they are read back as that alone */
   lock(bytes: Uint8Array, about: string): Buffer;
-  /** @throws Error when they were altered */
-  unlock(locked: Uint8Array, about: string): Buffer;
+  /** Undefined when they were altered, or locked with another key. */
+  unlock(locked: Uint8Array, about: string): Buffer | undefined;
 }
 
 export interface AppKeys {
@@ -43,9 +43,13 @@ async function open(key: KeyObject, secret: Buffer): Promise<AppKey> {
     },
     unlock(locked, about) {
       const bytes = Buffer.from(locked);
-      const unlock = createDecipheriv(cipher, secret, bytes.subarray(0, nonceBytes), { authTagLength: tagBytes });
-      unlock.setAAD(Buffer.from(about)).setAuthTag(bytes.subarray(-tagBytes));
-      return Buffer.concat([unlock.update(bytes.subarray(nonceBytes, -tagBytes)), unlock.final()]);
+      try {
+        const unlock = createDecipheriv(cipher, secret, bytes.subarray(0, nonceBytes), { authTagLength: tagBytes });
+        unlock.setAAD(Buffer.from(about)).setAuthTag(bytes.subarray(-tagBytes));
+        return Buffer.concat([unlock.update(bytes.subarray(nonceBytes, -tagBytes)), unlock.final()]);
+      } catch {
+        return undefined;
+      }
     },
   };
 }

@@ -181,6 +181,15 @@ export async function openInbox({
     keep({ ...rest, app, place });
   }
 
+  async function drop(received: Received, code: 'message-expired' | 'message-unreadable'): Promise<void> {
+    if (!inboxes.get(received.app)?.has(received.id)) return;
+    await store.commit([
+      { type: 'del', sublevel: rows, key: received.place },
+      tallies.count(received.app, 'incoming', code, 1),
+    ]);
+    lose(received);
+  }
+
   return {
     knows,
     take: (app, message, body) => inTurn(() => take(app, message, body)),
@@ -191,8 +200,9 @@ export async function openInbox({
       const found: { received: Received; body: Buffer }[] = [];
       for (const received of page) {
         const read = check(Row, await rows.get(received.place));
-        if (!read.ok || !key) continue; // deleted meanwhile
-        found.push({ received, body: key.unlock(Buffer.from(read.value.body, 'base64'), received.id) });
+        const body = read.ok ? key?.unlock(Buffer.from(read.value.body, 'base64'), received.id) : undefined;
+        if (body) found.push({ received, body });
+        else await inTurn(() => drop(received, 'message-unreadable')); // a damaged disk; or it was deleted meanwhile
       }
       return found;
     },
@@ -210,13 +220,7 @@ export async function openInbox({
         const over = [...inboxes.values()].flatMap((inbox) =>
           [...inbox.values()].filter(({ expiresAt }) => expiresAt <= now),
         );
-        for (const received of over) {
-          await store.commit([
-            { type: 'del', sublevel: rows, key: received.place },
-            tallies.count(received.app, 'incoming', 'message-expired', 1),
-          ]);
-          lose(received);
-        }
+        for (const received of over) await drop(received, 'message-expired');
         return over;
       }),
 

@@ -65,7 +65,7 @@ export interface Queue {
   add(app: string, sent: Sent): Promise<{ id: string; name: string; isNew: boolean }>;
   /** The oldest of each app and name that is not among the busy lanes and has its time, at most so many. */
   next(busy: ReadonlySet<string>, most: number, may: (app: string) => boolean): Queued[];
-  /** Undefined when it has gone meanwhile. */
+  /** Undefined when it has gone meanwhile, or cannot be read any more. */
   body(queued: Queued): Promise<Buffer | undefined>;
   find(app: string, id: string): Queued | undefined;
   /** The provider has it. */
@@ -302,8 +302,7 @@ export async function openQueue({
     async body({ app, place, id }) {
       const read = check(Row, await rows.get(place));
       const key = await keys.find(app);
-      if (!read.ok || !key) return undefined;
-      return key.unlock(Buffer.from(read.value.body, 'base64'), id);
+      return read.ok ? key?.unlock(Buffer.from(read.value.body, 'base64'), id) : undefined;
     },
 
     find: (app, id) => queues.get(app)?.get(id),

@@ -40,11 +40,12 @@ export function createSealer({
       const { app, id, name, at, time, release, version, contentType, datedAt, lifeSeconds } = queued;
       const to = bindingOf(app)?.key;
       const who = await signing();
-      const own = await keys.find(app);
-      if (!who || !own || datedAt === null) return undefined;
+      if (!who || datedAt === null) return undefined;
       if (!to) return 'messages-unreleased'; // the release that runs now has no server to write to
+      const own = await keys.find(app);
       const body = await queue.body(queued);
-      if (!body) return undefined;
+      // A damaged disk: what cannot be read any more holds up nothing.
+      if (!own || !body) return queue.find(app, id) ? 'message-unreadable' : undefined;
       const { box, territory, ...by } = who;
       const expiresAt = datedAt + lifeSeconds * 1000;
       const said = { id, app, box, territory, release, version, name, at, time, expiresAt, contentType };

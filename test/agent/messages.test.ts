@@ -1,5 +1,5 @@
 /** Apps' messages on the box: durable, in order, bounded, sent while granted, and given up aloud. */
-import { access, readdir, readFile, stat } from 'node:fs/promises';
+import { access, readdir, readFile, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
 import t, { type Test } from 'tap';
 import { longestLifeSeconds, mostNames, sequenceOf } from '#contract/messages.js';
@@ -330,6 +330,28 @@ t.test('bodies lie locked in the store, and with the app its key is destroyed', 
       all.some((bytes) => bytes.includes(word)),
       word,
     );
+});
+
+t.test('what a damaged disk has made unreadable is given up aloud, and holds up nothing', async (t) => {
+  const rooms = await messageRooms(t);
+  await rooms.connect();
+  const to = await replyKey(rooms);
+  rooms.hear(await rooms.seal({ id: mine, to }));
+  await rooms.until(1, 'stored');
+  await rooms.disconnect();
+  const lost = await rooms.messages.send(app, { name: 'note', body: 1 });
+  await rooms.close();
+  await rm(path.join(rooms.folder, 'message-keys', `${app}.json`)); // and another is made for what comes
+  await rooms.again();
+  const { id } = await rooms.messages.send(app, { name: 'note', body: 2 });
+  await rooms.connect();
+  await rooms.message(id);
+  t.match(rooms.news.at(-1), { type: 'message-dropped', id: lost.id, code: 'message-unreadable' });
+  t.same((await rooms.messages.list(app, page)).messages, []);
+  t.match((await rooms.messages.list(app, page)).counts, {
+    outgoing: { dropped: { 'message-unreadable': 1 } },
+    incoming: { waiting: 0, dropped: { 'message-unreadable': 1 } },
+  });
 });
 
 t.test('an app that is no release with a key has nobody to write to', async (t) => {

@@ -140,6 +140,10 @@ export function createAgent(config: Config, host: Host, around: Around): Agent {
     undo.push(() => made.grants.stop());
     made.messages.start();
     undo.push(() => made.messages.stop());
+    made.holds.start();
+    undo.push(() => made.holds.stop());
+    made.space.start();
+    undo.push(() => made.space.stop());
     await made.installed?.runner.open();
     undo.push(() => made.installed?.runner.close());
     undo.push(() => made.changes.stop());
@@ -182,6 +186,7 @@ export function createAgent(config: Config, host: Host, around: Around): Agent {
       },
       status: () => statusOf(made),
       link: made.link,
+      notices: made.notices,
       ...(made.installed && {
         apps: made.installed.installer.desk,
         grants: made.grants,

@@ -2,6 +2,7 @@
 import { box } from './box.js';
 import { errors } from './errors.js';
 import type { Place } from './http.js';
+import { leases } from './leases.js';
 import { lists } from './lists.js';
 import { messages } from './messages.js';
 import { Mismatch, NotGranted, NotTried } from './outcome.js';
@@ -9,6 +10,7 @@ import type { Specification } from './specification.js';
 import { storage } from './storage.js';
 import { tell } from './tell.js';
 import { createTrial, type Promised, type Trial } from './trial.js';
+import { watch } from './watch.js';
 
 export type Outcome =
   | { outcome: 'passed' }
@@ -18,7 +20,16 @@ export type Outcome =
 
 export type Result = { id: string; says: string } & Outcome;
 
-export const promises: readonly Promised[] = [...box, ...errors, ...storage, ...lists, ...tell, ...messages];
+export const promises: readonly Promised[] = [
+  ...box,
+  ...errors,
+  ...storage,
+  ...lists,
+  ...watch,
+  ...tell,
+  ...leases,
+  ...messages,
+];
 
 async function outcomeOf(promised: Promised, trial: Trial): Promise<Outcome> {
   try {

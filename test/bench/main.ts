@@ -22,6 +22,7 @@ import { messages } from './messages.js';
 import { path as pathCheck } from './path.js';
 import { renewal } from './renewal.js';
 import { start } from './start.js';
+import { telling } from './telling.js';
 import { openTerritory } from './territory.js';
 import { startWire } from './wire.js';
 import { createWorkshop } from './workshop.js';
@@ -81,6 +82,8 @@ try {
   await measure('api', () => api(workshop, conditions));
   await measure('sockets', () => appSockets(workshop, conditions));
   await measure('messages', () => messages(workshop, conditions));
+  for (const name of ['leases', 'notify', 'events'] as const)
+    await measure(name, () => telling(workshop, conditions, name));
   await measure('apps', () => apps(workshop, conditions));
   await measure('start', () => start(workshop, conditions));
   await measure('health', () => health(workshop, conditions));

@@ -1,5 +1,5 @@
 /** Messages to the back end of the app's maker, and from it. */
-import type { FastifyInstance, FastifyRequest } from 'fastify';
+import type { FastifyInstance } from 'fastify';
 import { type Static, Type } from 'typebox';
 import {
   longestWaitSeconds,
@@ -13,6 +13,7 @@ import { check } from '#contract/parse.js';
 import { Refusal } from '#contract/problems.js';
 import type { Callers } from '../access.js';
 import type { Features, MessagesView } from '../features.js';
+import { IdempotencyKey, idempotencyKeyOf } from '../idempotency.js';
 
 const capability = 'messages';
 const ListQuery = Type.Object(
@@ -31,22 +32,7 @@ const ListQuery = Type.Object(
   { additionalProperties: false },
 );
 const OneMessage = Type.Object({ id: MessageId });
-const Repeatable = Type.Object({
-  'idempotency-key': Type.Optional(
-    Type.String({
-      maxLength: 200,
-      description: 'random; the same request again under the same key within a day is the same message',
-    }),
-  ),
-});
-const keyPattern = /^[\x21-\x7e]{1,200}$/;
-
-function keyOf({ headers }: FastifyRequest): string | undefined {
-  const key = headers['idempotency-key'];
-  if (key === undefined) return undefined;
-  if (typeof key !== 'string' || !keyPattern.test(key)) throw new Refusal('idempotency-key-invalid');
-  return key;
-}
+const Repeatable = IdempotencyKey('the same request again under the same one within a day is the same message');
 
 export function messageRoutes(
   application: FastifyInstance,
@@ -87,7 +73,7 @@ export function messageRoutes(
       },
     },
     async (request, reply): Promise<QueuedMessage> => {
-      const queued = await room().send(callers.of(request).id, request.body as NewMessage, keyOf(request));
+      const queued = await room().send(callers.of(request).id, request.body as NewMessage, idempotencyKeyOf(request));
       reply.code(202);
       return queued;
     },

@@ -28,16 +28,6 @@ export const messagesProblems = {
     'this app waits for messages in as many calls as one app may',
     'wait in one call, or listen to the events',
   ],
-  'idempotency-key-invalid': [
-    400,
-    'the Idempotency-Key is empty, longer than 200 characters, or not ASCII',
-    'use a random text of 1 to 200 characters, the same one when the same request is sent again',
-  ],
-  'idempotency-key-reused': [
-    422,
-    'another request came with this Idempotency-Key before',
-    'use a new key for a new request',
-  ],
 
   // Between box and provider
   'message-refused': [

@@ -16,6 +16,7 @@ import { createExpiryWatch } from './ca/expiry.js';
 import { createServerCertificate, hostsOf, type ServerTls } from './ca/server-certificate.js';
 import { createCallers } from './catalogue/caller.js';
 import { createCatalogue } from './catalogue/catalogue.js';
+import type { ResolveTxt } from './catalogue/domains.js';
 import { createConsole } from './console/console.js';
 import type { Gauge } from './console/metrics.js';
 import { createEst } from './est/est.js';
@@ -94,7 +95,18 @@ export function createProvider(
     enrolmentsPerSecond,
     outside,
   }: ProviderConfig,
-  { files, clock, log }: { files: Files; clock: Clock; log: FastifyBaseLogger },
+  {
+    files,
+    clock,
+    log,
+    resolveTxt,
+  }: {
+    files: Files;
+    clock: Clock;
+    log: FastifyBaseLogger;
+    /** By the network's name servers unless said. */
+    resolveTxt?: ResolveTxt;
+  },
 ): Provider {
   const started: (() => Promise<void>)[] = [];
   const urls = { est: '', broker: '', console: '' };
@@ -202,7 +214,7 @@ export function createProvider(
     const catalogue = createCatalogue({
       directory: path.join(directory, 'catalogue'),
       territory: id,
-      ...{ store, registry, members, rollouts, boxes, hosts, clock, log },
+      ...{ store, registry, members, rollouts, boxes, hosts, clock, log, resolveTxt },
       more: (app, callers) => declareRolloutRoutes(app, { callers, rollouts, results, registry }),
     });
     await catalogue.start();

@@ -12,5 +12,6 @@ export const app = choice('app', {
   rollout: async () => (await import('./app/rollout.js')).rollout,
   status: async () => (await import('./app/status.js')).status,
   messages: async () => (await import('./app/messages.js')).messages,
+  claim: async () => (await import('./app/claim.js')).claim,
   withdraw: async () => (await import('./app/withdraw.js')).withdraw,
 });

@@ -5,6 +5,7 @@
 import { createReadStream } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { CatalogueApp, CatalogueRelease, cataloguePath, type NewRelease, patchBytes } from '#contract/catalogue.js';
+import { DomainProof, domainsPath } from '#contract/domain-claim.js';
 import { Refusal } from '#contract/problems.js';
 import type { Descriptor } from '#contract/release.js';
 import { ResultsPage, type RolloutAct, type RolloutVerb, RolloutView } from '#contract/rollout.js';
@@ -28,6 +29,8 @@ export interface Catalogue {
   /** How far it is; first told what to do, where something is to be done. */
   rollout(release: string, act?: RolloutVerb, reason?: string): Promise<RolloutView>;
   results(release: string, cursor?: string): Promise<ResultsPage>;
+  /** Has it looked for the proof; answers what the proof is. */
+  claim(domain: string): Promise<DomainProof>;
 }
 
 const leastPieceBytes = 128 * 1024;
@@ -113,6 +116,7 @@ export function createCatalogue(uses: { https: Https; prove: Prove }): Catalogue
       if (reply.status === 404) return undefined;
       return reply.status === 200 ? readReply(CatalogueApp, reply) : refuseOf(reply);
     },
+    claim: async (domain) => readReply(DomainProof, await post(domainsPath, { domain })),
     publish: async (release) => readReply(CatalogueRelease, await post(`${cataloguePath}/releases`, release)),
     async rollout(release, act, reason) {
       const path = `${cataloguePath}/releases/${release}/rollout`;

@@ -7,6 +7,7 @@ import { allianceProblems } from './problems/alliance.js';
 import { appsProblems } from './problems/apps.js';
 import { archivesProblems } from './problems/archives.js';
 import { boxProblems } from './problems/box.js';
+import { developingProblems } from './problems/developing.js';
 import { httpProblems } from './problems/http.js';
 import { linkProblems } from './problems/link.js';
 import { membersProblems } from './problems/members.js';
@@ -27,6 +28,7 @@ const table = {
   ...toolsProblems,
   ...appsProblems,
   ...archivesProblems,
+  ...developingProblems,
 } as const;
 
 export type ProblemCode = keyof typeof table;

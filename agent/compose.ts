@@ -31,6 +31,7 @@ import { createOutbox } from './link/outbox.js';
 import { openSession } from './link/session.js';
 import { createRefusals } from './refusals.js';
 import { checkFree, openTime, resetOf } from './reset-wiring.js';
+import { checkDeveloping, checkNobodys, type Simulated } from './simulated.js';
 import { createStorage } from './storage/storage.js';
 import { openStore } from './store/store.js';
 import type { TrustedTime } from './time/trusted-time.js';
@@ -100,9 +101,15 @@ async function voucherOf(
 /** As status and report name it. */
 type RunningApp = Omit<AppStatus, 'sandbox'> & { sandbox: Sandbox };
 
-export async function compose(config: Config, host: Host, log: Logger, signal: AbortSignal) {
+export async function compose(
+  config: Config,
+  host: Host,
+  log: Logger,
+  { signal, simulated }: { signal: AbortSignal; simulated?: Simulated | undefined },
+) {
   const { files } = host;
   const { dataDir } = config;
+  checkDeveloping(config, simulated);
   await ownDirectory(dataDir);
   await ownRuntimeDirectory(config.runtimeDir);
   const clock = await openTime(config, host);
@@ -220,9 +227,20 @@ export async function compose(config: Config, host: Host, log: Logger, signal: A
   });
   const kinds = { ...membership.kinds, ...installed?.installer.kinds };
   const changes = createChanges({ store, clock, kinds, onRefused });
+  try {
+    checkNobodys(config, {
+      hasOwner: owner.isSet(),
+      isMember: membership.view().current.phase !== 'none',
+      hasFactoryIdentity: factory.idevid() !== undefined,
+    });
+  } catch (error) {
+    await store.close();
+    throw error;
+  }
   const { attest, notices, egress } = await openAppFeatures({
-    ...{ host, store, clock, membership },
+    ...{ host, store, clock, membership, simulated },
     releaseOf(id) {
+      if (simulated) return simulated.app(id);
       const app = installed?.installer.desk.show(id);
       return app && { release: app.release, version: app.manifest.version };
     },
@@ -298,14 +316,15 @@ export async function compose(config: Config, host: Host, log: Logger, signal: A
     onRefused,
   });
 
+  const connectivity = simulated?.connectivity ?? link;
   const api = createApi({
     apps: config.apps,
     runtimeDir: config.runtimeDir,
     features: {
       box: () => ({
-        id: membership.enrolment()?.current()?.box ?? null,
-        territory: membership.enrolment()?.lastProfile()?.territory ?? null,
-        online: link.online(),
+        id: simulated?.standing().box ?? membership.enrolment()?.current()?.box ?? null,
+        territory: simulated?.territory ?? membership.enrolment()?.lastProfile()?.territory ?? null,
+        online: connectivity.online(),
         agent: version,
         api: apiVersion,
         time: clock.now(),
@@ -313,16 +332,16 @@ export async function compose(config: Config, host: Host, log: Logger, signal: A
       health: sampler,
       appView(id) {
         const app = installed?.installer.desk.show(id);
-        return app ? { ...app, version: app.manifest.version } : apps.show(id);
+        return app ? { ...app, version: app.manifest.version } : (simulated?.app(id) ?? apps.show(id));
       },
-      ready: (id) => installed?.runner.ready(id), // the apps of the configuration have no health check that waits for it
+      ready: (id) => (simulated ?? installed?.runner)?.ready(id), // the apps of the configuration have no health check that waits for it
       storage,
       attest,
       notifications: notices,
     },
     grants,
     tunnels: egress,
-    connectivity: link,
+    connectivity,
     clock,
     log,
   });

@@ -63,6 +63,8 @@ await Promise.all([
   esbuild.build({ ...box, ...command, entryPoints: { 'webizen-agent': 'agent/main.ts' } }),
   esbuild.build({ ...bundle, ...command, entryPoints: { 'webizen-provider': 'provisioning/main.ts' } }),
   esbuild.build({ ...bundle, ...command, entryPoints: { webizen: 'sdk/cli/main.ts' } }),
+  // Started by `webizen app dev`: the agent with what stands in for provider and owner. No box has it.
+  esbuild.build({ ...box, ...command, entryPoints: { 'webizen-dev': 'agent/dev/main.ts' } }),
   esbuild.build({
     ...bundle,
     entryPoints: { visits: 'sdk/examples/visits/main.ts' },

@@ -20,6 +20,7 @@ import { createOwner } from './consent/owner-key.js';
 import { takeReceipt } from './consent/receipt.js';
 import { type BoxDirectory, createDirectory } from './directory/directory.js';
 import { createMembership, type MembershipRoom } from './enrolment/membership.js';
+import { openPlaces } from './enrolment/places.js';
 import { type Factory, openFactory } from './factory/factory.js';
 import { createProbe } from './health/probe.js';
 import { createSampler } from './health/sampler.js';
@@ -230,7 +231,7 @@ export async function compose(
   try {
     checkNobodys(config, {
       hasOwner: owner.isSet(),
-      isMember: membership.view().current.phase !== 'none',
+      isMember: (await (await openPlaces({ dataDir, files })).list()).length > 0,
       hasFactoryIdentity: factory.idevid() !== undefined,
     });
   } catch (error) {

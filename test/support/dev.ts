@@ -79,7 +79,7 @@ function follow(child: ChildProcess): Dev {
     mark: () => lines.length,
     line: (pattern, from = 0) =>
       new Promise((resolve, reject) => {
-        const over = AbortSignal.timeout(15_000);
+        const over = AbortSignal.timeout(60_000);
         const look = () => {
           const found = lines.slice(from).find((line) => pattern.test(line));
           if (found === undefined && !ended && !over.aborted) return;

@@ -27,22 +27,16 @@ box_json() {
   box "$1" "$2" --header 'content-type: application/json' --data "$3"
 }
 
-# box_events: a line of JSON for each, until the box closes the stream.
+# box_events [options of curl]: a line of JSON for each, until the box closes the stream.
 box_events() {
-  box GET /v1/events --no-buffer | while IFS= read -r line; do
+  box GET /v1/events --no-buffer "$@" | while IFS= read -r line; do
     case $line in 'data: '*) printf '%s\n' "${line#data: }" ;; esac
   done
 }
 
 # box_tunnel HOST PORT REQUEST: sends it to the server outside, and prints all that comes back, the box's answer first.
-# curl looks at no proxy behind a unix socket; as telnet it hands bytes on.
+# The request has to ask the server to close. curl looks at no proxy behind a unix socket; as telnet it hands bytes on.
 box_tunnel() {
-  box_pipe=$(mktemp -u "${TMPDIR:-/tmp}/tunnel.XXXXXX")
-  mkfifo "$box_pipe"
-  curl --silent --unix-socket "$WEBIZEN_SOCKET" --max-time 60 telnet://box < "$box_pipe" &
-  exec 9> "$box_pipe"
-  rm "$box_pipe"
-  printf 'CONNECT %s:%s HTTP/1.1\r\nhost: %s:%s\r\n\r\n%b' "$1" "$2" "$1" "$2" "$3" >&9
-  wait $!
-  exec 9>&-
+  printf 'CONNECT %s:%s HTTP/1.1\r\nhost: %s:%s\r\n\r\n%b' "$1" "$2" "$1" "$2" "$3" |
+    curl --silent --no-buffer --unix-socket "$WEBIZEN_SOCKET" --max-time 60 telnet://box
 }

@@ -4,7 +4,7 @@ import { Capability } from './capabilities.js';
 import { Manifest } from './manifest.js';
 import { check, describeFaults } from './parse.js';
 import { Refusal } from './problems.js';
-import { ReleaseId } from './release.js';
+import { Descriptor, ReleaseId } from './release.js';
 
 /** What the program is started with, as one argument. */
 export const DevOptions = Type.Object({
@@ -14,14 +14,20 @@ export const DevOptions = Type.Object({
   dataDir: Type.String(),
   /** Of this time. */
   runtimeDir: Type.String(),
-  sandbox: Type.Union([Type.Literal('bubblewrap'), Type.Literal('none')]),
+  sandbox: Type.Union([Type.Literal('bubblewrap'), Type.Literal('none'), Type.Literal('podman')]),
+  /** Path of its service's socket. */
+  podman: Type.Optional(Type.String()),
   /** Names that lead to servers of the developer's own, for egress. */
   reach: Type.Record(Type.String(), Type.Object({ host: Type.String(), port: Type.Integer() })),
 });
 export type DevOptions = Static<typeof DevOptions>;
 
+/** What `webizen app build` made: for podman, which runs images. `blobs` of them lie in the folder, by their digests. */
+export const DevImage = Type.Object({ image: Descriptor, blobs: Type.Array(Descriptor), folder: Type.String() });
+export type DevImage = Static<typeof DevImage>;
+
 /** The app as it lies in the folder now. `release` names these very files. */
-export const DevRun = Type.Object({ manifest: Manifest, release: ReleaseId });
+export const DevRun = Type.Object({ manifest: Manifest, release: ReleaseId, built: Type.Optional(DevImage) });
 export type DevRun = Static<typeof DevRun>;
 
 interface Fault {

@@ -4,6 +4,7 @@
  */
 import path from 'node:path';
 import type { Logger } from 'pino';
+import { blobFile, imageTar } from '#common/archive/layout.js';
 import { systemClock } from '#common/clock.js';
 import type { Handlers } from '#common/control.js';
 import { files } from '#common/files.js';
@@ -20,11 +21,10 @@ import {
 import { Refusal } from '#contract/problems.js';
 import { type Agent, createAgent } from '../agent.js';
 import { createRunner } from '../apps/runtime/create-runner.js';
-import { createProcessEngine } from '../apps/runtime/process-engine.js';
 import type { Runner } from '../apps/runtime/runner.js';
-import { bubblewrap, plain } from '../apps/runtime/surroundings.js';
 import { parseConfig } from '../config.js';
 import type { Simulated } from '../simulated.js';
+import { createDevEngine } from './engines.js';
 import { createFaults } from './faults.js';
 import { createDevHost } from './host.js';
 import { devTerritory, openDevTerritory } from './territory.js';
@@ -52,7 +52,7 @@ export async function createDevBox(
     log: Logger;
   },
 ): Promise<DevBox> {
-  const { folder, dataDir, runtimeDir } = options;
+  const { dataDir, runtimeDir } = options;
   const stateDirectory = path.join(runtimeDir, 'runtime');
   const config = parseConfig(
     JSON.stringify({
@@ -67,14 +67,8 @@ export async function createDevBox(
     files,
     at: systemClock.now(),
   });
-  const around = { folder, node: process.execPath };
-  const engine = createProcessEngine({
-    surroundings: options.sandbox === 'none' ? plain(around) : bubblewrap(around),
-    stateDirectory,
-    clock: systemClock,
-    onOutput: (_id, chunk) => print(chunk),
-    onError: (error) => log.warn({ err: error }, "cannot keep the app's output"),
-  });
+  const engines = createDevEngine({ options, stateDirectory, log, print });
+  const { sandbox } = options;
 
   let app: DevRun | undefined;
   let socket: string | null = null;
@@ -105,7 +99,7 @@ export async function createDevBox(
     app(id) {
       if (app?.manifest.id !== id) return undefined;
       const { state = 'starting', restarts = 0 } = now?.runner.show(id) ?? {};
-      return { state, restarts, sandbox: engine.sandbox, release: app.release, version: app.manifest.version };
+      return { state, restarts, sandbox, release: app.release, version: app.manifest.version };
     },
     ready: (id) => now?.runner.ready(id),
   };
@@ -135,7 +129,7 @@ export async function createDevBox(
   async function openAgent(): Promise<void> {
     const agent = createAgent(config, host, { log, simulated });
     await agent.start();
-    const runner = createRunner({ engine, stateDirectory, clock: agent.rooms().clock });
+    const runner = createRunner({ engine: engines.engine(), stateDirectory, clock: agent.rooms().clock });
     await runner.open();
     runner.onChange(tell);
     now = { agent, runner };
@@ -155,8 +149,18 @@ export async function createDevBox(
 
   async function startApp(run: DevRun): Promise<void> {
     const socketDirectory = await openSocket(run);
-    const { manifest, release } = run;
-    await running().runner.start({ id: manifest.id, release, image: release, manifest, socketDirectory });
+    const { manifest, release, built } = run;
+    const { runner } = running();
+    if (built) {
+      const config = built.blobs[1]?.digest ?? ''; // as releases have it (agent/contract/release.ts)
+      const fileOf = (digest: string): string => path.join(built.folder, blobFile(digest));
+      await runner.load({ digest: built.image.digest, config }, () => imageTar(built, fileOf));
+    }
+    const image = built?.image.digest ?? release;
+    await runner.start({ id: manifest.id, release, image, manifest, socketDirectory });
+    engines.follow(manifest.id);
+    // What was built before is nobody's any more; one that still runs is left for the next time.
+    for (const other of await runner.images()) if (other !== image) await runner.unload(other).catch(() => {});
   }
 
   async function leave(id: string): Promise<void> {
@@ -218,7 +222,7 @@ export async function createDevBox(
       await grant(current());
     },
     restart,
-    kill: () => engine.kill(current().manifest.id),
+    kill: () => engines.kill(current().manifest.id),
   });
 
   /** One thing at a time: what comes while the agent is started again waits for it. */
@@ -231,7 +235,7 @@ export async function createDevBox(
 
   const state = (): DevState => ({
     socket,
-    sandbox: engine.sandbox,
+    sandbox,
     faults: devFaultNames.filter(faults.isOn),
   });
 
@@ -241,9 +245,9 @@ export async function createDevBox(
       say(`box       ${standing.box} of the territory dev, on this machine alone`);
       say(`root      ${standing.root}`);
       say(
-        engine.sandbox === 'none'
+        sandbox === 'none'
           ? 'sandbox   none: THE APP IS NOT SANDBOXED, it can do all that you can'
-          : 'sandbox   bubblewrap',
+          : `sandbox   ${sandbox}`,
       );
     },
     async stop() {
@@ -252,6 +256,8 @@ export async function createDevBox(
       const { agent, runner, api } = running();
       api.announceShutdown();
       if (app) await runner.remove(app.manifest.id);
+      for (const image of await runner.images()) await runner.unload(image);
+      await engines.stop();
       await runner.close();
       faults.stop();
       await agent.stop();

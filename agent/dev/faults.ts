@@ -25,7 +25,7 @@ export interface FaultParts {
   /** All that it asks for where no capability is named. @throws Refusal `dev-not-asked-for` */
   take(capability: Capability | undefined, isTaken: boolean): Promise<void>;
   restart(): Promise<void>;
-  kill(): void;
+  kill(): Promise<void>;
 }
 
 const day = 24 * 3_600_000;

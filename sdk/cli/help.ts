@@ -38,11 +38,12 @@ const app = `webizen app: an app from skeleton to release
       a small app that works; ID is a reverse-domain name of yours, such as example.visits
   webizen app check [DIR] [--json]
       say everything that is wrong with DIR/webizen.json
-  webizen app dev [DIR] [--once] [--sandbox bubblewrap|none] [--reach NAME=HOST:PORT …]
+  webizen app dev [DIR] [--once] [--sandbox bubblewrap|none | --podman SOCKET] [--reach NAME=HOST:PORT …]
       run the app on a simulated box on this machine, with the box's own software: what the manifest asks for is granted,
-      and a change of its files starts it again. In bubblewrap where that works, else without a sandbox. At a terminal
-      keys switch faults on and off. With --reach a name leads to a server of yours; with --once it is run until it is
-      well, the API is tried as it has it, and the exit code tells
+      and a change of its files starts it again. In bubblewrap where that works, else without a sandbox; or what
+      webizen app build made, in podman as on a box, and again each time that it is built. At a terminal keys switch
+      faults on and off. With --reach a name leads to a server of yours; with --once it is run until it is well, the API
+      is tried as it has it, and the exit code tells
   webizen app dev fault NAME [on|off] [DIR]
       the same faults from another terminal or a script, the other way round than now unless said:
 ${devFaultNames.map((name) => `        ${name.padEnd(9)} ${devFaults[name].about}`).join('\n')}

@@ -1,7 +1,7 @@
 /** The skeletons and the examples, in each language: on a simulated box, and as images in podman. */
 import { execFile, execFileSync } from 'node:child_process';
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, realpathSync, symlinkSync } from 'node:fs';
-import { readFile, writeFile } from 'node:fs/promises';
+import { appendFile, readFile, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import path from 'node:path';
 import { promisify } from 'node:util';
@@ -156,6 +156,22 @@ t.test('the skeletons run as images on a base of one’s own', async (t) => {
     await printed(box, id, 'started 1 times');
     await box.runner.remove(id);
   }
+  const dev = bench.dev('node', '--podman', podman.socketPath);
+  await dev.line(/^started 1 times$/);
+  await dev.line(/runs, and is healthy/);
+  t.match(dev.text(), /sandbox {3}podman\n/);
+  const from = dev.mark();
+  await appendFile(bench.at('node/app/main.mjs'), '// changed\n');
+  t.equal(bench.webizen('app', 'build', 'node', '--base', 'base-node').status, 0);
+  await dev.line(/^started 2 times$/, from);
+  await dev.line(/runs, and is healthy/, from);
+  t.equal(bench.webizen('app', 'dev', 'fault', 'kill', 'node').status, 0);
+  await dev.line(/is started again in a moment: app-crashed/, from);
+  await dev.line(/^started 3 times$/, from);
+  t.equal(await dev.end(), 0);
+  t.same(await bench.remains(), []);
+  t.equal(podman.run('ps', '--all', '--quiet'), '');
+
   const nothing = bench.webizen('app', 'base', '--from-folder', 'no-such-folder', '--out', 'x');
   t.match(nothing, { status: 1, stderr: /base-invalid/ });
   t.match(bench.webizen('app', 'base', '--out', 'x'), { status: 2, stderr: /--node.*--from-folder/ });

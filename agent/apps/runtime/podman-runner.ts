@@ -32,7 +32,7 @@ export interface PodmanWish {
 export const createPodmanRunner = (wish: PodmanWish): Runner =>
   createRunner({ engine: createPodmanEngine(wish), stateDirectory: wish.stateDirectory, clock: wish.clock });
 
-function createPodmanEngine({
+export function createPodmanEngine({
   socketPath,
   stateDirectory,
   files,

@@ -1,10 +1,14 @@
 /** `app dev`: the app on a box that is simulated on this machine; `app dev fault`: what goes wrong there. */
+import { createHash } from 'node:crypto';
+import path from 'node:path';
 import { explain } from '#common/cli.js';
+import { files } from '#common/files.js';
 import { Capability } from '#contract/capabilities.js';
-import { type DevOptions, isDevFaultName } from '#contract/developing.js';
+import { type DevOptions, type DevRun, isDevFaultName } from '#contract/developing.js';
 import { check } from '#contract/parse.js';
 import { Refusal } from '#contract/problems.js';
 import { soundManifest } from '../../publish/manifest-file.js';
+import { workshop } from '../../publish/workshop.js';
 import { flag, noMoreThan, oneOf, readArguments, required, text, texts } from '../arguments.js';
 import type { Command, Io } from '../command.js';
 import { tellPromises } from '../conformance.js';
@@ -58,7 +62,16 @@ async function sandboxOf(given: string | undefined): Promise<DevOptions['sandbox
   return 'none';
 }
 
-async function appNow({ folder }: DevPlace) {
+/** The files as they lie there; for podman, what was built of them last. */
+async function appNow({ folder }: DevPlace, { podman }: DevOptions): Promise<DevRun> {
+  if (podman !== undefined) {
+    const place = workshop({ folder, files });
+    const { manifest, image, blobs } = await place.built();
+    const release = createHash('sha256')
+      .update(JSON.stringify([manifest, image.digest]))
+      .digest('hex');
+    return { manifest, release, built: { image, blobs, folder: place.blobs } };
+  }
   const manifest = await soundManifest(folder);
   return { manifest, release: await releaseNow(folder, manifest) };
 }
@@ -66,22 +79,25 @@ async function appNow({ folder }: DevPlace) {
 const told = (error: unknown): string => explain('webizen', error).text;
 
 /** Until it is asked to end, or ends by itself. */
-async function serve(box: Box, place: DevPlace, io: Io): Promise<boolean> {
+async function serve(box: Box, place: DevPlace, options: DevOptions, io: Io): Promise<boolean> {
   let release = '';
   /** One after the other; the last state of the files is what runs. */
   let turn: Promise<unknown> = Promise.resolve();
   const again = (): void => {
     turn = turn
       .then(async () => {
-        const next = await appNow(place);
+        const next = await appNow(place, options);
         if (next.release === release) return;
         if (release !== '') io.tell('webizen: the app has changed, and is started again');
         await box.run(next);
         release = next.release;
       })
-      .catch((error: unknown) => io.tell(told(error)));
+      .catch((error: unknown) => {
+        const isBeingBuilt = release !== '' && error instanceof Refusal && error.code === 'app-not-built';
+        if (!isBeingBuilt) io.tell(told(error));
+      });
   };
-  const watching = watchApp(place.folder, again);
+  const watching = watchApp(place.folder, options.podman === undefined ? [] : [path.dirname(place.dataDir)], again);
   await watching.started;
   again(); // what was changed before it was watched
   const stop = new AbortController();
@@ -106,10 +122,10 @@ async function serve(box: Box, place: DevPlace, io: Io): Promise<boolean> {
 }
 
 /** Until the app is well, and the API was tried as it has it. */
-async function tryOnce(box: Box, place: DevPlace, io: Io): Promise<boolean> {
+async function tryOnce(box: Box, place: DevPlace, options: DevOptions, io: Io): Promise<boolean> {
   const forget = io.onEnd(() => void box.end());
   try {
-    await box.run(await appNow(place));
+    await box.run(await appNow(place, options));
     await box.settled();
     await box.rest(); // the trial writes where the app would
     const { socket } = await box.state();
@@ -122,16 +138,20 @@ async function tryOnce(box: Box, place: DevPlace, io: Io): Promise<boolean> {
 
 export const dev: Command = async (args, io) => {
   if (args[0] === 'fault') return fault(args.slice(1), io);
-  const { values, positionals } = readArguments(args, { sandbox: text, reach: texts, once: flag });
+  const { values, positionals } = readArguments(args, { sandbox: text, podman: text, reach: texts, once: flag });
   noMoreThan(1, positionals);
   const place = await devPlaceOf(positionals[0] ?? '.');
+  if (values.podman !== undefined && values.sandbox !== undefined)
+    throw new Refusal('arguments-invalid', 'podman is a sandbox of its own: leave --sandbox away');
   await soundManifest(place.folder);
   const { folder, dataDir, runtimeDir, control } = place;
-  const options = {
+  const options: DevOptions = {
     ...{ folder, dataDir, runtimeDir },
-    sandbox: await sandboxOf(values.sandbox),
+    ...(values.podman === undefined
+      ? { sandbox: await sandboxOf(values.sandbox) }
+      : { sandbox: 'podman', podman: path.resolve(values.podman) }),
     reach: reachOf(values.reach ?? []),
   };
   const box = await startBox({ program: io.devBoxFile, options, control });
-  return values.once ? tryOnce(box, place, io) : serve(box, place, io);
+  return values.once ? tryOnce(box, place, options, io) : serve(box, place, options, io);
 };

@@ -48,10 +48,14 @@ export async function releaseNow(folder: string, manifest: Manifest): Promise<st
 const restMilliseconds = 150;
 
 /**
- * Tells, some time after the last change, that something in the folder or in `app/` below it may be new. Each folder is
+ * Tells, some time after the last change, that something in the folder, in `app/` below it or in one of the others may be new. Each folder is
  * watched by itself: Node's own recursive watch loses what is made in new ones.
  */
-export function watchApp(folder: string, onChange: () => void): { started: Promise<void>; close(): void } {
+export function watchApp(
+  folder: string,
+  also: readonly string[],
+  onChange: () => void,
+): { started: Promise<void>; close(): void } {
   const watchers = new Map<string, FSWatcher>();
   let timer: NodeJS.Timeout | undefined;
   let closed = false;
@@ -78,7 +82,7 @@ export function watchApp(folder: string, onChange: () => void): { started: Promi
 
   async function watchAll(): Promise<void> {
     const { folders } = await look(path.join(folder, 'app'));
-    const wanted = new Set([folder, ...folders]);
+    const wanted = new Set([folder, ...also, ...folders]);
     for (const place of [...watchers.keys()]) if (!wanted.has(place)) drop(place);
     for (const place of wanted) add(place);
   }

@@ -75,6 +75,7 @@ export async function createDevBox(
   let now: { agent: Agent; runner: Runner } | undefined;
   let told = '';
   const taken = new Set<Capability>();
+  const loaded = new Set<string>();
   const listeners = new Set<(online: boolean) => void>();
 
   const running = () => {
@@ -155,12 +156,17 @@ export async function createDevBox(
       const config = built.blobs[1]?.digest ?? ''; // as releases have it (agent/contract/release.ts)
       const fileOf = (digest: string): string => path.join(built.folder, blobFile(digest));
       await runner.load({ digest: built.image.digest, config }, () => imageTar(built, fileOf));
+      loaded.add(built.image.digest);
     }
     const image = built?.image.digest ?? release;
     await runner.start({ id: manifest.id, release, image, manifest, socketDirectory });
     engines.follow(manifest.id);
-    // What was built before is nobody's any more; one that still runs is left for the next time.
-    for (const other of await runner.images()) if (other !== image) await runner.unload(other).catch(() => {});
+  }
+
+  /** What was built and is run no more. An engine may have images of others: they are left alone. */
+  async function unload(): Promise<void> {
+    for (const image of loaded) await running().runner.unload(image);
+    loaded.clear();
   }
 
   async function leave(id: string): Promise<void> {
@@ -256,7 +262,7 @@ export async function createDevBox(
       const { agent, runner, api } = running();
       api.announceShutdown();
       if (app) await runner.remove(app.manifest.id);
-      for (const image of await runner.images()) await runner.unload(image);
+      await unload();
       await engines.stop();
       await runner.close();
       faults.stop();

@@ -10,6 +10,7 @@ import { describeFaults, parseJson } from '#contract/parse.js';
 import { Refusal } from '#contract/problems.js';
 import type { Birth, Sandbox } from '#contract/status.js';
 import { createApi } from './api/api.js';
+import { tellApps } from './app-telling.js';
 import { type AppStatus, createApps } from './apps/apps.js';
 import { openAppFeatures, openInstalledApps } from './apps-wiring.js';
 import { createChanges } from './changes/changes.js';
@@ -27,6 +28,7 @@ import { createSampler } from './health/sampler.js';
 import type { Host } from './host/host.js';
 import { isSameMachine } from './host/machine.js';
 import { openIdentity } from './identity/identity.js';
+import { openLeases } from './leases/open.js';
 import { createLink } from './link/link.js';
 import { createOutbox } from './link/outbox.js';
 import { openSession } from './link/session.js';
@@ -35,8 +37,11 @@ import { checkFree, openTime, resetOf } from './reset-wiring.js';
 import { checkDeveloping, checkNobodys, type Simulated } from './simulated.js';
 import { createStorage } from './storage/storage.js';
 import { openStore } from './store/store.js';
+import { bootId } from './time/boot.js';
 import type { TrustedTime } from './time/trusted-time.js';
 
+/** The report is one message. */
+const mostReportedLeases = 100;
 /** About a month of minutes' samples. */
 const outboxBudgetBytes = 24 * 1024 * 1024;
 
@@ -172,7 +177,10 @@ export async function compose(
       onRefused(new Refusal('internal', 'cannot put the times of the samples right', { cause: error }));
     }
   }
-  const storage = await createStorage({ store, clock, freeBytes });
+  const storage = await createStorage({
+    ...{ store, files, clock, freeBytes, onRefused },
+    keysDirectory: path.join(dataDir, 'storage-keys'),
+  });
 
   const membership: MembershipRoom = await createMembership({
     dataDir,
@@ -214,14 +222,23 @@ export async function compose(
     onRenewed: ({ box, leaf }) => log.info({ box, notAfter: leaf.validTo }, 'certificate renewed'),
   });
   const grants = await createGrants({ store, ledger, clock, onRefused });
+  const holds = await openLeases({
+    ...{ store, ledger, clock, onRefused },
+    monotonic: host.monotonic,
+    boot: await bootId(host),
+    announce: (app, update) =>
+      api.tell(app, { type: 'update-pending', at: clock.now(), waits: 'begins', ...update }) > 0,
+  });
   const installed = await openInstalledApps({
     storage: {
       usedBytes: storage.usedBytes,
       async forget(app) {
         await notices.forget(app);
+        await holds.updates.done(app);
         await storage.forget(app);
       },
     },
+    holds: holds.updates,
     ...{ config, host, clock, store, ledger, grants, membership, directory, freeBytes, log, signal, onRefused },
     sockets: { open: (app) => api.open(app), close: (id) => api.close(id) },
     changes: () => changes,
@@ -301,6 +318,10 @@ export async function compose(
       agent: version,
       ...(membership.awaitsOwner() ? { owner: false } : {}),
       apps: running().map(({ id, state, sandbox, restarts }) => ({ id, state, sandbox, restarts })),
+      leases: holds.leases
+        .all()
+        .slice(0, mostReportedLeases)
+        .map(({ app, lease: { hold, reason, until } }) => ({ app, hold, reason, until })),
     }),
     onBirth: async () => {
       if (!membership.awaitsOwner()) await sampler.sampleNow();
@@ -318,6 +339,10 @@ export async function compose(
   });
 
   const connectivity = simulated?.connectivity ?? link;
+  const telling = tellApps({
+    ...{ desk: installed?.installer.desk, storage, freeBytes, clock },
+    api: () => api,
+  });
   const api = createApi({
     apps: config.apps,
     runtimeDir: config.runtimeDir,
@@ -336,9 +361,12 @@ export async function compose(
         return app ? { ...app, version: app.manifest.version } : (simulated?.app(id) ?? apps.show(id));
       },
       ready: (id) => (simulated ?? installed?.runner)?.ready(id), // the apps of the configuration have no health check that waits for it
-      storage,
+      storage: telling.storage,
       attest,
       notifications: notices,
+      leases: holds.leases,
+      logs: (id, tail) => (simulated ?? (installed?.installer.desk.show(id) ? installed.runner : apps)).logs(id, tail),
+      standing: telling.standing,
     },
     grants,
     tunnels: egress,
@@ -356,6 +384,7 @@ export async function compose(
     onChange: () => link.report(),
   });
   installed?.installer.desk.onChange(() => link.report());
+  holds.leases.onChange(() => link.report()); // of the apps of the configuration too
   /** Once the membership has started: what an image brought before. */
   function tellStandings(): void {
     room = membership;
@@ -383,6 +412,8 @@ export async function compose(
     apps,
     grants,
     notices,
+    holds,
+    space: telling.space,
     egress,
     installed,
     running,

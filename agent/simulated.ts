@@ -18,6 +18,8 @@ export interface Simulated {
   connectivity: Connectivity;
   app(id: string): (AppView & { release: string; version: string }) | undefined;
   ready(id: string): void;
+  /** The end of what it printed. */
+  logs(id: string, wish: { tailBytes: number }): Promise<string>;
 }
 
 /** @throws Refusal `developing-only` */

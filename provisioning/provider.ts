@@ -18,6 +18,7 @@ import { createConsole } from './console/console.js';
 import type { Gauge } from './console/metrics.js';
 import { createEst } from './est/est.js';
 import { createIngest, type Ingest } from './fleet/ingest.js';
+import { createQuota } from './fleet/quota.js';
 import { createReceipts } from './fleet/receipts.js';
 import { createRetention } from './fleet/retention.js';
 import { createTaken } from './fleet/taken.js';
@@ -25,6 +26,9 @@ import { createFleet } from './fleet/view.js';
 import { tellStanding } from './members/news.js';
 import { declareMemberRoutes } from './members/routes.js';
 import { createOperations } from './operations.js';
+import { openResults } from './rollouts/results.js';
+import { declareRolloutRoutes } from './rollouts/routes.js';
+import { createRolloutWatch } from './rollouts/watch.js';
 import { openRooms } from './rooms.js';
 import { controlSocket, readSecret } from './territory.js';
 
@@ -83,7 +87,8 @@ export function createProvider(
   async function startRooms(): Promise<void> {
     const rooms = await openRooms({ directory, files, clock });
     started.push(() => rooms.close());
-    const { territory, store, ca, crl, boxes, claims, requests, events, members, registry, directory: listed } = rooms;
+    const { territory, store, ca, crl, boxes, claims, requests, events, members, registry, rollouts } = rooms;
+    const { directory: listed } = rooms;
     const certificate = await createServerCertificate({ files, clock, directory, ca, hosts, log });
     const { tls } = certificate;
     const { id, name: called, jurisdiction, law } = territory;
@@ -147,10 +152,16 @@ export function createProvider(
     retention.start();
     started.push(() => retention.stop());
 
+    const quota = createQuota({ clock, burst: 20, perMinute: 2 });
+    const results = await openResults({ store, rollouts, registry, quota, clock, events });
+    const watch = createRolloutWatch({ rollouts, clock, log });
+    watch.start();
+    started.push(() => watch.stop());
     const catalogue = createCatalogue({
       directory: path.join(directory, 'catalogue'),
       territory: id,
-      ...{ store, registry, members, boxes, hosts, clock, log },
+      ...{ store, registry, members, rollouts, boxes, hosts, clock, log },
+      more: (app, callers) => declareRolloutRoutes(app, { callers, rollouts, results, registry }),
     });
     await catalogue.start();
     started.push(() => catalogue.stop());
@@ -269,6 +280,7 @@ export function createProvider(
         directory: listed,
         members,
         registry,
+        rollouts,
         reloadCa: ca.reload,
         backup: (file) => backUp({ directory, territory: id, store, clock, file }),
       }),

@@ -15,11 +15,12 @@ import { dropNext } from './drop-next.js';
 import { type Installed, type InstalledRecord, releaseOf } from './installed.js';
 import type { Keeper } from './keeper.js';
 import type { Architecture, Offers, Verified } from './offers.js';
-import { groupOf, plan } from './plan.js';
+import type { Outcomes } from './outcomes.js';
+import { groupOf, isUnheard, isWaiting, plan } from './plan.js';
 import type { Running } from './running.js';
 import { showApp } from './show.js';
 import type { Table } from './table.js';
-import type { Catalogue, Grants, LedgerRoom, Runner, Storage } from './uses.js';
+import type { Catalogue, Grants, Holds, LedgerRoom, Runner, Storage } from './uses.js';
 
 export interface AppsDesk {
   list(): InstalledApp[];
@@ -39,8 +40,11 @@ export interface AppsDesk {
   decide(decision: AppDecision, signer: OwnerSigner): Promise<string>;
   /** To the newest release, if it asks for nothing more; else that one waits for the owner. Null when nothing is begun. */
   update(id: string): Promise<string | null>;
-  /** With its data. @throws Refusal `app-unknown`, `change-under-way` */
+  /** The update that waits for the app's leases goes ahead. @throws Refusal `app-unknown`, `update-not-held` */
+  updateNow(id: string, signer: OwnerSigner): Promise<void>;
+  /** With its data; an update that only waits for the app is taken back. @throws Refusal `app-unknown`, `change-under-way` */
   remove(id: string, signer: OwnerSigner): Promise<string>;
+  /** As `remove`, an update that waits is taken back. @throws Refusal `app-unknown`, `change-under-way` */
   stop(id: string, signer: OwnerSigner): Promise<void>;
   /** @throws Refusal `app-unknown`, `change-under-way`, `member-expelled` */
   start(id: string, signer: OwnerSigner): Promise<void>;
@@ -59,21 +63,34 @@ export interface DeskParts {
   architecture: Architecture;
   keeper: Keeper;
   grants: Grants;
+  holds: Holds;
   storage: Storage;
   ledger: LedgerRoom;
+  outcomes: Outcomes;
   changes(): Changes;
   clock: { now(): number };
   freeBytes(): number;
   reserveBytes: number;
 }
 
-/** The catalogue could not be asked. */
-const unheard = new Set<string>(['est-unreachable', 'not-a-member', 'unavailable']);
-
 const channelOf = ({ channel = 'stable' }: { channel?: string | undefined }): string => channel;
 
 export function createDesk(parts: DeskParts): AppsDesk {
-  const { installed, blobs, offers, table, catalogue, runner, running, keeper, grants, ledger, clock } = parts;
+  const {
+    installed,
+    blobs,
+    offers,
+    table,
+    catalogue,
+    runner,
+    running,
+    keeper,
+    grants,
+    holds,
+    ledger,
+    outcomes,
+    clock,
+  } = parts;
   /** Apps for which something is being begun. */
   const beginning = new Set<string>();
 
@@ -89,6 +106,19 @@ export function createDesk(parts: DeskParts): AppsDesk {
     } finally {
       beginning.delete(id);
     }
+  }
+
+  /** An owner's own stop or removal is never held: an update that waits for the app is taken back before it. */
+  async function takeBackWaiting(id: string): Promise<void> {
+    const change = underWay(id);
+    if (!change || !isWaiting(change)) return;
+    try {
+      await parts.changes().abort(change.id);
+    } catch (error) {
+      if (!(error instanceof Refusal)) throw error; // it has just gone on, or ended
+      return;
+    }
+    await parts.changes().ended(change.id);
   }
 
   function known(id: string): InstalledRecord {
@@ -112,7 +142,7 @@ export function createDesk(parts: DeskParts): AppsDesk {
     if (here?.source !== 'catalogue') return here ? offers.verify(here) : fetched(release);
     // Between the look and the yes it may have been withdrawn; without a network what was seen counts.
     return fetched(release).catch((error: unknown) => {
-      if (error instanceof Refusal && unheard.has(error.code)) return offers.verify(here);
+      if (isUnheard(error)) return offers.verify(here);
       throw error;
     });
   }
@@ -235,6 +265,10 @@ export function createDesk(parts: DeskParts): AppsDesk {
         installed.onChange(listener),
         runner.onChange((id) => installed.get(id) && listener(id)),
         grants.onChange(({ app }) => installed.get(app) && listener(app)),
+        outcomes.onChange((id) => installed.get(id) && listener(id)),
+        holds.onChange((app) => {
+          for (const { id } of installed.list()) if (app === null || app === id) listener(id);
+        }),
         parts.members.onChange(() => {
           for (const { id } of installed.list()) listener(id);
         }),
@@ -301,28 +335,40 @@ export function createDesk(parts: DeskParts): AppsDesk {
         const verified = await newest(record);
         await dropWithdrawn(id);
         if (!verified) return null;
+        const update = { held: verified.held, from: record.current, kind: 'update' } as const;
         const problem = await offers.problem(verified);
-        if (problem) throw problem;
+        if (problem) {
+          await outcomes.tell({ ...update, outcome: 'refused', code: problem.code });
+          throw problem;
+        }
         if (offers.goesAhead(verified.release)) return begin(verified);
         const now = known(id);
         if (now.waiting?.release !== verified.held.release) await installed.save({ ...now, waiting: verified.held });
+        await outcomes.tell({ ...update, outcome: 'waiting-for-owner' });
         return null;
       }),
-    remove: (id, signer) =>
-      alone(id, async () => {
+    async updateNow(id, signer) {
+      await holds.now(known(id).id, signer);
+    },
+    async remove(id, signer) {
+      await takeBackWaiting(id);
+      return alone(id, async () => {
         const { current } = known(id);
         const facts = { app: id, ...(current ? { release: current.release } : {}) };
         await ledger.append({ by: 'owner', type: 'app.remove', facts }, signer);
         return parts.changes().begin(plan({ kind: 'remove', app: id }));
-      }),
-    stop: (id, signer) =>
-      alone(id, async () => {
+      });
+    },
+    async stop(id, signer) {
+      await takeBackWaiting(id);
+      return alone(id, async () => {
         const record = known(id);
         const stopped =
           record.stopped === 'expelled' ? ({ wasStopped: true } as const) : ({ stopped: 'owner' } as const);
         await installed.save({ ...record, ...stopped }, { by: 'owner', type: 'app.stop', facts: { app: id } }, signer);
         await running.stop(id);
-      }),
+      });
+    },
     start: (id, signer) =>
       alone(id, async () => {
         const record = known(id);

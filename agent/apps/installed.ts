@@ -18,6 +18,7 @@ import { Refusal } from '#contract/problems.js';
 import { Release, ReleaseId } from '#contract/release.js';
 import type { Decision, OwnerSigner } from '../consent/ledger.js';
 import type { Members } from '../members/members.js';
+import type { Outcomes } from './outcomes.js';
 import type { LedgerRoom } from './uses.js';
 
 const NullOr = <T extends Parameters<typeof Type.Union>[0][number]>(schema: T) => Type.Union([schema, Type.Null()]);
@@ -103,9 +104,11 @@ export function releaseOf(held: Held): Release {
 export async function openInstalled(wish: {
   store: { db: Database; commit(operations: readonly Operation[]): Promise<void> };
   ledger: LedgerRoom;
+  /** What the provider is told of a decision goes with it into one commit. */
+  outcomes: Pick<Outcomes, 'ofDecision'>;
   onRefused: (refusal: Refusal) => void;
 }): Promise<Installed> {
-  const { store, ledger, onRefused } = wish;
+  const { store, ledger, outcomes, onRefused } = wish;
   const sublevel = store.db.sublevel<string, unknown>('installed', { valueEncoding: 'json' });
   const bars = store.db.sublevel<string, unknown>('barred-releases', { valueEncoding: 'json' });
   const records = new Map<string, InstalledRecord>();
@@ -129,16 +132,21 @@ export async function openInstalled(wish: {
     get: (id) => records.get(id),
     list: () => [...records.values()].sort((a, b) => (a.id < b.id ? -1 : 1)),
     async save(record, decision, signer) {
-      const operations: Operation[] = [{ type: 'put', sublevel, key: record.id, value: record }];
+      const told = decision && outcomes.ofDecision(records.get(record.id), decision);
+      const put: Operation = { type: 'put', sublevel, key: record.id, value: record };
+      const operations = [put, ...(told?.operations ?? [])];
       if (decision) await ledger.decide(() => ({ decisions: [decision], operations }), signer);
       else await store.commit(operations);
       records.set(record.id, record);
+      told?.added();
       tell(record.id);
     },
     async remove(id, decision) {
-      const operations: Operation[] = [{ type: 'del', sublevel, key: id }];
+      const told = outcomes.ofDecision(records.get(id), decision);
+      const operations: Operation[] = [{ type: 'del', sublevel, key: id }, ...(told?.operations ?? [])];
       await ledger.decide(() => ({ decisions: [decision], operations }));
       records.delete(id);
+      told?.added();
       tell(id);
     },
     barred: (release) => barred.get(release),

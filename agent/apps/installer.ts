@@ -12,10 +12,13 @@ import { createInstallSteps } from './install-steps.js';
 import { openInstalled } from './installed.js';
 import { createKeeper } from './keeper.js';
 import { type Architecture, createOffers } from './offers.js';
+import { createOutcomeCourier } from './outcome-courier.js';
+import { createOutcomeWatch } from './outcome-watch.js';
+import { openOutcomes } from './outcomes.js';
 import { createRemoveSteps } from './remove-steps.js';
 import { createRunning } from './running.js';
 import { createTable } from './table.js';
-import type { Catalogue, Grants, LedgerRoom, Runner, Sockets, Storage } from './uses.js';
+import type { Catalogue, Grants, Holds, LedgerRoom, Runner, Sockets, Storage } from './uses.js';
 
 export interface Installer {
   desk: AppsDesk;
@@ -39,9 +42,12 @@ export async function createInstaller(wish: {
   architecture: Architecture;
   members: Members;
   catalogue: Catalogue;
+  /** The territory that the box is a member of: its provider is told of the releases that it gave out. */
+  own: () => string | undefined;
   runner: Runner;
   sockets: Sockets;
   grants: Grants;
+  holds: Holds;
   storage: Storage;
   ledger: LedgerRoom;
   changes: () => Changes;
@@ -51,18 +57,21 @@ export async function createInstaller(wish: {
   isShared?: (digest: string) => boolean;
   onRefused: (refusal: Refusal) => void;
 }): Promise<Installer> {
-  const { isShared = () => false, clock, onRefused, runner, sockets } = wish;
+  const { isShared = () => false, clock, onRefused, runner, sockets, holds } = wish;
   const table = createTable();
-  const installed = await openInstalled(wish);
+  const outcomes = await openOutcomes(wish);
+  const installed = await openInstalled({ ...wish, outcomes });
   const directory = path.join(wish.dataDir, 'blobs');
   const blobs = await openBlobs({ directory, freeBytes: wish.freeBytes, reserveBytes });
-  const running = createRunning({ runner, sockets });
+  const running = createRunning({ runner, sockets, holds });
   const offers = createOffers({ ...wish, installed, blobs });
   const isPinned = (digest: string): boolean => isShared(digest) || table.isPinned(digest);
-  const rooms = { ...wish, installed, blobs, offers, running, table, isPinned };
+  const rooms = { ...wish, installed, outcomes, blobs, offers, running, table, isPinned };
   const keeper = createKeeper(rooms);
   const desk = createDesk({ ...rooms, keeper, reserveBytes });
   const parts = { ...rooms, tidy: keeper.tidy };
+  const watch = createOutcomeWatch(rooms);
+  const courier = createOutcomeCourier({ ...rooms, report: wish.catalogue.report });
   const stopping = new AbortController();
   let looking: Promise<void> | undefined;
 
@@ -82,12 +91,16 @@ export async function createInstaller(wish: {
     kinds: { ...createInstallSteps(parts), ...createRemoveSteps(parts) },
     async start() {
       await keeper.start();
+      watch.start();
+      courier.start();
       looking ??= look();
     },
     idle: keeper.idle,
     async stop() {
       stopping.abort();
       await looking;
+      await watch.stop();
+      await courier.stop();
       await keeper.stop();
     },
   };

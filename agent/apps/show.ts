@@ -4,16 +4,19 @@ import type { InstalledApp } from '#contract/installed.js';
 import type { Members } from '../members/members.js';
 import { type InstalledRecord, releaseOf } from './installed.js';
 import type { Offers } from './offers.js';
+import type { Outcomes } from './outcomes.js';
 import { quotaOf } from './plan.js';
-import type { Grants, Runner, Storage } from './uses.js';
+import type { Grants, Holds, Runner, Storage } from './uses.js';
 
 export function showApp(
   record: InstalledRecord,
   uses: {
     members: Members;
     offers: Offers;
+    outcomes: Pick<Outcomes, 'last'>;
     runner: Runner;
     grants: Grants;
+    holds: Holds;
     storage: Storage;
     underWay(id: string): Change | undefined;
   },
@@ -46,7 +49,10 @@ export function showApp(
           judged.may === 'install' || judged.may === 'update' ? null : judged.problem,
         )
       : null,
+    leases: uses.holds.leases(id),
+    held: uses.holds.held(id) ?? null,
     failed,
     change: uses.underWay(id)?.id ?? null,
+    told: uses.outcomes.last(id),
   };
 }

@@ -3,9 +3,11 @@ import { type Static, Type } from 'typebox';
 import { Capability } from './capabilities.js';
 import { Told } from './changes.js';
 import { Time } from './health.js';
+import { Lease } from './leases.js';
 import { Manifest, ReleasedAppId, Version } from './manifest.js';
 import { MemberClass, MemberId, Standing, VettingLevel } from './member.js';
 import { ReleaseId } from './release.js';
+import { OutcomeKind, OutcomeWord } from './rollout.js';
 import { AppState, Sandbox } from './status.js';
 
 const NullOr = <T extends Parameters<typeof Type.Union>[0][number]>(schema: T) => Type.Union([schema, Type.Null()]);
@@ -81,10 +83,18 @@ export const InstalledApp = Type.Object(
     quotaBytes: Type.Integer({ minimum: 0 }),
     /** A newer release that waits for the owner, because it asks for more; null when there is none. */
     waiting: NullOr(AppOffer),
+    /** What the app holds, and why, in its own words. */
+    leases: Type.Array(Lease),
+    /** The update that waits for these leases, and when it goes ahead at the latest, as they are; null when none does. */
+    held: NullOr(Type.Object({ version: Version, since: Time, until: Time })),
     /** The last update that was rolled back, and why. It is not tried again by itself. */
     failed: NullOr(Type.Object({ release: ReleaseId, version: Version, at: Time, problem: Told })),
     /** The change that is under way for this app. */
     change: NullOr(Type.String()),
+    /** What the provider is told of it, the last of it; missing where it is told of nothing. */
+    told: Type.Optional(
+      Type.Object({ kind: OutcomeKind, outcome: OutcomeWord, version: Version, at: Time, sent: Type.Boolean() }),
+    ),
   },
   { $id: 'InstalledApp' },
 );

@@ -1,6 +1,7 @@
 /** The owner's console: what its pages send to the box and read from it. */
 import { type Static, Type } from 'typebox';
 import { AgentStatus } from './agent-status.js';
+import { AppId, Notification } from './api.js';
 import { Change, Told } from './changes.js';
 import { Jurisdiction } from './directory.js';
 import { Time } from './health.js';
@@ -87,6 +88,15 @@ export const AppsView = Type.Object({
 });
 export type AppsView = Static<typeof AppsView>;
 
+/** What apps have told the owner: their words, not the box's. */
+export const NoticesView = Type.Object({
+  /** Another one whenever something about them may be new. */
+  version: Type.Integer({ minimum: 0 }),
+  count: Type.Integer({ minimum: 0 }),
+  newest: Type.Array(Notification),
+});
+export type NoticesView = Static<typeof NoticesView>;
+
 /** What every page of a signed-in owner is drawn from. */
 export const OwnerView = Type.Object(
   {
@@ -106,6 +116,7 @@ export const OwnerView = Type.Object(
     https: NullOr(Type.Object({ address: Type.String(), fingerprint: Type.String() })),
     /** Null where this box takes no apps. */
     apps: NullOr(AppsView),
+    notices: NoticesView,
   },
   { $id: 'OwnerView' },
 );
@@ -144,6 +155,20 @@ export const CatalogueQuery = Type.Object(
   },
   closed,
 );
+
+/** Of all apps where none is named. */
+export const NoticesQuery = Type.Object({ app: Type.Optional(AppId) }, closed);
+/** The newest first. */
+export const NoticeList = Type.Object({ notices: Type.Array(Notification) });
+export type NoticeList = Static<typeof NoticeList>;
+/** What the owner has seen: what came or changed meanwhile stays. */
+export const NoticesSeen = Type.Object(
+  {
+    seen: Type.Array(Type.Object({ id: Notification.properties.id, at: Time }, closed), { minItems: 1, maxItems: 500 }),
+  },
+  { $id: 'NoticesSeen', ...closed },
+);
+export type NoticesSeen = Static<typeof NoticesSeen>;
 
 /** Newest first; `before` an index for the next page. */
 export const LedgerQuery = Type.Object({

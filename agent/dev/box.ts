@@ -103,6 +103,7 @@ export async function createDevBox(
       return { state, restarts, sandbox, release: app.release, version: app.manifest.version };
     },
     ready: (id) => now?.runner.ready(id),
+    logs: async (id, wish) => (await now?.runner.logs(id, wish)) ?? '',
   };
 
   /** In words, once each time that something is new. */

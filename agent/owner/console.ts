@@ -17,6 +17,7 @@ import { createDoors } from './doors.js';
 import type { OwnerFeatures } from './features.js';
 import { createLocalCa } from './local-ca.js';
 import { createLocalNames, lentName, linksOfMachine, type NetworkLink } from './mdns.js';
+import { declareNoticeRoutes } from './notice-routes.js';
 import { declareRoutes } from './routes.js';
 import { openSettings } from './settings.js';
 import { createViewStreams } from './stream.js';
@@ -74,6 +75,7 @@ const daily = 24 * 3_600_000;
 const pages = [
   '/',
   '/history',
+  '/notices',
   '/settings',
   '/move',
   '/leave',
@@ -115,6 +117,7 @@ export function createOwnerConsole(parts: OwnerConsoleParts): OwnerConsole {
   let running: Running | undefined;
   let httpsReady = false;
   let appsVersion = 0;
+  let noticesVersion = 0;
 
   const localNames =
     parts.mdns === false
@@ -151,6 +154,7 @@ export function createOwnerConsole(parts: OwnerConsoleParts): OwnerConsole {
         return address === null || fingerprint === undefined ? null : { address, fingerprint };
       },
       appsVersion: () => appsVersion,
+      noticesVersion: () => noticesVersion,
     };
     const streams = createViewStreams({ view: () => viewOf(view), clock: ticks });
     const access = createAccess({
@@ -187,6 +191,7 @@ export function createOwnerConsole(parts: OwnerConsoleParts): OwnerConsole {
       addresses: () => ({ http: httpAddress(), https: httpsAddress() }),
       onOwned: () => localNames?.refresh(),
     });
+    declareNoticeRoutes(app, parts);
     if (parts.apps) {
       const { apps, grants, logs, data, upload } = parts;
       declareAppRoutes(app, { apps, grants, logs, data, ledger, access, streams, deadlines, clock, upload });
@@ -197,6 +202,12 @@ export function createOwnerConsole(parts: OwnerConsoleParts): OwnerConsole {
     const tell = (): void => streams.tell();
     stop.push(membership.onChange(tell), changes.on(tell), ledger.onAppend(tell));
     stop.push(parts.link.subscribe(tell), parts.time.subscribe(tell));
+    stop.push(
+      parts.notices.onChange(() => {
+        noticesVersion += 1;
+        streams.tell();
+      }),
+    );
     const tellApps = (): void => {
       appsVersion += 1;
       streams.tell();

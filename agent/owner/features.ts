@@ -8,6 +8,7 @@ import type { Ledger, OwnerSigner } from '../consent/ledger.js';
 import type { Owner } from '../consent/owner-key.js';
 import type { Memberships, Reset } from '../enrolment/membership.js';
 import type { Link } from '../link/link.js';
+import type { Notices } from '../notices/notices.js';
 import type { Storage } from '../storage/storage.js';
 import type { TrustedTime } from '../time/trusted-time.js';
 
@@ -52,6 +53,7 @@ export interface OwnerFeatures {
   status(): AgentStatus;
   /** Told when the box goes on or off line. Answers the way to end it. */
   link: Pick<Link, 'subscribe'>;
+  notices: Pick<Notices, 'list' | 'dismiss' | 'dismissAll' | 'onChange'>;
   time: Pick<TrustedTime, 'offered' | 'lower' | 'subscribe'>;
   /** Without it the pages about apps are not offered. */
   apps?: AppsDesk;

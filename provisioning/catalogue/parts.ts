@@ -2,6 +2,8 @@
 import type { Capability, CapabilityKind } from '#contract/capabilities.js';
 import type { PublicJwk } from '#contract/directory.js';
 import type { Standing, StatusLists } from '#contract/member.js';
+import type { ResultCounts, RolloutView } from '#contract/rollout.js';
+import type { Listed } from './registry.js';
 
 export interface Publisher {
   readonly id: string;
@@ -23,4 +25,12 @@ export interface CatalogueMembers extends MemberView {
   mayAsk(member: string, capability: Capability): boolean;
   /** The vetting level from which on a member may ask for each kind; the highest for what it does not name. */
   policy(): { readonly [kind in CapabilityKind]?: number };
+}
+
+/** Releases that reach the boxes in waves. */
+export interface CatalogueRollouts {
+  /** Whether the box may have it now. */
+  isOffered(listed: { id: string; app: string }, box: string): boolean;
+  view(listed: Listed): RolloutView | undefined;
+  counts(release: string): ResultCounts;
 }

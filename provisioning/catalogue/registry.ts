@@ -8,7 +8,9 @@ import type { Operation } from '#common/commits.js';
 import type { ReleaseState } from '#contract/catalogue.js';
 import { compareVersions } from '#contract/manifest.js';
 import { Refusal } from '#contract/problems.js';
+import type { RolloutPlan } from '#contract/rollout.js';
 import type { EventLog } from '../fleet/events.js';
+import type { Rollouts } from '../rollouts/rollouts.js';
 import type { AppIdRecord, ReleaseRecord, Store } from '../store/store.js';
 import { createTurns } from '../store/turns.js';
 
@@ -32,6 +34,8 @@ export interface NewListing {
   blobs: string[];
   /** Of a private release. */
   boxes: readonly string[] | undefined;
+  /** Undefined: whoever may see it has it at once. */
+  rollout?: RolloutPlan | undefined;
 }
 
 export interface Registry {
@@ -53,7 +57,7 @@ export interface Registry {
   /**
    * Registers the id where it is new. The same release again answers what stands, lets more boxes see a private one, and
    * takes the newer signature.
-   * @throws Refusal `app-id-taken`, `version-used`, `version-older`, `release-ended`, `release-visibility`
+   * @throws Refusal `app-id-taken`, `version-used`, `version-older`, `release-ended`, `release-visibility`, `rollout-late`
    */
   add(listing: NewListing): Promise<{ isNew: boolean; listed: Listed }>;
   /** For ever. Stopped outweighs withdrawn. @throws Refusal `listing-unknown` */
@@ -66,10 +70,12 @@ export function createRegistry({
   store,
   clock,
   events,
+  rollouts,
 }: {
   store: Store;
   clock: Clock;
   events: Pick<EventLog, 'compose'>;
+  rollouts: Pick<Rollouts, 'published' | 'view'>;
 }): Registry {
   const { appIds, releases, releaseTexts, releaseBoxes, blobUses } = store;
   const turns = createTurns();
@@ -119,10 +125,11 @@ export function createRegistry({
    * A reply was lost, more boxes are to see it, or its member has a new key and signed it anew: it is the same release.
    * Nobody widens a private one to everybody by mistake.
    */
-  async function again({ app, blobs, ...found }: Found, { jws, boxes }: NewListing): Promise<Listed> {
+  async function again({ app, blobs, ...found }: Found, { jws, boxes, rollout }: NewListing): Promise<Listed> {
     if (found.ended) throw new Refusal('release-ended', found.ended.reason);
     if (found.private !== (boxes !== undefined))
       throw new Refusal('release-visibility', found.private ? 'it is private' : 'everybody sees it');
+    if (rollout && !rollouts.view({ ...found, app })) throw new Refusal('rollout-late', found.id);
     const text: Operation = { type: 'put', sublevel: releaseTexts, key: found.id, value: { app, jws, blobs } };
     await store.commit([...(jws === found.jws ? [] : [text]), ...allow(found.id, boxes)]);
     return { ...found, app };
@@ -164,7 +171,7 @@ export function createRegistry({
     add: (listing) =>
       // One at a time: an id must not be registered twice at once, nor two versions judged by the same list.
       turns.take('apps', async () => {
-        const { listed, jws, blobs, boxes } = listing;
+        const { listed, jws, blobs, boxes, rollout } = listing;
         const { id, app, member, version, ...rest } = listed;
         checkOwner(app, member);
         const found = find(id);
@@ -173,14 +180,15 @@ export function createRegistry({
         const told = events.compose({ type: 'release-published', text: `${app} ${version} by ${member}, ${id}` });
         const record: ReleaseRecord = { ...rest, version, member };
         const own: AppIdRecord = { owner: member, at: clock.now() };
-        await store.commit([
+        const its: Operation[] = [
           ...(appIds.getSync(app) ? [] : [{ type: 'put', sublevel: appIds, key: app, value: own } as const]),
           { type: 'put', sublevel: releases, key: `${app}!${id}`, value: record },
           { type: 'put', sublevel: releaseTexts, key: id, value: { app, jws, blobs } },
           ...usesOf(blobs, id).map((key) => ({ type: 'put', sublevel: blobUses, key, value: app }) as const),
           ...allow(id, boxes),
           told.operation,
-        ]);
+        ];
+        await rollouts.published(listed, rollout, (operations) => store.commit([...its, ...operations]));
         told.tell();
         return { isNew: true, listed };
       }),

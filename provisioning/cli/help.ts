@@ -17,6 +17,8 @@ export const help = `webizen-provider: brings boxes into a territory and looks a
   webizen-provider app list --dir D [--json]
   webizen-provider app show ID --dir D [--json]
   webizen-provider app stop RELEASE --dir D --reason TEXT
+  webizen-provider app pause|abort RELEASE --dir D --reason TEXT
+  webizen-provider app resume RELEASE --dir D
   webizen-provider app reserve ID|DOMAIN.* MEMBER --dir D
   webizen-provider member admit REQUEST --dir D --id ID --level N --charter V --vetted TEXT --by TEXT
   webizen-provider member list|show|level|suspend|reinstate|expel|key|credential|keys|policy|ledger --dir D
@@ -98,6 +100,11 @@ Works while the server runs and while it does not.
       its owner and its releases, newest first
   app stop RELEASE --dir D --reason TEXT
       the release is never installed again; owners and its member read the reason. For ever
+  app pause RELEASE --dir D --reason TEXT
+      its rollout reaches no more boxes until you resume it; its member reads the reason, and can only abort it
+  app resume RELEASE --dir D
+  app abort RELEASE --dir D --reason TEXT
+      no box that does not run the release takes it any more; those that run it go on. For ever
   app reserve ID|DOMAIN.* MEMBER --dir D
       keeps an app id, or every id below a domain, for a member, once you have seen that the domain is theirs; without
       it an id belongs to the first member who publishes under it

@@ -13,6 +13,14 @@ import type { Words } from '#contract/manifest.js';
 import type { LevelPolicy, MemberRecord } from '#contract/member-register.js';
 import type { AdmittedBy, FactoryIdentity, FleetEvent, RevocationReason } from '#contract/operator.js';
 import { Refusal } from '#contract/problems.js';
+import type {
+  OutcomeKind,
+  OutcomeProblem,
+  OutcomeWord,
+  RolloutBy,
+  RolloutPlan,
+  RolloutState,
+} from '#contract/rollout.js';
 import type { Birth, Reported } from '#contract/status.js';
 
 /** Keyed by the hash of its code; its id is the first 12 digits of that hash. */
@@ -164,6 +172,53 @@ export interface BlobRecord {
   holders: string[];
 }
 
+/** Of a release that reaches the boxes in waves. Keyed by the release's id. */
+export interface RolloutRecord {
+  app: string;
+  channel: string;
+  architecture: 'amd64' | 'arm64';
+  private: boolean;
+  plan: RolloutPlan;
+  state: RolloutState;
+  /** Of the plan's, the first is 0. */
+  wave: number;
+  /** Boxes whose position is below it, in millionths of the whole. Never falls. */
+  reach: number;
+  /** Known to have the app when the wave began, and those of them that it reached. */
+  fleet: number;
+  inReach: number;
+  startedAt: number;
+  waveAt: number;
+  /** Results that were known when it was resumed. */
+  since: { done: number; failed: number };
+  /** Why it does not go on. */
+  why?: { by: RolloutBy; text: string; at: number };
+}
+
+/** The newest that a box told of a release. Keyed by `{release}!{alias of the box}`. */
+export interface OutcomeRecord {
+  kind: OutcomeKind;
+  outcome: OutcomeWord;
+  problem?: OutcomeProblem;
+  from?: string;
+  /** By the box's clock, and when it was told by ours. */
+  at: number;
+  toldAt: number;
+  agent: string;
+  box: string;
+}
+
+/** Boxes by what they told of a release, and by the codes of their problems. Keyed by the release's id. */
+export interface OutcomeCounts {
+  outcomes: Record<string, number>;
+  codes: Record<string, number>;
+}
+
+/** What was heard of a box last, so that it counts once. Keyed by box id. */
+export interface HeardRecord {
+  recent: string[];
+}
+
 /** Both were here since it was last settled: the return of the one that stays is no news. */
 export const isCloned = ({ settledAt = 0 }: BoxRecord, life: LifeRecord | undefined): boolean =>
   (life?.cloned?.after ?? 0) > settledAt;
@@ -216,6 +271,14 @@ export interface Store {
   readonly blobs: Sub<BlobRecord>;
   /** `{blob}!{release}` to its app, while the release is published. */
   readonly blobUses: Sub<string>;
+  readonly rollouts: Sub<RolloutRecord>;
+  readonly outcomes: Sub<OutcomeRecord>;
+  readonly outcomeCounts: Sub<OutcomeCounts>;
+  readonly outcomesHeard: Sub<HeardRecord>;
+  /** `{app}!{box}` to the release that it last said it has. */
+  readonly installs: Sub<string>;
+  /** `aliases`: what the names of boxes that members read are made with, base64. */
+  readonly rolloutKeys: Sub<string>;
   /** All of it is on the disk, or none of it. @throws Refusal `disk-full` */
   commit(operations: readonly Operation[]): Promise<void>;
   /** Every entry as it is stored, of the moment of the call. */
@@ -253,6 +316,12 @@ export async function openStore(directory: string): Promise<Store> {
     releaseBoxes: db.sublevel<string, true>('releaseboxes', json),
     blobs: db.sublevel<string, BlobRecord>('blobs', json),
     blobUses: db.sublevel<string, string>('blobuses', json),
+    rollouts: db.sublevel<string, RolloutRecord>('rollouts', json),
+    outcomes: db.sublevel<string, OutcomeRecord>('outcomes', json),
+    outcomeCounts: db.sublevel<string, OutcomeCounts>('outcomecounts', json),
+    outcomesHeard: db.sublevel<string, HeardRecord>('outcomesheard', json),
+    installs: db.sublevel<string, string>('installs', json),
+    rolloutKeys: db.sublevel<string, string>('rolloutkeys', json),
     async commit(operations) {
       try {
         await commits.commit(operations);

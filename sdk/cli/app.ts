@@ -10,6 +10,7 @@ export const app = choice('app', {
   sign: async () => (await import('./app/sign.js')).sign,
   inspect: async () => (await import('./app/inspect.js')).inspect,
   publish: async () => (await import('./app/publish.js')).publish,
+  rollout: async () => (await import('./app/rollout.js')).rollout,
   status: async () => (await import('./app/status.js')).status,
   withdraw: async () => (await import('./app/withdraw.js')).withdraw,
 });

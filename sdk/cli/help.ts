@@ -4,7 +4,8 @@ import { devFaultNames, devFaults } from '#contract/developing.js';
 export const help = `webizen: tools for owners and developers of Webizen boxes
 
   webizen member …      your key and your membership: request, accept, show, rotate
-  webizen app …         an app from skeleton to release: init, dev, check, build, sign, inspect, publish, status, withdraw
+  webizen app …         an app from skeleton to release: init, dev, check, build, sign, inspect, publish, rollout,
+                        status, withdraw
   webizen ledger …      verify what a box has written down about itself
   webizen conformance … try every promise of the standard API against an implementation of it
 
@@ -60,11 +61,18 @@ ${devFaultNames.map((name) => `        ${name.padEnd(9)} ${devFaults[name].about
   webizen app inspect FILE [--base DIR] [--catalogue URL --ca FILE] [--json]
       verify an archive and say what it is, offline; --base has the layers left out of it, and with the territory's
       address its credential is verified as well
-  webizen app publish [DIR|FILE] [--box ID …] [--catalogue URL --ca FILE] [--member DIR]
+  webizen app publish [DIR|FILE] [--box ID …] [--rollout 5,25,100 [--stop-at 10%] [--hold-hours 24]]
+                      [--catalogue URL --ca FILE] [--member DIR]
       send what the catalogue lacks, then the release; again after a cut it goes on where it was. With --box only
-      these boxes see it
+      these boxes see it. With --rollout it reaches so many percent of the boxes after each other: a wave goes on when it
+      has been out for the hours and enough boxes took it, and all stops when more than --stop-at of them fail
+  webizen app rollout show RELEASE [--json] [--catalogue URL --ca FILE] [--member DIR]
+      how far it is, and what became of it on each box: the outcome, with the code and its reason
+  webizen app rollout pause|resume|abort|next|complete RELEASE [--reason TEXT] [--catalogue URL --ca FILE] [--member DIR]
+      pause reaches no more boxes until resume; next does not wait for the wave; complete is for every box at once; after
+      abort no box that does not run it takes it any more
   webizen app status [DIR|ID] [--json] [--catalogue URL --ca FILE] [--member DIR]
-      the releases of the app at the catalogue
+      the releases of the app at the catalogue, their rollouts, and how many boxes told which outcome
   webizen app withdraw RELEASE --reason TEXT [--catalogue URL --ca FILE] [--member DIR]
       no box installs it any more
 

@@ -9,6 +9,7 @@ import { CatalogueApp, CatalogueRelease, cataloguePath, type NewRelease, patchBy
 import { describeFaults, parseJson } from '#contract/parse.js';
 import { Refusal } from '#contract/problems.js';
 import type { Descriptor } from '#contract/release.js';
+import { ResultsPage, type RolloutAct, type RolloutVerb, RolloutView } from '#contract/rollout.js';
 import { type Call, type Https, type Reply, refuseOf } from './https.js';
 
 export interface Blob extends Pick<Descriptor, 'digest' | 'size'> {
@@ -25,6 +26,9 @@ export interface Catalogue {
   upload(blob: Blob, onSent?: (bytesThere: number) => void): Promise<number>;
   publish(release: NewRelease): Promise<CatalogueRelease>;
   withdraw(release: string, reason: string): Promise<void>;
+  /** How far it is; first told what to do, where something is to be done. */
+  rollout(release: string, act?: RolloutVerb, reason?: string): Promise<RolloutView>;
+  results(release: string, cursor?: string): Promise<ResultsPage>;
 }
 
 const leastPieceBytes = 128 * 1024;
@@ -135,6 +139,17 @@ export function createCatalogue(uses: {
       return reply.status === 200 ? read(CatalogueApp, reply) : refuseOf(reply);
     },
     publish: async (release) => read(CatalogueRelease, await post(`${cataloguePath}/releases`, release)),
+    async rollout(release, act, reason) {
+      const path = `${cataloguePath}/releases/${release}/rollout`;
+      const wish = act && ({ act, ...(reason === undefined ? {} : { reason }) } satisfies RolloutAct);
+      const reply = wish ? await post(path, wish) : await call({ method: 'GET', path });
+      return reply.status === 200 ? read(RolloutView, reply) : refuseOf(reply);
+    },
+    async results(release, cursor) {
+      const search = cursor === undefined ? '' : `?${new URLSearchParams({ cursor })}`;
+      const reply = await call({ method: 'GET', path: `${cataloguePath}/releases/${release}/results${search}` });
+      return reply.status === 200 ? read(ResultsPage, reply) : refuseOf(reply);
+    },
     async withdraw(release, reason) {
       await post(`${cataloguePath}/releases/${release}/withdraw`, { reason });
     },

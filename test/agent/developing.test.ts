@@ -24,6 +24,7 @@ async function standIns(t: Test): Promise<Simulated> {
     connectivity: { online: () => true, subscribe: () => () => {} },
     app: () => undefined,
     ready: () => {},
+    logs: async () => '',
   };
 }
 

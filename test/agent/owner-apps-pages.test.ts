@@ -242,6 +242,7 @@ t.test('an app in each state, and what it means', { buffered: true }, async (tes
         problem: told('unavailable', 'it did not answer within 30 seconds'),
       },
       sandbox: 'none',
+      told: { kind: 'update', outcome: 'rolled-back', version: '1.2.0', at: Date.now() - day, sent: false },
     }),
   );
   const expelled = memberOf({
@@ -294,6 +295,7 @@ t.test('an app in each state, and what it means', { buffered: true }, async (tes
   await said(page, 'The update to 1.2.0 was taken back.');
   await said(page, /Nothing of theirs is installed or updated until this is lifted/);
   await said(page, /It runs without walls around it/);
+  await said(page, /that version 1\.2\.0 was taken back, and why \(waits to be told/);
   await look('9-suspended');
   await go('/apps/example.bees');
   await heading(page, 'Bees was stopped: its maker was expelled.');

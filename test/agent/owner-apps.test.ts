@@ -42,6 +42,7 @@ const routes: [method: string, path: string, body?: unknown][] = [
   ['DELETE', '/v1/apps/example.visits', { word: 'example.visits' }],
   ['POST', '/v1/apps/example.visits/stop'],
   ['POST', '/v1/apps/example.visits/start'],
+  ['POST', '/v1/apps/example.visits/update-now'],
   ['PUT', '/v1/apps/example.visits/grants', { capability: 'storage' }],
   ['DELETE', '/v1/apps/example.visits/grants', { capability: 'storage' }],
 ];
@@ -99,6 +100,27 @@ t.test('what runs, what could, and what each app wrote', async (t) => {
   const page = await ask('/apps/example.visits');
   t.match(page.headers['content-security-policy'], /img-src 'self' data:;/);
   t.match(page.headers['content-security-policy'], /script-src 'self';/);
+});
+
+t.test('an update that waits for its app goes ahead at the owner’s word, which is signed', async (t) => {
+  const { apps, ask } = await start(t);
+  const now = Date.now();
+  const lease = { id: 'a'.repeat(16), hold: 'update' as const, reason: 'A backup', takenAt: now, until: now + day };
+  apps.put(
+    installedOf(manifestOf(), {
+      leases: [{ ...lease, secondsLeft: 86_400 }],
+      held: { version: '1.1.0', since: now, until: now + day },
+    }),
+  );
+  t.match((await ask('/v1/apps/example.visits')).json, {
+    held: { version: '1.1.0' },
+    leases: [{ reason: 'A backup' }],
+  });
+  const say = (id: string) => ask(`/v1/apps/${id}/update-now`, { method: 'POST' });
+  t.equal((await say('example.other')).code, 'app-not-installed');
+  t.equal((await say('example.visits')).status, 204);
+  t.match(apps.asked.at(-1), { act: 'updateNow', what: 'example.visits', signed: true });
+  t.equal((await say('example.visits')).code, 'update-not-held');
 });
 
 t.test('a yes names the release, each permission and the terms, and is signed by the owner', async (t) => {

@@ -94,6 +94,8 @@ export const installedOf = (manifest = manifestOf(), change: Partial<InstalledAp
   usedBytes: 3_200_000,
   quotaBytes: 10 * 2 ** 20,
   waiting: null,
+  leases: [],
+  held: null,
   failed: null,
   change: null,
   ...change,
@@ -113,7 +115,7 @@ export const entryOf = ({ manifest, release, member, sizeBytes }: AppOffer): Cat
 
 const stepsOf = {
   install: ['app-next', 'app-fetch', 'app-verify', 'app-load', 'app-start', 'app-pass', 'app-commit'],
-  update: ['app-next', 'app-fetch', 'app-verify', 'app-load', 'app-start', 'app-pass', 'app-commit'],
+  update: ['app-next', 'app-fetch', 'app-verify', 'app-load', 'app-wait', 'app-start', 'app-pass', 'app-commit'],
   remove: ['app-stop', 'app-container', 'app-data', 'app-record', 'app-image'],
 };
 type Kind = keyof typeof stepsOf;
@@ -217,6 +219,12 @@ export function createAppsDesk() {
       if (!offer) throw new Refusal('not-found');
       asked.push({ act: 'decide', what: decision, signed: typeof signer.sign === 'function' });
       return begin(offer.installed === null ? 'install' : 'update', { offer, decision });
+    },
+    async updateNow(id, signer) {
+      refuse();
+      asked.push({ act: 'updateNow', what: id, signed: typeof signer.sign === 'function' });
+      if (!apps.get(id)?.held) throw new Refusal('update-not-held', id);
+      alter(id, { held: null });
     },
     async remove(id, signer) {
       refuse();

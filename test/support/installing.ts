@@ -1,7 +1,7 @@
 /** A territory with its members, their releases, and a box's rooms for installing them: all real but the engine. */
 import { generateKeyPairSync, type KeyObject, randomUUID, sign } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { mkdir, rm, writeFile } from 'node:fs/promises';
+import { mkdir, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { writeArchive } from '#common/archive/archive.js';
 import { signRelease, signRotation } from '#common/archive/release.js';
@@ -17,15 +17,19 @@ import type { InstalledApp } from '#contract/installed.js';
 import type { Manifest } from '#contract/manifest.js';
 import { credentialContext, issuerOf, type StatusLists, subjectOf } from '#contract/member.js';
 import { Refusal } from '#contract/problems.js';
+import type { OutcomeReport } from '#contract/rollout.js';
 import { createInstaller } from '../../agent/apps/installer.js';
 import type { Catalogue, Runner, Sockets } from '../../agent/apps/uses.js';
 import { createChanges } from '../../agent/changes/changes.js';
 import { createGrants } from '../../agent/consent/grants.js';
 import { createLedger, type OwnerSigner } from '../../agent/consent/ledger.js';
+import { openLeases } from '../../agent/leases/open.js';
 import { createMembers } from '../../agent/members/members.js';
-import { openStore } from '../../agent/store/store.js';
+import { keyFileOf } from '../../agent/storage/keys.js';
+import { openStore, type Store } from '../../agent/store/store.js';
 import { architecture, collect, inPieces, type SomeApp, someApp, someManifest } from './archive.js';
 import { type FileRunner, fileRunner } from './file-runner.js';
+import { keysIn, storageOver } from './stored-values.js';
 
 const newKey = (): KeyObject => generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey;
 const origin = 'https://north.example';
@@ -168,6 +172,7 @@ export async function testRelease(
 export function testCatalogue() {
   const entries = new Map<string, { entry: CatalogueRelease; made: TestRelease }>();
   const asked: string[] = [];
+  const reports: OutcomeReport[] = [];
   const told = { off: false, cutAt: undefined as number | undefined };
   const check = (): void => {
     if (told.off) throw new Refusal('est-unreachable', origin);
@@ -192,6 +197,10 @@ export function testCatalogue() {
         })),
       };
     },
+    async report(report) {
+      check();
+      reports.push(report);
+    },
     async release(id) {
       check();
       const found = entries.get(id);
@@ -213,6 +222,8 @@ export function testCatalogue() {
   return {
     catalogue,
     asked,
+    /** What the box has told of its changes. */
+    reports,
     told,
     publish: (made: TestRelease, more: Partial<CatalogueRelease> = {}) =>
       void entries.set(more.id ?? made.id, { entry: made.entry(more), made }),
@@ -230,6 +241,12 @@ export interface BoxWish {
   /** Around each commit, for who wants to cut. */
   at?: (name: string) => void;
   isTimeKnown?: () => boolean;
+  /** That it is a member of. */
+  territory?: string;
+  /** Tells the app of its update; nobody listens where nothing is said. */
+  announce?: (app: string, update: { version: string; seconds: number }) => boolean;
+  monotonic?: () => number;
+  boot?: string;
 }
 
 interface Put {
@@ -258,12 +275,15 @@ export async function installingBox(wish: BoxWish) {
   const dataDir = path.join(folder, 'data');
   await mkdir(dataDir, { recursive: true, mode: 0o700 });
   const opened = await openStore(dataDir);
-  const store = {
-    db: opened.db,
+  const looks = new Set<() => void>();
+  const told = opened.db.sublevel<string, unknown>('outcomes', { valueEncoding: 'json' });
+  const store: Store = {
+    ...opened,
     async commit(operations: Parameters<typeof opened.commit>[0]) {
       const name = nameOf(operations);
       at(`before commit ${name}`);
       await opened.commit(operations);
+      for (const look of [...looks]) look();
     },
   };
   const trusted = wish.isTimeKnown ?? (() => true);
@@ -274,7 +294,7 @@ export async function installingBox(wish: BoxWish) {
     store,
     clock: time,
     keys: wish.keys,
-    own: () => 'north',
+    own: () => wish.territory ?? 'north',
     reach: async () => undefined,
     onRefused,
   });
@@ -289,21 +309,43 @@ export async function installingBox(wish: BoxWish) {
     },
     close: (id) => rm(path.join(socketsDirectory, id), { recursive: true, force: true }),
   };
-  const dataOf = (app: string): string => path.join(dataDir, `data-${app}`);
+  const storage = await storageOver(store, dataDir, {
+    onRefused,
+    files: {
+      ...files,
+      async destroy(file) {
+        at('before destroy');
+        await files.destroy(file);
+        at('after destroy');
+      },
+    },
+  });
+  const room = await openLeases({
+    store,
+    ledger,
+    clock: time,
+    monotonic: wish.monotonic ?? (() => clock.now()),
+    boot: wish.boot ?? 'boot',
+    announce: wish.announce ?? (() => false),
+    onRefused,
+  });
+  room.start();
   const installer = await createInstaller({
     dataDir,
     store,
     architecture,
     members,
     catalogue: wish.catalogue,
+    own: () => wish.territory ?? 'north',
     runner,
     sockets,
     grants,
+    holds: room.updates,
     storage: {
-      usedBytes: (app) => (existsSync(dataOf(app)) ? 1 : 0),
+      usedBytes: storage.usedBytes,
       async forget(app) {
         at('before forget');
-        await rm(dataOf(app), { force: true });
+        await storage.forget(app);
       },
     },
     ledger,
@@ -321,16 +363,39 @@ export async function installingBox(wish: BoxWish) {
     socketsDirectory,
     desk: installer.desk,
     idle: installer.idle,
+    /** Resolves once nothing waits to be told to the provider. */
+    async drained() {
+      while ((await told.keys({ limit: 1 }).all()).length > 0)
+        await new Promise<void>((resolve) => {
+          const look = (): void => {
+            looks.delete(look);
+            resolve();
+          };
+          looks.add(look);
+        });
+    },
     members,
     changes,
     ledger,
     grants,
+    room,
     runner,
     refused,
     blobsDirectory: path.join(dataDir, 'blobs'),
     /** As if the app had stored something. */
-    storeFor: (app: string) => writeFile(dataOf(app), 'x'),
-    hasData: (app: string) => existsSync(dataOf(app)),
+    async storeFor(app: string) {
+      const value = Buffer.from('x');
+      await storage.write({ id: app, quotaBytes: 1000 }, [{ op: 'put', key: 'k', value, contentType: 'text/plain' }]);
+    },
+    /** Whether it can be read, or anything of it is left. */
+    async hasData(app: string): Promise<boolean> {
+      const rows = await Promise.all(
+        [store.values, store.names].map((sub) => sub.keys({ gte: `${app}!`, lt: `${app}"` }).all()),
+      );
+      const key = existsSync(keyFileOf(keysIn(dataDir), app));
+      if (key && storage.get(app, 'k').value.toString() !== 'x') throw new Error('another value');
+      return key || rows.flat().length > 0;
+    },
     /** Resolves with what the owner sees once it holds. */
     until: (id: string, holds: (app: InstalledApp | undefined) => boolean) =>
       new Promise<InstalledApp | undefined>((resolve) => {
@@ -348,6 +413,8 @@ export async function installingBox(wish: BoxWish) {
       await installer.stop();
       await members.stop();
       await grants.stop();
+      await storage.stop();
+      await room.stop();
       await opened.close();
     },
   };

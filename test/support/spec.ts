@@ -15,6 +15,7 @@ import { MemberCredential, MemberRequest, StandingNews, StatusList, StatusLists 
 import { Problem, type ProblemCode, problem } from '#contract/problems.js';
 import { Profile } from '#contract/profile.js';
 import { KeyRotation, Release } from '#contract/release.js';
+import { Outcome, OutcomeReport, ResultsPage, RolloutAct, RolloutPlan, RolloutView } from '#contract/rollout.js';
 import { Birth, BoxEvent, Death, Reported, Status } from '#contract/status.js';
 import { createCallers } from '../../agent/api/access.js';
 import { createApplication } from '../../agent/api/application.js';
@@ -90,13 +91,14 @@ export async function openapiDocument(): Promise<Json> {
   };
   const application = createApplication({
     callers: createCallers(),
-    events: { start: never, open: never, tell: never, close: never, stop: never },
+    events: { start: never, open: never, tell: never, stop: never },
+    watches: { open: never },
     features: {
       box: never,
       health: { latest: never },
       appView: never,
       ready: never,
-      storage: { get: never, head: never, list: never, write: never, usedBytes: never },
+      storage: { get: never, head: never, list: never, write: never, watch: never, usedBytes: never },
     },
     log: { info: never, warn: never, error: never },
     plugin: (app) =>
@@ -142,10 +144,16 @@ const schemas: Record<string, TSchema> = {
   MemberCredential,
   MemberRequest,
   NewRelease,
+  Outcome,
+  OutcomeReport,
   Problem,
   Profile,
   Release,
   Reported,
+  ResultsPage,
+  RolloutAct,
+  RolloutPlan,
+  RolloutView,
   Sample,
   StandingNews,
   Status,

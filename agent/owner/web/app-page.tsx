@@ -8,13 +8,14 @@ import { GrantRow } from './grant.js';
 import type { HomeProps } from './home.js';
 import type { Live } from './live.js';
 import { Maker } from './maker.js';
+import { NoticesOfApp } from './notices.js';
 import { Details, Failure, Mark, Skeleton, Title, Trouble, useForm, When } from './parts.js';
 import { sayPermission } from './permissions.js';
 import { Link } from './route.js';
 import { Icon, Say } from './say.js';
 import { texts } from './texts.js';
 import { useAsked } from './use-asked.js';
-import { nameOf, short } from './words-of.js';
+import { line, nameOf, short } from './words-of.js';
 
 const words = texts.apps.app;
 
@@ -78,6 +79,62 @@ function Standing({ app: { member } }: { app: InstalledApp }) {
       </Mark>
       <p>{meaning[standing]}</p>
     </section>
+  );
+}
+
+/** The app's own words, which are a stranger's. */
+const Reasons = ({ leases }: { leases: InstalledApp['leases'] }) => (
+  <ul class="bullets">
+    {leases.map(({ id, hold, reason, until }) => (
+      <li key={id}>
+        {words.holds[hold]}: “{line(reason)}”, {words.ends} <When at={until} />
+      </li>
+    ))}
+  </ul>
+);
+
+function HeldUpdate({ live, app, held }: { live: Live; app: InstalledApp; held: NonNullable<InstalledApp['held']> }) {
+  const name = nameOf(app.manifest.name);
+  const form = useForm(async () => {
+    await live.act('POST', `/v1/apps/${app.id}/update-now`);
+    return undefined;
+  });
+  return (
+    <form class="notice attention" onSubmit={form.submit} aria-labelledby="held">
+      <Mark tone="attention">
+        <strong id="held">{words.held(held.version, name)}</strong>
+      </Mark>
+      <p>{words.heldLead(name)}</p>
+      <Reasons leases={app.leases.filter(({ hold }) => hold === 'update')} />
+      <p>
+        {words.heldUntil} <When at={held.until} />.
+      </p>
+      <Failure error={form.error} />
+      <p>
+        <button type="submit" class="main" aria-disabled={form.isWorking}>
+          {form.isWorking ? texts.working : words.updateNow}
+        </button>
+      </p>
+      <p class="hint">{words.updateNowHint}</p>
+    </form>
+  );
+}
+
+/** What the app holds, whether or not something waits for it now. */
+function Leases({ live, app }: { live: Live; app: InstalledApp }) {
+  const { held, leases, manifest } = app;
+  const others = held ? leases.filter(({ hold }) => hold !== 'update') : leases;
+  return (
+    <>
+      {held && <HeldUpdate live={live} app={app} held={held} />}
+      {others.length > 0 && (
+        <section class="panel" aria-labelledby="leases">
+          <h2 id="leases">{words.leases}</h2>
+          <p>{words.leasesLead(nameOf(manifest.name))}</p>
+          <Reasons leases={others} />
+        </section>
+      )}
+    </>
   );
 }
 
@@ -174,6 +231,15 @@ function About({ app }: { app: InstalledApp }) {
         )}
         <dt>{words.restarts}</dt>
         <dd>{words.times(app.restarts)}</dd>
+        {app.told && (
+          <>
+            <dt>{words.told}</dt>
+            <dd>
+              {words.toldOf[app.told.outcome](app.told.version)} ({words.toldState(app.told.sent)},{' '}
+              <When at={app.told.at} />)<span class="hint block">{words.toldNever}</span>
+            </dd>
+          </>
+        )}
       </dl>
       <Details summary={texts.details}>
         <dl>
@@ -215,17 +281,18 @@ export function AppPage({ live, view, id }: HomeProps & { view: { apps: AppsView
           <Say words={app.manifest.summary} />
         </p>
       </div>
-      {change ? (
+      {change && (
         <section class="panel">
           <p>
             <strong>{titleOf(change, name)}</strong>
           </p>
           <Unfolding change={change} />
         </section>
-      ) : (
-        <StopStart live={live} app={app} />
       )}
+      {(!change || app.held) && <StopStart live={live} app={app} />}
+      <Leases live={live} app={app} />
       <Updates app={app} />
+      <NoticesOfApp live={live} view={view} app={app} />
       <Permissions live={live} app={app} />
       <Maker member={app.member} title={texts.apps.maker.answers} />
       <About app={app} />

@@ -13,6 +13,7 @@ import { Install } from './install.js';
 import { Leave } from './leave.js';
 import type { Live, State } from './live.js';
 import { Move } from './move.js';
+import { AllNotices } from './notices.js';
 import { Mark, Skeleton } from './parts.js';
 import { Link, usePath } from './route.js';
 import { HttpsNeeded, Secure } from './secure.js';
@@ -58,6 +59,7 @@ function Body({ live, state }: PageProps) {
   if (state.recoveryCode !== undefined || view.setup !== null) return <Setup live={live} state={state} view={view} />;
   const props = { live, state, view };
   if (path === '/history') return <History {...props} />;
+  if (path === '/notices') return <AllNotices {...props} />;
   if (path === '/settings') return <Settings {...props} />;
   if (path === '/passphrase') return <ChangePassphrase {...props} />;
   if (path === '/recovery-code') return <NewRecoveryCode {...props} />;

@@ -70,6 +70,7 @@ export const words = {
     'app.rolled-back': (facts) => `The update of ${app(facts)} was taken back.`,
     'app.remove': (facts) => `You chose to remove ${app(facts)}.`,
     'app.removed': (facts) => `${app(facts)} was removed, with what it kept.`,
+    'app.update-now': (facts) => `You had ${app(facts)} updated without waiting for it any longer.`,
     'app.stop': (facts) => `You stopped ${app(facts)}.`,
     'app.start': (facts) => `You started ${app(facts)}.`,
     'app.expelled': (facts) => `${app(facts)} was stopped: its maker was expelled.`,

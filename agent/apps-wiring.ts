@@ -115,6 +115,10 @@ export async function openInstalledApps(wish: InstalledAppsWish): Promise<Instal
       const anchors = listed.ca.map((der) => new X509Certificate(Buffer.from(der, 'base64')));
       return { est: new URL(listed.est), trust: { anchors } };
     },
+    async relearn(territory) {
+      if ((directory?.find(territory)?.memberKeys ?? []).length > 0) await directory?.refresh(signal);
+      else if (territory === own()) await membership.access(true); // the profile names them
+    },
     onRefused,
   });
 

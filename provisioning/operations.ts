@@ -5,6 +5,7 @@ import type { Handlers } from '#common/control.js';
 import { Withdrawal } from '#contract/catalogue.js';
 import { ReleasedAppId } from '#contract/manifest.js';
 import { MemberId } from '#contract/member.js';
+import { AppIdPolicy, Decided } from '#contract/member-register.js';
 import {
   type AdmissionRequest,
   type Claim,
@@ -56,6 +57,7 @@ const ActOnRollout = Type.Object({
   act: Type.Union([Type.Literal('pause'), Type.Literal('resume'), Type.Literal('abort')]),
 });
 /** `example.*` is every id below `example`. */
+const NewIdPolicy = Type.Object({ policy: Type.Optional(AppIdPolicy), ...Type.Partial(Decided).properties });
 const ReservedApp = Type.Object({
   app: Type.Union([
     ReleasedAppId,
@@ -160,6 +162,11 @@ export function createOperations({
       const { release, reason } = wanted(check(StoppedRelease, parameters));
       const { app, version } = await registry.end(release, 'stopped', reason);
       return { app, version };
+    },
+    async 'app.policy'(parameters): Promise<AppIdPolicy> {
+      const { policy, ...decided } = wanted(check(NewIdPolicy, parameters ?? {}));
+      if (policy !== undefined) await members.setAppIdPolicy(policy, wanted(check(Decided, decided)));
+      return members.appIdPolicy();
     },
     async 'app.rollout'(parameters) {
       const { release, ...wish } = wanted(check(ActOnRollout, parameters));

@@ -14,6 +14,7 @@ import { type BrokerSide, createBrokerOutside, createOwnBroker, type OutsideConf
 import { createExpiryWatch } from './ca/expiry.js';
 import { createServerCertificate, hostsOf, type ServerTls } from './ca/server-certificate.js';
 import { createCatalogue } from './catalogue/catalogue.js';
+import type { ResolveTxt } from './catalogue/domains.js';
 import { createConsole } from './console/console.js';
 import type { Gauge } from './console/metrics.js';
 import { createEst } from './est/est.js';
@@ -72,7 +73,18 @@ export function createProvider(
     enrolmentsPerSecond,
     outside,
   }: ProviderConfig,
-  { files, clock, log }: { files: Files; clock: Clock; log: FastifyBaseLogger },
+  {
+    files,
+    clock,
+    log,
+    resolveTxt,
+  }: {
+    files: Files;
+    clock: Clock;
+    log: FastifyBaseLogger;
+    /** By the network's name servers unless said. */
+    resolveTxt?: ResolveTxt;
+  },
 ): Provider {
   const started: (() => Promise<void>)[] = [];
   const urls = { est: '', broker: '', console: '' };
@@ -160,7 +172,7 @@ export function createProvider(
     const catalogue = createCatalogue({
       directory: path.join(directory, 'catalogue'),
       territory: id,
-      ...{ store, registry, members, rollouts, boxes, hosts, clock, log },
+      ...{ store, registry, members, rollouts, boxes, hosts, clock, log, resolveTxt },
       more: (app, callers) => declareRolloutRoutes(app, { callers, rollouts, results, registry }),
     });
     await catalogue.start();

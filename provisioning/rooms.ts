@@ -80,9 +80,14 @@ export async function openRooms({
   const { enter } = boxes;
   const { id } = territory;
   const listedAt = () => listed.current()?.directory.territories.find((one) => one.id === id)?.est;
-  const members = await openMembers({ store, files, clock, directory, territory: id, listedAt, events });
   const rollouts = createRollouts({ store, clock, events });
   await rollouts.open();
+  const wantsProof = () => members.appIdPolicy() === 'proof';
+  const registry = createRegistry({ store, clock, events, rollouts, wantsProof });
+  const members: MemberDesk = await openMembers({
+    ...{ store, files, clock, directory, listedAt, events },
+    ...{ territory: id, appIds: registry },
+  });
   return {
     territory,
     store,
@@ -93,7 +98,7 @@ export async function openRooms({
     boxes,
     claims: createClaims({ store, clock, turns, events, enter }),
     requests: createRequests({ store, clock, turns, events, enter }),
-    registry: createRegistry({ store, clock, events, rollouts }),
+    registry,
     rollouts,
     members,
     async close() {

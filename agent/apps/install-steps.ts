@@ -44,6 +44,12 @@ interface Found {
   release: Release;
 }
 
+/** Whoever the app passed to has a release of theirs in place: that is over. */
+function settled({ succession }: InstalledRecord): Pick<InstalledRecord, 'succession'> {
+  const isOver = succession?.offer?.answer === 'yes';
+  return succession ? { succession: isOver ? { ...succession, offer: null } : succession } : {};
+}
+
 export function createInstallSteps(parts: InstallParts): Record<string, StepKind> {
   const { installed, blobs, members, runner, running, grants, holds, clock } = parts;
   const appOf = ({ data }: StepContext): string => String(data.app);
@@ -223,6 +229,8 @@ export function createInstallSteps(parts: InstallParts): Record<string, StepKind
       next: null,
       waiting: record.waiting?.release === next.held.release ? null : record.waiting,
       updatedAt: record.current ? clock.now() : null,
+      ...settled(record),
+      foreign: null,
       failed: null,
       stopped: null,
       wasStopped: false,

@@ -75,6 +75,7 @@ const circumstances = new Set<string>([
   'too-many-requests',
   'api-too-old',
   'app-bound-elsewhere',
+  'succession-undecided',
   'blob-unknown',
   'listing-unknown',
 ]);

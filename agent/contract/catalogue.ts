@@ -33,6 +33,7 @@ import { ReleasedAppId, Version } from './manifest.js';
 import { MemberId, StatusLists } from './member.js';
 import { largestReleaseJws, ReleaseId } from './release.js';
 import { ResultCounts, RolloutPlan, RolloutView } from './rollout.js';
+import { AppSuccessions } from './succession.js';
 
 export const cataloguePath = '/v1/catalogue';
 export const dpopType = 'dpop+jwt';
@@ -91,6 +92,8 @@ export const CatalogueRelease = Type.Object(
     release: Type.String(),
     credential: Type.String(),
     status: StatusLists,
+    /** Where the app has passed from one member to another. */
+    succession: Type.Optional(AppSuccessions),
   },
   { $id: 'CatalogueRelease' },
 );
@@ -125,6 +128,8 @@ export const CatalogueApp = Type.Object(
   {
     app: ReleasedAppId,
     owner: MemberId,
+    /** Where it has passed from one member to another. */
+    succession: Type.Optional(AppSuccessions),
     releases: Type.Array(
       Type.Object({
         id: ReleaseId,

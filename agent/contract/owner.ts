@@ -73,6 +73,8 @@ export const AppGlance = Type.Object({
   standing: Standing,
   /** The version that waits for the owner's yes. */
   waiting: NullOr(Version),
+  /** Who is to take it over, while its owner has not answered. */
+  heir: NullOr(Type.String()),
   /** The last update was rolled back. */
   failed: Type.Boolean(),
   change: NullOr(Type.String()),

@@ -16,6 +16,7 @@ import { ownerProblems } from './problems/owner.js';
 import { programsProblems } from './problems/programs.js';
 import { rolloutsProblems } from './problems/rollouts.js';
 import { storageProblems } from './problems/storage.js';
+import { successionsProblems } from './problems/successions.js';
 import { territoryProblems } from './problems/territory.js';
 import { toolsProblems } from './problems/tools.js';
 
@@ -35,6 +36,7 @@ const table = {
   ...developingProblems,
   ...storageProblems,
   ...rolloutsProblems,
+  ...successionsProblems,
 } as const;
 
 export type ProblemCode = keyof typeof table;

@@ -6,7 +6,14 @@ import { Type } from 'typebox';
 import type { Clock } from '#common/clock.js';
 import { logTailBytes } from '#contract/api.js';
 import { exportLines, exportMediaType } from '#contract/app-export.js';
-import { AppDecision, AppRemoval, type InstalledApp, NewGrant, TakenGrant } from '#contract/installed.js';
+import {
+  AppDecision,
+  AppRemoval,
+  type InstalledApp,
+  NewGrant,
+  SuccessionAnswer,
+  TakenGrant,
+} from '#contract/installed.js';
 import { ReleasedAppId } from '#contract/manifest.js';
 import { CatalogueQuery } from '#contract/owner.js';
 import { Refusal } from '#contract/problems.js';
@@ -113,6 +120,17 @@ function declareInstalled(plain: FastifyInstance, { apps, logs, access, streams 
       streams.tell();
       return reply.code(204).send();
     });
+  app.post(
+    '/v1/apps/:id/succession',
+    { config: owner, schema: { params: OfApp, body: SuccessionAnswer } },
+    async (request, reply): Promise<{ change: string | null }> => {
+      const { id } = installed(apps, request.params.id);
+      const change = await apps.succeed(id, request.body, access.signerOf(request));
+      streams.tell();
+      if (change !== null) reply.code(202);
+      return { change };
+    },
+  );
   app.post('/v1/apps/:id/update-now', ofApp, async (request, reply) => {
     const { id } = installed(apps, request.params.id);
     await apps.updateNow(id, access.signerOf(request));

@@ -90,6 +90,7 @@ const appPages = [
   '/apps/:id',
   '/apps/:id/logs',
   '/apps/:id/remove',
+  '/apps/:id/succession',
   '/install/:release',
   '/changes/:change',
   '/changes/:change/:app',

@@ -25,7 +25,7 @@ export interface DirectoryFeature {
 }
 
 /** What the owner does with apps. That a newer release goes ahead by itself is not asked for here. */
-export type AppsDesk = Omit<Desk, 'update'>;
+export type AppsDesk = Omit<Desk, 'update' | 'learn'>;
 
 export interface AppGrants {
   set(

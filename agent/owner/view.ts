@@ -31,7 +31,7 @@ const mostAppChanges = 20;
 
 function appsOf({ apps, changes }: OwnerFeatures, version: number): AppsView | null {
   if (!apps) return null;
-  const installed = apps.list().map(({ id, manifest, member, state, stopped, health, waiting, failed, change }) => ({
+  const installed = apps.list().map(({ id, manifest, member, state, stopped, health, change, ...app }) => ({
     id,
     name: manifest.name,
     version: manifest.version,
@@ -39,8 +39,9 @@ function appsOf({ apps, changes }: OwnerFeatures, version: number): AppsView | n
     stopped,
     health,
     standing: member.standing,
-    waiting: waiting?.manifest.version ?? null,
-    failed: failed !== null,
+    waiting: app.waiting?.manifest.version ?? null,
+    heir: app.succession?.answer === null ? app.succession.to.name : null,
+    failed: app.failed !== null,
     change,
   }));
   const ours = changes.list().filter(({ kind }) => ofAnApp.test(kind));

@@ -10,6 +10,7 @@ import type { Clock } from '#common/clock.js';
 import { ownDirectory } from '#common/files.js';
 import type { Store } from '../store/store.js';
 import { type Caller, type CallerParts, type Callers, createCallers } from './caller.js';
+import { createDomains, createTxtResolver, type ResolveTxt } from './domains.js';
 import type { CatalogueMembers, CatalogueRollouts } from './parts.js';
 import { createPublish } from './publish.js';
 import type { Listed, Registry } from './registry.js';
@@ -49,6 +50,7 @@ export function createCatalogue({
     return bavail * bsize;
   },
   reserveBytes = usualReserveBytes,
+  resolveTxt = createTxtResolver(),
 }: {
   /** Made with mode 0700. */
   directory: string;
@@ -66,6 +68,7 @@ export function createCatalogue({
   budgets?: Budgets;
   freeBytes?: () => number;
   reserveBytes?: number;
+  resolveTxt?: ResolveTxt | undefined;
 }): Catalogue {
   const shelf = createShelf({ directory: path.join(directory, 'blobs'), store, clock });
   const uploads = createUploads({
@@ -118,12 +121,13 @@ export function createCatalogue({
 
     declare(app, limits) {
       const callers = createCallers({ members, boxes, hosts, limits });
+      const domains = createDomains({ territory, registry, members, resolveTxt, clock });
       const publish = createPublish({ territory, registry, shelf, members, mayHave, clock });
       // In a scope of its own: EST's bodies are not streams.
       app.register(async (scope) => {
         scope.addContentTypeParser('application/octet-stream', (_request, payload, done) => done(null, payload));
-        const routes = { callers, registry, shelf, uploads, members, rollouts, publish, maySee, mayHave, mayFetch };
-        declareRoutes(scope, routes);
+        const rooms = { callers, registry, shelf, uploads, members, rollouts, publish, domains };
+        declareRoutes(scope, { ...rooms, maySee, mayHave, mayFetch });
         more(scope, callers);
       });
     },

@@ -3,6 +3,7 @@ import type { Capability, CapabilityKind } from '#contract/capabilities.js';
 import type { PublicJwk } from '#contract/directory.js';
 import type { Standing, StatusLists } from '#contract/member.js';
 import type { ResultCounts, RolloutView } from '#contract/rollout.js';
+import type { AppSuccessions } from '#contract/succession.js';
 import type { Listed } from './registry.js';
 
 export interface Publisher {
@@ -20,6 +21,7 @@ export interface MemberView {
 export interface CatalogueMembers extends MemberView {
   status(): Promise<StatusLists>;
   credentialOf(member: string): string;
+  successionsOf(app: string): AppSuccessions | undefined;
   /** In good standing, and holding its key now. @throws Refusal `member-…`, `credential-…`, `proof-…` */
   authenticate(wish: { credential: string; proof: string; method: string; url: string }): Promise<Publisher>;
   mayAsk(member: string, capability: Capability): boolean;

@@ -90,7 +90,7 @@ export function createPublish({
     const { manifest } = release;
     if (release.member !== member.id || release.territory !== territory)
       throw new Refusal('publisher-wrong', `${release.member} of ${release.territory}`);
-    registry.checkOwner(manifest.id, member.id);
+    registry.checkPublisher(manifest.id, member.id);
     checkCapabilities(member, manifest);
     const sizeBytes = bytesOf(release.blobs);
     if (sizeBytes > largestArchive) throw new Refusal('upload-too-large', `${sizeBytes} of ${largestArchive} bytes`);

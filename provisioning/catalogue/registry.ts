@@ -1,10 +1,13 @@
 /**
- * What is published, and who may publish under which app id. An id belongs to the first member who published it, or to
- * whom an operator reserved it for, and never changes hands by publishing. An ended release never comes back, and its
+ * What is published, and who may publish under which app id. An id belongs to whom an operator reserved it for, to the
+ * member who proved its domain, or, where the territory does not want proof, to the first who published it; it never
+ * changes hands by publishing. An ended release never comes back, and its
  * version is used for ever.
  */
+import { announcedBy } from '#common/archive/release.js';
 import type { Clock } from '#common/clock.js';
 import type { Operation } from '#common/commits.js';
+import type { Capability } from '#contract/capabilities.js';
 import type { ReleaseState } from '#contract/catalogue.js';
 import { compareVersions } from '#contract/manifest.js';
 import { Refusal } from '#contract/problems.js';
@@ -38,12 +41,32 @@ export interface NewListing {
   rollout?: RolloutPlan | undefined;
 }
 
+/** An id on its way to another member, and what is known of its app to ask for. */
+export interface Passing {
+  app: string;
+  asks: readonly Capability[];
+}
+
 export interface Registry {
   owner(app: string): AppIdRecord | undefined;
+  /** @throws Refusal `app-id-taken`, `app-id-unproven` */
+  checkPublisher(app: string, member: string): void;
   /** @throws Refusal `app-id-taken` */
   checkOwner(app: string, member: string): void;
   /** An id, or `example.*` for a whole domain. @throws Refusal `app-id-taken` when somebody has published under it */
   reserve(app: string, member: string): Promise<void>;
+  /** A whole domain, by proof. @throws Refusal `app-id-taken` */
+  keep(ids: string, member: string, domain: string): Promise<void>;
+  /**
+   * Answers ids of one member with what their newest releases ask for, and the commit that makes them another's: the one
+   * who asks makes it part of a commit of its own, and meanwhile nothing else is published.
+   * @param apps all that it has where none are named
+   * @throws Refusal `app-id-other`
+   */
+  pass<T>(
+    wish: { from: string; to: string; apps?: readonly string[] | undefined },
+    work: (apps: readonly Passing[], operations: readonly Operation[]) => Promise<T>,
+  ): Promise<T>;
   /** Ids from the one after `after` on, in order. */
   apps(after: string): AsyncIterable<string>;
   /** The same with whole domains that are kept for somebody. */
@@ -70,10 +93,13 @@ export function createRegistry({
   store,
   clock,
   events,
+  wantsProof = () => false,
   rollouts,
 }: {
   store: Store;
   clock: Clock;
+  /** Whether a new id needs one; else it is the first member's who publishes it. */
+  wantsProof?: () => boolean;
   events: Pick<EventLog, 'compose'>;
   rollouts: Pick<Rollouts, 'published' | 'view'>;
 }): Registry {
@@ -97,6 +123,11 @@ export function createRegistry({
     if (its && its.owner !== member) throw new Refusal('app-id-taken', app);
   }
 
+  function checkPublisher(app: string, member: string): void {
+    checkOwner(app, member);
+    if (wantsProof() && !owner(app)) throw new Refusal('app-id-unproven', app);
+  }
+
   function find(id: string): Found | undefined {
     const text = releaseTexts.getSync(id);
     const record = text && releases.getSync(`${text.app}!${id}`);
@@ -108,6 +139,12 @@ export function createRegistry({
     return entries
       .map(([key, record]) => ({ ...record, app, id: key.slice(app.length + 1) }))
       .sort((a, b) => compareVersions(b.version, a.version) || b.publishedAt - a.publishedAt);
+  }
+
+  async function asksOf(app: string): Promise<Passing> {
+    const [newest] = (await releasesOf(app)).filter(({ ended }) => !ended);
+    const jws = newest && find(newest.id)?.jws;
+    return { app, asks: jws ? announcedBy(jws).manifest.capabilities.map(({ capability }) => capability) : [] };
   }
 
   async function checkVersion({ app, version, channel, architecture }: Listed): Promise<void> {
@@ -138,6 +175,7 @@ export function createRegistry({
   return {
     owner,
     checkOwner,
+    checkPublisher,
     find,
     releasesOf,
     isNamed: (id, box) => releaseBoxes.getSync(`${id}!${box}`) === true,
@@ -152,6 +190,29 @@ export function createRegistry({
         const told = events.compose({ type: 'app-reserved', text: `${app} is reserved for ${member}` });
         await store.commit([{ type: 'put', sublevel: appIds, key: app, value }, told.operation]);
         told.tell();
+      }),
+
+    keep: (ids, member, domain) =>
+      turns.take('apps', async () => {
+        checkOwner(ids, member);
+        if (appIds.getSync(ids)) return;
+        const value: AppIdRecord = { owner: member, at: clock.now(), domain };
+        const told = events.compose({ type: 'app-domain', text: `${member} has proved ${domain}: ${ids} is theirs` });
+        await store.commit([{ type: 'put', sublevel: appIds, key: ids, value }, told.operation]);
+        told.tell();
+      }),
+
+    pass: ({ from, to, apps }, work) =>
+      turns.take('apps', async () => {
+        const wanted = apps && new Set(apps);
+        const its: string[] = [];
+        // A domain stays whose it is; what was published below it has ids of its own.
+        for await (const [app, { owner: member }] of appIds.iterator())
+          if (!app.endsWith('.*') && member === from && (wanted?.delete(app) ?? true)) its.push(app);
+        if (wanted && wanted.size > 0) throw new Refusal('app-id-other', [...wanted].join(', '));
+        const value: AppIdRecord = { owner: to, at: clock.now(), byOperator: true };
+        const operations = its.map((key): Operation => ({ type: 'put', sublevel: appIds, key, value }));
+        return work(await Promise.all(its.map(asksOf)), operations);
       }),
 
     kept: (after) => appIds.keys({ gt: after }),
@@ -173,7 +234,7 @@ export function createRegistry({
       turns.take('apps', async () => {
         const { listed, jws, blobs, boxes, rollout } = listing;
         const { id, app, member, version, ...rest } = listed;
-        checkOwner(app, member);
+        checkPublisher(app, member);
         const found = find(id);
         if (found) return { isNew: false, listed: await again(found, listing) };
         await checkVersion(listed);

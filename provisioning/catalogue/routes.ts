@@ -9,12 +9,14 @@ import {
   NewRelease,
   Withdrawal,
 } from '#contract/catalogue.js';
+import { DomainClaim, type DomainProof, domainsPath } from '#contract/domain-claim.js';
 import { check, describeFaults, type Parsed } from '#contract/parse.js';
 import { Refusal } from '#contract/problems.js';
 import { largestReleaseJws } from '#contract/release.js';
 import { type BlobRouteParts, declareBlobRoutes } from './blob-routes.js';
 import { browse } from './browse.js';
 import type { Caller } from './caller.js';
+import type { Domains } from './domains.js';
 import type { CatalogueMembers, CatalogueRollouts } from './parts.js';
 import type { Publish } from './publish.js';
 import { type Listed, type Registry, stateOf } from './registry.js';
@@ -23,6 +25,7 @@ export interface RouteParts extends BlobRouteParts {
   registry: Registry;
   members: CatalogueMembers;
   publish: Publish;
+  domains: Domains;
   rollouts: CatalogueRollouts;
   maySee(caller: Caller, listed: Listed): boolean;
 }
@@ -42,7 +45,7 @@ function wanted<T>(parsed: Parsed<T>): T {
 }
 
 export function declareRoutes(app: FastifyInstance, parts: RouteParts): void {
-  const { callers, registry, members, publish, maySee, rollouts } = parts;
+  const { callers, registry, members, publish, domains, maySee, rollouts } = parts;
   const releases = `${cataloguePath}/releases`;
   const apps = `${cataloguePath}/apps`;
   /** Before the body is read: a stranger's is not. */
@@ -51,10 +54,16 @@ export function declareRoutes(app: FastifyInstance, parts: RouteParts): void {
     asked.set(request, await callers.member(request));
   };
 
+  const successionIn = (id: string) => {
+    const succession = members.successionsOf(id);
+    return succession ? { succession } : {};
+  };
+
   async function told({ id, app: its, version, member, publishedAt, ...one }: Listed): Promise<CatalogueRelease> {
     const release = registry.find(id)?.jws;
     if (release === undefined) throw new Refusal('listing-unknown', id);
     return {
+      ...successionIn(its),
       ...{ id, app: its, version, member, state: stateOf(one as Listed), publishedAt, private: one.private },
       ...(one.ended && { reason: one.ended.reason }),
       release,
@@ -76,6 +85,12 @@ export function declareRoutes(app: FastifyInstance, parts: RouteParts): void {
     const { isNew, listed } = await publish(member, wanted(check(NewRelease, request.body)));
     reply.code(isNew ? 201 : 200);
     return told(listed);
+  });
+
+  app.post(domainsPath, { bodyLimit: 1024, onRequest }, async (request): Promise<DomainProof> => {
+    const member = asked.get(request);
+    if (!member) throw new Refusal('credential-missing');
+    return domains.claim(member, wanted(check(DomainClaim, request.body)).domain);
   });
 
   /** What has ended is told to whoever has it, or waits for it. */
@@ -104,12 +119,17 @@ export function declareRoutes(app: FastifyInstance, parts: RouteParts): void {
   app.get<{ Params: { app: string } }>(`${apps}/:app`, async (request): Promise<CatalogueApp> => {
     const caller = await callers.either(request);
     const { app: name } = request.params;
-    const its = (await registry.releasesOf(name)).filter((one) => maySee(caller, one) && isOffered(caller, one));
     const owner = registry.owner(name)?.owner;
+    // Whoever publishes under it from now on has to know which versions are used.
+    const isOwner = caller.kind === 'member' && caller.member.id === owner;
+    const its = (await registry.releasesOf(name)).filter(
+      (one) => isOwner || (maySee(caller, one) && isOffered(caller, one)),
+    );
     if (its.length === 0 || owner === undefined) throw new Refusal('listing-unknown', name);
     return {
       app: name,
       owner,
+      ...successionIn(name),
       releases: its.map((one) => ({
         ...{
           id: one.id,
@@ -120,7 +140,8 @@ export function declareRoutes(app: FastifyInstance, parts: RouteParts): void {
         },
         ...(one.ended && { reason: one.ended.reason }),
         ...{ architecture: one.architecture, channel: one.channel },
-        ...(caller.kind === 'member' && { rollout: rollouts.view(one), results: rollouts.counts(one.id) }),
+        ...(caller.kind === 'member' &&
+          caller.member.id === one.member && { rollout: rollouts.view(one), results: rollouts.counts(one.id) }),
       })),
     };
   });

@@ -1,7 +1,8 @@
-/** `app list | show | stop | pause | resume | abort | reserve` */
+/** `app list | show | stop | pause | resume | abort | reserve | policy` */
 import { Type } from 'typebox';
 import { ReleaseState } from '#contract/catalogue.js';
 import { Time } from '#contract/health.js';
+import { AppIdPolicy } from '#contract/member-register.js';
 import { check, describeFaults, type Parsed } from '#contract/parse.js';
 import { Refusal } from '#contract/problems.js';
 import { ResultCounts, type RolloutVerb, RolloutView } from '#contract/rollout.js';
@@ -102,6 +103,22 @@ const reserve: Command = async (args, { out }) => {
   out(`${wish.app} is reserved for ${wish.member}`);
 };
 
+const policy: Command = async (args, { out }) => {
+  const { values, positionals } = readArguments(args, { dir: text, reason: text, 'decided-by': text });
+  const [wished, ...rest] = positionals;
+  noMore(rest);
+  const now = (answer: unknown) => answered(check(AppIdPolicy, answer));
+  const ask = asking(values.dir);
+  if (wished === undefined) return out(now(await ask('app.policy', {})));
+  const parsed = check(AppIdPolicy, wished);
+  if (!parsed.ok) throw new Refusal('arguments-invalid', 'the policy is first or proof');
+  const decided = {
+    reason: required(values.reason, '--reason'),
+    decidedBy: required(values['decided-by'], '--decided-by'),
+  };
+  out(now(await ask('app.policy', { policy: parsed.value, ...decided })));
+};
+
 const roll =
   (act: Extract<RolloutVerb, 'pause' | 'resume' | 'abort'>): Command =>
   async (args, { out }) => {
@@ -115,13 +132,13 @@ const roll =
   };
 
 const commands: Record<string, Command | undefined> = {
-  ...{ list, show, stop, reserve },
+  ...{ list, show, stop, reserve, policy },
   ...{ pause: roll('pause'), resume: roll('resume'), abort: roll('abort') },
 };
 
 export const app: Command = async ([name = '', ...args], io) => {
   const command = Object.hasOwn(commands, name) ? commands[name] : undefined;
   if (!command)
-    throw new Refusal('arguments-invalid', 'app is followed by list, show, stop, pause, resume, abort or reserve');
+    throw new Refusal('arguments-invalid', `app is followed by one of: ${Object.keys(commands).join(', ')}`);
   await command(args, io);
 };

@@ -6,11 +6,12 @@ import path from 'node:path';
 import type { AbstractSublevel } from 'abstract-level';
 import { type Commits, createCommits, type Database, type Operation } from '#common/commits.js';
 import { isDiskFull, openDatabase } from '#common/database.js';
+import type { PublicJwk } from '#contract/directory.js';
 import type { Sample } from '#contract/health.js';
 import type { LeavePhase, LeaveReason } from '#contract/leave.js';
 import type { LedgerEntry, LedgerHead } from '#contract/ledger.js';
 import type { Words } from '#contract/manifest.js';
-import type { LevelPolicy, MemberRecord } from '#contract/member-register.js';
+import type { AppIdPolicy, LevelPolicy, MemberRecord } from '#contract/member-register.js';
 import type { AdmittedBy, FactoryIdentity, FleetEvent, RevocationReason } from '#contract/operator.js';
 import { Refusal } from '#contract/problems.js';
 import type {
@@ -22,6 +23,7 @@ import type {
   RolloutState,
 } from '#contract/rollout.js';
 import type { Birth, Reported } from '#contract/status.js';
+import type { Succession } from '#contract/succession.js';
 
 /** Keyed by the hash of its code; its id is the first 12 digits of that hash. */
 export interface ClaimRecord {
@@ -136,8 +138,9 @@ export interface LifeRecord {
 export interface AppIdRecord {
   owner: string;
   at: number;
-  /** An operator said so; else it was the first who published. */
+  /** An operator said so; or the domain was proved; else it was the first who published. */
   byOperator?: boolean;
+  domain?: string;
 }
 
 /** What a list needs of a release. Keyed by `{app}!{release}`. */
@@ -233,9 +236,27 @@ export interface StatusListsRecord {
   revocation: string;
 }
 
+/** An app passed to another member. Keyed by its serial, 16 digits. */
+export interface SuccessionRecord {
+  succession: Succession;
+  /** The same, signed by the key that the territory signs with now. */
+  jws: string;
+}
+
+/** Which key the territory signs for its members with, and those before it, newest first. */
+export interface SigningRecord {
+  kid: string;
+  /** Until when what each has signed is believed. */
+  former: { jwk: PublicJwk; at: number; until: number }[];
+}
+
 /** `all`: what the territory has set for its members. */
 export interface MemberSettings {
   policy?: LevelPolicy;
+  /** Whose a new app id is. Missing: `first`. */
+  appIds?: AppIdPolicy;
+  /** Missing: the first key signs still. */
+  signing?: SigningRecord;
   /** Where it was reached last. */
   origin?: string;
 }
@@ -259,6 +280,7 @@ export interface Store {
   /** `last` */
   readonly memberLists: Sub<StatusListsRecord>;
   readonly memberSettings: Sub<MemberSettings>;
+  readonly successions: Sub<SuccessionRecord>;
   readonly lives: Sub<LifeRecord>;
   /** `{box}!{time, 16 digits}!{epoch}!{sequence, 16 digits}` to the values. */
   readonly samples: Sub<Sample['values']>;
@@ -307,6 +329,7 @@ export async function openStore(directory: string): Promise<Store> {
     memberLedger: db.sublevel<string, LedgerEntry>('memberLedger', json),
     memberLists: db.sublevel<string, StatusListsRecord>('memberLists', json),
     memberSettings: db.sublevel<string, MemberSettings>('memberSettings', json),
+    successions: db.sublevel<string, SuccessionRecord>('successions', json),
     lives: db.sublevel<string, LifeRecord>('lives', json),
     samples: db.sublevel<string, Sample['values']>('samples', json),
     events: db.sublevel<string, FleetEvent>('events', json),

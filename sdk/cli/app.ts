@@ -12,5 +12,6 @@ export const app = choice('app', {
   publish: async () => (await import('./app/publish.js')).publish,
   rollout: async () => (await import('./app/rollout.js')).rollout,
   status: async () => (await import('./app/status.js')).status,
+  claim: async () => (await import('./app/claim.js')).claim,
   withdraw: async () => (await import('./app/withdraw.js')).withdraw,
 });

@@ -56,8 +56,8 @@ ${devFaultNames.map((name) => `        ${name.padEnd(9)} ${devFaults[name].about
   webizen app build [DIR] --oci ARCHIVE [--architecture amd64|arm64]
       make the image of DIR/app on the base layer, or take the one in an OCI archive of podman, docker or buildah
   webizen app sign [DIR] [--whole] [--staple] [--out FILE] [--member DIR] [--catalogue URL --ca FILE]
-      sign manifest and image, and write the archive (.wza); --whole puts the base layer in as well, --staple your
-      standing as the territory says it now
+      sign manifest and image, and write the archive (.wza); --whole puts the base layer in as well, --staple what
+      the territory says now: how you stand, and that the app has passed to you from another
   webizen app inspect FILE [--base DIR] [--catalogue URL --ca FILE] [--json]
       verify an archive and say what it is, offline; --base has the layers left out of it, and with the territory's
       address its credential is verified as well
@@ -73,6 +73,9 @@ ${devFaultNames.map((name) => `        ${name.padEnd(9)} ${devFaults[name].about
       abort no box that does not run it takes it any more
   webizen app status [DIR|ID] [--json] [--catalogue URL --ca FILE] [--member DIR]
       the releases of the app at the catalogue, their rollouts, and how many boxes told which outcome
+  webizen app claim DOMAIN [--json] [--catalogue URL --ca FILE] [--member DIR]
+      prove that a domain is yours, so that the ids below it are: says which TXT record to publish, and has the catalogue
+      look for it each time you run it
   webizen app withdraw RELEASE --reason TEXT [--catalogue URL --ca FILE] [--member DIR]
       no box installs it any more
 

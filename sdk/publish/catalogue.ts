@@ -6,6 +6,7 @@ import { createReadStream } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Static, TSchema } from 'typebox';
 import { CatalogueApp, CatalogueRelease, cataloguePath, type NewRelease, patchBytes } from '#contract/catalogue.js';
+import { DomainProof, domainsPath } from '#contract/domain-claim.js';
 import { describeFaults, parseJson } from '#contract/parse.js';
 import { Refusal } from '#contract/problems.js';
 import type { Descriptor } from '#contract/release.js';
@@ -29,6 +30,8 @@ export interface Catalogue {
   /** How far it is; first told what to do, where something is to be done. */
   rollout(release: string, act?: RolloutVerb, reason?: string): Promise<RolloutView>;
   results(release: string, cursor?: string): Promise<ResultsPage>;
+  /** Has it looked for the proof; answers what the proof is. */
+  claim(domain: string): Promise<DomainProof>;
 }
 
 const leastPieceBytes = 128 * 1024;
@@ -138,6 +141,7 @@ export function createCatalogue(uses: {
       if (reply.status === 404) return undefined;
       return reply.status === 200 ? read(CatalogueApp, reply) : refuseOf(reply);
     },
+    claim: async (domain) => read(DomainProof, await post(domainsPath, { domain })),
     publish: async (release) => read(CatalogueRelease, await post(`${cataloguePath}/releases`, release)),
     async rollout(release, act, reason) {
       const path = `${cataloguePath}/releases/${release}/rollout`;

@@ -10,6 +10,7 @@ import { systemClock } from '#common/clock.js';
 import type { Change } from '#contract/changes.js';
 import type { Manifest } from '#contract/manifest.js';
 import type { Outcome } from '#contract/rollout.js';
+import type { AppSuccessions } from '#contract/succession.js';
 import { inPieces } from '../support/archive.js';
 import { type FileRunner, fileRunner } from '../support/file-runner.js';
 import { ownFolder } from '../support/folder.js';
@@ -33,6 +34,10 @@ const health = { capability: 'health.read' as const, reason: { en: 'to show it' 
 
 interface Bench {
   one: TestRelease;
+  /** Its maker's next, that of whom it passes to, and what their territory says of that. */
+  own: TestRelease;
+  heirs: TestRelease;
+  succession: AppSuccessions;
   two: TestRelease;
   ill: TestRelease;
   plan(action: InstallPlan['action'], made: TestRelease): InstallPlan;
@@ -51,8 +56,10 @@ async function bench(t: Test): Promise<Bench> {
   const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
   const ownerKey = privateKey.export({ format: 'pem', type: 'pkcs8' }).toString();
   const { signer } = await testSigner(privateKey);
-  const release = (name: string, manifest: Partial<Manifest>): Promise<TestRelease> =>
-    testRelease(path.join(folder, name), { by, territory: 'north', status, manifest });
+  const heir = await territory.member('heir-soft');
+  const statements = [await territory.succession(3, [by, heir])];
+  const release = (name: string, manifest: Partial<Manifest>, who = by): Promise<TestRelease> =>
+    testRelease(path.join(folder, name), { by: who, territory: 'north', status, manifest });
   const one = await release('one', { version: '1.0.0', capabilities: [storage] });
   const two = await release('two', { version: '1.1.0', capabilities: [storage, health] });
   const ill = await release('ill', {
@@ -65,8 +72,10 @@ async function bench(t: Test): Promise<Bench> {
 
   const tools: Bench = {
     one,
-    two,
-    ill,
+    ...{ two, ill },
+    own: await release('own', { version: '1.0.1', capabilities: [storage] }),
+    heirs: await release('heirs', { version: '2.0.0', capabilities: [storage] }, heir),
+    succession: { statements, credential: heir.credential },
     place: (name) => path.join(folder, name),
     plan: (action, made) => ({
       action,
@@ -343,6 +352,33 @@ t.test(
       checkWhole(t, box, isGone ? undefined : b.two, at);
       const told = (await heard(box, plan)).filter((one) => one !== 'update done undefined');
       t.same(told, isGone ? ['remove done undefined'] : [], `${at}: told once`);
+    });
+  },
+);
+
+t.test(
+  "killed at any point of a succession, an app is bound to its maker or to the heir, as its owner's word says",
+  async (t) => {
+    const b = await bench(t);
+    const from = b.place('installed');
+    await b.installed(from);
+    const wanted = ['before commit installed', 'before commit ledger + installed', 'before load', 'before start'];
+    const plan = { ...b.plan('succeed', b.heirs), succession: b.succession };
+    await cutAtEach(t, b, { plan, from, wanted }, async (box, at) => {
+      const types = await typesOf(box);
+      const isTheirs = types.includes('app.succession');
+      const isThere = types.at(-1) === 'app.updated';
+      t.ok(isTheirs || !isThere, `${at}: nothing of theirs runs without a yes`);
+      const answer = box.desk.show(app)?.succession?.answer;
+      if (isTheirs && !isThere) t.equal(answer, 'yes', `${at}: the page says so`);
+      const problems = [];
+      for (const made of [b.own, b.heirs]) {
+        const { problem } = await box.desk.offerFile(made.wza());
+        problems.push(['app-bound-elsewhere', 'succession-undecided'].includes(problem?.code ?? ''));
+      }
+      t.same(problems, [isTheirs, !isTheirs], `${at}: bound to exactly one`);
+      t.ok(box.hasData(app), `${at}: its data are there`);
+      t.equal(box.desk.show(app)?.release, isThere ? b.heirs.id : b.one.id, `${at}: what runs`);
     });
   },
 );

@@ -456,6 +456,7 @@ t.test('an app is bound to its maker’s key: another’s updates nothing, one t
   b.shelf.publish(taken);
   t.match(await box.desk.offer(taken.id), { problem: { code: 'app-bound-elsewhere' } });
   await t.rejects(box.desk.update(app), refuses('app-bound-elsewhere'));
+  t.match(box.desk.show(app)?.foreign, { version: '2.0.0', problem: { code: 'app-bound-elsewhere' } });
   await t.rejects(b.agree(box, taken), refuses('app-bound-elsewhere'));
   const southern = await b.other.member('example-soft');
   const abroad = await testRelease(path.join(b.folder, 'abroad'), {

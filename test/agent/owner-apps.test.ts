@@ -10,7 +10,15 @@ import { findings } from '../../agent/owner/web/care.js';
 import { bytes } from '../../agent/owner/web/format.js';
 import { cannotDo, sayPermission } from '../../agent/owner/web/permissions.js';
 import { line, pick, plain } from '../../agent/owner/web/words-of.js';
-import { createAppsDesk, entryOf, installedOf, manifestOf, offerOf, releaseOf } from '../support/apps-desk.js';
+import {
+  createAppsDesk,
+  entryOf,
+  installedOf,
+  manifestOf,
+  offerOf,
+  releaseOf,
+  successionOf,
+} from '../support/apps-desk.js';
 import { startOwnerConsole } from '../support/owner-console.js';
 import { answerOf, askOwner, member, type OwnerAsk, openRequest, setUpOwner } from '../support/owner-session.js';
 
@@ -43,6 +51,7 @@ const routes: [method: string, path: string, body?: unknown][] = [
   ['POST', '/v1/apps/example.visits/stop'],
   ['POST', '/v1/apps/example.visits/start'],
   ['POST', '/v1/apps/example.visits/update-now'],
+  ['POST', '/v1/apps/example.visits/succession', { serial: 3, accept: true }],
   ['PUT', '/v1/apps/example.visits/grants', { capability: 'storage' }],
   ['DELETE', '/v1/apps/example.visits/grants', { capability: 'storage' }],
 ];
@@ -188,6 +197,23 @@ t.test('stopped, started, and removed with the typed word', async (t) => {
   t.equal(apps.asked.length, 2);
   t.equal((await remove(' example.visits ')).status, 202);
   t.match(apps.asked.at(-1), { act: 'remove', what: 'example.visits', signed: true });
+});
+
+t.test('the owner answers the succession that they were shown, each answer signed', async (t) => {
+  const { apps, ask } = await start(t);
+  apps.put(installedOf(manifestOf(), { succession: successionOf() }));
+  const place = '/v1/apps/example.visits/succession';
+  const answer = (body: unknown, path = place) => ask(path, { method: 'POST', body });
+  t.match((await ask('/v1/view')).json, { apps: { installed: [{ heir: 'Harbour Software' }] } });
+  t.match(await answer({ accept: true }), { status: 400, code: 'body-invalid' });
+  t.match(await answer({ serial: 3, accept: 'yes' }), { status: 400, code: 'body-invalid' });
+  t.match(await answer({ serial: 3, accept: true }, '/v1/apps/example.none/succession'), { code: 'app-not-installed' });
+  t.match(await answer({ serial: 3, accept: false }), { status: 200, json: { change: null } });
+  t.match((await ask('/v1/view')).json, { apps: { installed: [{ heir: null }] } }, 'answered is not asked again');
+  apps.box.refuses = 'succession-other';
+  t.match(await answer({ serial: 3, accept: true }), { status: 409, code: 'succession-other' });
+  t.match(await answer({ serial: 3, accept: true }), { status: 200 });
+  t.match(apps.asked.at(-1), { what: { id: 'example.visits', serial: 3, accept: true }, signed: true });
 });
 
 t.test('an open page is told when something about an app changes', async (t) => {

@@ -22,7 +22,7 @@ async function answerOf(socketPath: string, target: string): Promise<string> {
 
 const batchSize = 100;
 /** More at once, and a watcher would be told to list again: the box keeps a thousand changes for it. */
-const writers = 4;
+const writers = 2;
 
 /** Events a second that reach one watcher, while batches are written. */
 async function watched(socketPath: string, requests: Buffer[], milliseconds: number): Promise<number> {

@@ -12,12 +12,13 @@ import type { Capability } from '#contract/capabilities.js';
 import type { CatalogueRelease } from '#contract/catalogue.js';
 import type { PublicJwk } from '#contract/directory.js';
 import { Refusal } from '#contract/problems.js';
+import type { AppSuccessions } from '#contract/succession.js';
 import type { Catalogue } from '../../agent/apps/uses.js';
 import type { OwnerSigner } from '../../agent/consent/ledger.js';
 import { type InstallingBox, installingBox, testSigner } from './installing.js';
 
 export interface InstallPlan {
-  action: 'install' | 'update' | 'remove';
+  action: 'install' | 'update' | 'remove' | 'succeed';
   app: string;
   release: string;
   grants: Capability[];
@@ -29,6 +30,8 @@ export interface InstallPlan {
   /** What the catalogue has. */
   entries: CatalogueRelease[];
   blobs: Record<string, string>;
+  /** What the catalogue says of who comes after the app's maker, under the serial 3. */
+  succession?: AppSuccessions;
   /** Where a provider writes down what it is told, a line each. */
   told: string;
   /** The app holds its update; once it waits, its owner says that it is not to. */
@@ -53,6 +56,7 @@ export const catalogueOf = (plan: InstallPlan, at: (name: string) => void = () =
   app: async (app) => ({
     app,
     owner: 'example-soft',
+    ...(plan.succession && { succession: plan.succession }),
     releases: plan.entries.map(({ id, version, state, publishedAt }) => ({
       ...{ id, version, state, publishedAt },
       private: false,
@@ -102,15 +106,18 @@ if (process.argv[1]?.endsWith('install-child.js')) {
   counting = true;
   if (action === 'install') await box.desk.offerFile(createReadStream(plan.archive));
   if (action === 'update') await box.desk.offer(release);
+  if (action === 'succeed') await box.desk.update(app);
   if (plan.holds) {
     await box.room.leases.take(app, { hold: 'update', reason: 'A trial', seconds: 3600 });
     sayNow(box, app, signer);
   }
   const grants = plan.grants.map((capability) => ({ capability }));
-  const id =
-    action === 'remove'
-      ? await box.desk.remove(app, signer)
-      : await box.desk.decide({ release, grants, termsAccepted: true }, signer);
+  const begun = {
+    remove: () => box.desk.remove(app, signer),
+    succeed: async () => (await box.desk.succeed(app, { serial: 3, accept: true }, signer)) ?? '',
+    install: () => box.desk.decide({ release, grants, termsAccepted: true }, signer),
+  };
+  const id = await begun[action === 'update' ? 'install' : action]();
   await box.changes.ended(id);
   counting = false;
   await box.close();

@@ -11,6 +11,7 @@ import { publicJwkOf } from '#common/jws.js';
 import { credentialTypes, issueCredential } from '#common/members/credential.js';
 import { isoOf } from '#common/members/iso.js';
 import { issueStatusList, statusListUrl } from '#common/members/status-list.js';
+import { signSuccession } from '#common/members/succession.js';
 import type { CatalogueRelease } from '#contract/catalogue.js';
 import type { PublicJwk } from '#contract/directory.js';
 import type { InstalledApp } from '#contract/installed.js';
@@ -18,6 +19,7 @@ import type { Manifest } from '#contract/manifest.js';
 import { credentialContext, issuerOf, type StatusLists, subjectOf } from '#contract/member.js';
 import { Refusal } from '#contract/problems.js';
 import type { OutcomeReport } from '#contract/rollout.js';
+import type { AppSuccessions, Succession } from '#contract/succession.js';
 import { createInstaller } from '../../agent/apps/installer.js';
 import type { Catalogue, Runner, Sockets } from '../../agent/apps/uses.js';
 import { createChanges } from '../../agent/changes/changes.js';
@@ -50,7 +52,10 @@ export async function testTerritory(wish: { id?: string; now: number; key?: KeyO
   return {
     id: territory,
     keys: [jwk],
-    async member(id: string, more: { key?: KeyObject; index?: number; validUntil?: number } = {}): Promise<TestMember> {
+    async member(
+      id: string,
+      more: { key?: KeyObject; index?: number; validUntil?: number; name?: string } = {},
+    ): Promise<TestMember> {
       const its = more.key ?? newKey();
       members += 1;
       const index = more.index ?? members * 7;
@@ -74,7 +79,7 @@ export async function testTerritory(wish: { id?: string; now: number; key?: KeyO
             id: subjectOf(territory, id),
             member: id,
             territory,
-            name: 'Example Software',
+            name: more.name ?? 'Example Software',
             class: 'var',
             vettingLevel: 2,
             charterVersion: '1',
@@ -85,6 +90,25 @@ export async function testTerritory(wish: { id?: string; now: number; key?: KeyO
         },
       });
       return { id, index, key: its, jwk: jwkOf, credential };
+    },
+    /** Apps pass from one of its members to another. */
+    succession(
+      serial: number,
+      [from, to]: readonly [TestMember, TestMember],
+      more: Partial<Succession> & { keys?: PublicJwk[]; signedBy?: KeyObject } = {},
+    ): Promise<string> {
+      const { keys: kept = [], signedBy = key, ...told } = more;
+      const succession: Succession = {
+        ...{ territory, serial, at: now, apps: ['example.visits'] },
+        from: {
+          ...{ member: from.id, name: from.id, keys: [...kept, from.jwk] },
+          ...{ left: 'expelled', since: now - day, because: 'it sold what it was trusted with' },
+        },
+        to: { member: to.id, name: to.id, jwk: to.jwk },
+        ...{ reason: 'somebody has to look after it', decidedBy: 'the committee', review: 'write to the committee' },
+        ...told,
+      };
+      return signSuccession({ key: signedBy, succession });
     },
     async lists(
       sequence: number,
@@ -129,6 +153,8 @@ export async function testRelease(
     member?: string;
     /** Keys that it had before, oldest first. */
     before?: KeyObject[];
+    /** That the app has passed to this member. */
+    succession?: string[];
   },
 ): Promise<TestRelease> {
   const { by, territory, status } = wish;
@@ -142,7 +168,7 @@ export async function testRelease(
       signRotation({ member: by.id, jwk: await publicJwkOf(chain[at + 1]!), at: 1, key }),
     ),
   );
-  const { jws, id } = await signRelease({ release: made.release, key: by.key, rotation });
+  const { jws, id } = await signRelease({ release: made.release, key: by.key, rotation, succession: wish.succession });
   return {
     ...made,
     jws,
@@ -173,7 +199,11 @@ export function testCatalogue() {
   const entries = new Map<string, { entry: CatalogueRelease; made: TestRelease }>();
   const asked: string[] = [];
   const reports: OutcomeReport[] = [];
-  const told = { off: false, cutAt: undefined as number | undefined };
+  const told = {
+    off: false,
+    cutAt: undefined as number | undefined,
+    succession: undefined as AppSuccessions | undefined,
+  };
   const check = (): void => {
     if (told.off) throw new Refusal('est-unreachable', origin);
   };
@@ -188,6 +218,7 @@ export function testCatalogue() {
       return {
         app,
         owner: 'someone',
+        ...(told.succession && { succession: told.succession }),
         releases: releases.map(({ entry: { id, version, state, publishedAt } }) => ({
           id,
           version,
@@ -205,7 +236,7 @@ export function testCatalogue() {
       check();
       const found = entries.get(id);
       if (!found) throw new Refusal('listing-unknown', id);
-      return found.entry;
+      return { ...found.entry, ...(told.succession && { succession: told.succession }) };
     },
     async blob(digest, from) {
       check();

@@ -7,6 +7,7 @@ import { AttestationClaims, apiVersion } from '#contract/api.js';
 import { CatalogueApp, CataloguePage, CatalogueRelease, NewRelease, Withdrawal } from '#contract/catalogue.js';
 import { ConsentReceipt } from '#contract/consent-receipt.js';
 import { Directory, DirectoryKeys } from '#contract/directory.js';
+import { DomainClaim, DomainProof } from '#contract/domain-claim.js';
 import { Ack, HealthBatch, Sample } from '#contract/health.js';
 import { LedgerExport } from '#contract/ledger.js';
 import { LedgerReceipt } from '#contract/ledger-receipt.js';
@@ -17,6 +18,7 @@ import { Profile } from '#contract/profile.js';
 import { KeyRotation, Release } from '#contract/release.js';
 import { Outcome, OutcomeReport, ResultsPage, RolloutAct, RolloutPlan, RolloutView } from '#contract/rollout.js';
 import { Birth, BoxEvent, Death, Reported, Status } from '#contract/status.js';
+import { AppSuccessions, Succession } from '#contract/succession.js';
 import { createCallers } from '../../agent/api/access.js';
 import { createApplication } from '../../agent/api/application.js';
 import { asyncapiDocument } from './asyncapi.js';
@@ -126,6 +128,7 @@ export async function openapiDocument(): Promise<Json> {
 
 const schemas: Record<string, TSchema> = {
   Ack,
+  AppSuccessions,
   AttestationClaims,
   Birth,
   BoxEvent,
@@ -136,6 +139,8 @@ const schemas: Record<string, TSchema> = {
   Death,
   Directory,
   DirectoryKeys,
+  DomainClaim,
+  DomainProof,
   HealthBatch,
   KeyRotation,
   LedgerExport,
@@ -159,6 +164,7 @@ const schemas: Record<string, TSchema> = {
   Status,
   StatusList,
   StatusLists,
+  Succession,
   Withdrawal,
 };
 

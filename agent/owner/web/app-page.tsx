@@ -11,8 +11,9 @@ import { Maker } from './maker.js';
 import { NoticesOfApp } from './notices.js';
 import { Details, Failure, Mark, Skeleton, Title, Trouble, useForm, When } from './parts.js';
 import { sayPermission } from './permissions.js';
-import { Link } from './route.js';
+import { Link, turnTo } from './route.js';
 import { Icon, Say } from './say.js';
+import { answerSuccession } from './succession.js';
 import { texts } from './texts.js';
 import { useAsked } from './use-asked.js';
 import { line, nameOf, short } from './words-of.js';
@@ -82,6 +83,56 @@ function Standing({ app: { member } }: { app: InstalledApp }) {
   );
 }
 
+/** Somebody is to take it over: what the owner has said, or has to say. */
+function Succession({ live, app }: { live: Live; app: InstalledApp }) {
+  const form = useForm(async () => {
+    const { change } = await answerSuccession(live, app, true);
+    if (change !== null) turnTo(`/changes/${change}/${app.id}`);
+    return undefined;
+  });
+  const { succession, waiting } = app;
+  if (!succession) return null;
+  const said = texts.apps.succession;
+  const { answer, to } = succession;
+  const place = `/apps/${app.id}/succession`;
+  if (answer === 'no')
+    return (
+      <p>
+        {said.declined(short(to.name))} <Link to={place}>{said.reconsider}</Link>
+      </p>
+    );
+  if (answer === 'yes')
+    return (
+      <form class="notice" onSubmit={form.submit}>
+        <Failure error={form.error} />
+        <Mark tone="good">
+          <strong>{said.accepted(short(to.name))}</strong>
+        </Mark>
+        <p>{waiting ? said.acceptedHere : said.acceptedLead}</p>
+        {!waiting && app.change === null && (
+          <p>
+            <button type="submit" aria-disabled={form.isWorking}>
+              {form.isWorking ? texts.working : said.look}
+            </button>
+          </p>
+        )}
+      </form>
+    );
+  return (
+    <section class="notice attention" aria-labelledby="heir">
+      <Mark tone="attention">
+        <strong id="heir">{said.waits(nameOf(app.manifest.name), short(to.name))}</strong>
+      </Mark>
+      <p>{said.waitsLead}</p>
+      <p>
+        <Link to={place} class="button main">
+          {said.decide}
+        </Link>
+      </p>
+    </section>
+  );
+}
+
 /** The app's own words, which are a stranger's. */
 const Reasons = ({ leases }: { leases: InstalledApp['leases'] }) => (
   <ul class="bullets">
@@ -139,7 +190,7 @@ function Leases({ live, app }: { live: Live; app: InstalledApp }) {
 }
 
 function Updates({ app }: { app: InstalledApp }) {
-  const { waiting, failed, manifest } = app;
+  const { waiting, failed, foreign, manifest, member } = app;
   return (
     <>
       {waiting && (
@@ -164,6 +215,13 @@ function Updates({ app }: { app: InstalledApp }) {
               {words.look}
             </Link>
           </p>
+        </section>
+      )}
+      {foreign && (
+        <section class="page" aria-labelledby="foreign">
+          <h2 id="foreign">{words.foreign(short(foreign.maker), foreign.version)}</h2>
+          <p>{words.foreignLead(short(member.name))}</p>
+          <Trouble told={foreign.problem} tone="attention" live={false} />
         </section>
       )}
       {failed && (
@@ -291,6 +349,7 @@ export function AppPage({ live, view, id }: HomeProps & { view: { apps: AppsView
       )}
       {(!change || app.held) && <StopStart live={live} app={app} />}
       <Leases live={live} app={app} />
+      <Succession live={live} app={app} />
       <Updates app={app} />
       <NoticesOfApp live={live} view={view} app={app} />
       <Permissions live={live} app={app} />

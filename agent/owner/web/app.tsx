@@ -3,6 +3,7 @@ import { AppChange } from './app-change.js';
 import { AppLogs } from './app-logs.js';
 import { AppPage } from './app-page.js';
 import { AppRemove } from './app-remove.js';
+import { AppSuccession } from './app-succession.js';
 import { Apps } from './apps.js';
 import { Forgotten } from './forgotten.js';
 import { clockTime } from './format.js';
@@ -40,6 +41,7 @@ function AppBody({ path, ...props }: HomeProps & { path: string }) {
   if (one === '') return <Apps {...known} />;
   if (one === 'get') return <GetApp {...known} />;
   if (more === 'logs') return <AppLogs {...known} id={one} />;
+  if (more === 'succession') return <AppSuccession key={one} {...known} id={one} />;
   return more === 'remove' ? <AppRemove {...known} id={one} /> : <AppPage key={one} {...known} id={one} />;
 }
 

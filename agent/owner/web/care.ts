@@ -2,7 +2,7 @@
 import type { AppGlance, OwnerView } from '#contract/owner.js';
 import { conditionOf } from './app-state.js';
 import { texts } from './texts.js';
-import { nameOf } from './words-of.js';
+import { nameOf, short } from './words-of.js';
 
 export interface Finding {
   key: string;
@@ -49,6 +49,14 @@ function ofApps(installed: readonly AppGlance[]): Finding[] {
         title: care.waiting.title(name, app.waiting),
         what: care.waiting.what,
         to,
+      });
+    if (app.heir !== null)
+      found.push({
+        key: `heir-${app.id}`,
+        tone: 'attention',
+        title: care.heir.title(name, short(app.heir)),
+        what: care.heir.what,
+        to: `${to}/succession`,
       });
     return found;
   });

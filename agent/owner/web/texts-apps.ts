@@ -52,6 +52,10 @@ export const apps = {
       title: (name: string, version: string) => `${name} ${version} waits for your yes.`,
       what: 'It asks for more than you have allowed. Until you decide, the version that you have runs on.',
     },
+    heir: {
+      title: (name: string, heir: string) => `${heir} is to take over ${name}, if you agree.`,
+      what: 'Nothing changes until you have decided.',
+    },
     link: 'Look at it',
   },
 
@@ -219,6 +223,57 @@ export const apps = {
     answers: 'Who answers for it',
   },
 
+  succession: {
+    mark: 'Somebody is to take it over',
+    waits: (app: string, heir: string) => `${heir} is to take over ${app}, if you agree.`,
+    waitsLead: 'Nothing changes until you have decided.',
+    decide: 'Read about it and decide',
+    declined: (heir: string) => `You said no to ${heir}, who was to take it over. It stays as it is.`,
+    reconsider: 'Think about it again',
+    accepted: (heir: string) => `You agreed that ${heir} takes it over.`,
+    acceptedLead:
+      'Your box looks for their first version each day. Until it is installed, the one that you have stays.',
+    acceptedHere: 'Their first version waits for you below.',
+    look: 'Look for it now',
+    title: (app: string, heir: string) => `Let ${heir} take over ${app}?`,
+    over: 'There is nothing to decide about this app.',
+    before: 'Who made it until now',
+    left: {
+      expelled: (maker: string, at: number) => `${maker} was expelled from the alliance on ${date(at)}.`,
+      retiring: (maker: string, at: number) => `${maker} gives it up, as of ${date(at)}.`,
+    },
+    because: 'The reason:',
+    heir: 'Who is to take it over',
+    decided: 'Who decided so',
+    passes: (territory: string, from: string, to: string) => `${territory} lets it pass from ${from} to ${to}.`,
+    facts: { at: 'When', by: 'Decided by', reason: 'Why', review: 'To have it reviewed' },
+    changes: 'What changes if you agree',
+    updates: (heir: string) => `From then on updates come from ${heir}, and from nobody else.`,
+    none: (heir: string) =>
+      `${heir} has published no version for your box yet. When it asks for more, or has other terms, you are asked again.`,
+    version: (version: string) => `Their first version is ${version}.`,
+    asks: 'It asks for what you have not allowed yet. You are asked before it is installed:',
+    sameAsks: 'It asks for nothing new.',
+    sameTerms: 'Its terms are the ones that you have accepted.',
+    otherTerms: 'It has other terms. You read them before it is installed.',
+    goesAhead: 'It is installed at once.',
+    waitsStill: 'It is not installed before you say yes to it.',
+    data: 'What becomes of your data',
+    dataLead: (used: number, heir: string) =>
+      used === 0
+        ? 'The app keeps nothing on your box now.'
+        : `What the app keeps (${bytes(used)}) stays on your box. The version of ${heir} finds it there and can read it.`,
+    dataSave: 'You can save it first:',
+    otherwise: 'If you say no',
+    keeps: {
+      runs: 'The app stays as it is and runs on. It gets no updates unless its maker comes back.',
+      stopped: 'The app stays as it is: stopped, with what it keeps on your box.',
+    },
+    later: 'You are not asked again, and can change your mind on the app’s page.',
+    yes: (heir: string) => `Yes, ${heir} may take it over`,
+    no: 'No, leave it as it is',
+  },
+
   change: {
     doing: {
       install: (app: string) => `${app} is being installed.`,
@@ -290,6 +345,9 @@ export const apps = {
     waitingLead: 'It asks for more than you have allowed:',
     waitingNothing: 'It asks for nothing new.',
     look: 'Look at the update',
+    foreign: (maker: string, version: string) => `The catalogue has a version ${version} under this name, by ${maker}.`,
+    foreignLead: (maker: string) =>
+      `It is not by ${maker}, who made your app, so your box did not take it. Your app stays as it is, with all that it keeps.`,
     held: (version: string, app: string) => `The update to ${version} waits for ${app}.`,
     heldLead: (app: string) => `${app} has asked your box to wait. Its reasons, in its own words:`,
     heldUntil: 'As things are, it goes ahead',

@@ -73,6 +73,11 @@ export const words = {
     'app.update-now': (facts) => `You had ${app(facts)} updated without waiting for it any longer.`,
     'app.stop': (facts) => `You stopped ${app(facts)}.`,
     'app.start': (facts) => `You started ${app(facts)}.`,
+    'app.succession-told': (facts) => `Another maker is to take over ${app(facts)}, if you agree.`,
+    'app.succession': (facts) =>
+      `You let ${text(facts, 'name', text(facts, 'to', 'another maker'))} take over ${app(facts)}.`,
+    'app.succession-declined': (facts) =>
+      `You said no to ${text(facts, 'name', text(facts, 'to', 'another maker'))}, who was to take over ${app(facts)}.`,
     'app.expelled': (facts) => `${app(facts)} was stopped: its maker was expelled.`,
     'app.reinstated': (facts) => `The maker of ${app(facts)} is a member again.`,
     'grant.given': (facts) =>

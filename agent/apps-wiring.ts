@@ -21,6 +21,7 @@ import { type Attestor, createAboutKey, createAttestor } from './identity/attest
 import { createMembers, type Members, memberKeysOf } from './members/members.js';
 import { createMessages, type Messages } from './messages/messages.js';
 import { createNotices, type Notices } from './notices/notices.js';
+import type { Simulated } from './simulated.js';
 import type { Storage } from './storage/storage.js';
 import type { Store } from './store/store.js';
 import type { TrustedTime } from './time/trusted-time.js';
@@ -56,9 +57,10 @@ export async function openAppFeatures(wish: {
   store: Store;
   clock: TrustedTime;
   membership: MembershipRoom;
+  simulated?: Simulated | undefined;
   releaseOf: (app: string) => { release: string; version: string } | undefined;
 }): Promise<{ attest: Attestor; notices: Notices; egress: Egress }> {
-  const { host, store, clock, membership, releaseOf } = wish;
+  const { host, store, clock, membership, simulated, releaseOf } = wish;
   const hostOf = (address: string | undefined): { host: string }[] =>
     address === undefined || !URL.canParse(address) ? [] : [{ host: new URL(address).hostname }];
   return {
@@ -66,6 +68,7 @@ export async function openAppFeatures(wish: {
       clock,
       releaseOf,
       standing() {
+        if (simulated) return simulated.standing();
         const now = membership.enrolment()?.current();
         const territory = membership.enrolment()?.lastProfile()?.territory.id;
         return now && territory !== undefined ? { ...now, territory } : undefined;

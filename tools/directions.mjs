@@ -26,7 +26,8 @@ function roomOf(file) {
   return inner === undefined ? `${side}` : `${side}/${room}`;
 }
 
-const wires = new Set(['agent', 'provisioning', 'provisioning/cli']);
+// `agent/dev` is a program of its own, which makes an agent with stand-ins for a developer's machine.
+const wires = new Set(['agent', 'agent/dev', 'provisioning', 'provisioning/cli']);
 /** @type {string[]} */
 const faults = [];
 

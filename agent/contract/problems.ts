@@ -7,6 +7,7 @@ import { allianceProblems } from './problems/alliance.js';
 import { appsProblems } from './problems/apps.js';
 import { archivesProblems } from './problems/archives.js';
 import { boxProblems } from './problems/box.js';
+import { developingProblems } from './problems/developing.js';
 import { httpProblems } from './problems/http.js';
 import { leaseProblems } from './problems/leases.js';
 import { linkProblems } from './problems/link.js';
@@ -34,6 +35,7 @@ const table = {
   ...leaseProblems,
   ...archivesProblems,
   ...messagesProblems,
+  ...developingProblems,
   ...storageProblems,
   ...rolloutsProblems,
   ...successionsProblems,

@@ -377,7 +377,7 @@ t.test(
         problems.push(['app-bound-elsewhere', 'succession-undecided'].includes(problem?.code ?? ''));
       }
       t.same(problems, [isTheirs, !isTheirs], `${at}: bound to exactly one`);
-      t.ok(box.hasData(app), `${at}: its data are there`);
+      t.ok(await box.hasData(app), `${at}: its data are there`);
       t.equal(box.desk.show(app)?.release, isThere ? b.heirs.id : b.one.id, `${at}: what runs`);
     });
   },

@@ -124,7 +124,7 @@ async function run(place: string, cut: number): Promise<string[]> {
     printed += text;
   });
   await once(started, 'close');
-  return printed.split('\n').filter(Boolean);
+  return printed.split('\n').filter((name) => name !== '' && name !== 'killed');
 }
 
 /** Resolves when nothing is under way any more. */

@@ -7,10 +7,12 @@ import { allianceProblems } from './problems/alliance.js';
 import { appsProblems } from './problems/apps.js';
 import { archivesProblems } from './problems/archives.js';
 import { boxProblems } from './problems/box.js';
+import { developingProblems } from './problems/developing.js';
 import { httpProblems } from './problems/http.js';
 import { leaseProblems } from './problems/leases.js';
 import { linkProblems } from './problems/link.js';
 import { membersProblems } from './problems/members.js';
+import { messagesProblems } from './problems/messages.js';
 import { ownerProblems } from './problems/owner.js';
 import { programsProblems } from './problems/programs.js';
 import { rolloutsProblems } from './problems/rollouts.js';
@@ -32,6 +34,8 @@ const table = {
   ...appsProblems,
   ...leaseProblems,
   ...archivesProblems,
+  ...messagesProblems,
+  ...developingProblems,
   ...storageProblems,
   ...rolloutsProblems,
   ...successionsProblems,

@@ -1,6 +1,5 @@
 /** Which territory is meant, and calls of it in the member's name. */
 import { readFile } from 'node:fs/promises';
-import { signDpop } from '#common/members/dpop.js';
 import type { PublicJwk } from '#contract/directory.js';
 import { MemberKeys, memberCredentialPath, memberKeysPath, StatusLists, statusPath } from '#contract/member.js';
 import { describeFaults, parseJson } from '#contract/parse.js';
@@ -8,7 +7,8 @@ import { Refusal } from '#contract/problems.js';
 import { AppSuccessions, successionPath } from '#contract/succession.js';
 import { type Catalogue, createCatalogue } from '../publish/catalogue.js';
 import { createHttps, type Https, refuseOf } from '../publish/https.js';
-import type { MemberFolder } from '../publish/member-folder.js';
+import { type MemberFolder, membershipIn } from '../publish/member-folder.js';
+import { proverOf } from '../publish/proved.js';
 
 export interface Named {
   catalogue?: string | undefined;
@@ -84,31 +84,12 @@ export async function withTerritory<T>(
   }
 }
 
-/** The key, and the credential that is for it. @throws Refusal `membership-missing`, `credential-for-another-key` */
-export async function membershipIn(folder: MemberFolder) {
-  const held = await folder.current();
-  const { jwt, credential } = await folder.credential();
-  if (credential.cnf.jwk.kid !== held.jwk.kid)
-    throw new Refusal('credential-for-another-key', `key ${held.jwk.kid}, credential for ${credential.cnf.jwk.kid}`);
-  return { ...held, jwt, credential };
-}
-
 /** @throws Refusal `catalogue-unnamed`, and whatever stands in the way of the work */
 export async function withCatalogue<T>(
   named: Named,
   folder: MemberFolder,
   work: (catalogue: Catalogue) => Promise<T>,
 ): Promise<T> {
-  const { key, jwt } = await membershipIn(folder);
-  return withTerritory(named, folder, (https) =>
-    work(
-      createCatalogue({
-        https,
-        async prove(method, url) {
-          const proof = await signDpop({ key, credential: jwt, method, url, at: Date.now() });
-          return { authorization: `DPoP ${jwt}`, dpop: proof };
-        },
-      }),
-    ),
-  );
+  const prove = proverOf(await membershipIn(folder));
+  return withTerritory(named, folder, (https) => work(createCatalogue({ https, prove })));
 }

@@ -4,6 +4,7 @@ import { errors } from './errors.js';
 import type { Place } from './http.js';
 import { leases } from './leases.js';
 import { lists } from './lists.js';
+import { messages } from './messages.js';
 import { Mismatch, NotGranted, NotTried } from './outcome.js';
 import { requests } from './requests.js';
 import type { Specification } from './specification.js';
@@ -29,6 +30,7 @@ export const promises: readonly Promised[] = [
   ...watch,
   ...tell,
   ...leases,
+  ...messages,
 ];
 
 async function outcomeOf(promised: Promised, trial: Trial): Promise<Outcome> {

@@ -13,6 +13,15 @@ import { LedgerExport } from '#contract/ledger.js';
 import { LedgerReceipt } from '#contract/ledger-receipt.js';
 import { Manifest } from '#contract/manifest.js';
 import { MemberCredential, MemberRequest, StandingNews, StatusList, StatusLists } from '#contract/member.js';
+import {
+  BoxMessage,
+  MemberMessage,
+  NewParcel,
+  Parcel,
+  ParcelAcks,
+  ParcelPage,
+  ParcelState,
+} from '#contract/messages.js';
 import { Problem, type ProblemCode, problem } from '#contract/problems.js';
 import { Profile } from '#contract/profile.js';
 import { KeyRotation, Release } from '#contract/release.js';
@@ -132,6 +141,7 @@ const schemas: Record<string, TSchema> = {
   AttestationClaims,
   Birth,
   BoxEvent,
+  BoxMessage,
   CatalogueApp,
   CataloguePage,
   CatalogueRelease,
@@ -147,8 +157,14 @@ const schemas: Record<string, TSchema> = {
   LedgerReceipt,
   Manifest,
   MemberCredential,
+  MemberMessage,
   MemberRequest,
+  NewParcel,
   NewRelease,
+  Parcel,
+  ParcelAcks,
+  ParcelPage,
+  ParcelState,
   Outcome,
   OutcomeReport,
   Problem,

@@ -13,15 +13,18 @@ import type { Boxes } from './boxes/boxes.js';
 import { type BrokerSide, createBrokerOutside, createOwnBroker, type OutsideConfig } from './brokers.js';
 import { createExpiryWatch } from './ca/expiry.js';
 import { createServerCertificate, hostsOf, type ServerTls } from './ca/server-certificate.js';
+import { createCallers } from './catalogue/caller.js';
 import { createCatalogue } from './catalogue/catalogue.js';
 import { createConsole } from './console/console.js';
 import type { Gauge } from './console/metrics.js';
+import { createAttempts } from './est/attempts.js';
 import { createEst } from './est/est.js';
 import { createIngest, type Ingest } from './fleet/ingest.js';
 import { createReceipts } from './fleet/receipts.js';
 import { createRetention } from './fleet/retention.js';
 import { createTaken } from './fleet/taken.js';
 import { createFleet } from './fleet/view.js';
+import { createLinkDesk } from './links/desk.js';
 import { tellStanding } from './members/news.js';
 import { declareMemberRoutes } from './members/routes.js';
 import { createOperations } from './operations.js';
@@ -155,6 +158,17 @@ export function createProvider(
     await catalogue.start();
     started.push(() => catalogue.stop());
 
+    const links = createLinkDesk({
+      territory: id,
+      ...{ store, clock, members, boxes, events, log },
+      releases: registry,
+      attempts: { member: createAttempts({ clock }), source: createAttempts({ clock }) },
+      online: ingest.online,
+      publish: (topic, payload) => broker.publish(topic, payload),
+    });
+    links.start();
+    started.push(() => links.stop());
+
     const est = createEst({
       tls,
       cacerts: () => ca.authorities.map(({ raw }) => raw),
@@ -178,7 +192,11 @@ export function createProvider(
       directory: listed,
       crl,
       memberKeys: members.keys,
-      more: [(app) => declareMemberRoutes(app, { members }), catalogue.declare],
+      more: [
+        (app) => declareMemberRoutes(app, { members }),
+        catalogue.declare,
+        (app, limits) => links.declare(app, createCallers({ members, boxes, hosts, limits })),
+      ],
       events,
       clock,
       log,

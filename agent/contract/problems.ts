@@ -9,6 +9,7 @@ import { archivesProblems } from './problems/archives.js';
 import { boxProblems } from './problems/box.js';
 import { httpProblems } from './problems/http.js';
 import { linkProblems } from './problems/link.js';
+import { linksProblems } from './problems/links.js';
 import { membersProblems } from './problems/members.js';
 import { ownerProblems } from './problems/owner.js';
 import { programsProblems } from './problems/programs.js';
@@ -27,6 +28,7 @@ const table = {
   ...toolsProblems,
   ...appsProblems,
   ...archivesProblems,
+  ...linksProblems,
 } as const;
 
 export type ProblemCode = keyof typeof table;

@@ -47,6 +47,7 @@ export interface Registry {
   find(id: string): Found | undefined;
   /** Newest version first. */
   releasesOf(app: string): Promise<Listed[]>;
+  /** By its member, or because it is offered to the box. */
   isNamed(id: string, box: string): boolean;
   /** Releases that are published and need this blob. */
   needing(hex: string): AsyncIterable<Listed>;
@@ -71,7 +72,7 @@ export function createRegistry({
   clock: Clock;
   events: Pick<EventLog, 'compose'>;
 }): Registry {
-  const { appIds, releases, releaseTexts, releaseBoxes, blobUses } = store;
+  const { appIds, releases, releaseTexts, releaseBoxes, blobUses, offers } = store;
   const turns = createTurns();
 
   /** `a.b.c` belongs to whoever `a.b.*` or `a.*` is kept for, the longest first. */
@@ -95,6 +96,12 @@ export function createRegistry({
     const text = releaseTexts.getSync(id);
     const record = text && releases.getSync(`${text.app}!${id}`);
     return record && { ...record, ...text, id };
+  }
+
+  function isOffered(id: string, box: string): boolean {
+    const app = releaseTexts.getSync(id)?.app;
+    const offer = app === undefined ? undefined : offers.getSync(`${box}!${app}`);
+    return offer !== undefined && offer.until > clock.now() && offer.releases.some(({ release }) => release === id);
   }
 
   async function releasesOf(app: string): Promise<Listed[]> {
@@ -133,7 +140,7 @@ export function createRegistry({
     checkOwner,
     find,
     releasesOf,
-    isNamed: (id, box) => releaseBoxes.getSync(`${id}!${box}`) === true,
+    isNamed: (id, box) => releaseBoxes.getSync(`${id}!${box}`) === true || isOffered(id, box),
 
     reserve: (app, member) =>
       turns.take('apps', async () => {

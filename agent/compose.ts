@@ -287,6 +287,7 @@ export async function compose(config: Config, host: Host, log: Logger, signal: A
       if (!membership.awaitsOwner()) await sampler.sampleNow();
     },
     onStanding: (news) => installed?.members.hear(news),
+    onLinks: (news) => installed?.links.hear(news),
     onReceipt: (receipt) =>
       void takeReceipt({
         receipt,

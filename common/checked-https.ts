@@ -1,7 +1,8 @@
-/** One GET over HTTPS whose server our own path validation has judged, its answer read as it comes. */
+/** One request over HTTPS whose server our own path validation has judged, its answer read as it comes. */
 import { type IncomingHttpHeaders, request } from 'node:http';
 import type { Readable } from 'node:stream';
-import { Refusal } from '#contract/problems.js';
+import { parseJson } from '#contract/parse.js';
+import { isProblemCode, Problem, Refusal } from '#contract/problems.js';
 import { type ClientIdentity, judgeServer, openTls, serverAt, shownChain, type Trust } from './checked-tls.js';
 import type { Moment } from './pki/path.js';
 
@@ -12,8 +13,7 @@ export interface CheckedAnswer {
   body: Readable;
 }
 
-/** @throws Refusal `est-unreachable`, `server-untrusted`, `server-expired`, `server-revoked` */
-export async function getChecked(wish: {
+interface CheckedWish {
   url: URL;
   trust: Trust;
   at: Moment;
@@ -22,9 +22,20 @@ export async function getChecked(wish: {
   signal: AbortSignal;
   /** For the handshake, for the answer to begin, and between two pieces of its body. */
   timeoutMilliseconds: number;
-}): Promise<CheckedAnswer> {
+}
+
+/** @throws Refusal `est-unreachable`, `server-untrusted`, `server-expired`, `server-revoked` */
+export const getChecked = (wish: CheckedWish): Promise<CheckedAnswer> => send(wish);
+
+/** The same as a POST of this, as JSON. */
+export const postChecked = (wish: CheckedWish & { json: unknown }): Promise<CheckedAnswer> =>
+  send(wish, JSON.stringify(wish.json));
+
+async function send(wish: CheckedWish, json?: string): Promise<CheckedAnswer> {
   const { url, trust, at, identity, signal, timeoutMilliseconds } = wish;
   const server = serverAt(url, 443);
+  const ofBody =
+    json === undefined ? {} : { 'Content-Type': 'application/json', 'Content-Length': Buffer.byteLength(json) };
   try {
     const socket = await openTls({ ...server, identity, signal, timeoutMilliseconds });
     try {
@@ -32,9 +43,10 @@ export async function getChecked(wish: {
       return await new Promise<CheckedAnswer>((resolve, reject) => {
         const call = request({
           createConnection: () => socket,
+          method: json === undefined ? 'GET' : 'POST',
           path: `${url.pathname}${url.search}`,
           signal,
-          headers: { Host: url.host, Connection: 'close', ...wish.headers },
+          headers: { Host: url.host, Connection: 'close', ...ofBody, ...wish.headers },
         });
         call.setTimeout(timeoutMilliseconds, () => call.destroy(new Error('no answer in time')));
         call.once('error', reject);
@@ -43,7 +55,7 @@ export async function getChecked(wish: {
           body.once('close', () => socket.destroy());
           resolve({ status: body.statusCode ?? 0, headers: body.headers, body });
         });
-        call.end();
+        call.end(json);
       });
     } catch (error) {
       socket.destroy();
@@ -68,3 +80,14 @@ export async function bodyOf(body: Readable, maxBytes: number): Promise<Buffer> 
   }
   return Buffer.concat(chunks);
 }
+
+/** What an answer that is no success says, as the territory's own server words it. */
+export async function refusalOf({ status, body }: CheckedAnswer, who: string): Promise<Refusal> {
+  const told = parseJson(Problem, await bodyOf(body, 64 * 1024));
+  if (told.ok && isProblemCode(told.value.code)) return new Refusal(told.value.code, told.value.detail);
+  return new Refusal(status >= 500 || status === 429 ? 'unavailable' : 'est-protocol', `${who}: ${status}`);
+}
+
+/** Of what went wrong while an answer was read. */
+export const cutAnswer = (error: unknown): Refusal =>
+  error instanceof Refusal ? error : new Refusal('est-unreachable', 'the answer was cut', { cause: error });

@@ -1,12 +1,12 @@
 /** The territory's catalogue, as a box asks for it: by mutual TLS, with its own path validation of the server. */
 import type { Readable } from 'node:stream';
 import type { Static, TSchema } from 'typebox';
-import { bodyOf, type CheckedAnswer, getChecked } from '#common/checked-https.js';
+import { bodyOf, type CheckedAnswer, cutAnswer, getChecked, refusalOf } from '#common/checked-https.js';
 import type { ClientIdentity, Trust } from '#common/checked-tls.js';
 import type { Moment } from '#common/pki/path.js';
 import { CatalogueApp, CataloguePage, CatalogueRelease, cataloguePath } from '#contract/catalogue.js';
 import { describeFaults, parseJson } from '#contract/parse.js';
-import { isProblemCode, Problem, Refusal } from '#contract/problems.js';
+import { Refusal } from '#contract/problems.js';
 import type { Catalogue } from './uses.js';
 
 /** A release with both status lists, or a page of a hundred entries. */
@@ -19,15 +19,6 @@ export interface CatalogueAccess {
   identity: ClientIdentity;
 }
 
-async function refusalOf({ status, body }: CheckedAnswer): Promise<Refusal> {
-  const told = parseJson(Problem, await bodyOf(body, 64 * 1024));
-  if (told.ok && isProblemCode(told.value.code)) return new Refusal(told.value.code, told.value.detail);
-  return new Refusal(status >= 500 || status === 429 ? 'unavailable' : 'est-protocol', `the catalogue: ${status}`);
-}
-
-const cut = (error: unknown): Refusal =>
-  error instanceof Refusal ? error : new Refusal('est-unreachable', 'the answer was cut', { cause: error });
-
 /** From `from` on, also of a server that knows no ranges (RFC 9110 section 14.2: it may ignore them). */
 async function* octets({ status, headers, body }: CheckedAnswer, from: number): AsyncIterable<Uint8Array> {
   let skip = status === 206 ? 0 : from;
@@ -39,7 +30,7 @@ async function* octets({ status, headers, body }: CheckedAnswer, from: number): 
       skip = Math.max(0, skip - chunk.length);
     }
   } catch (error) {
-    throw cut(error);
+    throw cutAnswer(error);
   } finally {
     body.destroy();
   }
@@ -61,9 +52,9 @@ export function createCatalogue(wish: {
     const answer = await getChecked({ url, trust, identity, at: moment(), headers, signal, timeoutMilliseconds });
     if (answer.status === 200 || answer.status === 206) return answer;
     try {
-      throw await refusalOf(answer);
+      throw await refusalOf(answer, 'the catalogue');
     } catch (error) {
-      throw cut(error);
+      throw cutAnswer(error);
     } finally {
       answer.body.destroy();
     }
@@ -76,7 +67,7 @@ export function createCatalogue(wish: {
       if (!read.ok) throw new Refusal('est-protocol', `the catalogue: ${describeFaults(read.faults)}`);
       return read.value;
     } catch (error) {
-      throw cut(error);
+      throw cutAnswer(error);
     } finally {
       body.destroy();
     }

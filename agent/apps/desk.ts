@@ -12,8 +12,9 @@ import type { Decision, OwnerSigner } from '../consent/ledger.js';
 import type { Members } from '../members/members.js';
 import type { Blobs } from './blobs.js';
 import { dropNext } from './drop-next.js';
-import { type Installed, type InstalledRecord, releaseOf } from './installed.js';
+import { type Installed, type InstalledRecord, type LateDecision, releaseOf } from './installed.js';
 import type { Keeper } from './keeper.js';
+import type { Mandates } from './mandate.js';
 import type { Architecture, Offers, Verified } from './offers.js';
 import { groupOf, plan } from './plan.js';
 import type { Running } from './running.js';
@@ -30,6 +31,8 @@ export interface AppsDesk {
   browse(wish: { query?: string; cursor?: string }): Promise<CataloguePage>;
   /** Verified. @throws Refusal `release-…`, `credential-…`, and as `browse` */
   offer(release: string): Promise<AppOffer>;
+  /** The same for the box itself: it does not lie before the owner. */
+  look(release: string): Promise<AppOffer>;
   /** A `.wza` archive. @throws Refusal `archive-…`, `release-…`, `credential-…`, `disk-full` */
   offerFile(source: AsyncIterable<Uint8Array>): Promise<AppOffer>;
   /**
@@ -39,6 +42,11 @@ export interface AppsDesk {
   decide(decision: AppDecision, signer: OwnerSigner): Promise<string>;
   /** To the newest release, if it asks for nothing more; else that one waits for the owner. Null when nothing is begun. */
   update(id: string): Promise<string | null>;
+  /**
+   * What its maker offers as the owner's manager. Null where it waits for the owner.
+   * @throws Refusal as `decide`
+   */
+  manage(release: string): Promise<string | null>;
   /** With its data. @throws Refusal `app-unknown`, `change-under-way` */
   remove(id: string, signer: OwnerSigner): Promise<string>;
   stop(id: string, signer: OwnerSigner): Promise<void>;
@@ -61,6 +69,7 @@ export interface DeskParts {
   grants: Grants;
   storage: Storage;
   ledger: LedgerRoom;
+  mandates: Mandates;
   changes(): Changes;
   clock: { now(): number };
   freeBytes(): number;
@@ -124,7 +133,13 @@ export function createDesk(parts: DeskParts): AppsDesk {
   /** The record names the release before anything of it is made here. */
   async function begin(
     { held, release, jwk }: Verified,
-    consent?: { given: Capability[]; decision: Decision; signer: OwnerSigner; grant(): Promise<void> },
+    consent?: {
+      given: Capability[];
+      decision: Decision | LateDecision;
+      signer?: OwnerSigner;
+      manager?: string;
+      grant(): Promise<void>;
+    },
   ): Promise<string> {
     const { id } = release.manifest;
     const before = installed.get(id);
@@ -144,9 +159,14 @@ export function createDesk(parts: DeskParts): AppsDesk {
     await installed.save({ ...record, next }, consent?.decision, consent?.signer);
     try {
       await consent?.grant();
-      return await parts
-        .changes()
-        .begin(plan({ kind: record.current ? 'update' : 'install', app: id, release: held.release }));
+      return await parts.changes().begin(
+        plan({
+          kind: record.current ? 'update' : 'install',
+          app: id,
+          release: held.release,
+          manager: consent?.manager,
+        }),
+      );
     } catch (error) {
       const cut = installed.get(id);
       if (cut) await dropNext(parts, { record: cut });
@@ -166,19 +186,20 @@ export function createDesk(parts: DeskParts): AppsDesk {
       throw new Refusal('grants-incomplete', lacking.map(({ capability }) => capability).join(', '));
   }
 
+  const factsOf = ({ release, held, judged }: Verified) => ({
+    app: release.manifest.id,
+    release: held.release,
+    version: release.manifest.version,
+    member: judged.member.id,
+    territory: judged.member.territory,
+    terms: termsHash(release.manifest.terms),
+  });
+
   async function agree(verified: Verified, decision: AppDecision, signer: OwnerSigner): Promise<string> {
-    const { release, held, judged } = verified;
-    const { id, version, terms } = release.manifest;
+    const { release, held } = verified;
+    const { id } = release.manifest;
     const given = decision.grants.map(({ capability }) => capability).filter((one) => !grants.allows(id, one));
-    const facts = {
-      app: id,
-      release: held.release,
-      version,
-      member: judged.member.id,
-      territory: judged.member.territory,
-      terms: termsHash(terms),
-      grants: decision.grants.length,
-    };
+    const facts = { ...factsOf(verified), grants: decision.grants.length };
     return begin(verified, {
       given,
       decision: { by: 'owner', type: 'app.agreed', facts },
@@ -189,6 +210,24 @@ export function createDesk(parts: DeskParts): AppsDesk {
           ...(until === undefined ? {} : { until }),
         }));
         if (give.length > 0) await grants.set(id, { give, take: [], release: held.release }, signer);
+      },
+    });
+  }
+
+  /** With exactly what the mandate grants; null where there is none for it. */
+  async function byManager(verified: Verified): Promise<string | null> {
+    const { release, held } = verified;
+    const { id } = release.manifest;
+    const mandate = await parts.mandates.of(verified);
+    if (!mandate) return null;
+    const { link: manager, grants: given } = mandate;
+    return begin(verified, {
+      given: [...given],
+      manager,
+      decision: () => mandate.decision(factsOf(verified)),
+      async grant() {
+        const give = given.map((capability) => ({ capability }));
+        if (give.length > 0) await grants.set(id, { give, take: [], release: held.release });
       },
     });
   }
@@ -253,6 +292,7 @@ export function createDesk(parts: DeskParts): AppsDesk {
       table.put(verified.held, []);
       return shown(verified);
     },
+    look: async (release) => shown(await fetched(release)),
     async offerFile(source) {
       const stage = await blobs.stage();
       try {
@@ -304,10 +344,23 @@ export function createDesk(parts: DeskParts): AppsDesk {
         const problem = await offers.problem(verified);
         if (problem) throw problem;
         if (offers.goesAhead(verified.release)) return begin(verified);
+        const change = await byManager(verified);
+        if (change !== null) return change;
         const now = known(id);
         if (now.waiting?.release !== verified.held.release) await installed.save({ ...now, waiting: verified.held });
         return null;
       }),
+    async manage(release) {
+      const verified = await fetched(release);
+      const { id } = verified.release.manifest;
+      return alone(id, async () => {
+        // What failed here, or its owner has stopped, waits for the owner.
+        if (installed.barred(release) || (installed.get(id)?.stopped ?? null) !== null) return null;
+        const problem = await offers.problem(verified);
+        if (problem) throw problem;
+        return byManager(verified);
+      });
+    },
     remove: (id, signer) =>
       alone(id, async () => {
         const { current } = known(id);

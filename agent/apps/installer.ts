@@ -11,6 +11,7 @@ import { type AppsDesk, createDesk } from './desk.js';
 import { createInstallSteps } from './install-steps.js';
 import { openInstalled } from './installed.js';
 import { createKeeper } from './keeper.js';
+import { type Mandates, noMandates } from './mandate.js';
 import { type Architecture, createOffers } from './offers.js';
 import { createRemoveSteps } from './remove-steps.js';
 import { createRunning } from './running.js';
@@ -47,11 +48,13 @@ export async function createInstaller(wish: {
   changes: () => Changes;
   clock: Clock;
   freeBytes: () => number;
+  /** Of makers who manage this box for its owner. */
+  mandates?: Mandates;
   /** Blobs that are kept though no app needs them now: of the base that apps to come will share. */
   isShared?: (digest: string) => boolean;
   onRefused: (refusal: Refusal) => void;
 }): Promise<Installer> {
-  const { isShared = () => false, clock, onRefused, runner, sockets } = wish;
+  const { isShared = () => false, mandates = noMandates, clock, onRefused, runner, sockets } = wish;
   const table = createTable();
   const installed = await openInstalled(wish);
   const directory = path.join(wish.dataDir, 'blobs');
@@ -59,7 +62,7 @@ export async function createInstaller(wish: {
   const running = createRunning({ runner, sockets });
   const offers = createOffers({ ...wish, installed, blobs });
   const isPinned = (digest: string): boolean => isShared(digest) || table.isPinned(digest);
-  const rooms = { ...wish, installed, blobs, offers, running, table, isPinned };
+  const rooms = { ...wish, mandates, installed, blobs, offers, running, table, isPinned };
   const keeper = createKeeper(rooms);
   const desk = createDesk({ ...rooms, keeper, reserveBytes });
   const parts = { ...rooms, tidy: keeper.tidy };

@@ -9,6 +9,7 @@ import { LedgerEntry } from './ledger.js';
 import { Manifest, ReleasedAppId, Version } from './manifest.js';
 import { Standing } from './member.js';
 import { Election, Membership } from './membership.js';
+import { LinksView } from './owner-links.js';
 import { AppState } from './status.js';
 
 const closed = { additionalProperties: false } as const;
@@ -106,6 +107,8 @@ export const OwnerView = Type.Object(
     https: NullOr(Type.Object({ address: Type.String(), fingerprint: Type.String() })),
     /** Null where this box takes no apps. */
     apps: NullOr(AppsView),
+    /** Null where this box takes no apps. */
+    links: NullOr(LinksView),
   },
   { $id: 'OwnerView' },
 );

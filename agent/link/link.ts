@@ -53,6 +53,8 @@ export function createLink(wish: {
   onReceipt?: (receipt: string) => void;
   /** News of members' standing, as it came. */
   onStanding?: (news: Buffer) => void;
+  /** News of links and offers, as it came. */
+  onLinks?: (news: Buffer) => void;
   onRefused: (refusal: Refusal) => void;
 }): Link {
   const { clock, outbox, batchSeconds, onRefused } = wish;
@@ -111,6 +113,7 @@ export function createLink(wish: {
       onAck,
       ...(wish.onReceipt && { onReceipt: wish.onReceipt }),
       ...(wish.onStanding && { onStanding: wish.onStanding }),
+      ...(wish.onLinks && { onLinks: wish.onLinks }),
       signal,
     });
     box = profile.box;

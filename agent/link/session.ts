@@ -80,9 +80,11 @@ export async function openSession(wish: {
   onReceipt?: (receipt: string) => void;
   /** News of members' standing, as it came. */
   onStanding?: (news: Buffer) => void;
+  /** News of links and offers, as it came. */
+  onLinks?: (news: Buffer) => void;
   signal: AbortSignal;
 }): Promise<Session> {
-  const { profile, credentials, birth, onAck, onReceipt, onStanding, signal } = wish;
+  const { profile, credentials, birth, onAck, onReceipt, onStanding, onLinks, signal } = wish;
   const { box, broker } = profile;
   const id = randomBytes(8).toString('hex');
   const status = buildTopic({ box, direction: 'up', kind: 'status' });
@@ -123,6 +125,7 @@ export async function openSession(wish: {
     if (topic?.box !== box || topic.direction !== 'down') return;
     if (topic.kind === 'receipt') return onReceipt?.(payload.toString('latin1'));
     if (topic.kind === 'standing') return onStanding?.(payload);
+    if (topic.kind === 'links') return onLinks?.(payload);
     if (topic.kind !== 'ack') return;
     const ack = parseJson(Ack, payload);
     if (ack.ok) onAck(ack.value);

@@ -65,5 +65,6 @@ export function viewOf({ features, settings, clock, https, appsVersion }: ViewPa
     suspendedReason: mine?.standing === 'suspended' ? (mine.reason ?? '') : null,
     https: https(),
     apps: appsOf(features, appsVersion()),
+    links: features.links?.view() ?? null,
   };
 }

@@ -10,5 +10,6 @@ export const app = choice('app', {
   inspect: async () => (await import('./app/inspect.js')).inspect,
   publish: async () => (await import('./app/publish.js')).publish,
   status: async () => (await import('./app/status.js')).status,
+  offer: async () => (await import('./app/offer.js')).offer,
   withdraw: async () => (await import('./app/withdraw.js')).withdraw,
 });

@@ -8,6 +8,7 @@ import { Refusal } from '#contract/problems.js';
 import { type Catalogue, createCatalogue } from '../publish/catalogue.js';
 import { createHttps, type Https, refuseOf } from '../publish/https.js';
 import type { MemberFolder } from '../publish/member-folder.js';
+import type { Proven } from '../publish/proven.js';
 
 export interface Named {
   catalogue?: string | undefined;
@@ -83,22 +84,31 @@ export async function membershipIn(folder: MemberFolder) {
   return { ...held, jwt, credential };
 }
 
-/** @throws Refusal `catalogue-unnamed`, and whatever stands in the way of the work */
-export async function withCatalogue<T>(
+/** In the member's name. @throws Refusal `catalogue-unnamed`, and whatever stands in the way of the work */
+export async function withMember<T>(
   named: Named,
   folder: MemberFolder,
-  work: (catalogue: Catalogue) => Promise<T>,
+  work: (proven: Proven, who: Awaited<ReturnType<typeof membershipIn>>) => Promise<T>,
 ): Promise<T> {
-  const { key, jwt } = await membershipIn(folder);
+  const who = await membershipIn(folder);
+  const { key, jwt } = who;
   return withTerritory(named, folder, (https) =>
     work(
-      createCatalogue({
+      {
         https,
         async prove(method, url) {
           const proof = await signDpop({ key, credential: jwt, method, url, at: Date.now() });
           return { authorization: `DPoP ${jwt}`, dpop: proof };
         },
-      }),
+      },
+      who,
     ),
   );
 }
+
+/** @throws Refusal as `withMember` */
+export const withCatalogue = <T>(
+  named: Named,
+  folder: MemberFolder,
+  work: (catalogue: Catalogue) => Promise<T>,
+): Promise<T> => withMember(named, folder, (proven) => work(createCatalogue(proven)));

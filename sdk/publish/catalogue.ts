@@ -4,12 +4,11 @@
  */
 import { createReadStream } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Static, TSchema } from 'typebox';
 import { CatalogueApp, CatalogueRelease, cataloguePath, type NewRelease, patchBytes } from '#contract/catalogue.js';
-import { describeFaults, parseJson } from '#contract/parse.js';
 import { Refusal } from '#contract/problems.js';
 import type { Descriptor } from '#contract/release.js';
-import { type Call, type Https, type Reply, refuseOf } from './https.js';
+import { type Call, type Reply, refuseOf } from './https.js';
+import { callProven, type Proven, readReply, sendJson } from './proven.js';
 
 export interface Blob extends Pick<Descriptor, 'digest' | 'size'> {
   /** Where its bytes are. */
@@ -31,39 +30,10 @@ const leastPieceBytes = 128 * 1024;
 /** Cuts in a row without a byte gained, before it is given up. */
 const mostCuts = 5;
 const firstPauseMilliseconds = 250;
-/** How often, and how long at most, a catalogue that asks for patience gets it. */
-const mostWaits = 20;
-const longestWaitSeconds = 30;
 
-export function createCatalogue(uses: {
-  https: Https;
-  /** The headers that say who calls. */
-  prove(method: string, url: string): Promise<Record<string, string>>;
-}): Catalogue {
-  const { https, prove } = uses;
-
-  /** Each try with a proof of its own: one serves once. */
-  async function call(wish: Call): Promise<Reply> {
-    for (let waits = 0; ; waits += 1) {
-      const proof = await prove(wish.method, `${https.origin}${wish.path}`);
-      const reply = await https.call({ ...wish, headers: { ...wish.headers, ...proof } });
-      const seconds = Number(reply.headers['retry-after']);
-      if (reply.status !== 429 || waits >= mostWaits || !(seconds <= longestWaitSeconds)) return reply;
-      await delay(seconds * 1000);
-    }
-  }
-
-  function read<T extends TSchema>(schema: T, reply: Reply): Static<T> {
-    const parsed = parseJson(schema, reply.body);
-    if (!parsed.ok) throw new Refusal('catalogue-refused', `its answer: ${describeFaults(parsed.faults)}`);
-    return parsed.value;
-  }
-
-  const post = async (path: string, body: unknown): Promise<Reply> => {
-    const headers = { 'content-type': 'application/json' };
-    const reply = await call({ method: 'POST', path, headers, body: JSON.stringify(body) });
-    return reply.status < 300 ? reply : refuseOf(reply);
-  };
+export function createCatalogue(uses: Proven): Catalogue {
+  const call = (wish: Call): Promise<Reply> => callProven(uses, wish);
+  const post = (path: string, body: unknown): Promise<Reply> => sendJson(uses, { method: 'POST', path, body });
 
   const offsetIn = ({ headers }: Reply): number => {
     const told = headers['upload-offset'];
@@ -132,9 +102,9 @@ export function createCatalogue(uses: {
     async app(id) {
       const reply = await call({ method: 'GET', path: `${cataloguePath}/apps/${id}` });
       if (reply.status === 404) return undefined;
-      return reply.status === 200 ? read(CatalogueApp, reply) : refuseOf(reply);
+      return reply.status === 200 ? readReply(CatalogueApp, reply) : refuseOf(reply);
     },
-    publish: async (release) => read(CatalogueRelease, await post(`${cataloguePath}/releases`, release)),
+    publish: async (release) => readReply(CatalogueRelease, await post(`${cataloguePath}/releases`, release)),
     async withdraw(release, reason) {
       await post(`${cataloguePath}/releases/${release}/withdraw`, { reason });
     },

@@ -17,11 +17,13 @@ import type { InstalledApp } from '#contract/installed.js';
 import type { Manifest } from '#contract/manifest.js';
 import { credentialContext, issuerOf, type StatusLists, subjectOf } from '#contract/member.js';
 import { Refusal } from '#contract/problems.js';
-import { createInstaller } from '../../agent/apps/installer.js';
+import { createInstaller, type Installer } from '../../agent/apps/installer.js';
 import type { Catalogue, Runner, Sockets } from '../../agent/apps/uses.js';
 import { createChanges } from '../../agent/changes/changes.js';
 import { createGrants } from '../../agent/consent/grants.js';
 import { createLedger, type OwnerSigner } from '../../agent/consent/ledger.js';
+import type { Say } from '../../agent/links/client.js';
+import { createLinkRoom, type LinkRoom } from '../../agent/links/links.js';
 import { createMembers } from '../../agent/members/members.js';
 import { openStore } from '../../agent/store/store.js';
 import { architecture, collect, inPieces, type SomeApp, someApp, someManifest } from './archive.js';
@@ -230,6 +232,10 @@ export interface BoxWish {
   /** Around each commit, for who wants to cut. */
   at?: (name: string) => void;
   isTimeKnown?: () => boolean;
+  /** What the provider answers about links; one that can not be reached unless it is said. */
+  say?: Say;
+  /** As which box it is known in its territory. */
+  own?: () => { box: string; territory: string } | undefined;
 }
 
 interface Put {
@@ -290,7 +296,7 @@ export async function installingBox(wish: BoxWish) {
     close: (id) => rm(path.join(socketsDirectory, id), { recursive: true, force: true }),
   };
   const dataOf = (app: string): string => path.join(dataDir, `data-${app}`);
-  const installer = await createInstaller({
+  const installer: Installer = await createInstaller({
     dataDir,
     store,
     architecture,
@@ -307,20 +313,34 @@ export async function installingBox(wish: BoxWish) {
       },
     },
     ledger,
+    mandates: { of: (verified) => links.mandates.of(verified) },
     changes: () => changes,
     clock,
     freeBytes: wish.freeBytes ?? (() => 1e12),
     onRefused,
   });
+  const links: LinkRoom = await createLinkRoom({
+    ...{ store, ledger, clock, members, grants, architecture, onRefused },
+    own: wish.own ?? (() => ({ box: 'box-000000000001', territory: 'north' })),
+    desk: installer.desk,
+    changes: () => changes,
+    say:
+      wish.say ??
+      (async () => {
+        throw new Refusal('est-unreachable', origin);
+      }),
+  });
   const changes = createChanges({ store, clock, kinds: installer.kinds, onRefused });
   grants.start();
   await changes.start();
   await installer.start();
+  if (wish.say) await links.start();
   return {
     dataDir,
     socketsDirectory,
     desk: installer.desk,
     idle: installer.idle,
+    links,
     members,
     changes,
     ledger,
@@ -344,6 +364,7 @@ export async function installingBox(wish: BoxWish) {
         const end = installer.desk.onChange(() => look() && end());
       }),
     async close() {
+      await links.stop();
       await changes.stop();
       await installer.stop();
       await members.stop();

@@ -60,6 +60,18 @@ export const OfferGlance = Type.Object({
 });
 export type OfferGlance = Static<typeof OfferGlance>;
 
+/** Something that a manager did by itself, of the last week, and that stands. */
+export const ManagerAct = Type.Object({
+  app: ReleasedAppId,
+  name: Manifest.properties.name,
+  version: Version,
+  /** Of the company. */
+  by: Type.String(),
+  link: LinkId,
+  at: Time,
+});
+export type ManagerAct = Static<typeof ManagerAct>;
+
 export const LinksView = Type.Object({
   /** The code that is shown now. */
   code: NullOr(Type.Object({ code: Type.String(), expiresAt: Time })),
@@ -67,6 +79,8 @@ export const LinksView = Type.Object({
   ask: NullOr(Type.Object({ ...Who, at: Time })),
   links: Type.Array(LinkGlance),
   offers: Type.Array(OfferGlance),
+  /** Newest first. */
+  acts: Type.Array(ManagerAct),
   /** Whether the provider has heard of the last decision. */
   told: Type.Boolean(),
 });

@@ -7,7 +7,7 @@ import { Time } from './health.js';
 import { StopReason } from './installed.js';
 import { LedgerEntry } from './ledger.js';
 import { Manifest, ReleasedAppId, Version } from './manifest.js';
-import { Standing } from './member.js';
+import { MemberId, Standing } from './member.js';
 import { Election, Membership } from './membership.js';
 import { LinksView } from './owner-links.js';
 import { AppState } from './status.js';
@@ -71,6 +71,8 @@ export const AppGlance = Type.Object({
   stopped: NullOr(StopReason),
   health: NullOr(Told),
   standing: Standing,
+  /** Who answers for it. */
+  member: Type.Object({ id: MemberId, territory: Type.String() }),
   /** The version that waits for the owner's yes. */
   waiting: NullOr(Version),
   /** The last update was rolled back. */

@@ -11,6 +11,7 @@ import type { Appointment, LinksView, Manager } from '#contract/owner-links.js';
 import { Refusal } from '#contract/problems.js';
 import type { Mandates } from '../apps/mandate.js';
 import type { OwnerSigner } from '../consent/ledger.js';
+import { createActs } from './acts.js';
 import type { LinkRow } from './book.js';
 import { asRefusal, createExchange, type Exchange } from './exchange.js';
 import { isOver } from './manager.js';
@@ -53,7 +54,9 @@ export async function createLinkRoom(parts: LinkParts): Promise<LinkRoom> {
   const { book, known, about, memberOf, decide } = state;
   const managers = createManagers({ state }, parts);
   const exchange = createExchange({ state, managers }, parts);
+  const acts = createActs(parts);
   const { refresh } = exchange;
+  const stopping = new AbortController();
   let endWatching: (() => void)[] = [];
 
   /** @throws Refusal why this member may be given nothing now */
@@ -106,6 +109,7 @@ export async function createLinkRoom(parts: LinkParts): Promise<LinkRoom> {
           const installed = desk.show(app)?.manifest.version ?? null;
           return [{ release, app, version, name, installed, link, member, message, at, until }];
         }),
+        acts: acts.list(),
         told: state.isTold(),
       };
     },
@@ -118,6 +122,8 @@ export async function createLinkRoom(parts: LinkParts): Promise<LinkRoom> {
       const expiresAt = clock.now() + codeSeconds * 1000;
       await state.commit({ code: { code: newLinkCode(), box: mine.box, expiresAt } });
       refresh();
+      // Whoever looks at it then sees that it is over.
+      void clock.sleep(codeSeconds * 1000, stopping.signal).then(() => stopping.signal.aborted || state.tell());
     },
 
     async hideCode() {
@@ -219,6 +225,7 @@ export async function createLinkRoom(parts: LinkParts): Promise<LinkRoom> {
 
     async start() {
       await managers.start();
+      await acts.start();
       endWatching = [
         members.onChange(() => {
           void exchange.endStale().catch((error: unknown) => onRefused(asRefusal(error)));
@@ -232,7 +239,9 @@ export async function createLinkRoom(parts: LinkParts): Promise<LinkRoom> {
     },
 
     async stop() {
+      stopping.abort();
       for (const end of endWatching) end();
+      acts.stop();
       await exchange.stop();
     },
   };

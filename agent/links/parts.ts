@@ -11,7 +11,7 @@ import type { Say } from './client.js';
 
 export interface LinkParts {
   store: { db: Database; commit(operations: readonly Operation[]): Promise<void> };
-  ledger: Pick<Ledger, 'decide' | 'entries'>;
+  ledger: Pick<Ledger, 'decide' | 'entries' | 'onAppend'>;
   clock: Clock;
   /** The box as its territory knows it; undefined where it has none. */
   own(): { box: string; territory: string } | undefined;

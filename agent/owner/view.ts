@@ -38,6 +38,7 @@ function appsOf({ apps, changes }: OwnerFeatures, version: number): AppsView | n
     stopped,
     health,
     standing: member.standing,
+    member: { id: member.id, territory: member.territory },
     waiting: waiting?.manifest.version ?? null,
     failed: failed !== null,
     change,

@@ -4,6 +4,7 @@ import { findings, headline } from './care.js';
 import { date, exact } from './format.js';
 import { Entries } from './history.js';
 import type { Live, State } from './live.js';
+import { ManagerActs, Offers } from './offers.js';
 import { Details, Failure, Mark, Title, useForm, When } from './parts.js';
 import { placeName } from './places.js';
 import { Progress } from './progress.js';
@@ -145,6 +146,8 @@ export function Home({ live, view }: HomeProps) {
           </section>
         ),
       )}
+      <Offers live={live} links={view.links} />
+      <ManagerActs links={view.links} />
       {view.apps && <AppsAtHome view={view.apps} />}
       <Belongs view={view} />
       <section class="panel" aria-labelledby="happened">

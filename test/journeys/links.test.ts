@@ -121,7 +121,7 @@ t.test('linked, offered, installed, managed, and ended', async (t) => {
   t.match(linksOf(way).view(), { links: [], told: false });
   await way.box.stop();
   await way.box.start();
-  t.match(linksOf(way).view(), { links: [], told: false });
+  t.match(await seen(way, ({ told }) => !told), { links: [] }, 'it knows that it has to tell');
   way.serving = await way.provider.spawn();
   t.teardown(() => killed(way.serving));
   t.match(await listed(way, ({ state }) => state === 'ended'), { id: link, ended: { by: 'owner' }, installed: [] });

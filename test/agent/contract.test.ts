@@ -1,4 +1,6 @@
 import { readFile } from 'node:fs/promises';
+import specs from '@asyncapi/specs';
+import { Ajv } from 'ajv';
 import fc from 'fast-check';
 import t from 'tap';
 import { Type } from 'typebox';
@@ -212,3 +214,34 @@ t.test('the published specification is what the code says; make spec writes it a
     t.ok('x-webizen-capability' in operation, path);
   }
 });
+
+t.test(
+  'the messages between box and provider are published as AsyncAPI, by its own schema, on topics of the contract',
+  async (t) => {
+    const document = JSON.parse((await specFiles()).get('docs/spec/asyncapi.json') ?? '') as {
+      channels: Record<string, { address: string }>;
+      operations: Record<string, { action: string; bindings: { mqtt: { qos: number; retain: boolean } } }>;
+      components: { messages: Record<string, { contentType: string; payload: object }> };
+    };
+    const judge = new Ajv({ strict: false, validateFormats: false, allErrors: true });
+    const valid = judge.compile(specs.schemasWithoutId['3.0.0']);
+    t.ok(valid(document), JSON.stringify(valid.errors?.slice(0, 3)));
+
+    const box = 'wb-0001-abcd';
+    for (const [name, { address }] of Object.entries(document.channels)) {
+      const topic = address.replace('{box}', box).replace('{shard}', shardOf(box));
+      const parsed = parseTopic(topic);
+      t.equal(parsed && `${parsed.direction}.${parsed.kind}`, name, topic);
+      const operation = document.operations[name];
+      t.equal(operation?.action, parsed?.direction === 'up' ? 'send' : 'receive');
+      t.equal(
+        operation?.bindings.mqtt.retain,
+        name === 'up.status' || name === 'up.reported',
+        `${name}: retained or not`,
+      );
+    }
+    const payload = judge.compile(document.components.messages['up.health']?.payload ?? false);
+    t.ok(payload({ epoch: '0123456789abcdef', samples: [{ seq: 1, at: 0, values: { 'system.memory.usage': 1 } }] }));
+    t.notOk(payload({ epoch: 'other', samples: [] }));
+  },
+);

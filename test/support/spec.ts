@@ -1,14 +1,24 @@
-/** The published specification, made from the code: OpenAPI 3.1, JSON Schema, and the client's types. */
+/** The published specification, made from the code: OpenAPI 3.1, AsyncAPI 3.0, JSON Schema, and the client's types. */
 import swagger from '@fastify/swagger';
 import type { FastifySchema, RouteOptions } from 'fastify';
 import type { TSchema } from 'typebox';
+import { version } from '#common/version.js';
 import { AttestationClaims, apiVersion } from '#contract/api.js';
+import { CatalogueApp, CataloguePage, CatalogueRelease, NewRelease, Withdrawal } from '#contract/catalogue.js';
+import { ConsentReceipt } from '#contract/consent-receipt.js';
+import { Directory, DirectoryKeys } from '#contract/directory.js';
 import { Ack, HealthBatch, Sample } from '#contract/health.js';
+import { LedgerExport } from '#contract/ledger.js';
+import { LedgerReceipt } from '#contract/ledger-receipt.js';
+import { Manifest } from '#contract/manifest.js';
+import { MemberCredential, MemberRequest, StandingNews, StatusList, StatusLists } from '#contract/member.js';
 import { Problem, type ProblemCode, problem } from '#contract/problems.js';
 import { Profile } from '#contract/profile.js';
+import { KeyRotation, Release } from '#contract/release.js';
 import { Birth, BoxEvent, Death, Reported, Status } from '#contract/status.js';
 import { createCallers } from '../../agent/api/access.js';
 import { createApplication } from '../../agent/api/application.js';
+import { asyncapiDocument } from './asyncapi.js';
 import { type ApiDocument, clientTypes } from './client-types.js';
 
 type Json = Record<string, unknown>;
@@ -117,35 +127,57 @@ const schemas: Record<string, TSchema> = {
   AttestationClaims,
   Birth,
   BoxEvent,
+  CatalogueApp,
+  CataloguePage,
+  CatalogueRelease,
+  ConsentReceipt,
   Death,
+  Directory,
+  DirectoryKeys,
   HealthBatch,
+  KeyRotation,
+  LedgerExport,
+  LedgerReceipt,
+  Manifest,
+  MemberCredential,
+  MemberRequest,
+  NewRelease,
   Problem,
   Profile,
+  Release,
   Reported,
   Sample,
+  StandingNews,
   Status,
+  StatusList,
+  StatusLists,
+  Withdrawal,
 };
 
-function jsonSchema(name: string, schema: TSchema): string {
-  const { $id: _, ...rest } = JSON.parse(JSON.stringify(schema)) as Json;
+function plain(schema: TSchema): Json {
   const strip = (value: unknown): unknown => {
     if (Array.isArray(value)) return value.map(strip);
     if (!isObject(value)) return value;
-    const { $id: __, ...inner } = value;
+    const { $id: _, ...inner } = value;
     return Object.fromEntries(Object.entries(inner).map(([key, one]) => [key, strip(one)]));
   };
+  return strip(JSON.parse(JSON.stringify(schema))) as Json;
+}
+
+function jsonSchema(name: string, schema: TSchema): string {
   const head = {
     $schema: 'https://json-schema.org/draft/2020-12/schema',
     $id: `urn:webizen:schema:${name}`,
     title: name,
   };
-  return `${JSON.stringify({ ...head, ...(strip(rest) as Json) }, null, 2)}\n`;
+  return `${JSON.stringify({ ...head, ...plain(schema) }, null, 2)}\n`;
 }
 
 /** Each published file and its text, by its path in the repository. */
 export async function specFiles(): Promise<Map<string, string>> {
   const document = await openapiDocument();
   const files = new Map([['docs/spec/openapi.json', `${JSON.stringify(document, null, 2)}\n`]]);
+  files.set('docs/spec/asyncapi.json', `${JSON.stringify(asyncapiDocument(version, plain), null, 2)}\n`);
   for (const [name, schema] of Object.entries(schemas))
     files.set(`docs/spec/schemas/${name}.json`, jsonSchema(name, schema));
   files.set(

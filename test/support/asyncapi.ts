@@ -1,0 +1,110 @@
+/** What box and provider say to each other over MQTT, as AsyncAPI 3.0, from the box's side: it sends on `up/`, receives on `down/`. */
+import { type TSchema, Type } from 'typebox';
+import { Ack, HealthBatch } from '#contract/health.js';
+import { longestReceipt } from '#contract/ledger-receipt.js';
+import { StandingNews } from '#contract/member.js';
+import { BoxEvent, Reported, Status } from '#contract/status.js';
+import { type DownKind, prefix, type UpKind } from '#contract/topics.js';
+
+type Json = Record<string, unknown>;
+
+interface Channel {
+  payload: TSchema;
+  /** `$id` of the schema, or a name where it has none. */
+  says: string;
+  contentType?: string;
+  retain?: true;
+}
+
+/** A kind of topic that is not said yet has no channel: that is a message of a later version. */
+type Unsaid = 'desired';
+
+const up: Record<UpKind, Channel> = {
+  status: {
+    payload: Status,
+    says: 'Born after each connect; its death is left as the will of the session. A will that is not of the current birth counts for nothing.',
+    retain: true,
+  },
+  health: {
+    payload: HealthBatch,
+    says: 'Samples in batches, numbered without holes in their epoch. The box keeps each until down/ack covers it.',
+  },
+  event: { payload: BoxEvent, says: 'An alarm or an audit-worthy fact, at once. Sent twice it has the same id.' },
+  reported: { payload: Reported, says: 'What runs: whole, each time that something of it has changed.', retain: true },
+};
+
+const down: Record<Exclude<DownKind, Unsaid>, Channel> = {
+  ack: {
+    payload: Ack,
+    says: "What is durably stored, what is asked for again, and what will never be taken. A broker's PUBACK is no such word.",
+  },
+  receipt: {
+    payload: Type.String({
+      maxLength: longestReceipt,
+      description: 'compact JWS (ES256, typ webizen-ledger-receipt+jws, x5c) over LedgerReceipt',
+    }),
+    says: "The provider saw the box's ledger reach so far.",
+    contentType: 'application/jose',
+  },
+  standing: {
+    payload: StandingNews,
+    says: 'There are newer status lists. It proves nothing: the box asks for them.',
+  },
+};
+
+const parameters = {
+  shard: { description: 'the first two hex digits of SHA-256 of the box id' },
+  box: { description: 'box id, which is also the client id and the name in its certificate' },
+};
+
+export function asyncapiDocument(version: string, plain: (schema: TSchema) => Json): Json {
+  const channels: Json = {};
+  const operations: Json = {};
+  const messages: Json = {};
+  const add = (direction: 'up' | 'down', kind: string, { payload, says, contentType, retain }: Channel): void => {
+    const message = `${direction}.${kind}`;
+    const { description, ...schema } = plain(payload);
+    messages[message] = {
+      name: message,
+      contentType: contentType ?? 'application/json',
+      summary: says,
+      payload: { ...schema, ...(description === undefined ? {} : { description }) },
+    };
+    channels[message] = {
+      address: `${prefix}/{shard}/{box}/${direction}/${kind}`,
+      parameters,
+      messages: { [message]: { $ref: `#/components/messages/${message}` } },
+    };
+    operations[message] = {
+      action: direction === 'up' ? 'send' : 'receive',
+      channel: { $ref: `#/channels/${message}` },
+      messages: [{ $ref: `#/channels/${message}/messages/${message}` }],
+      bindings: { mqtt: { qos: 1, retain: retain ?? false, bindingVersion: '0.2.0' } },
+    };
+  };
+  for (const [kind, channel] of Object.entries(up)) add('up', kind, channel);
+  for (const [kind, channel] of Object.entries(down)) add('down', kind, channel);
+  return {
+    asyncapi: '3.0.0',
+    info: {
+      title: 'Webizen: a box and its provider over MQTT',
+      version,
+      description:
+        'MQTT 3.1.1 is enough; the profile says which version the territory speaks. What a message means stands in its payload. A box writes below its own up/ and reads below its own down/, at QoS 1 at most.',
+      license: { name: 'Apache-2.0' },
+    },
+    defaultContentType: 'application/json',
+    servers: {
+      territory: {
+        host: '{host}:{port}',
+        protocol: 'secure-mqtt',
+        description: 'named by the profile (GET /v1/profile over mutual TLS)',
+        variables: { host: { description: 'of broker.url' }, port: { description: 'of broker.url' } },
+        security: [{ type: 'X509', description: "the box's operational certificate; its common name is the box id" }],
+      },
+    },
+    channels,
+    operations,
+    components: { messages },
+  };
+}

@@ -2,6 +2,7 @@
 import { type TSchema, Type } from 'typebox';
 import { Ack, HealthBatch } from '#contract/health.js';
 import { longestReceipt } from '#contract/ledger-receipt.js';
+import { LinksNews } from '#contract/links.js';
 import { StandingNews } from '#contract/member.js';
 import { BoxEvent, Reported, Status } from '#contract/status.js';
 import { type DownKind, prefix, type UpKind } from '#contract/topics.js';
@@ -49,6 +50,10 @@ const down: Record<Exclude<DownKind, Unsaid>, Channel> = {
   standing: {
     payload: StandingNews,
     says: 'There are newer status lists. It proves nothing: the box asks for them.',
+  },
+  links: {
+    payload: LinksNews,
+    says: 'Something about links or offers may be new. It proves nothing: the box asks, and verifies.',
   },
 };
 

@@ -10,6 +10,18 @@ import { Directory, DirectoryKeys } from '#contract/directory.js';
 import { Ack, HealthBatch, Sample } from '#contract/health.js';
 import { LedgerExport } from '#contract/ledger.js';
 import { LedgerReceipt } from '#contract/ledger-receipt.js';
+import {
+  LinkRequest,
+  LinksAnswer,
+  LinksNews,
+  LinksStatement,
+  MemberLink,
+  MemberLinks,
+  NewLink,
+  NewOffer,
+  OfferResult,
+  WithdrawnOffer,
+} from '#contract/links.js';
 import { Manifest } from '#contract/manifest.js';
 import { MemberCredential, MemberRequest, StandingNews, StatusList, StatusLists } from '#contract/member.js';
 import { Problem, type ProblemCode, problem } from '#contract/problems.js';
@@ -138,10 +150,19 @@ const schemas: Record<string, TSchema> = {
   KeyRotation,
   LedgerExport,
   LedgerReceipt,
+  LinkRequest,
+  LinksAnswer,
+  LinksNews,
+  LinksStatement,
   Manifest,
   MemberCredential,
+  MemberLink,
+  MemberLinks,
   MemberRequest,
+  NewLink,
+  NewOffer,
   NewRelease,
+  OfferResult,
   Problem,
   Profile,
   Release,
@@ -152,6 +173,7 @@ const schemas: Record<string, TSchema> = {
   StatusList,
   StatusLists,
   Withdrawal,
+  WithdrawnOffer,
 };
 
 function plain(schema: TSchema): Json {

@@ -79,6 +79,10 @@ export interface DeskParts {
 /** The catalogue could not be asked. */
 const unheard = new Set<string>(['est-unreachable', 'not-a-member', 'unavailable']);
 
+function refusedAlone(error: unknown): void {
+  if (!(error instanceof Refusal)) throw error;
+}
+
 const channelOf = ({ channel = 'stable' }: { channel?: string | undefined }): string => channel;
 
 export function createDesk(parts: DeskParts): AppsDesk {
@@ -221,7 +225,7 @@ export function createDesk(parts: DeskParts): AppsDesk {
     const mandate = await parts.mandates.of(verified);
     if (!mandate) return null;
     const { link: manager, grants: given } = mandate;
-    return begin(verified, {
+    const change = await begin(verified, {
       given: [...given],
       manager,
       decision: () => mandate.decision(factsOf(verified)),
@@ -230,6 +234,9 @@ export function createDesk(parts: DeskParts): AppsDesk {
         if (give.length > 0) await grants.set(id, { give, take: [], release: held.release });
       },
     });
+    // Ended between the act's entry and its beginning, when there was nothing yet to turn back.
+    if (!mandate.holds()) await parts.changes().abort(change).catch(refusedAlone);
+    return change;
   }
 
   /** The newest that was published, is newer than what runs and has not failed here, of the channel that it came by. */

@@ -8,6 +8,8 @@ export interface Mandate {
   link: string;
   /** What is granted, exactly. */
   grants: readonly Capability[];
+  /** Whether it is in force now. */
+  holds(): boolean;
   /** The act, for the ledger. @throws Refusal `manager-none` when the mandate has ended meanwhile */
   decision(facts: LedgerFacts): Decision;
 }

@@ -83,6 +83,7 @@ export function createManagers(
       return {
         link: row.id,
         grants,
+        holds: () => holds(row.id, manager),
         decision(facts) {
           if (!holds(row.id, manager)) throw new Refusal('manager-none', row.member);
           const { appointment } = manager;

@@ -44,6 +44,8 @@ export interface LinkState {
   isTold(): boolean;
 }
 
+/** As the statement has room for. */
+const mostInstalled = 100;
 const mostDeclined = 20;
 
 export async function openState({
@@ -121,7 +123,10 @@ export async function openState({
         code,
         links: links.map((row) => ({
           id: row.id,
-          installed: state.appsOf(row).flatMap((app) => (isInstalled(app) ? [app.release] : [])),
+          installed: state
+            .appsOf(row)
+            .flatMap((app) => (isInstalled(app) ? [app.release] : []))
+            .slice(0, mostInstalled),
           declined: book
             .offers()
             .flatMap(({ link, declined, app, version }) => (link === row.id && declined ? [{ app, version }] : []))
@@ -137,7 +142,10 @@ export async function openState({
     },
     isTold() {
       const mine = own();
-      return mine === undefined || book.meta().told === state.gist(mine.box);
+      const { told } = book.meta();
+      if (mine === undefined || told === state.gist(mine.box)) return true;
+      // Who never had anything to say need not be heard: a provider of an earlier release knows of no links.
+      return told === '' && book.code() === null && book.links().length === 0;
     },
   };
   return state;

@@ -1,6 +1,6 @@
 /**
  * The territory's catalogue as one value. Who sees what: a public release every box, a private one the boxes that it
- * names, each its own member, with all that has ended. Octets go with the releases that need them, while these are
+ * names or is offered to, each its own member, with all that has ended. Octets go with the releases that need them, while these are
  * published; those of an expelled member's releases are given to no box.
  */
 import { statfsSync } from 'node:fs';

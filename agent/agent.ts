@@ -147,6 +147,10 @@ export function createAgent(config: Config, host: Host, around: Around): Agent {
     }
     made.grants.start();
     undo.push(() => made.grants.stop());
+    made.holds.start();
+    undo.push(() => made.holds.stop());
+    made.space.start();
+    undo.push(() => made.space.stop());
     await made.installed?.runner.open();
     undo.push(() => made.installed?.runner.close());
     undo.push(() => made.changes.stop());
@@ -190,6 +194,7 @@ export function createAgent(config: Config, host: Host, around: Around): Agent {
       },
       status: () => statusOf(made),
       link: made.link,
+      notices: made.notices,
       ...(made.installed && {
         apps: made.installed.installer.desk,
         links: made.installed.links,

@@ -7,6 +7,7 @@ import { createCatalogue } from './apps/catalogue.js';
 import { createInstaller, type Installer } from './apps/installer.js';
 import { createPodmanRunner } from './apps/runtime/podman-runner.js';
 import type { Runner } from './apps/runtime/runner.js';
+import type { Holds } from './apps/uses.js';
 import type { Changes } from './changes/changes.js';
 import type { Config } from './config.js';
 import type { Grants } from './consent/grants.js';
@@ -40,6 +41,7 @@ export interface InstalledAppsWish {
   ledger: Ledger;
   storage: Pick<Storage, 'usedBytes' | 'forget'>;
   grants: Grants;
+  holds: Holds;
   membership: MembershipRoom;
   directory: BoxDirectory | undefined;
   sockets: { open(app: { id: string; quotaBytes: number }): Promise<string>; close(id: string): Promise<void> };
@@ -113,6 +115,10 @@ export async function openInstalledApps(wish: InstalledAppsWish): Promise<Instal
       const anchors = listed.ca.map((der) => new X509Certificate(Buffer.from(der, 'base64')));
       return { est: new URL(listed.est), trust: { anchors } };
     },
+    async relearn(territory) {
+      if ((directory?.find(territory)?.memberKeys ?? []).length > 0) await directory?.refresh(signal);
+      else if (territory === own()) await membership.access(true); // the profile names them
+    },
     onRefused,
   });
 
@@ -138,6 +144,7 @@ export async function openInstalledApps(wish: InstalledAppsWish): Promise<Instal
     dataDir: config.dataDir,
     store: wish.store,
     architecture,
+    own,
     members,
     catalogue: createCatalogue({
       access,
@@ -148,6 +155,7 @@ export async function openInstalledApps(wish: InstalledAppsWish): Promise<Instal
     runner,
     sockets: wish.sockets,
     grants: wish.grants,
+    holds: wish.holds,
     storage: wish.storage,
     ledger: wish.ledger,
     changes: wish.changes,

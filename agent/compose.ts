@@ -10,6 +10,7 @@ import { describeFaults, parseJson } from '#contract/parse.js';
 import { Refusal } from '#contract/problems.js';
 import type { Birth, Sandbox } from '#contract/status.js';
 import { createApi } from './api/api.js';
+import { tellApps } from './app-telling.js';
 import { type AppStatus, createApps } from './apps/apps.js';
 import { openAppFeatures, openInstalledApps } from './apps-wiring.js';
 import { createChanges } from './changes/changes.js';
@@ -26,6 +27,7 @@ import { createSampler } from './health/sampler.js';
 import type { Host } from './host/host.js';
 import { isSameMachine } from './host/machine.js';
 import { openIdentity } from './identity/identity.js';
+import { openLeases } from './leases/open.js';
 import { createLink } from './link/link.js';
 import { createOutbox } from './link/outbox.js';
 import { openSession } from './link/session.js';
@@ -33,8 +35,11 @@ import { createRefusals } from './refusals.js';
 import { checkFree, openTime, resetOf } from './reset-wiring.js';
 import { createStorage } from './storage/storage.js';
 import { openStore } from './store/store.js';
+import { bootId } from './time/boot.js';
 import type { TrustedTime } from './time/trusted-time.js';
 
+/** The report is one message. */
+const mostReportedLeases = 100;
 /** About a month of minutes' samples. */
 const outboxBudgetBytes = 24 * 1024 * 1024;
 
@@ -164,7 +169,10 @@ export async function compose(config: Config, host: Host, log: Logger, signal: A
       onRefused(new Refusal('internal', 'cannot put the times of the samples right', { cause: error }));
     }
   }
-  const storage = await createStorage({ store, clock, freeBytes });
+  const storage = await createStorage({
+    ...{ store, files, clock, freeBytes, onRefused },
+    keysDirectory: path.join(dataDir, 'storage-keys'),
+  });
 
   const membership: MembershipRoom = await createMembership({
     dataDir,
@@ -206,14 +214,23 @@ export async function compose(config: Config, host: Host, log: Logger, signal: A
     onRenewed: ({ box, leaf }) => log.info({ box, notAfter: leaf.validTo }, 'certificate renewed'),
   });
   const grants = await createGrants({ store, ledger, clock, onRefused });
+  const holds = await openLeases({
+    ...{ store, ledger, clock, onRefused },
+    monotonic: host.monotonic,
+    boot: await bootId(host),
+    announce: (app, update) =>
+      api.tell(app, { type: 'update-pending', at: clock.now(), waits: 'begins', ...update }) > 0,
+  });
   const installed = await openInstalledApps({
     storage: {
       usedBytes: storage.usedBytes,
       async forget(app) {
         await notices.forget(app);
+        await holds.updates.done(app);
         await storage.forget(app);
       },
     },
+    holds: holds.updates,
     ...{ config, host, clock, store, ledger, grants, membership, directory, freeBytes, log, signal, onRefused },
     sockets: { open: (app) => api.open(app), close: (id) => api.close(id) },
     changes: () => changes,
@@ -282,6 +299,10 @@ export async function compose(config: Config, host: Host, log: Logger, signal: A
       agent: version,
       ...(membership.awaitsOwner() ? { owner: false } : {}),
       apps: running().map(({ id, state, sandbox, restarts }) => ({ id, state, sandbox, restarts })),
+      leases: holds.leases
+        .all()
+        .slice(0, mostReportedLeases)
+        .map(({ app, lease: { hold, reason, until } }) => ({ app, hold, reason, until })),
     }),
     onBirth: async () => {
       if (!membership.awaitsOwner()) await sampler.sampleNow();
@@ -299,6 +320,10 @@ export async function compose(config: Config, host: Host, log: Logger, signal: A
     onRefused,
   });
 
+  const telling = tellApps({
+    ...{ desk: installed?.installer.desk, storage, freeBytes, clock },
+    api: () => api,
+  });
   const api = createApi({
     apps: config.apps,
     runtimeDir: config.runtimeDir,
@@ -317,9 +342,12 @@ export async function compose(config: Config, host: Host, log: Logger, signal: A
         return app ? { ...app, version: app.manifest.version } : apps.show(id);
       },
       ready: (id) => installed?.runner.ready(id), // the apps of the configuration have no health check that waits for it
-      storage,
+      storage: telling.storage,
       attest,
       notifications: notices,
+      leases: holds.leases,
+      logs: (id, tail) => (installed?.installer.desk.show(id) ? installed.runner : apps).logs(id, tail),
+      standing: telling.standing,
     },
     grants,
     tunnels: egress,
@@ -337,6 +365,7 @@ export async function compose(config: Config, host: Host, log: Logger, signal: A
     onChange: () => link.report(),
   });
   installed?.installer.desk.onChange(() => link.report());
+  holds.leases.onChange(() => link.report()); // of the apps of the configuration too
   /** Once the membership has started: what an image brought before. */
   function tellStandings(): void {
     room = membership;
@@ -364,6 +393,8 @@ export async function compose(config: Config, host: Host, log: Logger, signal: A
     apps,
     grants,
     notices,
+    holds,
+    space: telling.space,
     egress,
     installed,
     running,

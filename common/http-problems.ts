@@ -37,8 +37,30 @@ export function sendRefusal(reply: FastifyReply, refusal: Refusal, status = refu
     .send(JSON.stringify({ ...refusal.problem, status }));
 }
 
+const special = /[.*+?^${}()|[\]\\]/g;
+
+/** Of a route as Fastify writes it: `:name` is a segment with anything in it, `::` a colon. */
+function patternOf(url: string): RegExp {
+  const segments = url
+    .split('/')
+    .map((one) => (/^:[^:]/.test(one) ? '[^/]+' : one.replaceAll('::', ':').replace(special, '\\$&')));
+  return new RegExp(`^${segments.join('/')}$`);
+}
+
+/** Answers what is told which methods a path takes, of the routes that are declared from now on. */
+function methodsOf(app: FastifyInstance): (path: string) => string[] {
+  const routes: { pattern: RegExp; methods: string[] }[] = [];
+  app.addHook('onRoute', ({ url, method }) => {
+    routes.push({ pattern: patternOf(url), methods: [method].flat() });
+  });
+  return (path) => {
+    const found = routes.flatMap(({ pattern, methods }) => (pattern.test(path) ? methods : []));
+    return [...new Set(found)].sort();
+  };
+}
+
 /**
- * Each refusal is also told to `onRefused`; `statusOf` is for clients who do not know every status. What is nobody's fault but ours goes to the log with its
+ * To be called before any route is declared. Each refusal is also told to `onRefused`; `statusOf` is for clients who do not know every status. What is nobody's fault but ours goes to the log with its
  * cause.
  */
 export function answerProblems(
@@ -52,7 +74,13 @@ export function answerProblems(
     onRefused?.(refusal, reply);
     return sendRefusal(reply, refusal, statusOf(refusal, reply));
   });
-  app.setNotFoundHandler((_request, reply) => sendRefusal(reply, new Refusal('not-found')));
+  const methods = methodsOf(app);
+  app.setNotFoundHandler(({ url, method }, reply) => {
+    const allowed = methods(url.split('?', 1)[0] ?? '');
+    if (allowed.length === 0 || allowed.includes(method)) return sendRefusal(reply, new Refusal('not-found'));
+    // RFC 9110 section 15.5.6
+    return sendRefusal(reply, new Refusal('method-not-allowed', undefined, { headers: { allow: allowed.join(', ') } }));
+  });
 }
 
 /** For `server.on('clientError')`: what never became a request is refused in the same words. */

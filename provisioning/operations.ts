@@ -5,6 +5,7 @@ import type { Handlers } from '#common/control.js';
 import { Withdrawal } from '#contract/catalogue.js';
 import { ReleasedAppId } from '#contract/manifest.js';
 import { MemberId } from '#contract/member.js';
+import { AppIdPolicy, Decided } from '#contract/member-register.js';
 import {
   type AdmissionRequest,
   type Claim,
@@ -16,6 +17,7 @@ import {
 import { check, describeFaults, type Parsed } from '#contract/parse.js';
 import { Refusal } from '#contract/problems.js';
 import { ReleaseId } from '#contract/release.js';
+import { RolloutAct } from '#contract/rollout.js';
 import type { Requests } from './admission/requests.js';
 import { type AppDetail, type AppSummary, listApps, showApp } from './catalogue/desk.js';
 import type { Registry } from './catalogue/registry.js';
@@ -24,6 +26,7 @@ import { parseDirectoryKeys, type TerritoryDirectory } from './directory/directo
 import type { Fleet } from './fleet/fleet.js';
 import type { MemberDesk } from './members/members.js';
 import { createMemberOperations } from './members/operations.js';
+import type { Rollouts } from './rollouts/rollouts.js';
 
 /** An answer must fit in one message of the control socket. */
 export const pageSize = 500;
@@ -48,7 +51,13 @@ const RefusedRequest = Type.Object({ request: Type.String(), ...Reason.propertie
 
 const OneApp = Type.Object({ app: ReleasedAppId });
 const StoppedRelease = Type.Object({ release: ReleaseId, ...Withdrawal.properties });
+/** Holding a release back is the operator's; handing it out is its member's. */
+const ActOnRollout = Type.Object({
+  ...{ release: ReleaseId, reason: RolloutAct.properties.reason },
+  act: Type.Union([Type.Literal('pause'), Type.Literal('resume'), Type.Literal('abort')]),
+});
 /** `example.*` is every id below `example`. */
+const NewIdPolicy = Type.Object({ policy: Type.Optional(AppIdPolicy), ...Type.Partial(Decided).properties });
 const ReservedApp = Type.Object({
   app: Type.Union([
     ReleasedAppId,
@@ -73,6 +82,7 @@ export function createOperations({
   fleet,
   requests,
   registry,
+  rollouts,
   directory,
   members,
   reloadCa = async () => {},
@@ -82,6 +92,7 @@ export function createOperations({
   fleet: Fleet;
   requests: Requests;
   registry: Registry;
+  rollouts: Rollouts;
   directory: TerritoryDirectory;
   members: MemberDesk;
   /** The files of the CA have changed. */
@@ -145,12 +156,25 @@ export function createOperations({
       return listApps(registry, after, limit);
     },
     async 'app.show'(parameters): Promise<AppDetail> {
-      return showApp(registry, wanted(check(OneApp, parameters)).app);
+      return showApp({ registry, rollouts }, wanted(check(OneApp, parameters)).app);
     },
     async 'app.stop'(parameters) {
       const { release, reason } = wanted(check(StoppedRelease, parameters));
       const { app, version } = await registry.end(release, 'stopped', reason);
       return { app, version };
+    },
+    async 'app.policy'(parameters): Promise<AppIdPolicy> {
+      const { policy, ...decided } = wanted(check(NewIdPolicy, parameters ?? {}));
+      if (policy !== undefined) await members.setAppIdPolicy(policy, wanted(check(Decided, decided)));
+      return members.appIdPolicy();
+    },
+    async 'app.rollout'(parameters) {
+      const { release, ...wish } = wanted(check(ActOnRollout, parameters));
+      const listed = registry.find(release);
+      if (!listed) throw new Refusal('listing-unknown', release);
+      await rollouts.act(listed, { ...wish, by: 'provider' });
+      const { app, version } = listed;
+      return { app, version, state: rollouts.view(listed)?.state };
     },
     async 'app.reserve'(parameters) {
       const { app, member } = wanted(check(ReservedApp, parameters));

@@ -15,11 +15,13 @@ import { createExpiryWatch } from './ca/expiry.js';
 import { createServerCertificate, hostsOf, type ServerTls } from './ca/server-certificate.js';
 import { createCallers } from './catalogue/caller.js';
 import { createCatalogue } from './catalogue/catalogue.js';
+import type { ResolveTxt } from './catalogue/domains.js';
 import { createConsole } from './console/console.js';
 import type { Gauge } from './console/metrics.js';
 import { createAttempts } from './est/attempts.js';
 import { createEst } from './est/est.js';
 import { createIngest, type Ingest } from './fleet/ingest.js';
+import { createQuota } from './fleet/quota.js';
 import { createReceipts } from './fleet/receipts.js';
 import { createRetention } from './fleet/retention.js';
 import { createTaken } from './fleet/taken.js';
@@ -28,6 +30,9 @@ import { createLinkDesk } from './links/desk.js';
 import { tellStanding } from './members/news.js';
 import { declareMemberRoutes } from './members/routes.js';
 import { createOperations } from './operations.js';
+import { openResults } from './rollouts/results.js';
+import { declareRolloutRoutes } from './rollouts/routes.js';
+import { createRolloutWatch } from './rollouts/watch.js';
 import { openRooms } from './rooms.js';
 import { controlSocket, readSecret } from './territory.js';
 
@@ -71,7 +76,18 @@ export function createProvider(
     enrolmentsPerSecond,
     outside,
   }: ProviderConfig,
-  { files, clock, log }: { files: Files; clock: Clock; log: FastifyBaseLogger },
+  {
+    files,
+    clock,
+    log,
+    resolveTxt,
+  }: {
+    files: Files;
+    clock: Clock;
+    log: FastifyBaseLogger;
+    /** By the network's name servers unless said. */
+    resolveTxt?: ResolveTxt;
+  },
 ): Provider {
   const started: (() => Promise<void>)[] = [];
   const urls = { est: '', broker: '', console: '' };
@@ -86,7 +102,8 @@ export function createProvider(
   async function startRooms(): Promise<void> {
     const rooms = await openRooms({ directory, files, clock });
     started.push(() => rooms.close());
-    const { territory, store, ca, crl, boxes, claims, requests, events, members, registry, directory: listed } = rooms;
+    const { territory, store, ca, crl, boxes, claims, requests, events, members, registry, rollouts } = rooms;
+    const { directory: listed } = rooms;
     const certificate = await createServerCertificate({ files, clock, directory, ca, hosts, log });
     const { tls } = certificate;
     const { id, name: called, jurisdiction, law } = territory;
@@ -150,10 +167,16 @@ export function createProvider(
     retention.start();
     started.push(() => retention.stop());
 
+    const quota = createQuota({ clock, burst: 20, perMinute: 2 });
+    const results = await openResults({ store, rollouts, registry, quota, clock, events });
+    const watch = createRolloutWatch({ rollouts, clock, log });
+    watch.start();
+    started.push(() => watch.stop());
     const catalogue = createCatalogue({
       directory: path.join(directory, 'catalogue'),
       territory: id,
-      ...{ store, registry, members, boxes, hosts, clock, log },
+      ...{ store, registry, members, rollouts, boxes, hosts, clock, log, resolveTxt },
+      more: (app, callers) => declareRolloutRoutes(app, { callers, rollouts, results, registry }),
     });
     await catalogue.start();
     started.push(() => catalogue.stop());
@@ -287,6 +310,7 @@ export function createProvider(
         directory: listed,
         members,
         registry,
+        rollouts,
         reloadCa: ca.reload,
         backup: (file) => backUp({ directory, territory: id, store, clock, file }),
       }),

@@ -15,6 +15,7 @@ import { type Claims, createClaims, type Redemption } from './claims/claims.js';
 import { openTerritoryDirectory, type TerritoryDirectory } from './directory/directory.js';
 import { createEventLog, type EventLog } from './fleet/events.js';
 import { type MemberDesk, openMembers } from './members/members.js';
+import { createRollouts, type Rollouts } from './rollouts/rollouts.js';
 import { openStore, type Store } from './store/store.js';
 import { createTurns } from './store/turns.js';
 import { checkDirectory, readTerritory, type Territory, usualRenewalGraceSeconds } from './territory.js';
@@ -30,6 +31,7 @@ export interface Rooms {
   readonly directory: TerritoryDirectory;
   readonly requests: ReturnType<typeof createRequests>;
   readonly registry: Registry;
+  readonly rollouts: Rollouts;
   readonly members: MemberDesk;
   close(): Promise<void>;
 }
@@ -78,7 +80,14 @@ export async function openRooms({
   const { enter } = boxes;
   const { id } = territory;
   const listedAt = () => listed.current()?.directory.territories.find((one) => one.id === id)?.est;
-  const members = await openMembers({ store, files, clock, directory, territory: id, listedAt, events });
+  const rollouts = createRollouts({ store, clock, events });
+  await rollouts.open();
+  const wantsProof = () => members.appIdPolicy() === 'proof';
+  const registry = createRegistry({ store, clock, events, rollouts, wantsProof });
+  const members: MemberDesk = await openMembers({
+    ...{ store, files, clock, directory, listedAt, events },
+    ...{ territory: id, appIds: registry },
+  });
   return {
     territory,
     store,
@@ -89,7 +98,8 @@ export async function openRooms({
     boxes,
     claims: createClaims({ store, clock, turns, events, enter }),
     requests: createRequests({ store, clock, turns, events, enter }),
-    registry: createRegistry({ store, clock, events }),
+    registry,
+    rollouts,
     members,
     async close() {
       await members.stop();

@@ -3,15 +3,19 @@ import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import path from 'node:path';
 import t from 'tap';
 import { Type } from 'typebox';
-import { apiVersion, maxBatchBytes, maxKeyBytes, maxValueBytes } from '#contract/api.js';
+import { apiVersion, logTailBytes, maxBatchBytes, maxKeyBytes, maxValueBytes } from '#contract/api.js';
+import { longestHoldSeconds, longestLeaseSeconds, mostLeases, updateNoticeSeconds } from '#contract/leases.js';
 import { healthDefaults, Resources } from '#contract/manifest.js';
 import { oldAfterSeconds, staleAfterSeconds } from '#contract/member.js';
 import { check } from '#contract/parse.js';
 import { isProblemCode, problem } from '#contract/problems.js';
 import { largestArchive, largestUnpacked, mostLayerEntries, Release } from '#contract/release.js';
 import { defaultLimits } from '../agent/api/api.js';
+import { lateFailure } from '../agent/apps/outcome-watch.js';
 import { containerSpec, limits } from '../agent/apps/runtime/spec.js';
 import { defaultLimits as egressLimits } from '../agent/egress/egress.js';
+import { keptBytes, keptChanges } from '../agent/storage/feed.js';
+import { storageReserveBytes } from '../agent/storage/storage.js';
 
 const page = readFileSync('ARCHITECTURE.md', 'utf8');
 const named = [...page.matchAll(/`([a-z]+(?:\/[\w.-]+)*)`/g)].map((match) => match[1] ?? '');
@@ -112,15 +116,26 @@ t.test('what apps are told to rely on is what the code gives them', async (t) =>
     `up to ${figure('agent/contract/api.ts', /maxItems: (\d+), description: 'all are done/)} writes and ${maxBatchBytes / mebi} MiB`,
   );
   says(`lists of up to ${figure('agent/api/routes/storage.ts', /limit: .*maximum: (\d+)/)} keys a page`);
-  says(`keeps ${figure('agent/storage/storage.ts', /defaultReserveBytes = (\d+) \* 1024/)} MiB for itself`);
+  says(`keeps ${storageReserveBytes / mebi} MiB for itself`);
 
   says(`a comment every ${seconds(defaultLimits.keepAliveMilliseconds)}`);
   says(`${defaultLimits.maxStreams} streams are open at once`);
+  says(`the last ${keptChanges} changes are kept for that, or ${keptBytes / kibi} KiB`);
   says(`more than ${defaultLimits.maxUnsentBytes / kibi} KiB behind`);
   says(`up to ${figure('agent/notices/notices.ts', /aDay: (\d+)/)} times a day`);
   says(`The newest ${figure('agent/notices/notices.ts', /kept: (\d+)/)} are kept`);
   says(`kept up to ${limits.logBytes / mebi} MiB`);
-  says(`up to ${figure('agent/owner/app-routes.ts', /logBytes = (\d+) \* 1024/)} KiB`);
+  const { restarts, milliseconds } = lateFailure;
+  says(`ends ${restarts} times within ${milliseconds / 3_600_000} hours after its release came`);
+  says(`up to ${logTailBytes / kibi} KiB`);
+  const watch = 'agent/storage/space-watch.ts';
+  says(`${100 * figure(watch, /shortAt = ([\d.]+)/)} % of the app's own quota`);
+  says(`for the quota at ${100 * figure(watch, /wellAt = ([\d.]+)/)} %`);
+  t.equal(figure(watch, /wellReserves = ([\d.]+)/), 1.5, 'half as much again');
+  says(`gives it ${updateNoticeSeconds} s`);
+  says(`lasts ${longestLeaseSeconds / 3600} hours at most`);
+  says(`there are at most ${mostLeases}`);
+  says(`goes ahead after ${longestHoldSeconds / 3600} hours`);
   says(`good for ${figure('agent/identity/attest.ts', /lifetimeSeconds = (\d+)/) / 60} minutes`);
 
   const sockets = 'agent/api/sockets.ts';
@@ -147,6 +162,7 @@ t.test('what apps are told to rely on is what the code gives them', async (t) =>
     'grant-missing',
     'quota-exceeded',
     'disk-full',
+    'storage-key-missing',
     'rate-limited',
   ])
     t.ok(isProblemCode(code) && told.includes(`\`${code}\``), code);

@@ -2,6 +2,7 @@
 import { performance } from 'node:perf_hooks';
 import type { Clock } from '#common/clock.js';
 import { checkSocketPath } from '#common/files.js';
+import type { AppEvent } from '#contract/api.js';
 import { Refusal } from '#contract/problems.js';
 import { createCallers, type Granted, type OpenApp, openApp } from './access.js';
 import { createApplication, type Log } from './application.js';
@@ -10,12 +11,10 @@ import type { ApiApp, Connectivity, Features, FixedApp, LiveGrants, Tunnels } fr
 import { createGate } from './gate.js';
 import { createShares, type ShareLimits } from './shares.js';
 import { createSockets, type SocketLimits, socketPath } from './sockets.js';
+import { createStreams, type StreamLimits } from './streams.js';
+import { createWatches } from './watches.js';
 
-export interface ApiLimits extends SocketLimits, ShareLimits {
-  maxUnsentBytes: number;
-  maxStreams: number;
-  keepAliveMilliseconds: number;
-}
+export interface ApiLimits extends SocketLimits, ShareLimits, StreamLimits {}
 
 export const defaultLimits: ApiLimits = {
   headersMilliseconds: 10_000,
@@ -40,6 +39,10 @@ export interface StandardApi {
   open(app: ApiApp): Promise<string>;
   /** Ends its streams and tunnels, answers what is under way, removes the socket; the directory stays. Harmless when none is open. */
   close(id: string): Promise<void>;
+  /** Tells the app's event streams; answers how many there are. */
+  tell(app: string, event: AppEvent): number;
+  /** Those whose sockets are open. */
+  apps(): ApiApp[];
   /** Tells every event stream that the box is stopping and ends it; to be called before the apps are stopped. */
   announceShutdown(): void;
   /** Answers what is under way, then closes. */
@@ -75,8 +78,10 @@ export function createApi({
 }): StandardApi {
   const all = { ...defaultLimits, ...limits };
   const callers = createCallers();
-  const events = createEventStreams({ connectivity, clock, ...all });
-  const application = createApplication({ callers, events, features, log });
+  const streams = createStreams({ clock, ...all });
+  const events = createEventStreams({ streams, connectivity, standing: features.standing, clock });
+  const watches = createWatches({ streams, storage: features.storage });
+  const application = createApplication({ callers, events, watches, features, log });
   const shares = createShares({ monotonic: () => performance.now(), ...all });
   const gate = createGate({ route: (request, response) => application.routing(request, response), shares, tunnels });
   const sockets = createSockets({ runtimeDir, limits: all, gate });
@@ -107,7 +112,7 @@ export function createApi({
   async function shut(id: string, entry: { app: OpenApp; directory: Promise<string> }): Promise<void> {
     await entry.directory.catch(() => {});
     entry.app.cutLasting();
-    events.close(id);
+    streams.close(id);
     shares.forget(id);
     await sockets.close(id);
   }
@@ -123,10 +128,15 @@ export function createApi({
     return mine;
   }
 
+  function announceShutdown(): void {
+    events.stop();
+    streams.stop();
+  }
+
   async function stop(): Promise<void> {
     running = false;
     unsubscribe?.();
-    events.stop();
+    announceShutdown();
     await Promise.all([...opened.keys()].map(close));
     await Promise.all(closing.values());
     await sockets.stop();
@@ -136,6 +146,7 @@ export function createApi({
   return {
     async start() {
       await application.ready();
+      streams.start();
       events.start();
       for (const app of apps) checkSocketPath(socketPath(runtimeDir, app.id));
       await sockets.start();
@@ -163,7 +174,9 @@ export function createApi({
       });
     },
     close,
-    announceShutdown: () => events.stop(),
+    announceShutdown,
+    tell: events.tell,
+    apps: () => [...opened.values()].map(({ app }) => app.caller),
     stop,
     socketOf: (app) => socketPath(runtimeDir, app),
   };

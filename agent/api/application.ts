@@ -11,9 +11,12 @@ import type { EventStreams } from './events.js';
 import type { Features } from './features.js';
 import { boxRoutes } from './routes/box.js';
 import { eventRoutes } from './routes/events.js';
+import { leaseRoutes } from './routes/leases.js';
+import { logRoutes } from './routes/logs.js';
 import { openapiRoutes } from './routes/openapi.js';
 import { storageRoutes } from './routes/storage.js';
 import { tellRoutes } from './routes/tell.js';
+import type { Watches } from './watches.js';
 
 export type Log = Pick<Logger, 'info' | 'warn' | 'error'>;
 
@@ -54,12 +57,14 @@ const compilersFactory = {
 export function createApplication({
   callers,
   events,
+  watches,
   features,
   log,
   plugin = () => {},
 }: {
   callers: Callers;
   events: EventStreams;
+  watches: Watches;
   features: Features;
   log: Log;
   /** Sees every route: how the specification is made from them. */
@@ -86,9 +91,11 @@ export function createApplication({
   plugin(application);
   application.register((routes, _options, done) => {
     boxRoutes(routes, { callers, features });
-    storageRoutes(routes, { callers, storage: features.storage });
+    storageRoutes(routes, { callers, storage: features.storage, watches });
     eventRoutes(routes, { callers, events });
     tellRoutes(routes, { callers, features });
+    logRoutes(routes, { callers, features });
+    leaseRoutes(routes, { callers, features });
     openapiRoutes(routes);
     done();
   });

@@ -1,97 +1,65 @@
-/** The apps' event streams (server-sent events, HTML Living Standard section 9.2). */
+/** What happens on the box, told to the apps. */
 import type { ServerResponse } from 'node:http';
 import type { Clock } from '#common/clock.js';
 import type { AppEvent } from '#contract/api.js';
-import { Refusal } from '#contract/problems.js';
-import type { Connectivity } from './features.js';
+import type { Connectivity, Features } from './features.js';
+import type { Streams } from './streams.js';
 
 export interface EventStreams {
   start(): void;
   /** Answers what takes the response over and greets. @throws Refusal `streams-too-many` */
   open(app: { id: string }): (response: ServerResponse) => void;
-  tell(app: string, event: AppEvent): void;
-  /** Ends the streams of one app. */
-  close(app: string): void;
-  /** Tells every stream that the box is about to stop, and ends the streams. */
+  /** Answers how many streams it went to. */
+  tell(app: string, event: AppEvent): number;
   stop(): void;
 }
 
 const text = (event: AppEvent): string => `event: ${event.type}\ndata: ${JSON.stringify(event)}\n\n`;
 
 export function createEventStreams({
+  streams,
   connectivity,
+  standing = () => [],
   clock,
-  maxUnsentBytes,
-  maxStreams,
-  keepAliveMilliseconds,
 }: {
+  /** A reader that was dropped connects again, and is greeted with what holds then. */
+  streams: Streams;
   connectivity: Connectivity;
+  standing?: Features['standing'];
   clock: Clock;
-  /** A reader that falls behind by more is dropped; it reconnects and is greeted with what holds then. */
-  maxUnsentBytes: number;
-  /** Of one app. */
-  maxStreams: number;
-  /** A comment is sent this often, so that both sides notice a dead connection. */
-  keepAliveMilliseconds: number;
 }): EventStreams {
-  const streams = new Map<ServerResponse, string>();
+  const listening = new Map<ServerResponse, string>();
   let unsubscribe: (() => void) | undefined;
-  let stopped: AbortController | undefined;
 
-  function send(stream: ServerResponse, message: string): void {
-    if (stream.writableLength > maxUnsentBytes) stream.destroy();
-    else stream.write(message);
-  }
-
-  function broadcast(message: string): void {
-    for (const stream of streams.keys()) send(stream, message);
-  }
-
-  const streamsOf = (app: string): ServerResponse[] =>
-    [...streams].flatMap(([stream, owner]) => (owner === app ? [stream] : []));
-
-  async function keepAlive(signal: AbortSignal): Promise<void> {
-    while (!signal.aborted) {
-      await clock.sleep(keepAliveMilliseconds, signal);
-      if (!signal.aborted) broadcast(':\n\n');
-    }
-  }
+  const voice = {
+    beat: () => ':\n\n',
+    farewell: () => text({ type: 'shutdown', at: clock.now() }),
+  };
 
   return {
     start() {
-      stopped = new AbortController();
-      unsubscribe = connectivity.subscribe((online) =>
-        broadcast(text({ type: 'connectivity', at: clock.now(), online })),
-      );
-      void keepAlive(stopped.signal);
+      unsubscribe = connectivity.subscribe((online) => {
+        const message = text({ type: 'connectivity', at: clock.now(), online });
+        for (const stream of listening.keys()) streams.send(stream, message);
+      });
     },
-    open({ id }) {
-      if (streamsOf(id).length >= maxStreams)
-        throw new Refusal('streams-too-many', undefined, { headers: { 'retry-after': '1' } });
+    open(app) {
+      const take = streams.open(app, voice);
       return (response) => {
-        response.writeHead(200, { 'content-type': 'text/event-stream', 'cache-control': 'no-store' });
-        streams.set(response, id);
-        response.once('close', () => streams.delete(response));
-        send(response, `retry: 1000\n${text({ type: 'hello', at: clock.now(), online: connectivity.online() })}`);
+        take(response);
+        listening.set(response, app.id);
+        response.once('close', () => listening.delete(response));
+        const hello: AppEvent = { type: 'hello', at: clock.now(), online: connectivity.online() };
+        const greeting = [hello, ...standing(app.id)].map(text).join('');
+        streams.send(response, `retry: 1000\n${greeting}`);
       };
     },
     tell(app, event) {
       const message = text(event);
-      for (const stream of streamsOf(app)) send(stream, message);
+      const mine = [...listening].flatMap(([stream, owner]) => (owner === app ? [stream] : []));
+      for (const stream of mine) streams.send(stream, message);
+      return mine.length;
     },
-    close(app) {
-      for (const stream of streamsOf(app)) {
-        send(stream, text({ type: 'shutdown', at: clock.now() }));
-        stream.end();
-        streams.delete(stream);
-      }
-    },
-    stop() {
-      unsubscribe?.();
-      stopped?.abort();
-      broadcast(text({ type: 'shutdown', at: clock.now() }));
-      for (const stream of streams.keys()) stream.end();
-      streams.clear();
-    },
+    stop: () => unsubscribe?.(),
   };
 }

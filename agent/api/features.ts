@@ -1,9 +1,10 @@
 /** What the standard API needs of the rest of the agent, seen through interfaces as small as its routes allow. */
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
-import type { Attestation, AttestationRequest, Box, NewNotification, Notified } from '#contract/api.js';
+import type { AppEvent, Attestation, AttestationRequest, Box, NewNotification, Notified } from '#contract/api.js';
 import type { Capability } from '#contract/capabilities.js';
 import type { Sample } from '#contract/health.js';
+import type { Lease, NewLease } from '#contract/leases.js';
 import type { AppState, Sandbox } from '#contract/status.js';
 import type { Caller } from './access.js';
 
@@ -74,7 +75,16 @@ export interface StorageView {
     app: { id: string; quotaBytes: number },
     writes: readonly StorageWrite[],
   ): Promise<{ key: string; etag: string | null; existed: boolean }[]>;
+  watch(app: string, wish: { prefix: string; since: string | undefined }, listener: () => void): StorageWatch;
   usedBytes(app: string): number;
+}
+
+/** See agent/storage/feed.ts. */
+export interface StorageWatch {
+  readonly isResumed: boolean;
+  cursor(): string;
+  next(): { key: string; etag: string | null } | 'lost' | undefined;
+  end(): void;
 }
 
 /** See agent/identity/attest.ts. */
@@ -89,6 +99,14 @@ export interface NotificationsView {
   add(app: string, notification: NewNotification): Promise<{ notification: Notified; isNew: boolean }>;
 }
 
+/** See agent/leases/leases.ts, which also says what each refuses. */
+export interface LeasesView {
+  take(app: string, wish: NewLease, key?: string): Promise<{ lease: Lease; isNew: boolean }>;
+  list(app: string): Lease[];
+  extend(app: string, id: string, seconds: number): Promise<Lease>;
+  release(app: string, id: string): Promise<void>;
+}
+
 export interface Features {
   box(): Box;
   health: { latest(): Sample | null };
@@ -101,4 +119,10 @@ export interface Features {
   attest?: AttestView;
   /** Undefined: nobody is there to be told. */
   notifications?: NotificationsView;
+  /** Undefined: a box that neither updates apps nor is restarted for one. */
+  leases?: LeasesView;
+  /** The end of what an app printed; undefined where that is not kept. */
+  logs?(app: string, wish: { tailBytes: number }): Promise<string>;
+  /** What holds now of what an event stream tells: for who begins to listen. */
+  standing?(app: string): AppEvent[];
 }

@@ -9,7 +9,7 @@ import type { Clock } from '#common/clock.js';
 import type { Capability } from '#contract/capabilities.js';
 import type { AppState } from '#contract/status.js';
 import { createLeftovers } from './leftovers.js';
-import { createOutputLog } from './output-log.js';
+import { createOutputLog, endOf } from './output-log.js';
 import { createSupervisor, type Supervisor } from './supervisor.js';
 
 /** As it stands in the configuration. */
@@ -39,6 +39,8 @@ export interface Apps {
   /** Undefined when there is no such app. */
   show(id: string): AppStatus | undefined;
   list(): AppStatus[];
+  /** The end of what it printed; empty where there is nothing. */
+  logs(id: string, wish: { tailBytes: number }): Promise<string>;
 }
 
 const defaultPath = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
@@ -66,13 +68,15 @@ export function createApps({
 }): Apps {
   const supervisors = new Map<string, Supervisor>();
 
+  const logs = path.join(dataDir, 'logs');
+  const logFileOf = (id: string): string => path.join(logs, `${id}.log`);
+
   async function prepare(id: string): Promise<{ directory: string; logFile: string }> {
     const directory = path.join(dataDir, 'apps', id);
-    const logs = path.join(dataDir, 'logs');
     await mkdir(directory, { recursive: true, mode: 0o700 });
     await chmod(directory, 0o700);
     await mkdir(logs, { recursive: true, mode: 0o700 });
-    return { directory, logFile: path.join(logs, `${id}.log`) };
+    return { directory, logFile: logFileOf(id) };
   }
 
   const statusOf = ({ id, grants, quotaBytes }: AppConfig): AppStatus => {
@@ -119,5 +123,6 @@ export function createApps({
       return app && statusOf(app);
     },
     list: () => apps.map(statusOf),
+    logs: (id, { tailBytes }) => endOf(logFileOf(id), tailBytes),
   };
 }

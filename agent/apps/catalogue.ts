@@ -1,7 +1,7 @@
 /** The territory's catalogue, as a box asks for it: by mutual TLS, with its own path validation of the server. */
 import type { Readable } from 'node:stream';
 import type { Static, TSchema } from 'typebox';
-import { bodyOf, type CheckedAnswer, cutAnswer, getChecked, refusalOf } from '#common/checked-https.js';
+import { bodyOf, type CheckedAnswer, cutAnswer, getChecked, postChecked, refusalOf } from '#common/checked-https.js';
 import type { ClientIdentity, Trust } from '#common/checked-tls.js';
 import type { Moment } from '#common/pki/path.js';
 import { CatalogueApp, CataloguePage, CatalogueRelease, cataloguePath } from '#contract/catalogue.js';
@@ -46,11 +46,9 @@ export function createCatalogue(wish: {
 }): Catalogue {
   const { access, moment } = wish;
 
-  async function get(path: string, headers: Record<string, string>, signal: AbortSignal): Promise<CheckedAnswer> {
-    const { est, trust, identity } = await access();
-    const url = new URL(`${cataloguePath}/${path}`, est);
-    const answer = await getChecked({ url, trust, identity, at: moment(), headers, signal, timeoutMilliseconds });
-    if (answer.status === 200 || answer.status === 206) return answer;
+  /** @throws Refusal as the provider says, unless it is a success */
+  async function good(answer: CheckedAnswer): Promise<CheckedAnswer> {
+    if (answer.status >= 200 && answer.status < 300) return answer;
     try {
       throw await refusalOf(answer, 'the catalogue');
     } catch (error) {
@@ -58,6 +56,22 @@ export function createCatalogue(wish: {
     } finally {
       answer.body.destroy();
     }
+  }
+
+  async function to(path: string, signal: AbortSignal) {
+    const { est, trust, identity } = await access();
+    return {
+      url: new URL(`${cataloguePath}/${path}`, est),
+      trust,
+      identity,
+      at: moment(),
+      signal,
+      timeoutMilliseconds,
+    };
+  }
+
+  async function get(path: string, headers: Record<string, string>, signal: AbortSignal): Promise<CheckedAnswer> {
+    return good(await getChecked({ ...(await to(path, signal)), headers }));
   }
 
   async function json<T extends TSchema>(schema: T, path: string): Promise<Static<T>> {
@@ -89,6 +103,10 @@ export function createCatalogue(wish: {
       const headers: Record<string, string> = from > 0 ? { Range: `bytes=${from}-` } : {};
       const answer = await get(`blobs/${digest}`, headers, AbortSignal.any([signal, wish.signal]));
       return octets(answer, from);
+    },
+    async report(report) {
+      const { body } = await good(await postChecked({ ...(await to('outcomes', wish.signal)), json: report }));
+      body.destroy();
     },
   };
 }

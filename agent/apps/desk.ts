@@ -1,26 +1,29 @@
 /** What the owner does with apps: look, say yes, stop, remove. Each decision is signed into the ledger before it is acted on. */
 import { openArchive } from '#common/archive/archive.js';
 import { checkImage } from '#common/archive/image.js';
+import { successionOf } from '#common/archive/release.js';
 import type { Capability } from '#contract/capabilities.js';
 import type { CataloguePage } from '#contract/catalogue.js';
 import { termsHash } from '#contract/consent-receipt.js';
-import type { AppDecision, AppOffer, InstalledApp } from '#contract/installed.js';
-import { compareVersions } from '#contract/manifest.js';
+import type { AppDecision, AppOffer, InstalledApp, SuccessionAnswer } from '#contract/installed.js';
 import { Refusal } from '#contract/problems.js';
 import type { Changes } from '../changes/changes.js';
 import type { Decision, OwnerSigner } from '../consent/ledger.js';
 import type { Members } from '../members/members.js';
 import type { Blobs } from './blobs.js';
 import { dropNext } from './drop-next.js';
-import { type Installed, type InstalledRecord, type LateDecision, releaseOf } from './installed.js';
+import { awaitedBy, type Installed, type InstalledRecord, type LateDecision, releaseOf } from './installed.js';
 import type { Keeper } from './keeper.js';
+import type { Looking } from './looking.js';
 import type { Mandates } from './mandate.js';
-import type { Architecture, Offers, Verified } from './offers.js';
-import { groupOf, plan } from './plan.js';
+import { type Offers, toldOf, type Verified } from './offers.js';
+import type { Outcomes } from './outcomes.js';
+import { groupOf, isUnheard, isWaiting, plan } from './plan.js';
 import type { Running } from './running.js';
 import { showApp } from './show.js';
+import type { Successions } from './successions.js';
 import type { Table } from './table.js';
-import type { Catalogue, Grants, LedgerRoom, Runner, Storage } from './uses.js';
+import type { Catalogue, Grants, Holds, LedgerRoom, Runner, Storage } from './uses.js';
 
 export interface AppsDesk {
   list(): InstalledApp[];
@@ -47,8 +50,19 @@ export interface AppsDesk {
    * @throws Refusal as `decide`
    */
   manage(release: string): Promise<string | null>;
-  /** With its data. @throws Refusal `app-unknown`, `change-under-way` */
+  /** Whether it passes to another maker. @throws Refusal `app-unknown`, and as `browse` */
+  learn(id: string): Promise<void>;
+  /**
+   * Yes: the app is its new maker's from here on, in one commit with the signed decision, and their newest release is
+   * looked for; it goes the way of every update, and the change's id is answered if one is begun. No: it stays as it is.
+   * @throws Refusal `app-unknown`, `change-under-way`, `succession-…`, `credential-…`, `member-…`, `status-…`
+   */
+  succeed(id: string, answer: SuccessionAnswer, signer: OwnerSigner): Promise<string | null>;
+  /** The update that waits for the app's leases goes ahead. @throws Refusal `app-unknown`, `update-not-held` */
+  updateNow(id: string, signer: OwnerSigner): Promise<void>;
+  /** With its data; an update that only waits for the app is taken back. @throws Refusal `app-unknown`, `change-under-way` */
   remove(id: string, signer: OwnerSigner): Promise<string>;
+  /** As `remove`, an update that waits is taken back. @throws Refusal `app-unknown`, `change-under-way` */
   stop(id: string, signer: OwnerSigner): Promise<void>;
   /** @throws Refusal `app-unknown`, `change-under-way`, `member-expelled` */
   start(id: string, signer: OwnerSigner): Promise<void>;
@@ -58,35 +72,34 @@ export interface DeskParts {
   installed: Installed;
   blobs: Blobs;
   offers: Offers;
+  successions: Successions;
+  looking: Looking;
   table: Table;
   members: Members;
   catalogue: Catalogue;
   runner: Runner;
   running: Running;
-  /** Of this box. */
-  architecture: Architecture;
   keeper: Keeper;
   grants: Grants;
+  holds: Holds;
   storage: Storage;
   ledger: LedgerRoom;
   mandates: Mandates;
+  outcomes: Outcomes;
   changes(): Changes;
   clock: { now(): number };
   freeBytes(): number;
   reserveBytes: number;
 }
 
-/** The catalogue could not be asked. */
-const unheard = new Set<string>(['est-unreachable', 'not-a-member', 'unavailable']);
-
 function refusedAlone(error: unknown): void {
   if (!(error instanceof Refusal)) throw error;
 }
 
-const channelOf = ({ channel = 'stable' }: { channel?: string | undefined }): string => channel;
-
 export function createDesk(parts: DeskParts): AppsDesk {
-  const { installed, blobs, offers, table, catalogue, runner, running, keeper, grants, ledger, clock } = parts;
+  const { installed, blobs, offers, successions, table, catalogue, runner, running, keeper, grants, holds } = parts;
+  const { ledger, outcomes, clock } = parts;
+  const { fetched, heedHeir, newest } = parts.looking;
   /** Apps for which something is being begun. */
   const beginning = new Set<string>();
 
@@ -104,28 +117,36 @@ export function createDesk(parts: DeskParts): AppsDesk {
     }
   }
 
+  /** An owner's own stop or removal is never held: an update that waits for the app is taken back before it. */
+  async function takeBackWaiting(id: string): Promise<void> {
+    const change = underWay(id);
+    if (!change || !isWaiting(change)) return;
+    try {
+      await parts.changes().abort(change.id);
+    } catch (error) {
+      if (!(error instanceof Refusal)) throw error; // it has just gone on, or ended
+      return;
+    }
+    await parts.changes().ended(change.id);
+  }
+
   function known(id: string): InstalledRecord {
     const record = installed.get(id);
     if (!record?.current) throw new Refusal('app-unknown', id);
     return record;
   }
 
-  /** From the catalogue, whatever is held already: it says too what was withdrawn. */
-  async function fetched(release: string): Promise<Verified> {
-    const entry = await catalogue.release(release);
-    const { release: jws, credential, status } = entry;
-    const verified = await offers.verify({ jws, credential, status, source: 'catalogue' });
-    if (verified.held.release !== release || entry.id !== release) throw new Refusal('release-other', release);
-    await offers.heed(entry);
-    return verified;
-  }
-
   async function found(release: string): Promise<Verified> {
-    const here = table.get(release) ?? installed.list().find(({ waiting }) => waiting?.release === release)?.waiting;
+    const here =
+      table.get(release) ??
+      installed
+        .list()
+        .flatMap(awaitedBy)
+        .find((held) => held.release === release);
     if (here?.source !== 'catalogue') return here ? offers.verify(here) : fetched(release);
     // Between the look and the yes it may have been withdrawn; without a network what was seen counts.
     return fetched(release).catch((error: unknown) => {
-      if (error instanceof Refusal && unheard.has(error.code)) return offers.verify(here);
+      if (isUnheard(error)) return offers.verify(here);
       throw error;
     });
   }
@@ -239,33 +260,48 @@ export function createDesk(parts: DeskParts): AppsDesk {
     return change;
   }
 
-  /** The newest that was published, is newer than what runs and has not failed here, of the channel that it came by. */
-  async function newest(record: InstalledRecord): Promise<Verified | undefined> {
-    const { current } = record;
-    if (!current) return undefined;
-    const { version, channel } = releaseOf(current).manifest;
-    const { releases } = await catalogue.app(record.id);
-    for (const { id, state, reason } of releases)
-      await offers.heed({ id, app: record.id, state, ...(reason === undefined ? {} : { reason }) });
-    const candidates = releases
-      .filter((one) => one.state === 'published' && compareVersions(one.version, version) > 0)
-      .filter(
-        ({ id, architecture = parts.architecture }) => architecture === parts.architecture && !installed.barred(id),
-      )
-      .sort((a, b) => compareVersions(b.version, a.version));
-    for (const { id } of candidates) {
-      const verified = await fetched(id);
-      const { manifest } = verified.release;
-      if (manifest.id !== record.id) throw new Refusal('release-other', id);
-      if (channelOf(manifest) === channelOf({ channel })) return verified;
-    }
-    return undefined;
-  }
-
   async function dropWithdrawn(id: string): Promise<void> {
     const record = installed.get(id);
     const why = record?.waiting && installed.barred(record.waiting.release)?.why;
     if (record && why && why !== 'failed') await installed.save({ ...record, waiting: null });
+  }
+
+  async function noteForeign(id: string, found: Verified | undefined, problem: Refusal | null): Promise<void> {
+    const record = known(id);
+    const release = found?.held.release;
+    if (record.foreign?.release === release) return;
+    const foreign =
+      found && problem
+        ? {
+            ...{ release: found.held.release, version: found.release.manifest.version },
+            ...{ maker: found.judged.member.name, problem: toldOf(problem) },
+          }
+        : null;
+    await installed.save({ ...record, foreign });
+  }
+
+  /** To the newest release, if it goes ahead by itself; else that one waits for the owner. */
+  async function seek(id: string): Promise<string | null> {
+    const verified = await newest(known(id));
+    await dropWithdrawn(id);
+    const problem = verified ? await offers.problem(verified) : null;
+    await noteForeign(id, problem?.code === 'app-bound-elsewhere' ? verified : undefined, problem);
+    if (!verified) return null;
+    const now = known(id);
+    // What an expelled maker has published since stopped with the app.
+    if (problem && now.stopped === 'expelled') return null;
+    const update = { held: verified.held, from: now.current, kind: 'update' } as const;
+    if (problem) {
+      await outcomes.tell({ ...update, outcome: 'refused', code: problem.code });
+      throw problem;
+    }
+    // What its owner had stopped does not start again by itself.
+    if (offers.goesAhead(verified.release) && !now.wasStopped) return begin(verified);
+    const change = now.stopped === null && !now.wasStopped ? await byManager(verified) : null;
+    if (change !== null) return change;
+    if (now.waiting?.release !== verified.held.release) await installed.save({ ...now, waiting: verified.held });
+    await outcomes.tell({ ...update, outcome: 'waiting-for-owner' });
+    return null;
   }
 
   const show = (record: InstalledRecord): InstalledApp => showApp(record, { ...parts, underWay });
@@ -281,6 +317,10 @@ export function createDesk(parts: DeskParts): AppsDesk {
         installed.onChange(listener),
         runner.onChange((id) => installed.get(id) && listener(id)),
         grants.onChange(({ app }) => installed.get(app) && listener(app)),
+        outcomes.onChange((id) => installed.get(id) && listener(id)),
+        holds.onChange((app) => {
+          for (const { id } of installed.list()) if (app === null || app === id) listener(id);
+        }),
         parts.members.onChange(() => {
           for (const { id } of installed.list()) listener(id);
         }),
@@ -315,6 +355,8 @@ export function createDesk(parts: DeskParts): AppsDesk {
         });
         if (!verified) throw new Refusal('archive-head');
         const { release, held } = verified;
+        const statements = successionOf(held.jws);
+        await heedHeir(verified, statements && { statements, credential: held.credential });
         const fileOf = (digest: string): string | undefined => opened.blobs.get(digest) ?? blobs.fileOf(digest);
         // With all of it here, a bad image is refused before the owner reads about it.
         if (release.blobs.every(({ digest }) => fileOf(digest) !== undefined))
@@ -343,19 +385,9 @@ export function createDesk(parts: DeskParts): AppsDesk {
     },
     update: (id) =>
       alone(id, async () => {
-        const record = known(id);
-        if (record.stopped !== null) return null;
-        const verified = await newest(record);
-        await dropWithdrawn(id);
-        if (!verified) return null;
-        const problem = await offers.problem(verified);
-        if (problem) throw problem;
-        if (offers.goesAhead(verified.release)) return begin(verified);
-        const change = await byManager(verified);
-        if (change !== null) return change;
-        const now = known(id);
-        if (now.waiting?.release !== verified.held.release) await installed.save({ ...now, waiting: verified.held });
-        return null;
+        const { stopped } = known(id);
+        if (stopped === 'owner' || stopped === 'failing') return null;
+        return seek(id);
       }),
     async manage(release) {
       const verified = await fetched(release);
@@ -368,21 +400,42 @@ export function createDesk(parts: DeskParts): AppsDesk {
         return byManager(verified);
       });
     },
-    remove: (id, signer) =>
+    async learn(id) {
+      await newest(known(id));
+    },
+    succeed: (id, { serial, accept }, signer) =>
       alone(id, async () => {
+        const record = known(id);
+        await (accept ? successions.accept : successions.decline)(record, serial, signer);
+        if (!accept) return null;
+        // It is theirs now, whether or not they can be reached.
+        return seek(id).catch((error: unknown) => {
+          if (error instanceof Refusal) return null;
+          throw error;
+        });
+      }),
+    async updateNow(id, signer) {
+      await holds.now(known(id).id, signer);
+    },
+    async remove(id, signer) {
+      await takeBackWaiting(id);
+      return alone(id, async () => {
         const { current } = known(id);
         const facts = { app: id, ...(current ? { release: current.release } : {}) };
         await ledger.append({ by: 'owner', type: 'app.remove', facts }, signer);
         return parts.changes().begin(plan({ kind: 'remove', app: id }));
-      }),
-    stop: (id, signer) =>
-      alone(id, async () => {
+      });
+    },
+    async stop(id, signer) {
+      await takeBackWaiting(id);
+      return alone(id, async () => {
         const record = known(id);
         const stopped =
           record.stopped === 'expelled' ? ({ wasStopped: true } as const) : ({ stopped: 'owner' } as const);
         await installed.save({ ...record, ...stopped }, { by: 'owner', type: 'app.stop', facts: { app: id } }, signer);
         await running.stop(id);
-      }),
+      });
+    },
     start: (id, signer) =>
       alone(id, async () => {
         const record = known(id);

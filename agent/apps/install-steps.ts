@@ -15,11 +15,11 @@ import type { StepContext, StepKind } from '../changes/run.js';
 import type { Members } from '../members/members.js';
 import type { Blobs } from './blobs.js';
 import { dropNext } from './drop-next.js';
-import { type Installed, type InstalledRecord, mayRun, releaseOf } from './installed.js';
+import { type Held, type Installed, type InstalledRecord, mayRun, releaseOf } from './installed.js';
 import type { Architecture, Offers } from './offers.js';
-import { gateMilliseconds, isFinal } from './plan.js';
+import { gateMilliseconds, isFinal, isUnheard } from './plan.js';
 import type { Running } from './running.js';
-import type { Catalogue, Grants, Runner, Storage } from './uses.js';
+import type { Catalogue, Grants, Holds, Runner, Storage } from './uses.js';
 
 export interface InstallParts {
   installed: Installed;
@@ -31,6 +31,7 @@ export interface InstallParts {
   runner: Runner;
   running: Running;
   grants: Grants;
+  holds: Holds;
   storage: Storage;
   changes(): Changes;
   clock: Clock;
@@ -44,8 +45,14 @@ interface Found {
   release: Release;
 }
 
+/** Whoever the app passed to has a release of theirs in place: that is over. */
+function settled({ succession }: InstalledRecord): Pick<InstalledRecord, 'succession'> {
+  const isOver = succession?.offer?.answer === 'yes';
+  return succession ? { succession: isOver ? { ...succession, offer: null } : succession } : {};
+}
+
 export function createInstallSteps(parts: InstallParts): Record<string, StepKind> {
-  const { installed, blobs, members, runner, running, grants, clock } = parts;
+  const { installed, blobs, members, runner, running, grants, holds, clock } = parts;
   const appOf = ({ data }: StepContext): string => String(data.app);
 
   /** Undefined when the record has gone on already, or is gone. */
@@ -75,6 +82,19 @@ export function createInstallSteps(parts: InstallParts): Record<string, StepKind
 
   function whyOf({ data }: StepContext): Refusal | undefined {
     return isProblemCode(data.why) ? new Refusal(data.why, String(data.whyDetail) || undefined) : undefined;
+  }
+
+  /** While it waited it may have been withdrawn, or its maker have lost its standing. */
+  async function lookAgain(held: Held): Promise<void> {
+    if (held.source === 'catalogue') {
+      const entry = await parts.catalogue.release(held.release).catch((error: unknown) => {
+        if (!isUnheard(error)) throw error;
+        return undefined;
+      });
+      if (entry?.id === held.release) await parts.offers.heed(entry);
+    }
+    const problem = await parts.offers.problem(await parts.offers.verify(held));
+    if (problem) throw problem;
   }
 
   return {
@@ -129,18 +149,34 @@ export function createInstallSteps(parts: InstallParts): Record<string, StepKind
       undo: noteWhy, // the image goes when nothing names it any more
       isFinal,
     },
+    'app-wait': {
+      async do(context) {
+        const { record, next, release } = known(context);
+        context.note('waiting-for-app');
+        const { version } = release.manifest;
+        const { release: id } = next.held;
+        if (await holds.pass({ app: record.id, release: id, version, signal: context.signal }))
+          await lookAgain(next.held);
+      },
+      async undo(context) {
+        await noteWhy(context);
+        holds.reopen(appOf(context));
+      },
+      isFinal,
+    },
     'app-start': {
       async do(context) {
         const { record, next } = known(context);
         context.note('starting');
         if (members.see(next.held.credential)?.may === 'nothing') throw new Refusal('member-expelled', record.id);
-        await running.run(record.id, next.held);
+        await holds.swap(record.id, () => running.run(record.id, next.held));
       },
       async undo(context) {
         await noteWhy(context);
         const record = found(context)?.record;
         if (!record) return;
-        if (record.current && mayRun(record, members)) await running.run(record.id, record.current);
+        const { current } = record;
+        if (current && mayRun(record, members)) await holds.swap(record.id, () => running.run(record.id, current));
         else await running.halt(record.id);
       },
       isFinal,
@@ -174,6 +210,7 @@ export function createInstallSteps(parts: InstallParts): Record<string, StepKind
       async do(context) {
         const here = found(context);
         if (here) await commit(here);
+        await holds.done(appOf(context));
         await parts.tidy();
       },
     },
@@ -196,6 +233,8 @@ export function createInstallSteps(parts: InstallParts): Record<string, StepKind
           ? record.waiting
           : null,
       updatedAt: record.current ? clock.now() : null,
+      ...settled(record),
+      foreign: null,
       failed: null,
       stopped: null,
       wasStopped: false,

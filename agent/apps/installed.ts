@@ -11,13 +11,15 @@ import { Capability } from '#contract/capabilities.js';
 import { Told } from '#contract/changes.js';
 import { PublicJwk } from '#contract/directory.js';
 import { Time } from '#contract/health.js';
-import { StopReason } from '#contract/installed.js';
+import { ForeignRelease, StopReason } from '#contract/installed.js';
 import { ReleasedAppId, Version } from '#contract/manifest.js';
 import { check, describeFaults, parseJson } from '#contract/parse.js';
 import { Refusal } from '#contract/problems.js';
 import { Release, ReleaseId } from '#contract/release.js';
+import { Succession, Successions } from '#contract/succession.js';
 import type { Decision, OwnerSigner } from '../consent/ledger.js';
 import type { Members } from '../members/members.js';
+import type { Outcomes } from './outcomes.js';
 import type { LedgerRoom } from './uses.js';
 
 const NullOr = <T extends Parameters<typeof Type.Union>[0][number]>(schema: T) => Type.Union([schema, Type.Null()]);
@@ -31,10 +33,23 @@ export const Held = Type.Object({
 });
 export type Held = Static<typeof Held>;
 
+/** The app is to pass to another maker, in one step or several, of which the owner has read or will. */
+export const SuccessionOffer = Type.Object({
+  /** Verified when they came: from whom it passes, to the last one's heir. */
+  path: Type.Array(Succession, { minItems: 1 }),
+  /** As they were signed, to be verified again, with a credential of the heir. */
+  statements: Successions,
+  credential: Type.String(),
+  answer: NullOr(Type.Union([Type.Literal('yes'), Type.Literal('no')])),
+  /** The heir's newest release that was seen. */
+  next: NullOr(Held),
+});
+export type SuccessionOffer = Static<typeof SuccessionOffer>;
+
 export const InstalledRecord = Type.Object(
   {
     id: ReleasedAppId,
-    /** The member's key that it is bound to: of the release that runs. */
+    /** The member's key that it is bound to: of the release that runs, or of whom its owner let it pass to. */
     jwk: PublicJwk,
     /** What runs; null until the first installation has passed. */
     current: NullOr(Held),
@@ -47,6 +62,19 @@ export const InstalledRecord = Type.Object(
     stopped: NullOr(StopReason),
     /** The owner had stopped it when its member was expelled: it stays so when the member comes back. */
     wasStopped: Type.Boolean(),
+    succession: Type.Optional(
+      Type.Object({
+        /** Of the newest statement about this app that was verified: none older counts. */
+        serial: Type.Integer({ minimum: 0 }),
+        /** Of the key that signed it: what a dropped one has signed holds nothing up. */
+        kid: Type.String(),
+        /** Of the last one that its owner said yes to; 0: none. */
+        passed: Type.Integer({ minimum: 0 }),
+        offer: NullOr(SuccessionOffer),
+      }),
+    ),
+    /** What the last look in the catalogue found under this id, where it was another's. */
+    foreign: Type.Optional(NullOr(ForeignRelease)),
     failed: NullOr(Type.Object({ release: ReleaseId, version: Version, at: Time, problem: Told })),
   },
   { additionalProperties: true },
@@ -85,6 +113,12 @@ export function mayRun({ current, stopped }: InstalledRecord, members: Pick<Memb
   return current !== null && stopped === null && members.see(current.credential)?.may !== 'nothing';
 }
 
+/** What waits for the owner: a newer release, or the first of who comes after its maker. */
+export const awaitedBy = ({ waiting, succession }: InstalledRecord): Held[] => [
+  ...(waiting ? [waiting] : []),
+  ...(succession?.offer?.next ? [succession.offer.next] : []),
+];
+
 /** What runs, and what is to. */
 export const heldBy = ({ current, next }: InstalledRecord): Held[] => [
   ...(current ? [current] : []),
@@ -106,9 +140,11 @@ export function releaseOf(held: Held): Release {
 export async function openInstalled(wish: {
   store: { db: Database; commit(operations: readonly Operation[]): Promise<void> };
   ledger: LedgerRoom;
+  /** What the provider is told of a decision goes with it into one commit. */
+  outcomes: Pick<Outcomes, 'ofDecision'>;
   onRefused: (refusal: Refusal) => void;
 }): Promise<Installed> {
-  const { store, ledger, onRefused } = wish;
+  const { store, ledger, outcomes, onRefused } = wish;
   const sublevel = store.db.sublevel<string, unknown>('installed', { valueEncoding: 'json' });
   const bars = store.db.sublevel<string, unknown>('barred-releases', { valueEncoding: 'json' });
   const records = new Map<string, InstalledRecord>();
@@ -132,17 +168,23 @@ export async function openInstalled(wish: {
     get: (id) => records.get(id),
     list: () => [...records.values()].sort((a, b) => (a.id < b.id ? -1 : 1)),
     async save(record, decision, signer) {
-      const operations: Operation[] = [{ type: 'put', sublevel, key: record.id, value: record }];
+      const told =
+        decision && typeof decision !== 'function' ? outcomes.ofDecision(records.get(record.id), decision) : undefined;
+      const put: Operation = { type: 'put', sublevel, key: record.id, value: record };
+      const operations = [put, ...(told?.operations ?? [])];
       const now = (made: Decision | LateDecision): Decision => (typeof made === 'function' ? made() : made);
       if (decision) await ledger.decide(() => ({ decisions: [now(decision)], operations }), signer);
       else await store.commit(operations);
       records.set(record.id, record);
+      told?.added();
       tell(record.id);
     },
     async remove(id, decision) {
-      const operations: Operation[] = [{ type: 'del', sublevel, key: id }];
+      const told = outcomes.ofDecision(records.get(id), decision);
+      const operations: Operation[] = [{ type: 'del', sublevel, key: id }, ...(told?.operations ?? [])];
       await ledger.decide(() => ({ decisions: [decision], operations }));
       records.delete(id);
+      told?.added();
       tell(id);
     },
     barred: (release) => barred.get(release),

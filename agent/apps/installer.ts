@@ -11,12 +11,17 @@ import { type AppsDesk, createDesk } from './desk.js';
 import { createInstallSteps } from './install-steps.js';
 import { openInstalled } from './installed.js';
 import { createKeeper } from './keeper.js';
+import { createLooking } from './looking.js';
 import { type Mandates, noMandates } from './mandate.js';
 import { type Architecture, createOffers } from './offers.js';
+import { createOutcomeCourier } from './outcome-courier.js';
+import { createOutcomeWatch } from './outcome-watch.js';
+import { openOutcomes } from './outcomes.js';
 import { createRemoveSteps } from './remove-steps.js';
 import { createRunning } from './running.js';
+import { createSuccessions } from './successions.js';
 import { createTable } from './table.js';
-import type { Catalogue, Grants, LedgerRoom, Runner, Sockets, Storage } from './uses.js';
+import type { Catalogue, Grants, Holds, LedgerRoom, Runner, Sockets, Storage } from './uses.js';
 
 export interface Installer {
   desk: AppsDesk;
@@ -40,9 +45,12 @@ export async function createInstaller(wish: {
   architecture: Architecture;
   members: Members;
   catalogue: Catalogue;
+  /** The territory that the box is a member of: its provider is told of the releases that it gave out. */
+  own: () => string | undefined;
   runner: Runner;
   sockets: Sockets;
   grants: Grants;
+  holds: Holds;
   storage: Storage;
   ledger: LedgerRoom;
   changes: () => Changes;
@@ -54,29 +62,42 @@ export async function createInstaller(wish: {
   isShared?: (digest: string) => boolean;
   onRefused: (refusal: Refusal) => void;
 }): Promise<Installer> {
-  const { isShared = () => false, mandates = noMandates, clock, onRefused, runner, sockets } = wish;
+  const { isShared = () => false, mandates = noMandates, clock, onRefused, runner, sockets, holds } = wish;
   const table = createTable();
-  const installed = await openInstalled(wish);
+  const refused = (error: unknown): void =>
+    onRefused(error instanceof Refusal ? error : new Refusal('internal', undefined, { cause: error }));
+  const outcomes = await openOutcomes(wish);
+  const installed = await openInstalled({ ...wish, outcomes });
   const directory = path.join(wish.dataDir, 'blobs');
   const blobs = await openBlobs({ directory, freeBytes: wish.freeBytes, reserveBytes });
-  const running = createRunning({ runner, sockets });
-  const offers = createOffers({ ...wish, installed, blobs });
+  const running = createRunning({ runner, sockets, holds });
+  const successions = createSuccessions({ ...wish, installed });
+  const offers = createOffers({ ...wish, installed, blobs, successions });
   const isPinned = (digest: string): boolean => isShared(digest) || table.isPinned(digest);
-  const rooms = { ...wish, mandates, installed, blobs, offers, running, table, isPinned };
+  const rooms = { ...wish, mandates, installed, outcomes, blobs, offers, successions, running, table, isPinned };
   const keeper = createKeeper(rooms);
-  const desk = createDesk({ ...rooms, keeper, reserveBytes });
+  const looking = createLooking({ ...rooms, onRefused: refused });
+  const desk = createDesk({ ...rooms, keeper, looking, reserveBytes });
   const parts = { ...rooms, tidy: keeper.tidy };
+  const watch = createOutcomeWatch(rooms);
+  const courier = createOutcomeCourier({ ...rooms, report: wish.catalogue.report });
   const stopping = new AbortController();
-  let looking: Promise<void> | undefined;
+  let daily: Promise<void> | undefined;
+  let asking: Promise<void> = Promise.resolve();
+  let endWatching = (): void => {};
+
+  /** A territory that has expelled a maker may have said since who comes after them. */
+  async function askForHeirs(): Promise<void> {
+    await keeper.enforce();
+    for (const { id, stopped } of installed.list())
+      if (stopped === 'expelled' && !stopping.signal.aborted) await desk.learn(id).catch(refused);
+  }
 
   /** Once a day: what asks for nothing more goes ahead, what does waits for the owner. */
   async function look(): Promise<void> {
     while (!stopping.signal.aborted) {
       await clock.sleep(lookMilliseconds * (0.9 + Math.random() / 10), stopping.signal);
-      for (const { id } of stopping.signal.aborted ? [] : installed.list())
-        await desk.update(id).catch((error: unknown) => {
-          onRefused(error instanceof Refusal ? error : new Refusal('internal', undefined, { cause: error }));
-        });
+      for (const { id } of stopping.signal.aborted ? [] : installed.list()) await desk.update(id).catch(refused);
     }
   }
 
@@ -85,12 +106,21 @@ export async function createInstaller(wish: {
     kinds: { ...createInstallSteps(parts), ...createRemoveSteps(parts) },
     async start() {
       await keeper.start();
-      looking ??= look();
+      watch.start();
+      courier.start();
+      daily ??= look();
+      endWatching = wish.members.onChange(() => {
+        asking = asking.then(askForHeirs).catch(refused);
+      });
     },
     idle: keeper.idle,
     async stop() {
       stopping.abort();
-      await looking;
+      endWatching();
+      await daily;
+      await asking;
+      await watch.stop();
+      await courier.stop();
       await keeper.stop();
     },
   };

@@ -8,7 +8,7 @@ import type { Changes } from '../changes/changes.js';
 import type { Members } from '../members/members.js';
 import type { Blobs } from './blobs.js';
 import { dropNext } from './drop-next.js';
-import { type Held, heldBy, type Installed, type InstalledRecord, mayRun, releaseOf } from './installed.js';
+import { awaitedBy, type Held, heldBy, type Installed, type InstalledRecord, mayRun, releaseOf } from './installed.js';
 import { groupOf, isUntouched } from './plan.js';
 import type { Running } from './running.js';
 import type { Grants, Runner, Storage } from './uses.js';
@@ -67,7 +67,7 @@ export function createKeeper(parts: KeeperParts): Keeper {
   }
 
   function isNeeded(digest: string): boolean {
-    const held = installed.list().flatMap((record) => [...heldBy(record), ...(record.waiting ? [record.waiting] : [])]);
+    const held = installed.list().flatMap((record) => [...heldBy(record), ...awaitedBy(record)]);
     return parts.isPinned(digest) || held.some((one) => releaseOf(one).blobs.some((blob) => blob.digest === digest));
   }
 

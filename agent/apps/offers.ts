@@ -19,6 +19,7 @@ import type { Release } from '#contract/release.js';
 import type { Judgement, Members } from '../members/members.js';
 import type { Blobs } from './blobs.js';
 import { type Held, type Installed, type InstalledRecord, releaseOf } from './installed.js';
+import type { Successions } from './successions.js';
 import type { Grants } from './uses.js';
 
 export type Architecture = Release['architecture'];
@@ -45,6 +46,8 @@ export interface Offers {
   heed(entry: Pick<CatalogueRelease, 'id' | 'app' | 'state' | 'reason'>): Promise<void>;
   /** What is asked that was not granted. */
   asks(release: Release): Capability[];
+  /** Whether its terms are those that the owner has accepted. */
+  hasSameTerms(release: Release): boolean;
   /** Whether it may take the place of what runs without a word of the owner: no more power, and the same terms. */
   goesAhead(release: Release): boolean;
   show(verified: Pick<Verified, 'held' | 'release' | 'judged'>, problem: Refusal | null): AppOffer;
@@ -57,13 +60,19 @@ export function createOffers(wish: {
   installed: Installed;
   blobs: Blobs;
   grants: Grants;
+  successions: Pick<Successions, 'isHeirs'>;
   architecture: Architecture;
   clock: { now(): number };
 }): Offers {
-  const { members, installed, blobs, grants, architecture, clock } = wish;
+  const { successions, members, installed, blobs, grants, architecture, clock } = wish;
 
   const asks = ({ manifest }: Release): Capability[] =>
     manifest.capabilities.map(({ capability }) => capability).filter((one) => !grants.allows(manifest.id, one));
+
+  function hasSameTerms({ manifest }: Release): boolean {
+    const current = installed.get(manifest.id)?.current;
+    return current ? canonicalJson(releaseOf(current).manifest.terms) === canonicalJson(manifest.terms) : false;
+  }
 
   async function boundElsewhere({ jwk, current }: InstalledRecord, { held, jwk: signer }: Verified): Promise<boolean> {
     if (!current || jwk.kid === signer.kid) return false;
@@ -98,7 +107,10 @@ export function createOffers(wish: {
       const here = notHere(release);
       if (here) return here;
       if (!record?.current) return judged.may === 'install' ? null : judged.problem;
-      if (await boundElsewhere(record, verified)) return new Refusal('app-bound-elsewhere', release.manifest.id);
+      if (await boundElsewhere(record, verified)) {
+        const isHeirs = await successions.isHeirs(record, verified);
+        return new Refusal(isHeirs ? 'succession-undecided' : 'app-bound-elsewhere', release.manifest.id);
+      }
       const { version } = releaseOf(record.current).manifest;
       if (compareVersions(release.manifest.version, version) <= 0)
         return new Refusal('release-not-newer', `${release.manifest.version} after ${version}`);
@@ -109,13 +121,12 @@ export function createOffers(wish: {
       await installed.bar(id, { app, why: state, detail: reason ?? '', at: clock.now() });
     },
     asks,
+    hasSameTerms,
     goesAhead(release) {
       const current = installed.get(release.manifest.id)?.current;
       if (!current) return false;
-      const before = releaseOf(current).manifest;
-      const known = new Set(before.capabilities.map(({ capability }) => capability));
-      const sameTerms = canonicalJson(before.terms) === canonicalJson(release.manifest.terms);
-      return sameTerms && asks(release).every((capability) => known.has(capability));
+      const known = new Set(releaseOf(current).manifest.capabilities.map(({ capability }) => capability));
+      return hasSameTerms(release) && asks(release).every((capability) => known.has(capability));
     },
     show({ held, release, judged }, problem) {
       const current = installed.get(release.manifest.id)?.current;

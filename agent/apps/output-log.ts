@@ -2,10 +2,25 @@
  * What an app prints, in a file that cannot fill the disk: at 1 MiB it becomes `{file}.1`, in place of the one before.
  * The app is read only as fast as the disk takes it.
  */
-import { type FileHandle, open, rename } from 'node:fs/promises';
+import { type FileHandle, open, readFile, rename } from 'node:fs/promises';
 import type { Readable } from 'node:stream';
+import { isErrno } from '#common/files.js';
 
 export const maxLogBytes = 1024 * 1024;
+
+/** The last bytes of it, from the beginning of a line where there is one; empty where nothing was printed. */
+export async function endOf(file: string, tailBytes: number): Promise<string> {
+  const read = (one: string): Promise<Buffer> =>
+    readFile(one).catch((error: unknown) => {
+      if (isErrno(error, 'ENOENT')) return Buffer.alloc(0);
+      throw error;
+    });
+  const now = await read(file);
+  const all = now.length < tailBytes ? Buffer.concat([await read(`${file}.1`), now]) : now;
+  if (all.length <= tailBytes) return all.toString('utf8');
+  const tail = all.subarray(all.length - tailBytes);
+  return tail.subarray(tail.indexOf('\n') + 1).toString('utf8');
+}
 
 export interface OutputLog {
   /** Resolves when the stream has ended and is written. */

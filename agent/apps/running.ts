@@ -6,7 +6,7 @@
  */
 import { type Held, releaseOf } from './installed.js';
 import { quotaOf } from './plan.js';
-import type { Runner, Sockets } from './uses.js';
+import type { Holds, Runner, Sockets } from './uses.js';
 
 export interface Running {
   /** Makes this release the one that runs under the app's name, in place of any other. Resolves before it is healthy. */
@@ -20,8 +20,8 @@ export interface Running {
   haltIf(id: string, wanted: () => boolean): Promise<void>;
 }
 
-export function createRunning(wish: { runner: Runner; sockets: Sockets }): Running {
-  const { runner, sockets } = wish;
+export function createRunning(wish: { runner: Runner; sockets: Sockets; holds: Pick<Holds, 'end'> }): Running {
+  const { runner, sockets, holds } = wish;
   const turns = new Map<string, Promise<unknown>>();
 
   function inTurn(id: string, work: () => Promise<void>): Promise<void> {
@@ -35,8 +35,13 @@ export function createRunning(wish: { runner: Runner; sockets: Sockets }): Runni
     return mine;
   }
 
-  async function halt(id: string): Promise<void> {
+  async function stop(id: string): Promise<void> {
     await runner.stop(id);
+    await holds.end(id);
+  }
+
+  async function halt(id: string): Promise<void> {
+    await stop(id);
     await runner.remove(id);
     await sockets.close(id);
   }
@@ -54,7 +59,7 @@ export function createRunning(wish: { runner: Runner; sockets: Sockets }): Runni
         const held = wanted();
         if (held) await run(id, held);
       }),
-    stop: (id) => inTurn(id, () => runner.stop(id)),
+    stop: (id) => inTurn(id, () => stop(id)),
     halt: (id) => inTurn(id, () => halt(id)),
     haltIf: (id, wanted) =>
       inTurn(id, async () => {

@@ -1,19 +1,50 @@
 /** An installed app as its owner sees it. */
 import type { Change } from '#contract/changes.js';
-import type { InstalledApp } from '#contract/installed.js';
+import type { AppSuccession, InstalledApp } from '#contract/installed.js';
 import type { Members } from '../members/members.js';
 import { type InstalledRecord, releaseOf } from './installed.js';
-import type { Offers } from './offers.js';
+import { type Offers, toldOf } from './offers.js';
+import type { Outcomes } from './outcomes.js';
 import { quotaOf } from './plan.js';
-import type { Grants, Runner, Storage } from './uses.js';
+import type { Grants, Holds, Runner, Storage } from './uses.js';
+
+function showSuccession(
+  { succession }: InstalledRecord,
+  { members, offers }: { members: Pick<Members, 'see'>; offers: Pick<Offers, 'asks' | 'hasSameTerms'> },
+): AppSuccession | null {
+  const offer = succession?.offer;
+  const [first] = offer?.path ?? [];
+  const last = offer?.path.at(-1);
+  const heir = offer && members.see(offer.credential);
+  if (!offer || !first || !last || !heir) return null;
+  const { name, left, since, because } = first.from;
+  const next = offer.next && releaseOf(offer.next);
+  return {
+    serial: last.serial,
+    territory: last.territory,
+    from: { name, left, since, because: because ?? null },
+    to: heir.member,
+    decisions: offer.path.map(({ from, to, at, reason, decidedBy, review }) => ({
+      ...{ from: from.name, to: to.name, at, reason, decidedBy, review },
+    })),
+    answer: offer.answer,
+    problem: heir.problem && heir.may !== 'install' && heir.may !== 'update' ? toldOf(heir.problem) : null,
+    next: next && {
+      ...{ release: offer.next?.release ?? '', version: next.manifest.version },
+      ...{ asks: offers.asks(next), sameTerms: offers.hasSameTerms(next) },
+    },
+  };
+}
 
 export function showApp(
   record: InstalledRecord,
   uses: {
     members: Members;
     offers: Offers;
+    outcomes: Pick<Outcomes, 'last'>;
     runner: Runner;
     grants: Grants;
+    holds: Holds;
     storage: Storage;
     underWay(id: string): Change | undefined;
   },
@@ -46,7 +77,12 @@ export function showApp(
           judged.may === 'install' || judged.may === 'update' ? null : judged.problem,
         )
       : null,
+    succession: showSuccession(record, uses),
+    leases: uses.holds.leases(id),
+    held: uses.holds.held(id) ?? null,
     failed,
+    foreign: record.foreign ?? null,
     change: uses.underWay(id)?.id ?? null,
+    told: uses.outcomes.last(id),
   };
 }

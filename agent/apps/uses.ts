@@ -1,11 +1,15 @@
 /** What the installer is handed: other rooms, as far as it uses them. */
 import type { CatalogueApp, CataloguePage, CatalogueRelease } from '#contract/catalogue.js';
+import type { OutcomeReport } from '#contract/rollout.js';
 import type { Grants as AllGrants } from '../consent/grants.js';
 import type { Ledger } from '../consent/ledger.js';
+import type { UpdateHolds } from '../leases/gate.js';
 import type { Runner as WholeRunner } from './runtime/runner.js';
 
 export type Runner = Omit<WholeRunner, 'open' | 'close' | 'ready' | 'logs'>;
 export type Grants = Pick<AllGrants, 'of' | 'allows' | 'set' | 'drop' | 'onChange'>;
+/** Leases: what apps hold, and how an update waits for it. */
+export type Holds = UpdateHolds;
 export type LedgerRoom = Pick<Ledger, 'append' | 'decide'>;
 
 export interface Sockets {
@@ -26,4 +30,5 @@ export interface Catalogue {
   app(id: string): Promise<CatalogueApp>;
   release(id: string): Promise<CatalogueRelease>;
   blob(digest: string, from: number, signal: AbortSignal): Promise<AsyncIterable<Uint8Array>>;
+  report(report: OutcomeReport): Promise<void>;
 }

@@ -157,9 +157,10 @@ export function createChanges(wish: {
     },
     ended(id) {
       return new Promise((resolve, reject) => {
-        const settled = past.get(id);
-        if (settled) return resolve(show(settled));
-        if (!runs.has(id)) return reject(new Refusal('change-unknown', id));
+        // One that is being written for the first time lies among the past ones, and has not ended.
+        const known = past.get(id);
+        if (known && known.endedAt !== null) return resolve(show(known));
+        if (!known && !runs.has(id)) return reject(new Refusal('change-unknown', id));
         const listener = (change: Change): void => {
           if (change.id !== id || change.endedAt === null) return;
           listeners.delete(listener);

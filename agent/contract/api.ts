@@ -31,6 +31,9 @@ export const Box = Type.Object(
 );
 export type Box = Static<typeof Box>;
 
+/** Of what an app printed, its end: as much as its owner sees, and itself. */
+export const logTailBytes = 128 * 1024;
+
 export const AppId = Type.String({ pattern: '^[a-z0-9][a-z0-9.-]{0,62}$' });
 
 export const Self = Type.Object(
@@ -115,6 +118,24 @@ export const StorageBatchResult = Type.Object(
 );
 export type StorageBatchResult = Static<typeof StorageBatchResult>;
 
+/** The data of a server-sent event; `event:` carries the type, `id:` where to go on from by Last-Event-ID. */
+export const StorageWatchEvent = Type.Union(
+  [
+    Type.Object(
+      { type: Type.Literal('ready') },
+      { description: 'the first event, unless it is a reset: whatever lands from here on is told' },
+    ),
+    Type.Object({ type: Type.Literal('put'), key: Type.String(), etag: Type.String() }),
+    Type.Object({ type: Type.Literal('delete'), key: Type.String() }),
+    Type.Object(
+      { type: Type.Literal('reset') },
+      { description: 'changes were missed: list again; whatever lands from here on is told' },
+    ),
+  ],
+  { $id: 'StorageWatchEvent' },
+);
+export type StorageWatchEvent = Static<typeof StorageWatchEvent>;
+
 /** The data of a server-sent event; `event:` carries the type. */
 export const AppEvent = Type.Union(
   [
@@ -129,6 +150,33 @@ export const AppEvent = Type.Union(
         taken: Type.Array(Capability),
       },
       { description: 'what the app may do has changed; grants: all that it may do now' },
+    ),
+    Type.Object(
+      {
+        type: Type.Literal('update-pending'),
+        at: Time,
+        version: Version,
+        waits: Type.Union([Type.Literal('begins'), Type.Literal('lease'), Type.Literal('owner')], {
+          description:
+            'begins: the app is stopped for it in so many seconds, unless it takes a lease before; lease: for the leases of the app, so many seconds at most as things are; owner: for the owner to say yes',
+        }),
+        seconds: Type.Union([Type.Integer({ minimum: 0 }), Type.Null()], {
+          description: 'null: nobody knows how long',
+        }),
+      },
+      { description: 'a newer release of the app is to take its place' },
+    ),
+    Type.Object(
+      {
+        type: Type.Literal('low-space'),
+        at: Time,
+        of: Type.Union([Type.Literal('box'), Type.Literal('quota')], {
+          description:
+            "box: the disk is down to the box's reserve, and writes are refused; quota: the app uses nine tenths of its own",
+        }),
+        low: Type.Boolean({ description: 'false: it is over' }),
+      },
+      { description: 'room to store is short, or is again enough' },
     ),
     Type.Object({ type: Type.Literal('shutdown'), at: Time }),
   ],

@@ -15,6 +15,9 @@
  *                                            box: CataloguePage: the newest release of each app that this box may see
  *   GET   /v1/catalogue/apps/{app}           box or its member: CatalogueApp: releases, newest first
  *
+ * Rollouts and what boxes tell of their changes: see rollout.ts. A release under rollout is shown to the boxes that it has
+ * reached, and to its member.
+ *
  * A request arrives whole within ten seconds or is cut, so a large blob is sent as several PATCHes (`patchBytes` is a
  * good size). What came before a cut stays: HEAD says how much. The whole is hashed at the end; octets that are not the
  * ones that the digest names are discarded, and the answer says so. A page may hold few entries, or none, and still
@@ -29,6 +32,8 @@ import { Time } from './health.js';
 import { ReleasedAppId, Version } from './manifest.js';
 import { MemberId, StatusLists } from './member.js';
 import { largestReleaseJws, ReleaseId } from './release.js';
+import { ResultCounts, RolloutPlan, RolloutView } from './rollout.js';
+import { AppSuccessions } from './succession.js';
 
 export const cataloguePath = '/v1/catalogue';
 export const dpopType = 'dpop+jwt';
@@ -54,6 +59,8 @@ export const NewRelease = Type.Object(
     release: Type.String({ maxLength: largestReleaseJws }),
     /** Only these boxes see it; it is listed nowhere. */
     boxes: Type.Optional(Type.Array(BoxId, { minItems: 1, maxItems: 10_000, uniqueItems: true })),
+    /** Missing: for every box that sees it at once. */
+    rollout: Type.Optional(RolloutPlan),
   },
   { $id: 'NewRelease', additionalProperties: false },
 );
@@ -85,6 +92,8 @@ export const CatalogueRelease = Type.Object(
     release: Type.String(),
     credential: Type.String(),
     status: StatusLists,
+    /** Where the app has passed from one member to another. */
+    succession: Type.Optional(AppSuccessions),
   },
   { $id: 'CatalogueRelease' },
 );
@@ -119,6 +128,8 @@ export const CatalogueApp = Type.Object(
   {
     app: ReleasedAppId,
     owner: MemberId,
+    /** Where it has passed from one member to another. */
+    succession: Type.Optional(AppSuccessions),
     releases: Type.Array(
       Type.Object({
         id: ReleaseId,
@@ -129,6 +140,9 @@ export const CatalogueApp = Type.Object(
         private: Type.Boolean(),
         architecture: Type.Optional(Architecture),
         channel: Type.Optional(Type.String()),
+        /** Both for its member alone. */
+        rollout: Type.Optional(RolloutView),
+        results: Type.Optional(ResultCounts),
       }),
     ),
   },

@@ -3,9 +3,11 @@ import { type Static, Type } from 'typebox';
 import { Capability } from './capabilities.js';
 import { Told } from './changes.js';
 import { Time } from './health.js';
+import { Lease } from './leases.js';
 import { Manifest, ReleasedAppId, Version } from './manifest.js';
 import { MemberClass, MemberId, Standing, VettingLevel } from './member.js';
 import { ReleaseId } from './release.js';
+import { OutcomeKind, OutcomeWord } from './rollout.js';
 import { AppState, Sandbox } from './status.js';
 
 const NullOr = <T extends Parameters<typeof Type.Union>[0][number]>(schema: T) => Type.Union([schema, Type.Null()]);
@@ -48,6 +50,46 @@ export const AppOffer = Type.Object(
 );
 export type AppOffer = Static<typeof AppOffer>;
 
+/** What its territory decided about who answers for an app from now on, and where the owner's word stands. */
+export const AppSuccession = Type.Object({
+  /** Names it in the owner's answer. */
+  serial: Type.Integer({ minimum: 1 }),
+  territory: Type.String(),
+  from: Type.Object({
+    name: Type.String(),
+    left: Type.Union([Type.Literal('expelled'), Type.Literal('retiring')]),
+    since: Time,
+    because: NullOr(Type.String()),
+  }),
+  /** The heir, certified by the territory, as it stands now. */
+  to: AppMember,
+  /** One, or several where it passed on before the owner looked; oldest first. */
+  decisions: Type.Array(
+    Type.Object({
+      ...{ from: Type.String(), to: Type.String(), at: Time },
+      ...{ reason: Type.String(), decidedBy: Type.String(), review: Type.String() },
+    }),
+  ),
+  answer: NullOr(Type.Union([Type.Literal('yes'), Type.Literal('no')])),
+  /** Why the heir may have nothing installed now. */
+  problem: NullOr(Told),
+  /** Its newest release, where one was seen: what it asks for beyond what was granted, and whether its terms are others. */
+  next: NullOr(
+    Type.Object({
+      ...{ release: ReleaseId, version: Version },
+      ...{ asks: Type.Array(Capability), sameTerms: Type.Boolean() },
+    }),
+  ),
+});
+export type AppSuccession = Static<typeof AppSuccession>;
+
+/** The owner's word about the succession that they were shown. */
+export const SuccessionAnswer = Type.Object(
+  { serial: Type.Integer({ minimum: 1 }), accept: Type.Boolean() },
+  { $id: 'SuccessionAnswer', ...closed },
+);
+export type SuccessionAnswer = Static<typeof SuccessionAnswer>;
+
 export const Grant = Type.Object({
   capability: Capability,
   grantedAt: Time,
@@ -61,6 +103,15 @@ export const StopReason = Type.Union([Type.Literal('owner'), Type.Literal('expel
 export type StopReason = Static<typeof StopReason>;
 
 export { Sandbox } from './status.js';
+
+/** A release that could not take the place of an app, because the app belongs to another. */
+export const ForeignRelease = Type.Object({
+  release: ReleaseId,
+  version: Version,
+  maker: Type.String(),
+  problem: Told,
+});
+export type ForeignRelease = Static<typeof ForeignRelease>;
 
 export const InstalledApp = Type.Object(
   {
@@ -81,10 +132,22 @@ export const InstalledApp = Type.Object(
     quotaBytes: Type.Integer({ minimum: 0 }),
     /** A newer release that waits for the owner, because it asks for more; null when there is none. */
     waiting: NullOr(AppOffer),
+    /** To another maker; null where nothing of that is open. */
+    succession: NullOr(AppSuccession),
+    /** What the app holds, and why, in its own words. */
+    leases: Type.Array(Lease),
+    /** The update that waits for these leases, and when it goes ahead at the latest, as they are; null when none does. */
+    held: NullOr(Type.Object({ version: Version, since: Time, until: Time })),
     /** The last update that was rolled back, and why. It is not tried again by itself. */
     failed: NullOr(Type.Object({ release: ReleaseId, version: Version, at: Time, problem: Told })),
+    /** The newest in the catalogue goes by the same id and is another maker's; null where it is not. */
+    foreign: NullOr(ForeignRelease),
     /** The change that is under way for this app. */
     change: NullOr(Type.String()),
+    /** What the provider is told of it, the last of it; missing where it is told of nothing. */
+    told: Type.Optional(
+      Type.Object({ kind: OutcomeKind, outcome: OutcomeWord, version: Version, at: Time, sent: Type.Boolean() }),
+    ),
   },
   { $id: 'InstalledApp' },
 );

@@ -4,7 +4,7 @@ import { CapabilityKind } from './capabilities.js';
 import { PublicJwk } from './directory.js';
 import { Time } from './health.js';
 import { LedgerEntry } from './ledger.js';
-import { MemberClass, MemberId, MemberKeys, Standing, statusListBits, VettingLevel } from './member.js';
+import { MemberClass, MemberId, Standing, statusListBits, VettingLevel } from './member.js';
 
 const Words = (maxLength: number) => Type.String({ minLength: 1, maxLength, pattern: '\\S' });
 
@@ -49,6 +49,7 @@ export const MemberAct = Type.Union([
   Type.Literal('member.expelled'),
   Type.Literal('member.key-rotated'),
   Type.Literal('member.key-replaced'),
+  Type.Literal('member.succeeded'),
 ]);
 export type MemberAct = Static<typeof MemberAct>;
 
@@ -92,13 +93,18 @@ export type MemberRecord = Static<typeof MemberRecord>;
 export const LevelPolicy = Type.Partial(Type.Record(CapabilityKind, VettingLevel), { additionalProperties: false });
 export type LevelPolicy = Static<typeof LevelPolicy>;
 
+/** A new app id belongs to the first member who publishes under it, or to none without proof of its domain. */
+export const AppIdPolicy = Type.Union([Type.Literal('first'), Type.Literal('proof')]);
+export type AppIdPolicy = Static<typeof AppIdPolicy>;
+
 export const memberLedgerType = 'webizen-member-ledger+jws';
 /** Each entry is signed (detached, as in ledger.ts) by the key that signed for members then. */
 export const MemberLedgerExport = Type.Object(
   {
     format: Type.Literal('webizen-member-ledger-1'),
     territory: Type.String(),
-    keys: MemberKeys,
+    /** All that ever signed. */
+    keys: Type.Array(PublicJwk, { minItems: 1, maxItems: 1000 }),
     entries: Type.Array(LedgerEntry),
   },
   { $id: 'MemberLedgerExport', additionalProperties: true },

@@ -185,7 +185,7 @@ export const FleetEvent = Type.Object(
     at: Time,
     type: Type.String({
       description:
-        'enrolled, renewed, online, offline, health, refused, revoked, reinstated, superseded, cloned-box, settled, leaving, left, gap, event, store, claim-created, claim-revoked, admission-asked, admission-approved, admission-refused, release-published, release-withdrawn, release-stopped, app-reserved, member',
+        'enrolled, renewed, online, offline, health, refused, revoked, reinstated, superseded, cloned-box, settled, leaving, left, gap, event, store, claim-created, claim-revoked, admission-asked, admission-approved, admission-refused, release-published, release-withdrawn, release-stopped, rollout, rollout-stopped, app-reserved, member',
     }),
     box: NullOr(Type.String()),
     text: Type.String(),

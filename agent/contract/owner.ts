@@ -1,6 +1,7 @@
 /** The owner's console: what its pages send to the box and read from it. */
 import { type Static, Type } from 'typebox';
 import { AgentStatus } from './agent-status.js';
+import { AppId, Notification } from './api.js';
 import { Change, Told } from './changes.js';
 import { Jurisdiction } from './directory.js';
 import { Time } from './health.js';
@@ -75,6 +76,8 @@ export const AppGlance = Type.Object({
   member: Type.Object({ id: MemberId, territory: Type.String() }),
   /** The version that waits for the owner's yes. */
   waiting: NullOr(Version),
+  /** Who is to take it over, while its owner has not answered. */
+  heir: NullOr(Type.String()),
   /** The last update was rolled back. */
   failed: Type.Boolean(),
   change: NullOr(Type.String()),
@@ -89,6 +92,15 @@ export const AppsView = Type.Object({
   changes: Type.Array(Change),
 });
 export type AppsView = Static<typeof AppsView>;
+
+/** What apps have told the owner: their words, not the box's. */
+export const NoticesView = Type.Object({
+  /** Another one whenever something about them may be new. */
+  version: Type.Integer({ minimum: 0 }),
+  count: Type.Integer({ minimum: 0 }),
+  newest: Type.Array(Notification),
+});
+export type NoticesView = Static<typeof NoticesView>;
 
 /** What every page of a signed-in owner is drawn from. */
 export const OwnerView = Type.Object(
@@ -111,6 +123,7 @@ export const OwnerView = Type.Object(
     apps: NullOr(AppsView),
     /** Null where this box takes no apps. */
     links: NullOr(LinksView),
+    notices: NoticesView,
   },
   { $id: 'OwnerView' },
 );
@@ -149,6 +162,20 @@ export const CatalogueQuery = Type.Object(
   },
   closed,
 );
+
+/** Of all apps where none is named. */
+export const NoticesQuery = Type.Object({ app: Type.Optional(AppId) }, closed);
+/** The newest first. */
+export const NoticeList = Type.Object({ notices: Type.Array(Notification) });
+export type NoticeList = Static<typeof NoticeList>;
+/** What the owner has seen: what came or changed meanwhile stays. */
+export const NoticesSeen = Type.Object(
+  {
+    seen: Type.Array(Type.Object({ id: Notification.properties.id, at: Time }, closed), { minItems: 1, maxItems: 500 }),
+  },
+  { $id: 'NoticesSeen', ...closed },
+);
+export type NoticesSeen = Static<typeof NoticesSeen>;
 
 /** Newest first; `before` an index for the next page. */
 export const LedgerQuery = Type.Object({

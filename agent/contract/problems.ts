@@ -8,11 +8,15 @@ import { appsProblems } from './problems/apps.js';
 import { archivesProblems } from './problems/archives.js';
 import { boxProblems } from './problems/box.js';
 import { httpProblems } from './problems/http.js';
+import { leaseProblems } from './problems/leases.js';
 import { linkProblems } from './problems/link.js';
 import { linksProblems } from './problems/links.js';
 import { membersProblems } from './problems/members.js';
 import { ownerProblems } from './problems/owner.js';
 import { programsProblems } from './problems/programs.js';
+import { rolloutsProblems } from './problems/rollouts.js';
+import { storageProblems } from './problems/storage.js';
+import { successionsProblems } from './problems/successions.js';
 import { territoryProblems } from './problems/territory.js';
 import { toolsProblems } from './problems/tools.js';
 
@@ -27,8 +31,12 @@ const table = {
   ...membersProblems,
   ...toolsProblems,
   ...appsProblems,
+  ...leaseProblems,
   ...archivesProblems,
   ...linksProblems,
+  ...storageProblems,
+  ...rolloutsProblems,
+  ...successionsProblems,
 } as const;
 
 export type ProblemCode = keyof typeof table;
@@ -48,7 +56,8 @@ export const Problem = Type.Object(
 );
 export type Problem = Static<typeof Problem>;
 
-export const isProblemCode = (code: unknown): code is ProblemCode => typeof code === 'string' && code in table;
+export const isProblemCode = (code: unknown): code is ProblemCode =>
+  typeof code === 'string' && Object.hasOwn(table, code);
 
 export function problem(code: ProblemCode, detail?: string): Problem {
   const [status, title, remedy] = table[code];

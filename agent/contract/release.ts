@@ -56,7 +56,7 @@ export const keyRotationType = 'webizen-member-key+jws';
 export const KeyRotation = Type.Object({ member: MemberId, jwk: PublicJwk, at: Time }, { additionalProperties: true });
 export type KeyRotation = Static<typeof KeyRotation>;
 
-/** Oldest first, each a compact JWS of a `KeyRotation`. */
+/** Oldest first, each a compact JWS of a `KeyRotation`. A header may have a `succession` too, see succession.ts. */
 export const KeyRotations = Type.Array(Type.String({ maxLength: 2048 }), { maxItems: 32 });
 
 /** Of image-spec 1.1: what an image of ours is made of. */

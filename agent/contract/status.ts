@@ -1,6 +1,7 @@
 /** What a box says of itself on `up/`: birth, death, events, and what runs. */
 import { type Static, Type } from 'typebox';
 import { Epoch, Time } from './health.js';
+import { ReportedLease } from './leases.js';
 import { LedgerHead } from './ledger.js';
 
 /** Made anew for each MQTT session, so that the will of an evicted session is not taken for this one's. */
@@ -95,6 +96,8 @@ export const Reported = Type.Object(
       }),
       { maxItems: 100 },
     ),
+    /** What apps hold now. */
+    leases: Type.Optional(Type.Array(ReportedLease, { maxItems: 100 })),
   },
   { $id: 'Reported', additionalProperties: true },
 );

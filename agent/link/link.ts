@@ -32,6 +32,7 @@ export interface Link {
 
 const firstPause = 1000;
 const longestPause = 60_000;
+const reportMilliseconds = 1000;
 /** A session that lasted so long was a good one: the next pause is short again. */
 const goodMilliseconds = 10_000;
 
@@ -69,17 +70,33 @@ export function createLink(wish: {
   let held: { released: Promise<void>; release: () => void } | undefined;
   let attempt = new AbortController();
   let busy: Promise<void> | undefined;
+  let reporting: { again: boolean } | undefined;
 
   function tell(online: boolean): void {
     since = clock.now();
     for (const listener of listeners) listener(online);
   }
 
-  function report(): void {
+  function send(): void {
     // Retained, so a lost one is mended by the next session's.
     session
       ?.publish({ box, direction: 'up', kind: 'reported' }, JSON.stringify(wish.reported()), { retain: true })
       .catch(() => {});
+  }
+
+  /** At once; what an app changes again and again goes out together, so much later. */
+  function report(): void {
+    if (reporting) {
+      reporting.again = true;
+      return;
+    }
+    const mine = { again: false };
+    reporting = mine;
+    send();
+    void clock.sleep(reportMilliseconds, stopping.signal).then(() => {
+      reporting = undefined;
+      if (mine.again && !stopping.signal.aborted) report();
+    });
   }
 
   /** A sample whose time is not known waits: what the provider has stored is not put right any more. */
@@ -128,7 +145,7 @@ export function createLink(wish: {
     });
     for (const ack of early) courier.acknowledged(ack);
     tell(true);
-    report();
+    send();
     const flushing = batches(over.signal);
     await wish.onBirth();
     flush();

@@ -9,6 +9,7 @@ import type { Clock } from '#common/clock.js';
 import type { Database, Operation } from '#common/commits.js';
 import { unverifiedTerritory, verifyCredential } from '#common/members/credential.js';
 import { standingOf, verifyStatusLists } from '#common/members/status-list.js';
+import { verifySuccession } from '#common/members/succession.js';
 import type { Moment } from '#common/pki/path.js';
 import type { DirectoryTerritory, PublicJwk } from '#contract/directory.js';
 import type { AppMember } from '#contract/installed.js';
@@ -16,7 +17,8 @@ import { MemberCredential, type Standing, StandingNews, type StatusLists } from 
 import { parseJson } from '#contract/parse.js';
 import { Refusal } from '#contract/problems.js';
 import type { Profile } from '#contract/profile.js';
-import { fetchStatus, type Reach } from './fetch.js';
+import type { AppSuccessions, Succession } from '#contract/succession.js';
+import { fetchStatus, fetchSuccessions, type Reach } from './fetch.js';
 import { freshnessOf, openHeldLists } from './status.js';
 
 /** Each includes the ones behind it. */
@@ -30,6 +32,9 @@ export interface Judgement {
   problem: Refusal | null;
 }
 
+/** With the key that signed it. */
+export type SignedSuccession = Succession & { kid: string };
+
 export interface Members {
   /**
    * Verifies the credential, takes what lists came with it, and says what the member may now.
@@ -38,6 +43,17 @@ export interface Members {
   judge(credential: string, stapled?: StatusLists): Promise<Judgement>;
   /** As `judge`, of a credential that was verified when it came; undefined when it is none. */
   see(credential: string): Judgement | undefined;
+  /** By that territory's keys of now. @throws Refusal `succession-malformed`, `succession-foreign`, `succession-forged` */
+  successionsBy(territory: string, statements: readonly string[]): Promise<SignedSuccession[]>;
+  /** Whether this key signs for the territory's members, or did and is still believed. */
+  isBelieved(territory: string, kid: string): boolean;
+  /**
+   * What a territory says of who came after an app's maker, unverified; undefined when it says nothing, or is not known.
+   * @throws Refusal as `getChecked`, `est-protocol`
+   */
+  askSuccessions(territory: string, app: string): Promise<AppSuccessions | undefined>;
+  /** Whether the box belongs to it. */
+  isOwn(territory: string): boolean;
   /** Asks the providers for their lists. @throws Refusal of the first that could not be used, when all were asked */
   refresh(): Promise<void>;
   /**
@@ -84,6 +100,8 @@ export async function createMembers(wish: {
   own: () => string | undefined;
   /** Undefined where its provider is not known. */
   reach: (territory: string) => Promise<Reach | undefined>;
+  /** Asks which keys a territory has now, where it signs with one that is not known. */
+  relearn?: (territory: string) => Promise<void>;
   onRefused: (refusal: Refusal) => void;
 }): Promise<Members> {
   const { clock, keys, own, onRefused } = wish;
@@ -162,7 +180,11 @@ export async function createMembers(wish: {
     const reach = await wish.reach(territory);
     if (!reach) return;
     const lists = await fetchStatus({ reach, at: clock.moment(), signal: stopping.signal });
-    await take(territory, lists);
+    await take(territory, lists).catch(async (error: unknown) => {
+      if (!wish.relearn || !(error instanceof Refusal) || error.code !== 'status-foreign') throw error;
+      await wish.relearn(territory); // it may have another key since
+      await take(territory, lists);
+    });
   }
 
   async function refresh(): Promise<void> {
@@ -216,6 +238,20 @@ export async function createMembers(wish: {
       const credential = unverified(jwt);
       return credential && judged(credential, isExpired(credential));
     },
+    successionsBy: (territory, statements) =>
+      Promise.all(
+        statements.map(async (jws) => {
+          const read = await verifySuccession(jws, { keys: keys(territory), territory });
+          if (!read.ok) throw new Refusal(`succession-${read.fault}`, territory);
+          return { ...read.succession, kid: read.kid };
+        }),
+      ),
+    async askSuccessions(territory, app) {
+      const reach = await wish.reach(territory);
+      return reach && fetchSuccessions({ reach, app, at: clock.moment(), signal: stopping.signal });
+    },
+    isBelieved: (territory, kid) => keys(territory).some((one) => one.kid === kid),
+    isOwn: (territory) => own() === territory,
     refresh,
     hear(news) {
       const read = parseJson(StandingNews, news);

@@ -2,11 +2,14 @@
  * The newest status lists that were verified, for each territory: what a box knows of members' standing without anybody.
  *
  * Invariant: for each purpose the sequence only grows, on the disk before it counts. So a list from before an expulsion
- * brings nobody back, whoever staples it to an archive or serves it in place of the provider.
+ * brings nobody back, whoever staples it to an archive or serves it in place of the provider. Only what a key has signed
+ * that the territory has dropped since gives way to any list by one that it has: a stolen key may have named a number that
+ * nothing comes after.
  */
 import { type Static, Type } from 'typebox';
 import type { Clock } from '#common/clock.js';
 import type { Database, Operation } from '#common/commits.js';
+import type { PublicJwk } from '#contract/directory.js';
 import { Time } from '#contract/health.js';
 import { oldAfterSeconds, StatusList, type StatusPurpose, staleAfterSeconds } from '#contract/member.js';
 import { check } from '#contract/parse.js';
@@ -16,6 +19,8 @@ const HeldList = Type.Object({
   /** When it was made; when it came, if that was earlier: no clock of another side makes a list fresh for ever. */
   madeAt: Time,
   list: StatusList,
+  /** Of the key that signed it. */
+  kid: Type.Optional(Type.String()),
 });
 type HeldList = Static<typeof HeldList>;
 
@@ -33,7 +38,7 @@ export interface HeldLists {
   /** Keeps what is newer; answers whether anything was, and which lists are older than the ones that are held. */
   take(
     territory: string,
-    lists: { suspension: StatusList; revocation: StatusList },
+    lists: { suspension: StatusList; revocation: StatusList; kids: Record<StatusPurpose, string> },
   ): Promise<{ changed: boolean; replayed: StatusPurpose[] }>;
 }
 
@@ -48,6 +53,7 @@ const keyOf = (territory: string, purpose: StatusPurpose): string => `${territor
 export async function openHeldLists(wish: {
   store: { db: Database; commit(operations: readonly Operation[]): Promise<void> };
   clock: Clock & { trusted(): boolean };
+  keys: (territory: string) => readonly PublicJwk[];
 }): Promise<HeldLists> {
   const { store, clock } = wish;
   const sublevel = store.db.sublevel<string, unknown>('member-status', { valueEncoding: 'json' });
@@ -75,16 +81,20 @@ export async function openHeldLists(wish: {
     territories: () => [...new Set([...held.values()].map(({ territory }) => territory))],
     take: (territory, lists) =>
       inTurn(async () => {
+        const ring = new Set(wish.keys(territory).map(({ kid }) => kid));
         const replayed: StatusPurpose[] = [];
         const newer = new Map<string, HeldList>();
         for (const purpose of ['suspension', 'revocation'] as const) {
           const list = lists[purpose];
           const key = keyOf(territory, purpose);
-          const last = held.get(key)?.list.sequence ?? 0;
+          const before = held.get(key);
+          const isDropped = before?.kid !== undefined && !ring.has(before.kid);
+          const last = isDropped ? 0 : (before?.list.sequence ?? 0);
           if (list.sequence < last) replayed.push(purpose);
           if (list.sequence <= last) continue;
           const made = Date.parse(list.validFrom);
-          newer.set(key, { territory, madeAt: clock.trusted() ? Math.min(made, clock.now()) : made, list });
+          const kid = lists.kids[purpose];
+          newer.set(key, { territory, kid, madeAt: clock.trusted() ? Math.min(made, clock.now()) : made, list });
         }
         await store.commit([...newer].map(([key, value]): Operation => ({ type: 'put', sublevel, key, value })));
         for (const [key, value] of newer) held.set(key, value);

@@ -17,6 +17,8 @@ export interface Notices {
   list(): Notification[];
   /** @throws Refusal `not-found` */
   dismiss(id: string): Promise<void>;
+  /** Those of them that are still as they were seen. */
+  dismissAll(seen: readonly { id: string; at: number }[]): Promise<void>;
   /** The app is gone, and what it said. */
   forget(app: string): Promise<void>;
   /** Answers the way to end it. */
@@ -125,6 +127,15 @@ export async function createNotices({
         const row = rows.get(id);
         if (!row) throw new Refusal('not-found');
         await remove([row]);
+      }),
+    dismissAll: (seen) =>
+      inTurn(async () => {
+        const gone = new Set<Row>();
+        for (const { id, at } of seen) {
+          const row = rows.get(id);
+          if (row?.notification.at === at) gone.add(row);
+        }
+        if (gone.size > 0) await remove([...gone]);
       }),
     forget: (app) =>
       inTurn(async () => {

@@ -4,8 +4,16 @@ import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import type { FastifyInstance } from 'fastify';
 import { Type } from 'typebox';
 import type { Clock } from '#common/clock.js';
+import { logTailBytes } from '#contract/api.js';
 import { exportLines, exportMediaType } from '#contract/app-export.js';
-import { AppDecision, AppRemoval, type InstalledApp, NewGrant, TakenGrant } from '#contract/installed.js';
+import {
+  AppDecision,
+  AppRemoval,
+  type InstalledApp,
+  NewGrant,
+  SuccessionAnswer,
+  TakenGrant,
+} from '#contract/installed.js';
 import { ReleasedAppId } from '#contract/manifest.js';
 import { CatalogueQuery } from '#contract/owner.js';
 import { Refusal } from '#contract/problems.js';
@@ -24,7 +32,6 @@ const OfRelease = Type.Object({ release: ReleaseId });
 
 /** Fifty permissions with long names and dates. */
 const decisionBytes = 32 * 1024;
-const logBytes = 128 * 1024;
 export const uploadLimits: UploadLimits = { bytes: largestArchive, pauseMilliseconds: 30_000 };
 
 export interface AppRouteParts {
@@ -113,10 +120,27 @@ function declareInstalled(plain: FastifyInstance, { apps, logs, access, streams 
       streams.tell();
       return reply.code(204).send();
     });
+  app.post(
+    '/v1/apps/:id/succession',
+    { config: owner, schema: { params: OfApp, body: SuccessionAnswer } },
+    async (request, reply): Promise<{ change: string | null }> => {
+      const { id } = installed(apps, request.params.id);
+      const change = await apps.succeed(id, request.body, access.signerOf(request));
+      streams.tell();
+      if (change !== null) reply.code(202);
+      return { change };
+    },
+  );
+  app.post('/v1/apps/:id/update-now', ofApp, async (request, reply) => {
+    const { id } = installed(apps, request.params.id);
+    await apps.updateNow(id, access.signerOf(request));
+    streams.tell();
+    return reply.code(204).send();
+  });
   if (logs)
     app.get('/v1/apps/:id/logs', ofApp, async ({ params }, reply) => {
       const { id } = installed(apps, params.id);
-      return reply.type('text/plain; charset=utf-8').send(await logs(id, { tailBytes: logBytes }));
+      return reply.type('text/plain; charset=utf-8').send(await logs(id, { tailBytes: logTailBytes }));
     });
 }
 
@@ -138,6 +162,7 @@ function declareTaken(plain: FastifyInstance, { apps, data, ledger, clock }: App
     app.get('/v1/apps/:id/export', ofApp, async ({ params }, reply) => {
       const { id, manifest } = installed(apps, params.id);
       const head = { app: id, version: manifest.version, exportedAt: clock.now() };
+      await data.list(id, { prefix: '', after: undefined, limit: 1 }); // what cannot be read is refused, and is no file
       return reply
         .headers(asFile(`${id}-data.jsonl`))
         .type(exportMediaType)

@@ -18,6 +18,7 @@ import type { OwnerFeatures } from './features.js';
 import { declareLinkRoutes } from './link-routes.js';
 import { createLocalCa } from './local-ca.js';
 import { createLocalNames, lentName, linksOfMachine, type NetworkLink } from './mdns.js';
+import { declareNoticeRoutes } from './notice-routes.js';
 import { declareRoutes } from './routes.js';
 import { openSettings } from './settings.js';
 import { createViewStreams } from './stream.js';
@@ -75,6 +76,7 @@ const daily = 24 * 3_600_000;
 const pages = [
   '/',
   '/history',
+  '/notices',
   '/settings',
   '/move',
   '/leave',
@@ -89,6 +91,7 @@ const appPages = [
   '/apps/:id',
   '/apps/:id/logs',
   '/apps/:id/remove',
+  '/apps/:id/succession',
   '/install/:release',
   '/changes/:change',
   '/changes/:change/:app',
@@ -117,6 +120,7 @@ export function createOwnerConsole(parts: OwnerConsoleParts): OwnerConsole {
   let running: Running | undefined;
   let httpsReady = false;
   let appsVersion = 0;
+  let noticesVersion = 0;
 
   const localNames =
     parts.mdns === false
@@ -153,6 +157,7 @@ export function createOwnerConsole(parts: OwnerConsoleParts): OwnerConsole {
         return address === null || fingerprint === undefined ? null : { address, fingerprint };
       },
       appsVersion: () => appsVersion,
+      noticesVersion: () => noticesVersion,
     };
     const streams = createViewStreams({ view: () => viewOf(view), clock: ticks });
     const access = createAccess({
@@ -189,6 +194,7 @@ export function createOwnerConsole(parts: OwnerConsoleParts): OwnerConsole {
       addresses: () => ({ http: httpAddress(), https: httpsAddress() }),
       onOwned: () => localNames?.refresh(),
     });
+    declareNoticeRoutes(app, parts);
     if (parts.apps) {
       const { apps, grants, logs, data, upload } = parts;
       declareAppRoutes(app, { apps, grants, logs, data, ledger, access, streams, deadlines, clock, upload });
@@ -201,6 +207,12 @@ export function createOwnerConsole(parts: OwnerConsoleParts): OwnerConsole {
     stop.push(membership.onChange(tell), changes.on(tell), ledger.onAppend(tell));
     stop.push(parts.link.subscribe(tell), parts.time.subscribe(tell));
     if (parts.links) stop.push(parts.links.onChange(tell));
+    stop.push(
+      parts.notices.onChange(() => {
+        noticesVersion += 1;
+        streams.tell();
+      }),
+    );
     const tellApps = (): void => {
       appsVersion += 1;
       streams.tell();

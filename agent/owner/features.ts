@@ -9,6 +9,7 @@ import type { Owner } from '../consent/owner-key.js';
 import type { Memberships, Reset } from '../enrolment/membership.js';
 import type { Link } from '../link/link.js';
 import type { OwnerLinks } from '../links/links.js';
+import type { Notices } from '../notices/notices.js';
 import type { Storage } from '../storage/storage.js';
 import type { TrustedTime } from '../time/trusted-time.js';
 
@@ -25,7 +26,7 @@ export interface DirectoryFeature {
 }
 
 /** What the owner does with apps. What goes ahead by itself is not asked for here. */
-export type AppsDesk = Omit<Desk, 'update' | 'look' | 'manage'>;
+export type AppsDesk = Omit<Desk, 'update' | 'learn' | 'look' | 'manage'>;
 
 export interface AppGrants {
   set(
@@ -53,6 +54,7 @@ export interface OwnerFeatures {
   status(): AgentStatus;
   /** Told when the box goes on or off line. Answers the way to end it. */
   link: Pick<Link, 'subscribe'>;
+  notices: Pick<Notices, 'list' | 'dismiss' | 'dismissAll' | 'onChange'>;
   time: Pick<TrustedTime, 'offered' | 'lower' | 'subscribe'>;
   /** Without it the pages about apps are not offered. */
   apps?: AppsDesk;

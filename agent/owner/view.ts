@@ -1,7 +1,7 @@
 /** What a signed-in owner's pages are drawn from, gathered from the rooms that know it. */
 import type { Clock } from '#common/clock.js';
 import type { Change } from '#contract/changes.js';
-import type { AppsView, OwnerView } from '#contract/owner.js';
+import type { AppsView, NoticesView, OwnerView } from '#contract/owner.js';
 import type { OwnerFeatures } from './features.js';
 import type { Settings } from './settings.js';
 import { setupPage } from './setup.js';
@@ -16,6 +16,7 @@ export interface ViewParts {
   https: () => OwnerView['https'];
   /** Counts what may be new about apps. */
   appsVersion: () => number;
+  noticesVersion: () => number;
 }
 
 /** The one under way, or else the newest that ended. */
@@ -30,7 +31,7 @@ const mostAppChanges = 20;
 
 function appsOf({ apps, changes }: OwnerFeatures, version: number): AppsView | null {
   if (!apps) return null;
-  const installed = apps.list().map(({ id, manifest, member, state, stopped, health, waiting, failed, change }) => ({
+  const installed = apps.list().map(({ id, manifest, member, state, stopped, health, change, ...app }) => ({
     id,
     name: manifest.name,
     version: manifest.version,
@@ -39,15 +40,23 @@ function appsOf({ apps, changes }: OwnerFeatures, version: number): AppsView | n
     health,
     standing: member.standing,
     member: { id: member.id, territory: member.territory },
-    waiting: waiting?.manifest.version ?? null,
-    failed: failed !== null,
+    waiting: app.waiting?.manifest.version ?? null,
+    heir: app.succession?.answer === null ? app.succession.to.name : null,
+    failed: app.failed !== null,
     change,
   }));
   const ours = changes.list().filter(({ kind }) => ofAnApp.test(kind));
   return { version, installed, changes: ours.slice(0, mostAppChanges) };
 }
 
-export function viewOf({ features, settings, clock, https, appsVersion }: ViewParts): OwnerView {
+const newestNotices = 5;
+
+function noticesOf({ notices }: OwnerFeatures, version: number): NoticesView {
+  const all = notices.list();
+  return { version, count: all.length, newest: all.slice(0, newestNotices) };
+}
+
+export function viewOf({ features, settings, clock, https, appsVersion, noticesVersion }: ViewParts): OwnerView {
   const { factory, owner, membership, changes, directory, status } = features;
   const now = settings.now();
   const belongs = membership.view();
@@ -67,5 +76,6 @@ export function viewOf({ features, settings, clock, https, appsVersion }: ViewPa
     https: https(),
     apps: appsOf(features, appsVersion()),
     links: features.links?.view() ?? null,
+    notices: noticesOf(features, noticesVersion()),
   };
 }

@@ -1,5 +1,5 @@
 /**
- * How a stored value lies in the database: a head of fixed fields, then the value. A small value lies in one record with
+ * What a stored value is before it is sealed: a head of fixed fields, then the value. A small value lies in one record with
  * its head; a large one in a record of its own, which repeats the head, so that listings and conditions never read it.
  *
  * form u8 | revision f64 | modifiedAt f64 | sizeBytes u32 | length of content type u8 | content type | value

@@ -18,6 +18,7 @@ import {
   releaseIdOf,
   releaseType,
 } from '#contract/release.js';
+import { Successions } from '#contract/succession.js';
 import { type JwsFault, signJws, unverifiedHeader, verifyJws } from '../jws.js';
 import type { Signer } from '../pki/keys.js';
 
@@ -70,16 +71,21 @@ export function announcedBy(jws: string): Release {
 
 /**
  * @param rotation where the member has changed its key: all changes since the first, oldest first
+ * @param succession where the app has passed to this member from another: what the territory says of it, oldest first
  * @throws Refusal `release-malformed` when it would not be read back
  */
 export async function signRelease(wish: {
   release: Release;
   key: KeyObject | Signer;
   rotation?: readonly string[];
+  succession?: readonly string[] | undefined;
 }): Promise<{ jws: string; id: string }> {
   const payload = Buffer.from(JSON.stringify(wish.release));
   parse(payload);
-  const header = wish.rotation?.length ? { rotation: wish.rotation } : {};
+  const header = {
+    ...(wish.rotation?.length ? { rotation: wish.rotation } : {}),
+    ...(wish.succession?.length ? { succession: wish.succession } : {}),
+  };
   const jws = await signJws({ type: releaseType, payload, key: wish.key, header });
   if (jws.length > largestReleaseJws) throw new Refusal('release-malformed', `it is ${jws.length} bytes`);
   return { jws, id: releaseIdOf(payload) };
@@ -95,6 +101,12 @@ export async function verifyRelease(jws: string, jwk: PublicJwk): Promise<{ id: 
   const verified = await verifyJws(jws, { type: releaseType, keys: [jwk] });
   if (!verified.ok) throw new Refusal(codes[verified.fault]);
   return { id: releaseIdOf(verified.payload), release: parse(verified.payload) };
+}
+
+/** Statements that the app has passed to whoever signed this release, as it carries them along; unverified. */
+export function successionOf(jws: string): string[] | undefined {
+  const carried = check(Successions, unverifiedHeader(jws, releaseType)?.succession);
+  return carried.ok ? carried.value : undefined;
 }
 
 /** The member's own word, by its key of now, that `jwk` is its key from here on. */

@@ -28,7 +28,14 @@ export async function makeEntry({ after, at, type, facts, key }: NewEntry): Prom
   return { ...plain, hash: hashOfText(text), signature: `${header}..${signature}` };
 }
 
-/** @param keys of the territory, from where they are believed; those in the export only show that it agrees with itself */
+/** The territory signs with another key from this entry on, which names the one before as `from`. */
+export const keysRolled = 'keys.rolled';
+
+/**
+ * The chain makes what a key signs last vouch for all that stands before it: so the key that an entry of the kind
+ * `keysRolled` names is believed for what is older, also when it is believed for nothing else any more.
+ * @param keys of the territory, from where they are believed; those in the export only show that it agrees with itself
+ */
 export async function verifyMemberLedger(
   { entries, keys: named }: MemberLedgerExport,
   keys: readonly PublicJwk[] = named,
@@ -39,11 +46,14 @@ export async function verifyMemberLedger(
     entries: entries.map(({ signature: _, ...entry }) => entry),
   });
   if (!chain.ok) return chain;
-  for (const [index, entry] of entries.entries()) {
+  const believed = new Map(keys.map((jwk) => [jwk.kid, jwk]));
+  for (const [index, entry] of [...entries.entries()].reverse()) {
     const payload = Buffer.from(entryText(entry)).toString('base64url');
     const jws = (entry.signature ?? '').replace('..', `.${payload}.`);
-    const verified = await verifyJws(jws, { type: memberLedgerType, keys });
+    const verified = await verifyJws(jws, { type: memberLedgerType, keys: [...believed.values()] });
     if (!verified.ok) return { ok: false, index, why: `it is not signed by the territory (${verified.fault})` };
+    const before = entry.type === keysRolled ? named.find(({ kid }) => kid === entry.facts.from) : undefined;
+    if (before) believed.set(before.kid, before);
   }
   return { ...chain, signed: entries.length };
 }

@@ -60,8 +60,9 @@ export function issueStatusList(wish: StatusListWish): Promise<string> {
 
 export type ListsFault = 'malformed' | 'foreign' | 'forged';
 export type VerifiedLists =
-  /** `madeAt`: of the older one, milliseconds since 1970. */
-  { ok: true; suspension: StatusList; revocation: StatusList; madeAt: number } | { ok: false; fault: ListsFault };
+  /** `madeAt`: of the older one, milliseconds since 1970. `kids`: of the keys that signed them. */
+  | { ok: true; suspension: StatusList; revocation: StatusList; madeAt: number; kids: Record<StatusPurpose, string> }
+  | { ok: false; fault: ListsFault };
 
 interface ListWish {
   keys: readonly PublicJwk[];
@@ -72,7 +73,7 @@ async function verifyOne(
   jwt: string,
   purpose: StatusPurpose,
   { keys, territory }: ListWish,
-): Promise<{ ok: true; list: StatusList } | { ok: false; fault: ListsFault }> {
+): Promise<{ ok: true; list: StatusList; kid: string } | { ok: false; fault: ListsFault }> {
   const verified = await verifyJws(jwt, { type: credentialType, keys });
   if (!verified.ok) return verified;
   const read = parseJson(StatusList, verified.payload);
@@ -86,7 +87,7 @@ async function verifyOne(
     statusPurpose === purpose && // the one in the other's place would lift every suspension
     timeOf(list.validFrom) < timeOf(list.validUntil) &&
     unpackBits(encodedList) !== undefined;
-  return isSound ? { ok: true, list } : { ok: false, fault: 'malformed' };
+  return isSound ? { ok: true, list, kid: verified.header.kid } : { ok: false, fault: 'malformed' };
 }
 
 /**
@@ -99,7 +100,8 @@ export async function verifyStatusLists(lists: StatusLists, wish: ListWish): Pro
   const revocation = await verifyOne(lists.revocation, 'revocation', wish);
   if (!revocation.ok) return revocation;
   const madeAt = Math.min(timeOf(suspension.list.validFrom), timeOf(revocation.list.validFrom));
-  return { ok: true, suspension: suspension.list, revocation: revocation.list, madeAt };
+  const kids = { suspension: suspension.kid, revocation: revocation.kid };
+  return { ok: true, suspension: suspension.list, revocation: revocation.list, madeAt, kids };
 }
 
 function isSet({ credentialSubject }: StatusList, index: number): boolean {

@@ -2,7 +2,7 @@
 import type { CatalogueEntry, CataloguePage } from '#contract/catalogue.js';
 import { buildCursor, parseCursor } from '#contract/cursor.js';
 import { Refusal } from '#contract/problems.js';
-import type { MemberView } from './parts.js';
+import type { CatalogueRollouts, MemberView } from './parts.js';
 import type { Listed, Registry } from './registry.js';
 
 export interface BrowseWish {
@@ -38,7 +38,11 @@ const scopeOf = ({ query = '', architecture = '' }: BrowseWish): string => `${ar
 /** @throws Refusal `cursor-invalid` */
 export async function browse(
   wish: BrowseWish,
-  { registry, members }: { registry: Registry; members: MemberView },
+  {
+    registry,
+    members,
+    rollouts,
+  }: { registry: Registry; members: MemberView; rollouts: Pick<CatalogueRollouts, 'isOffered'> },
 ): Promise<CataloguePage> {
   const scope = scopeOf(wish);
   const last = wish.cursor === undefined ? scope : parseCursor(scope, wish.cursor);
@@ -49,7 +53,7 @@ export async function browse(
   for await (const app of registry.apps(last.slice(scope.length))) {
     seen += 1;
     const releases = (await registry.releasesOf(app)).filter(
-      (one) => !one.ended && (!one.private || registry.isNamed(one.id, wish.box)),
+      (one) => !one.ended && (!one.private || registry.isNamed(one.id, wish.box)) && rollouts.isOffered(one, wish.box),
     );
     const newest = newestOf(releases, wish.architecture);
     const member = newest && members.find(newest.member);

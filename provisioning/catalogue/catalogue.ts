@@ -1,7 +1,8 @@
 /**
  * The territory's catalogue as one value. Who sees what: a public release every box, a private one the boxes that it
- * names or is offered to, each its own member, with all that has ended. Octets go with the releases that need them, while these are
- * published; those of an expelled member's releases are given to no box.
+ * names or is offered to, of either those that its rollout has reached, each its own member, with all that has ended.
+ * Octets go with the releases that need them, while these are published; those of an expelled member's releases are given
+ * to no box.
  */
 import { statfsSync } from 'node:fs';
 import path from 'node:path';
@@ -9,8 +10,9 @@ import type { FastifyInstance } from 'fastify';
 import type { Clock } from '#common/clock.js';
 import { ownDirectory } from '#common/files.js';
 import type { Store } from '../store/store.js';
-import { type Caller, type CallerParts, createCallers } from './caller.js';
-import type { CatalogueMembers } from './parts.js';
+import { type Caller, type CallerParts, type Callers, createCallers } from './caller.js';
+import { createDomains, createTxtResolver, type ResolveTxt } from './domains.js';
+import type { CatalogueMembers, CatalogueRollouts } from './parts.js';
 import { createPublish } from './publish.js';
 import type { Listed, Registry } from './registry.js';
 import { declareRoutes } from './routes.js';
@@ -37,6 +39,8 @@ export function createCatalogue({
   store,
   registry,
   members,
+  rollouts,
+  more = () => {},
   boxes,
   hosts,
   clock,
@@ -47,6 +51,7 @@ export function createCatalogue({
     return bavail * bsize;
   },
   reserveBytes = usualReserveBytes,
+  resolveTxt = createTxtResolver(),
 }: {
   /** Made with mode 0700. */
   directory: string;
@@ -54,6 +59,9 @@ export function createCatalogue({
   store: Store;
   registry: Registry;
   members: CatalogueMembers;
+  rollouts: CatalogueRollouts;
+  /** Routes of other rooms, for the same callers. */
+  more?: (app: FastifyInstance, callers: Callers) => void;
   boxes: CallerParts['boxes'];
   hosts: readonly string[];
   clock: Clock;
@@ -61,6 +69,7 @@ export function createCatalogue({
   budgets?: Budgets;
   freeBytes?: () => number;
   reserveBytes?: number;
+  resolveTxt?: ResolveTxt | undefined;
 }): Catalogue {
   const shelf = createShelf({ directory: path.join(directory, 'blobs'), store, clock });
   const uploads = createUploads({
@@ -113,11 +122,14 @@ export function createCatalogue({
 
     declare(app, limits) {
       const callers = createCallers({ members, boxes, hosts, limits });
+      const domains = createDomains({ territory, registry, members, resolveTxt, clock });
       const publish = createPublish({ territory, registry, shelf, members, mayHave, clock });
       // In a scope of its own: EST's bodies are not streams.
       app.register(async (scope) => {
         scope.addContentTypeParser('application/octet-stream', (_request, payload, done) => done(null, payload));
-        declareRoutes(scope, { callers, registry, shelf, uploads, members, publish, maySee, mayHave, mayFetch });
+        const rooms = { callers, registry, shelf, uploads, members, rollouts, publish, domains };
+        declareRoutes(scope, { ...rooms, maySee, mayHave, mayFetch });
+        more(scope, callers);
       });
     },
 

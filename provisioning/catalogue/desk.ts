@@ -1,6 +1,8 @@
 /** What an operator sees of the catalogue: everything, also what is private or has ended. */
 import type { ReleaseState } from '#contract/catalogue.js';
 import { Refusal } from '#contract/problems.js';
+import type { ResultCounts, RolloutView } from '#contract/rollout.js';
+import type { CatalogueRollouts } from './parts.js';
 import { type Registry, stateOf } from './registry.js';
 
 export interface AppSummary {
@@ -28,6 +30,8 @@ export interface AppDetail {
     publishedAt: number;
     sizeBytes: number;
     private: boolean;
+    rollout: RolloutView | null;
+    results: ResultCounts;
   }[];
 }
 
@@ -49,7 +53,10 @@ export async function listApps(registry: Registry, after: string, limit: number)
 }
 
 /** @throws Refusal `listing-unknown` */
-export async function showApp(registry: Registry, id: string): Promise<AppDetail> {
+export async function showApp(
+  { registry, rollouts }: { registry: Registry; rollouts: CatalogueRollouts },
+  id: string,
+): Promise<AppDetail> {
   const its = registry.owner(id);
   if (!its) throw new Refusal('listing-unknown', id);
   const releases = await registry.releasesOf(id);
@@ -61,6 +68,7 @@ export async function showApp(registry: Registry, id: string): Promise<AppDetail
       ...{ id: one.id, version: one.version, channel: one.channel, architecture: one.architecture },
       ...{ state: stateOf(one), reason: one.ended?.reason ?? null, member: one.member },
       ...{ publishedAt: one.publishedAt, sizeBytes: one.sizeBytes, private: one.private },
+      ...{ rollout: rollouts.view(one) ?? null, results: rollouts.counts(one.id) },
     })),
   };
 }

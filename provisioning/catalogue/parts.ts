@@ -2,6 +2,9 @@
 import type { Capability, CapabilityKind } from '#contract/capabilities.js';
 import type { PublicJwk } from '#contract/directory.js';
 import type { Standing, StatusLists } from '#contract/member.js';
+import type { ResultCounts, RolloutView } from '#contract/rollout.js';
+import type { AppSuccessions } from '#contract/succession.js';
+import type { Listed } from './registry.js';
 
 export interface Publisher {
   readonly id: string;
@@ -18,9 +21,18 @@ export interface MemberView {
 export interface CatalogueMembers extends MemberView {
   status(): Promise<StatusLists>;
   credentialOf(member: string): string;
+  successionsOf(app: string): AppSuccessions | undefined;
   /** In good standing, and holding its key now. @throws Refusal `member-…`, `credential-…`, `proof-…` */
   authenticate(wish: { credential: string; proof: string; method: string; url: string }): Promise<Publisher>;
   mayAsk(member: string, capability: Capability): boolean;
   /** The vetting level from which on a member may ask for each kind; the highest for what it does not name. */
   policy(): { readonly [kind in CapabilityKind]?: number };
+}
+
+/** Releases that reach the boxes in waves. */
+export interface CatalogueRollouts {
+  /** Whether the box may have it now. */
+  isOffered(listed: { id: string; app: string }, box: string): boolean;
+  view(listed: Listed): RolloutView | undefined;
+  counts(release: string): ResultCounts;
 }

@@ -11,6 +11,7 @@ import type { NewRelease } from '#contract/catalogue.js';
 import type { Manifest } from '#contract/manifest.js';
 import { Refusal } from '#contract/problems.js';
 import { type Descriptor, largestArchive, type Release } from '#contract/release.js';
+import { isRising } from '#contract/rollout.js';
 import { createTurns } from '../store/turns.js';
 import { hexOf } from './headers.js';
 import type { CatalogueMembers, Publisher } from './parts.js';
@@ -20,7 +21,7 @@ import type { Shelf } from './shelf.js';
 /**
  * By a member in good standing.
  * @throws Refusal those of `verifyRelease`, `checkImage` and `registry.add`; `publisher-wrong`, `member-level-low`,
- *   `member-suspended`, `member-expelled`, `upload-too-large`, `blobs-missing`
+ *   `member-suspended`, `member-expelled`, `upload-too-large`, `blobs-missing`, `rollout-plan-wrong`
  */
 export type Publish = (member: Publisher, wish: NewRelease) => Promise<{ isNew: boolean; listed: Listed }>;
 
@@ -83,12 +84,13 @@ export function createPublish({
       }
     });
 
-  return async (member, { release: jws, boxes }) => {
+  return async (member, { release: jws, boxes, rollout }) => {
+    if (rollout && !isRising(rollout)) throw new Refusal('rollout-plan-wrong', rollout.waves.join(','));
     const { id, release } = await verifyRelease(jws, member.jwk);
     const { manifest } = release;
     if (release.member !== member.id || release.territory !== territory)
       throw new Refusal('publisher-wrong', `${release.member} of ${release.territory}`);
-    registry.checkOwner(manifest.id, member.id);
+    registry.checkPublisher(manifest.id, member.id);
     checkCapabilities(member, manifest);
     const sizeBytes = bytesOf(release.blobs);
     if (sizeBytes > largestArchive) throw new Refusal('upload-too-large', `${sizeBytes} of ${largestArchive} bytes`);
@@ -99,14 +101,14 @@ export function createPublish({
       ...{ sizeBytes, publishedAt: clock.now(), private: boxes !== undefined },
     };
     // A lost reply: its blobs were looked at, and may be many.
-    if (registry.find(id)) return registry.add({ listed, jws, blobs, boxes });
+    if (registry.find(id)) return registry.add({ listed, jws, blobs, boxes, rollout });
     return shelf.pin(blobs, async () => {
       await checkBlobs(member, release.blobs);
       await scan(release);
       // The scan may have taken minutes.
       const standing = members.find(member.id)?.standing ?? 'expelled';
       if (standing !== 'good') throw new Refusal(`member-${standing}`, member.id);
-      return registry.add({ listed, jws, blobs, boxes });
+      return registry.add({ listed, jws, blobs, boxes, rollout });
     });
   };
 }

@@ -1,14 +1,19 @@
 /**
- * What is published, and who may publish under which app id. An id belongs to the first member who published it, or to
- * whom an operator reserved it for, and never changes hands by publishing. An ended release never comes back, and its
+ * What is published, and who may publish under which app id. An id belongs to whom an operator reserved it for, to the
+ * member who proved its domain, or, where the territory does not want proof, to the first who published it; it never
+ * changes hands by publishing. An ended release never comes back, and its
  * version is used for ever.
  */
+import { announcedBy } from '#common/archive/release.js';
 import type { Clock } from '#common/clock.js';
 import type { Operation } from '#common/commits.js';
+import type { Capability } from '#contract/capabilities.js';
 import type { ReleaseState } from '#contract/catalogue.js';
 import { compareVersions } from '#contract/manifest.js';
 import { Refusal } from '#contract/problems.js';
+import type { RolloutPlan } from '#contract/rollout.js';
 import type { EventLog } from '../fleet/events.js';
+import type { Rollouts } from '../rollouts/rollouts.js';
 import type { AppIdRecord, ReleaseRecord, Store } from '../store/store.js';
 import { createTurns } from '../store/turns.js';
 
@@ -32,14 +37,36 @@ export interface NewListing {
   blobs: string[];
   /** Of a private release. */
   boxes: readonly string[] | undefined;
+  /** Undefined: whoever may see it has it at once. */
+  rollout?: RolloutPlan | undefined;
+}
+
+/** An id on its way to another member, and what is known of its app to ask for. */
+export interface Passing {
+  app: string;
+  asks: readonly Capability[];
 }
 
 export interface Registry {
   owner(app: string): AppIdRecord | undefined;
+  /** @throws Refusal `app-id-taken`, `app-id-unproven` */
+  checkPublisher(app: string, member: string): void;
   /** @throws Refusal `app-id-taken` */
   checkOwner(app: string, member: string): void;
   /** An id, or `example.*` for a whole domain. @throws Refusal `app-id-taken` when somebody has published under it */
   reserve(app: string, member: string): Promise<void>;
+  /** A whole domain, by proof. @throws Refusal `app-id-taken` */
+  keep(ids: string, member: string, domain: string): Promise<void>;
+  /**
+   * Answers ids of one member with what their newest releases ask for, and the commit that makes them another's: the one
+   * who asks makes it part of a commit of its own, and meanwhile nothing else is published.
+   * @param apps all that it has where none are named
+   * @throws Refusal `app-id-other`
+   */
+  pass<T>(
+    wish: { from: string; to: string; apps?: readonly string[] | undefined },
+    work: (apps: readonly Passing[], operations: readonly Operation[]) => Promise<T>,
+  ): Promise<T>;
   /** Ids from the one after `after` on, in order. */
   apps(after: string): AsyncIterable<string>;
   /** The same with whole domains that are kept for somebody. */
@@ -54,7 +81,7 @@ export interface Registry {
   /**
    * Registers the id where it is new. The same release again answers what stands, lets more boxes see a private one, and
    * takes the newer signature.
-   * @throws Refusal `app-id-taken`, `version-used`, `version-older`, `release-ended`, `release-visibility`
+   * @throws Refusal `app-id-taken`, `version-used`, `version-older`, `release-ended`, `release-visibility`, `rollout-late`
    */
   add(listing: NewListing): Promise<{ isNew: boolean; listed: Listed }>;
   /** For ever. Stopped outweighs withdrawn. @throws Refusal `listing-unknown` */
@@ -67,10 +94,15 @@ export function createRegistry({
   store,
   clock,
   events,
+  wantsProof = () => false,
+  rollouts,
 }: {
   store: Store;
   clock: Clock;
+  /** Whether a new id needs one; else it is the first member's who publishes it. */
+  wantsProof?: () => boolean;
   events: Pick<EventLog, 'compose'>;
+  rollouts: Pick<Rollouts, 'published' | 'view'>;
 }): Registry {
   const { appIds, releases, releaseTexts, releaseBoxes, blobUses, offers } = store;
   const turns = createTurns();
@@ -92,6 +124,11 @@ export function createRegistry({
     if (its && its.owner !== member) throw new Refusal('app-id-taken', app);
   }
 
+  function checkPublisher(app: string, member: string): void {
+    checkOwner(app, member);
+    if (wantsProof() && !owner(app)) throw new Refusal('app-id-unproven', app);
+  }
+
   function find(id: string): Found | undefined {
     const text = releaseTexts.getSync(id);
     const record = text && releases.getSync(`${text.app}!${id}`);
@@ -111,6 +148,12 @@ export function createRegistry({
       .sort((a, b) => compareVersions(b.version, a.version) || b.publishedAt - a.publishedAt);
   }
 
+  async function asksOf(app: string): Promise<Passing> {
+    const [newest] = (await releasesOf(app)).filter(({ ended }) => !ended);
+    const jws = newest && find(newest.id)?.jws;
+    return { app, asks: jws ? announcedBy(jws).manifest.capabilities.map(({ capability }) => capability) : [] };
+  }
+
   async function checkVersion({ app, version, channel, architecture }: Listed): Promise<void> {
     const before = (await releasesOf(app)).filter((one) => one.architecture === architecture);
     if (before.some((one) => one.version === version)) throw new Refusal('version-used', `${app} ${version}`);
@@ -126,10 +169,11 @@ export function createRegistry({
    * A reply was lost, more boxes are to see it, or its member has a new key and signed it anew: it is the same release.
    * Nobody widens a private one to everybody by mistake.
    */
-  async function again({ app, blobs, ...found }: Found, { jws, boxes }: NewListing): Promise<Listed> {
+  async function again({ app, blobs, ...found }: Found, { jws, boxes, rollout }: NewListing): Promise<Listed> {
     if (found.ended) throw new Refusal('release-ended', found.ended.reason);
     if (found.private !== (boxes !== undefined))
       throw new Refusal('release-visibility', found.private ? 'it is private' : 'everybody sees it');
+    if (rollout && !rollouts.view({ ...found, app })) throw new Refusal('rollout-late', found.id);
     const text: Operation = { type: 'put', sublevel: releaseTexts, key: found.id, value: { app, jws, blobs } };
     await store.commit([...(jws === found.jws ? [] : [text]), ...allow(found.id, boxes)]);
     return { ...found, app };
@@ -138,6 +182,7 @@ export function createRegistry({
   return {
     owner,
     checkOwner,
+    checkPublisher,
     find,
     releasesOf,
     isNamed: (id, box) => releaseBoxes.getSync(`${id}!${box}`) === true || isOffered(id, box),
@@ -152,6 +197,29 @@ export function createRegistry({
         const told = events.compose({ type: 'app-reserved', text: `${app} is reserved for ${member}` });
         await store.commit([{ type: 'put', sublevel: appIds, key: app, value }, told.operation]);
         told.tell();
+      }),
+
+    keep: (ids, member, domain) =>
+      turns.take('apps', async () => {
+        checkOwner(ids, member);
+        if (appIds.getSync(ids)) return;
+        const value: AppIdRecord = { owner: member, at: clock.now(), domain };
+        const told = events.compose({ type: 'app-domain', text: `${member} has proved ${domain}: ${ids} is theirs` });
+        await store.commit([{ type: 'put', sublevel: appIds, key: ids, value }, told.operation]);
+        told.tell();
+      }),
+
+    pass: ({ from, to, apps }, work) =>
+      turns.take('apps', async () => {
+        const wanted = apps && new Set(apps);
+        const its: string[] = [];
+        // A domain stays whose it is; what was published below it has ids of its own.
+        for await (const [app, { owner: member }] of appIds.iterator())
+          if (!app.endsWith('.*') && member === from && (wanted?.delete(app) ?? true)) its.push(app);
+        if (wanted && wanted.size > 0) throw new Refusal('app-id-other', [...wanted].join(', '));
+        const value: AppIdRecord = { owner: to, at: clock.now(), byOperator: true };
+        const operations = its.map((key): Operation => ({ type: 'put', sublevel: appIds, key, value }));
+        return work(await Promise.all(its.map(asksOf)), operations);
       }),
 
     kept: (after) => appIds.keys({ gt: after }),
@@ -171,23 +239,24 @@ export function createRegistry({
     add: (listing) =>
       // One at a time: an id must not be registered twice at once, nor two versions judged by the same list.
       turns.take('apps', async () => {
-        const { listed, jws, blobs, boxes } = listing;
+        const { listed, jws, blobs, boxes, rollout } = listing;
         const { id, app, member, version, ...rest } = listed;
-        checkOwner(app, member);
+        checkPublisher(app, member);
         const found = find(id);
         if (found) return { isNew: false, listed: await again(found, listing) };
         await checkVersion(listed);
         const told = events.compose({ type: 'release-published', text: `${app} ${version} by ${member}, ${id}` });
         const record: ReleaseRecord = { ...rest, version, member };
         const own: AppIdRecord = { owner: member, at: clock.now() };
-        await store.commit([
+        const its: Operation[] = [
           ...(appIds.getSync(app) ? [] : [{ type: 'put', sublevel: appIds, key: app, value: own } as const]),
           { type: 'put', sublevel: releases, key: `${app}!${id}`, value: record },
           { type: 'put', sublevel: releaseTexts, key: id, value: { app, jws, blobs } },
           ...usesOf(blobs, id).map((key) => ({ type: 'put', sublevel: blobUses, key, value: app }) as const),
           ...allow(id, boxes),
           told.operation,
-        ]);
+        ];
+        await rollouts.published(listed, rollout, (operations) => store.commit([...its, ...operations]));
         told.tell();
         return { isNew: true, listed };
       }),

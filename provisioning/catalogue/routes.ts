@@ -9,13 +9,15 @@ import {
   NewRelease,
   Withdrawal,
 } from '#contract/catalogue.js';
+import { DomainClaim, type DomainProof, domainsPath } from '#contract/domain-claim.js';
 import { check, describeFaults, type Parsed } from '#contract/parse.js';
 import { Refusal } from '#contract/problems.js';
 import { largestReleaseJws } from '#contract/release.js';
 import { type BlobRouteParts, declareBlobRoutes } from './blob-routes.js';
 import { browse } from './browse.js';
 import type { Caller } from './caller.js';
-import type { CatalogueMembers } from './parts.js';
+import type { Domains } from './domains.js';
+import type { CatalogueMembers, CatalogueRollouts } from './parts.js';
 import type { Publish } from './publish.js';
 import { type Listed, type Registry, stateOf } from './registry.js';
 
@@ -23,6 +25,8 @@ export interface RouteParts extends BlobRouteParts {
   registry: Registry;
   members: CatalogueMembers;
   publish: Publish;
+  domains: Domains;
+  rollouts: CatalogueRollouts;
   maySee(caller: Caller, listed: Listed): boolean;
 }
 
@@ -41,7 +45,7 @@ function wanted<T>(parsed: Parsed<T>): T {
 }
 
 export function declareRoutes(app: FastifyInstance, parts: RouteParts): void {
-  const { callers, registry, members, publish, maySee } = parts;
+  const { callers, registry, members, publish, domains, maySee, rollouts } = parts;
   const releases = `${cataloguePath}/releases`;
   const apps = `${cataloguePath}/apps`;
   /** Before the body is read: a stranger's is not. */
@@ -50,10 +54,16 @@ export function declareRoutes(app: FastifyInstance, parts: RouteParts): void {
     asked.set(request, await callers.member(request));
   };
 
+  const successionIn = (id: string) => {
+    const succession = members.successionsOf(id);
+    return succession ? { succession } : {};
+  };
+
   async function told({ id, app: its, version, member, publishedAt, ...one }: Listed): Promise<CatalogueRelease> {
     const release = registry.find(id)?.jws;
     if (release === undefined) throw new Refusal('listing-unknown', id);
     return {
+      ...successionIn(its),
       ...{ id, app: its, version, member, state: stateOf(one as Listed), publishedAt, private: one.private },
       ...(one.ended && { reason: one.ended.reason }),
       release,
@@ -77,9 +87,22 @@ export function declareRoutes(app: FastifyInstance, parts: RouteParts): void {
     return told(listed);
   });
 
-  app.get<{ Params: { id: string } }>(`${releases}/:id`, async (request) =>
-    told(found(await callers.either(request), request.params.id)),
-  );
+  app.post(domainsPath, { bodyLimit: 1024, onRequest }, async (request): Promise<DomainProof> => {
+    const member = asked.get(request);
+    if (!member) throw new Refusal('credential-missing');
+    return domains.claim(member, wanted(check(DomainClaim, request.body)).domain);
+  });
+
+  /** What has ended is told to whoever has it, or waits for it. */
+  const isOffered = (caller: Caller, listed: Listed): boolean =>
+    caller.kind === 'member' || listed.ended !== undefined || rollouts.isOffered(listed, caller.box);
+
+  app.get<{ Params: { id: string } }>(`${releases}/:id`, async (request) => {
+    const caller = await callers.either(request);
+    const listed = found(caller, request.params.id);
+    if (!isOffered(caller, listed)) throw new Refusal('release-not-offered', `${listed.app} ${listed.version}`);
+    return told(listed);
+  });
 
   app.post<{ Params: { id: string } }>(`${releases}/:id/withdraw`, { onRequest }, async (request) => {
     const member = asked.get(request);
@@ -90,22 +113,35 @@ export function declareRoutes(app: FastifyInstance, parts: RouteParts): void {
 
   app.get(apps, async (request): Promise<CataloguePage> => {
     const box = await callers.box(request);
-    return browse({ box, ...wanted(check(Query, request.query)) }, { registry, members });
+    return browse({ box, ...wanted(check(Query, request.query)) }, { registry, members, rollouts });
   });
 
   app.get<{ Params: { app: string } }>(`${apps}/:app`, async (request): Promise<CatalogueApp> => {
     const caller = await callers.either(request);
     const { app: name } = request.params;
-    const its = (await registry.releasesOf(name)).filter((one) => maySee(caller, one));
     const owner = registry.owner(name)?.owner;
+    // Whoever publishes under it from now on has to know which versions are used.
+    const isOwner = caller.kind === 'member' && caller.member.id === owner;
+    const its = (await registry.releasesOf(name)).filter(
+      (one) => isOwner || (maySee(caller, one) && isOffered(caller, one)),
+    );
     if (its.length === 0 || owner === undefined) throw new Refusal('listing-unknown', name);
     return {
       app: name,
       owner,
-      releases: its.map(({ id, version, publishedAt, ended, architecture, channel, ...one }) => ({
-        ...{ id, version, state: ended?.state ?? 'published', publishedAt, private: one.private },
-        ...(ended && { reason: ended.reason }),
-        ...{ architecture, channel },
+      ...successionIn(name),
+      releases: its.map((one) => ({
+        ...{
+          id: one.id,
+          version: one.version,
+          state: stateOf(one),
+          publishedAt: one.publishedAt,
+          private: one.private,
+        },
+        ...(one.ended && { reason: one.ended.reason }),
+        ...{ architecture: one.architecture, channel: one.channel },
+        ...(caller.kind === 'member' &&
+          caller.member.id === one.member && { rollout: rollouts.view(one), results: rollouts.counts(one.id) }),
       })),
     };
   });

@@ -1,9 +1,11 @@
-/** `app list | show | stop | reserve` */
+/** `app list | show | stop | pause | resume | abort | reserve | policy` */
 import { Type } from 'typebox';
 import { ReleaseState } from '#contract/catalogue.js';
 import { Time } from '#contract/health.js';
+import { AppIdPolicy } from '#contract/member-register.js';
 import { check, describeFaults, type Parsed } from '#contract/parse.js';
 import { Refusal } from '#contract/problems.js';
+import { ResultCounts, type RolloutVerb, RolloutView } from '#contract/rollout.js';
 import { flag, noMore, readArguments, required, text } from './arguments.js';
 import { askAll, asking } from './ask.js';
 import type { Command } from './command.js';
@@ -24,11 +26,16 @@ const Detail = Type.Object(
         {
           ...{ id: Type.String(), version: Type.String(), channel: Type.String(), architecture: Type.String() },
           ...{ state: ReleaseState, reason: NullOr(Type.String()), publishedAt: Time, private: Type.Boolean() },
+          ...{ rollout: NullOr(RolloutView), results: ResultCounts },
         },
         { additionalProperties: true },
       ),
     ),
   },
+  { additionalProperties: true },
+);
+const Acted = Type.Object(
+  { app: Type.String(), version: Type.String(), state: Type.String() },
   { additionalProperties: true },
 );
 const Stopped = Type.Object({ app: Type.String(), version: Type.String() }, { additionalProperties: true });
@@ -47,6 +54,17 @@ const list: Command = async (args, { out }) => {
   for (const line of table([['APP', 'MEMBER', 'NEWEST', 'STATE'], ...rows])) out(line);
 };
 
+function rolloutIn(rollout: RolloutView | null): string {
+  if (!rollout) return '-';
+  const { state, wave, plan, percent, why } = rollout;
+  return `${state}, wave ${wave} of ${plan.waves.length}, ${percent} %${why?.text ? `: ${why.text}` : ''}`;
+}
+
+const told = ({ outcomes }: ResultCounts): string =>
+  Object.entries(outcomes)
+    .map(([word, count]) => `${count} ${word}`)
+    .join(', ') || '-';
+
 const show: Command = async (args, { out }) => {
   const { values, positionals } = readArguments(args, { dir: text, json: flag });
   const [id, ...rest] = positionals;
@@ -57,9 +75,13 @@ const show: Command = async (args, { out }) => {
   out(`${id} belongs to ${owner}`);
   const rows = releases.map((one) => [
     ...[one.version, one.channel, one.architecture, one.private ? 'private' : 'public'],
-    ...[one.reason === null ? one.state : `${one.state}: ${one.reason}`, when(one.publishedAt), one.id],
+    ...[one.reason === null ? one.state : `${one.state}: ${one.reason}`, rolloutIn(one.rollout), told(one.results)],
+    ...[when(one.publishedAt), one.id],
   ]);
-  for (const line of table([['VERSION', 'CHANNEL', 'FOR', 'SEEN BY', 'STATE', 'PUBLISHED', 'RELEASE'], ...rows]))
+  for (const line of table([
+    ['VERSION', 'CHANNEL', 'FOR', 'SEEN BY', 'STATE', 'ROLLOUT', 'RESULTS', 'PUBLISHED', 'RELEASE'],
+    ...rows,
+  ]))
     out(line);
 };
 
@@ -81,10 +103,42 @@ const reserve: Command = async (args, { out }) => {
   out(`${wish.app} is reserved for ${wish.member}`);
 };
 
-const commands: Record<string, Command | undefined> = { list, show, stop, reserve };
+const policy: Command = async (args, { out }) => {
+  const { values, positionals } = readArguments(args, { dir: text, reason: text, 'decided-by': text });
+  const [wished, ...rest] = positionals;
+  noMore(rest);
+  const now = (answer: unknown) => answered(check(AppIdPolicy, answer));
+  const ask = asking(values.dir);
+  if (wished === undefined) return out(now(await ask('app.policy', {})));
+  const parsed = check(AppIdPolicy, wished);
+  if (!parsed.ok) throw new Refusal('arguments-invalid', 'the policy is first or proof');
+  const decided = {
+    reason: required(values.reason, '--reason'),
+    decidedBy: required(values['decided-by'], '--decided-by'),
+  };
+  out(now(await ask('app.policy', { policy: parsed.value, ...decided })));
+};
+
+const roll =
+  (act: Extract<RolloutVerb, 'pause' | 'resume' | 'abort'>): Command =>
+  async (args, { out }) => {
+    const { values, positionals } = readArguments(args, { dir: text, reason: text });
+    const [release, ...rest] = positionals;
+    noMore(rest);
+    const reason = act === 'resume' ? values.reason : required(values.reason, '--reason');
+    const wish = { release: required(release, 'the release'), act, ...(reason === undefined ? {} : { reason }) };
+    const { app: id, version, state } = answered(check(Acted, await asking(values.dir)('app.rollout', wish)));
+    out(`${id} ${version}: the rollout is ${state}`);
+  };
+
+const commands: Record<string, Command | undefined> = {
+  ...{ list, show, stop, reserve, policy },
+  ...{ pause: roll('pause'), resume: roll('resume'), abort: roll('abort') },
+};
 
 export const app: Command = async ([name = '', ...args], io) => {
   const command = Object.hasOwn(commands, name) ? commands[name] : undefined;
-  if (!command) throw new Refusal('arguments-invalid', 'app is followed by list, show, stop or reserve');
+  if (!command)
+    throw new Refusal('arguments-invalid', `app is followed by one of: ${Object.keys(commands).join(', ')}`);
   await command(args, io);
 };

@@ -17,9 +17,12 @@ export const help = `webizen-provider: brings boxes into a territory and looks a
   webizen-provider app list --dir D [--json]
   webizen-provider app show ID --dir D [--json]
   webizen-provider app stop RELEASE --dir D --reason TEXT
+  webizen-provider app pause|abort RELEASE --dir D --reason TEXT
+  webizen-provider app resume RELEASE --dir D
   webizen-provider app reserve ID|DOMAIN.* MEMBER --dir D
+  webizen-provider app policy --dir D [first|proof --reason TEXT --decided-by TEXT]
   webizen-provider member admit REQUEST --dir D --id ID --level N --charter V --vetted TEXT --by TEXT
-  webizen-provider member list|show|level|suspend|reinstate|expel|key|credential|keys|policy|ledger --dir D
+  webizen-provider member list|show|level|suspend|reinstate|expel|succeed|key|credential|keys|policy|ledger --dir D
   webizen-provider directory accept FILE --dir D [--keys keys.json]
   webizen-provider directory show --dir D [--json]
   webizen-provider alliance init|territory|maker|url|publish|rotate --dir A
@@ -98,9 +101,16 @@ Works while the server runs and while it does not.
       its owner and its releases, newest first
   app stop RELEASE --dir D --reason TEXT
       the release is never installed again; owners and its member read the reason. For ever
+  app pause RELEASE --dir D --reason TEXT
+      its rollout reaches no more boxes until you resume it; its member reads the reason, and can only abort it
+  app resume RELEASE --dir D
+  app abort RELEASE --dir D --reason TEXT
+      no box that does not run the release takes it any more; those that run it go on. For ever
   app reserve ID|DOMAIN.* MEMBER --dir D
-      keeps an app id, or every id below a domain, for a member, once you have seen that the domain is theirs; without
-      it an id belongs to the first member who publishes under it
+      keeps an app id, or every id below a domain, for a member, once you have seen that the domain is theirs
+  app policy --dir D [first|proof --reason TEXT --decided-by TEXT]
+      first: a new id belongs to the first member who publishes under it; proof: only to one for whom it is kept, or who
+      has proved the domain by webizen app claim
 
 Works while the server runs and while it does not.
 `,
@@ -118,6 +128,11 @@ Works while the server runs and while it does not.
       ends a suspension, and undoes an expulsion
   member expel ID --dir D --reason TEXT --decided-by TEXT --review TEXT
       its apps are stopped on the boxes, their data stays with the owners; --review says how to have it reviewed
+  member succeed ID SUCCESSOR --dir D [--app APP]... --reason TEXT --decided-by TEXT --review TEXT
+      apps of a member that is expelled or gives them up pass to another, all of them where none are named: their ids at
+      once, and on each box when its owner says yes. To turn it back, let them pass back
+  member succession APP --dir D
+      what boxes are told of it
   member key ID --dir D --rotation FILE
       the member's next key, by a statement that its current key signed
   member key ID --dir D --request FILE --reason TEXT --decided-by TEXT [--review TEXT]
@@ -125,6 +140,11 @@ Works while the server runs and while it does not.
   member credential ID --dir D [--out FILE]
   member keys --dir D
       what the territory signs for its members with; the alliance lists them from D/members/keys.json
+  member keys --next --dir D
+      makes the key after the present one and lists it: let the alliance list it before it takes over
+  member keys --roll --dir D --reason TEXT --decided-by TEXT [--compromised]
+      it takes over, and signs anew what the one before has signed, which is believed until that would have run out;
+      --compromised: a key that nobody has seen takes over, and the ones before are believed no more at once
   member policy --dir D [--set KIND=LEVEL]... [--reason TEXT --decided-by TEXT] [--json]
       the vetting level from which on a member's apps may ask for each permission
   member ledger --dir D [--json] [--out FILE]

@@ -7,7 +7,7 @@ import { files, isErrno, ownDirectory } from '#common/files.js';
 import { check, describeFaults } from '#contract/parse.js';
 import { Refusal } from '#contract/problems.js';
 import { createCa } from '../ca/make.js';
-import { openSigningKey } from '../members/signing-key.js';
+import { openSigningKeys } from '../members/signing-key.js';
 import { openStore } from '../store/store.js';
 import { longestLeafSeconds, secretFile, shortestLeafSeconds, Territory, writeTerritory } from '../territory.js';
 import { duration, noMore, readArguments, required, text } from './arguments.js';
@@ -71,7 +71,7 @@ export const init: Command = async (args, { out }) => {
   await createCa({ files, clock: systemClock, directory, territory: territory.value, rootOut });
   const secret = secretFile(directory);
   if (!(await files.read(secret))) await files.write(secret, `${randomBytes(32).toString('base64url')}\n`, 0o600);
-  await openSigningKey(files, directory);
+  await openSigningKeys({ files, directory, clock: systemClock });
   await (await openStore(directory)).close();
   await writeTerritory(files, directory, territory.value);
   out(`territory ${territory.value.id} is in ${directory}`);

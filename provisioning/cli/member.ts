@@ -1,4 +1,7 @@
-/** `member admit | list | show | level | suspend | reinstate | expel | key | credential | keys | policy | ledger` */
+/**
+ * `member admit | list | show | level | suspend | reinstate | expel | succeed | succession | key | credential | keys |
+ * policy | ledger`
+ */
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
@@ -10,6 +13,7 @@ import { MemberKeys } from '#contract/member.js';
 import { LevelPolicy, MemberRecord } from '#contract/member-register.js';
 import { check, describeFaults, type Parsed } from '#contract/parse.js';
 import { Refusal } from '#contract/problems.js';
+import { AppSuccessions, Succession } from '#contract/succession.js';
 import { fileText, flag, noMore, readArguments, required, text, wholeNumber } from './arguments.js';
 import { askAll, asking } from './ask.js';
 import type { Command } from './command.js';
@@ -141,6 +145,27 @@ const decision =
     out(`member ${now.id} is ${now.standing === 'good' ? 'in good standing' : now.standing}`);
   };
 
+const succeed: Command = async (args, { out }) => {
+  const { values, positionals } = readArguments(args, { dir: text, app: many, ...aboutDecision });
+  const [from, to, ...rest] = positionals;
+  noMore(rest);
+  // Its owners are told where to turn, and so is who gave it up against their will.
+  required(values.review, '--review');
+  const wish = {
+    member: required(from, 'the member that the apps pass from'),
+    to: required(to, 'the member that they pass to'),
+    ...(values.app === undefined ? {} : { apps: values.app }),
+  };
+  const made = answered(check(Succession, await asking(values.dir)('member.succeed', { ...wish, ...decided(values) })));
+  for (const id of made.apps) out(`${id} passes from ${made.from.member} to ${made.to.member}, serial ${made.serial}`);
+};
+
+const succession: Command = async (args, { out }) => {
+  const { values, positionals } = readArguments(args, { dir: text });
+  const known = await asking(values.dir)('member.succession', { app: one(positionals, 'the app') });
+  out(JSON.stringify(answered(check(AppSuccessions, known))));
+};
+
 const key: Command = async (args, { out }) => {
   const options = { dir: text, rotation: text, request: text, ...aboutDecision };
   const { values, positionals } = readArguments(args, options);
@@ -168,9 +193,16 @@ const credential: Command = async (args, { out }) => {
 };
 
 const keys: Command = async (args, { out }) => {
-  const { values, positionals } = readArguments(args, { dir: text });
+  const options = { dir: text, next: flag, roll: flag, compromised: flag, ...aboutDecision };
+  const { values, positionals } = readArguments(args, options);
   noMore(positionals);
-  out(JSON.stringify(answered(check(MemberKeys, await asking(values.dir)('member.keys', {}))), null, 2));
+  const ask = asking(values.dir);
+  if (values.next && (values.roll || values.compromised))
+    throw new Refusal('arguments-invalid', '--next announces a key, and --roll lets it take over');
+  if (values.compromised && !values.roll) throw new Refusal('arguments-invalid', '--compromised goes with --roll');
+  if (values.next) await ask('member.announce-key', {});
+  if (values.roll) await ask('member.roll-key', { compromised: values.compromised === true, ...decided(values) });
+  out(JSON.stringify(answered(check(MemberKeys, await ask('member.keys', {}))), null, 2));
 };
 
 function levelOf(pair: string): [string, number] {
@@ -192,6 +224,7 @@ const policy: Command = async (args, { out }) => {
 };
 
 const commands: Record<string, Command | undefined> = {
+  ...{ succeed, succession },
   ...{ admit, list, show, level: setLevel, key, credential, keys, policy, ledger },
   suspend: decision('suspend'),
   reinstate: decision('reinstate'),

@@ -1,17 +1,31 @@
 /** What an operator decides about members. Pure as to what follows; the register makes it one commit. */
-import type { KeyObject } from 'node:crypto';
 import type { Clock } from '#common/clock.js';
+import type { Operation } from '#common/commits.js';
 import { keyOfJwk, verifyJws } from '#common/jws.js';
 import { verifyMemberRequest } from '#common/members/request.js';
+import { signSuccession } from '#common/members/succession.js';
+import type { Capability } from '#contract/capabilities.js';
 import type { PublicJwk } from '#contract/directory.js';
 import type { MemberRequest, Standing } from '#contract/member.js';
-import type { Decided, LevelPolicy, MemberAct, MemberRecord, NewVetting, Vetting } from '#contract/member-register.js';
+import type {
+  AppIdPolicy,
+  Decided,
+  LevelPolicy,
+  MemberAct,
+  MemberRecord,
+  NewVetting,
+  Vetting,
+} from '#contract/member-register.js';
 import { parseJson } from '#contract/parse.js';
 import { Refusal } from '#contract/problems.js';
 import { KeyRotation, keyRotationType } from '#contract/release.js';
+import type { Succession } from '#contract/succession.js';
 import { certify } from './credentials.js';
 import { newIndexes } from './lists.js';
+import { allowsAt } from './policy.js';
 import type { Decision, Register } from './register.js';
+import type { SigningKeys } from './signing-key.js';
+import { successionOf } from './succession.js';
 
 export interface Admission {
   /** Compact JWS, as `webizen member request` makes it. */
@@ -36,8 +50,35 @@ export interface MemberActs {
   rotate(member: string, rotation: string): Promise<MemberRecord>;
   /** The key is lost: what it signed before runs on, and nothing more is installed by it. */
   replaceKey(member: string, request: string, decided: Decided): Promise<MemberRecord>;
+  /**
+   * Apps of a member that is expelled, or gives them up, pass to another: its register, the owner of the ids and the
+   * statement for boxes in one commit.
+   * @throws Refusal `member-unknown`, `member-standing`, `member-level-low`, `succession-empty`, `app-id-other`
+   */
+  succeed(member: string, wish: SuccessionWish): Promise<Succession>;
   setPolicy(policy: LevelPolicy, decided: Decided): Promise<LevelPolicy>;
+  setAppIdPolicy(policy: AppIdPolicy, decided: Decided): Promise<void>;
 }
+
+export interface SuccessionWish extends Required<Decided> {
+  to: string;
+  /** All that it has, where none are named. */
+  apps?: readonly string[] | undefined;
+}
+
+/** Of the catalogue: whose app id is whose. */
+export interface AppIds {
+  /** @throws Refusal `app-id-other` */
+  pass<T>(
+    wish: { from: string; to: string; apps?: readonly string[] | undefined },
+    work: (
+      apps: readonly { app: string; asks: readonly Capability[] }[],
+      operations: readonly Operation[],
+    ) => Promise<T>,
+  ): Promise<T>;
+}
+
+const mostNamed = 10;
 
 type History = MemberRecord['history'][number];
 /** Facts of the ledger, without those that there are not. */
@@ -78,19 +119,21 @@ async function rotationOf(jws: string, member: MemberRecord): Promise<PublicJwk>
 export function createActs({
   register,
   clock,
-  key,
+  signing,
   territory,
   show,
+  appIds,
 }: {
   register: Register;
+  appIds: AppIds;
   clock: Clock;
-  key: KeyObject;
+  signing: Pick<SigningKeys, 'key'>;
   territory: string;
   show: (member: string) => MemberRecord;
 }): MemberActs {
   const certified = async <T extends Parameters<typeof certify>[0]>(member: T) => ({
     ...member,
-    ...(await certify(member, { key, territory, origin: register.origin(), now: clock.now() })),
+    ...(await certify(member, { key: signing.key(), territory, origin: register.origin(), now: clock.now() })),
   });
 
   function isNewKey({ kid }: PublicJwk): void {
@@ -115,7 +158,7 @@ export function createActs({
         type: act,
         facts: present({ member, ...facts }),
         text: `member ${member} ${text}`,
-        record: (entry) => ({ ...next, history: [...next.history, { at, act, entry, ...told }] }),
+        records: (entry) => [{ ...next, history: [...next.history, { at, act, entry, ...told }] }],
       };
     });
     return show(member);
@@ -137,6 +180,21 @@ export function createActs({
     const record = show(member);
     if (record.standing === 'expelled') throw new Refusal('member-standing', `${member} is expelled`);
     return record;
+  }
+
+  function checkHeir(
+    from: MemberRecord,
+    to: MemberRecord,
+    passing: readonly { app: string; asks: readonly Capability[] }[],
+  ): void {
+    if (from.id === to.id) throw new Refusal('member-standing', `${to.id} is the one that it passes from`);
+    if (from.standing === 'suspended') throw new Refusal('member-standing', `${from.id} is suspended`);
+    if (to.standing !== 'good') throw new Refusal('member-standing', `${to.id} is ${to.standing}`);
+    if (passing.length === 0) throw new Refusal('succession-empty', from.id);
+    const over = passing.flatMap(({ app, asks }) =>
+      asks.filter((one) => !allowsAt(register.policy(), to.level, one)).map((one) => `${app} asks for ${one}`),
+    );
+    if (over.length > 0) throw new Refusal('member-level-low', over.slice(0, mostNamed).join('; '));
   }
 
   const dated = (vetting: NewVetting): Vetting => ({ at: clock.now(), ...vetting });
@@ -199,6 +257,50 @@ export function createActs({
         const facts = { from: before.jwk.kid, kid: jwk.kid, ...decided };
         return { next, facts, told: toldBy(decided), text: `was given the key ${jwk.kid}: ${decided.reason}` };
       }),
+
+    succeed: (member, { to, apps, ...decided }) =>
+      appIds.pass({ from: member, to, apps }, async (passing, more) => {
+        let made: Succession | undefined;
+        await register.decide(async () => {
+          const [from, successor] = [show(member), show(to)];
+          checkHeir(from, successor, passing);
+          const at = clock.now();
+          const serial = Math.max(register.lastSerial() + 1, Math.floor(at / 1000));
+          const succession = successionOf({
+            territory,
+            serial,
+            at,
+            from,
+            to: successor,
+            apps: passing.map(({ app }) => app),
+            decided,
+          });
+          const ids = passing.map(({ app }) => app).join(', ');
+          made = succession;
+          return {
+            type: 'member.succeeded',
+            facts: present({ member, successor: to, kid: successor.jwk.kid, serial, apps: ids, ...decided }),
+            text: `${ids} of member ${member} pass to ${to}: ${decided.reason}`,
+            records: (entry) =>
+              [from, successor].map((one) => ({
+                ...one,
+                history: [...one.history, { at, act: 'member.succeeded', entry, ...toldBy(decided) }],
+              })),
+            succession: { succession, jws: await signSuccession({ key: signing.key(), succession }) },
+            more,
+          };
+        });
+        if (!made) throw new Error('nothing was decided');
+        return made;
+      }),
+
+    setAppIdPolicy: (policy, decided) =>
+      register.decide(() => ({
+        type: 'app-ids',
+        facts: present({ policy, ...decided }),
+        text: `a new app id belongs to ${policy === 'proof' ? 'whoever proves its domain' : 'the first who publishes it'}`,
+        settings: register.withAppIdPolicy(policy),
+      })),
 
     async setPolicy(policy, decided) {
       await register.decide(() => ({

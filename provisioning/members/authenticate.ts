@@ -53,7 +53,7 @@ export function createAuthenticator({
   clock,
 }: {
   territory: string;
-  keys: readonly PublicJwk[];
+  keys: () => readonly PublicJwk[];
   find: (member: string) => MemberRecord | undefined;
   clock: Clock;
 }): (shown: Shown) => Promise<MemberRecord> {
@@ -76,7 +76,7 @@ export function createAuthenticator({
 
   return async ({ credential, proof, method, url }) => {
     const at = clock.now();
-    const verified = await verifyCredential(credential, { keys, territory, at });
+    const verified = await verifyCredential(credential, { keys: keys(), territory, at });
     if (!verified.ok) throw new Refusal(ofCredential[verified.fault]);
     const { member: id } = verified.credential.credentialSubject;
     const { jwk } = verified.credential.cnf;

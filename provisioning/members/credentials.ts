@@ -7,7 +7,7 @@ import { credentialContext, issuerOf, subjectOf } from '#contract/member.js';
 import type { MemberRecord } from '#contract/member-register.js';
 
 /** A year and a day; a new one is made when half of it is over. */
-const lifetime = 366 * 86_400_000;
+export const lifetime = 366 * 86_400_000;
 const backdated = 5 * 60_000; // clocks of boxes lag a little
 
 export const isOld = ({ credentialUntil }: Pick<MemberRecord, 'credentialUntil'>, now: number): boolean =>

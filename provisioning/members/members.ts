@@ -11,15 +11,16 @@ import type { Files } from '#common/files.js';
 import type { Capability } from '#contract/capabilities.js';
 import type { PublicJwk } from '#contract/directory.js';
 import type { StatusLists } from '#contract/member.js';
-import type { LevelPolicy, MemberLedgerExport, MemberRecord } from '#contract/member-register.js';
+import type { AppIdPolicy, Decided, LevelPolicy, MemberLedgerExport, MemberRecord } from '#contract/member-register.js';
 import { Refusal } from '#contract/problems.js';
+import { type AppSuccessions, mostSuccessions } from '#contract/succession.js';
 import type { Store } from '../store/store.js';
-import { createActs, type MemberActs } from './acts.js';
+import { type AppIds, createActs, type MemberActs } from './acts.js';
 import { createAuthenticator, type Shown } from './authenticate.js';
 import { createFreshness, type Freshness } from './freshness.js';
 import { allowsAt, usualPolicy } from './policy.js';
 import { openRegister, type Sequenced } from './register.js';
-import { openSigningKey } from './signing-key.js';
+import { openSigningKeys } from './signing-key.js';
 
 /** What the rest of the provider asks. */
 export interface Members {
@@ -36,6 +37,8 @@ export interface Members {
   authenticate(shown: Shown): Promise<MemberRecord>;
   /** By its vetting level and the territory's table; says nothing of its standing. */
   mayAsk(member: string, capability: Capability): boolean;
+  /** Undefined for an app that never passed to another. */
+  successionsOf(app: string): AppSuccessions | undefined;
   /** Told of each decision, once it is on the disk. Answers the way to end it. */
   onChange(listener: (member: string) => void): () => void;
 }
@@ -46,6 +49,14 @@ export interface MemberDesk extends Members, MemberActs, Freshness {
   /** @throws Refusal `member-unknown` */
   show(member: string): MemberRecord;
   policy(): LevelPolicy;
+  appIdPolicy(): AppIdPolicy;
+  /** The key that is to take over is made and listed, so that alliance and boxes know it before it signs anything. */
+  announceKey(): Promise<PublicJwk>;
+  /**
+   * It takes over; without one, or where the present one was compromised, a new one does. What a compromised key has
+   * signed is believed no more. Answers the keys that are. @throws Refusal `member-origin-unknown`
+   */
+  rollKey(wish: Decided & { compromised: boolean }): Promise<readonly PublicJwk[]>;
   /** When the status lists run out, in milliseconds since 1970. */
   listsEnd(): number;
   ledger(): Promise<MemberLedgerExport>;
@@ -59,6 +70,7 @@ export async function openMembers({
   territory,
   listedAt,
   events,
+  appIds,
 }: {
   store: Store;
   files: Files;
@@ -71,9 +83,12 @@ export async function openMembers({
     compose(event: { type: string; text: string }): { operation: Operation; tell(): void };
     record(event: { type: string; text: string }): void;
   };
+  appIds: AppIds;
 }): Promise<MemberDesk> {
-  const { key, keys } = await openSigningKey(files, directory);
-  const register = await openRegister({ store, clock, key, territory, listedAt, events });
+  const settings = (await store.memberSettings.get('all')) ?? {};
+  const signing = await openSigningKeys({ files, directory, clock, record: settings.signing });
+  const { keys } = signing;
+  const register = await openRegister({ store, clock, signing, settings, territory, listedAt, events });
   const { find } = register;
 
   function show(member: string): MemberRecord {
@@ -83,9 +98,14 @@ export async function openMembers({
   }
 
   return {
-    ...createActs({ register, clock, key, territory, show }),
+    ...createActs({ register, clock, signing, territory, show, appIds }),
     ...createFreshness({ register, clock, events }),
-    keys: () => keys,
+    keys,
+    announceKey: register.announce,
+    async rollKey({ compromised, ...decided }) {
+      await register.roll(decided, { compromised });
+      return keys();
+    },
     lists: register.lists,
     async status() {
       const { suspension, revocation } = await register.lists();
@@ -95,17 +115,28 @@ export async function openMembers({
     show,
     list: () => [...register.all()].sort((a, b) => (a.id < b.id ? -1 : 1)),
     credentialOf: (member) => show(member).credential,
+    successionsOf(app) {
+      const its = register.successionsOf(app);
+      const last = its.at(-1)?.succession;
+      return (
+        last && {
+          statements: its.slice(-mostSuccessions).map(({ jws }) => jws),
+          credential: show(last.to.member).credential,
+        }
+      );
+    },
     authenticate: createAuthenticator({ territory, keys, find, clock }),
     mayAsk(member, capability) {
       const record = find(member);
       return record !== undefined && allowsAt(register.policy(), record.level, capability);
     },
     policy: () => ({ ...usualPolicy, ...register.policy() }),
+    appIdPolicy: register.appIdPolicy,
     listsEnd: register.listsEnd,
     ledger: async () => ({
       format: 'webizen-member-ledger-1',
       territory,
-      keys: [...keys],
+      keys: [...signing.ever()],
       entries: await store.memberLedger.values().all(),
     }),
     onChange: register.onChange,

@@ -1,6 +1,7 @@
 /** What the operator's `member` commands ask for, each parsed where it enters. */
 import { type Static, type TSchema, Type } from 'typebox';
 import type { Handlers } from '#common/control.js';
+import { ReleasedAppId } from '#contract/manifest.js';
 import { MemberId, VettingLevel } from '#contract/member.js';
 import { CharterVersion, Decided, LevelPolicy, type MemberRecord, NewVetting } from '#contract/member-register.js';
 import { check, describeFaults } from '#contract/parse.js';
@@ -17,8 +18,14 @@ const NewLevel = Type.Object({
 });
 const About = Type.Object({ member: MemberId, ...Decided.properties });
 const Expulsion = Type.Required(About);
+const NewSuccession = Type.Object({
+  ...{ member: MemberId, to: MemberId, apps: Type.Optional(Type.Array(Type.String(), { minItems: 1, maxItems: 100 })) },
+  ...Type.Required(Decided).properties,
+});
+const OneApp = Type.Object({ app: ReleasedAppId });
 const Rotation = Type.Object({ member: MemberId, rotation: Jws });
 const Replacement = Type.Object({ member: MemberId, request: Jws, ...Decided.properties });
+const KeyRoll = Type.Object({ compromised: Type.Boolean(), ...Decided.properties });
 const NewPolicy = Type.Object({ policy: LevelPolicy, ...Decided.properties });
 
 export function createMemberOperations({ members, pageSize }: { members: MemberDesk; pageSize: number }): Handlers {
@@ -66,6 +73,16 @@ export function createMemberOperations({ members, pageSize }: { members: MemberD
       const { member, ...decided } = wanted(Expulsion, parameters);
       return members.expel(member, decided);
     },
+    async 'member.succeed'(parameters) {
+      const { member, ...wish } = wanted(NewSuccession, parameters);
+      return members.succeed(member, wish);
+    },
+    async 'member.succession'(parameters) {
+      const { app } = wanted(OneApp, parameters);
+      const known = members.successionsOf(app);
+      if (!known) throw new Refusal('succession-unknown', app);
+      return known;
+    },
     async 'member.rotate'(parameters) {
       const { member, rotation } = wanted(Rotation, parameters);
       return members.rotate(member, rotation);
@@ -82,6 +99,10 @@ export function createMemberOperations({ members, pageSize }: { members: MemberD
       return members.policy();
     },
     'member.ledger': () => members.ledger(),
+    'member.announce-key': () => members.announceKey(),
+    async 'member.roll-key'(parameters) {
+      return members.rollKey(wanted(KeyRoll, parameters));
+    },
     'member.keys': async () => members.keys(),
   };
 }

@@ -1,15 +1,18 @@
 /** The records, the ledger and the lists of the store, held together: what changes one of them is one commit of all. */
-import { type KeyObject, randomBytes } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import type { Clock } from '#common/clock.js';
 import type { Operation } from '#common/commits.js';
-import { makeEntry } from '#common/members/ledger.js';
+import { keysRolled, makeEntry } from '#common/members/ledger.js';
+import { signSuccession } from '#common/members/succession.js';
+import type { PublicJwk } from '#contract/directory.js';
 import type { LedgerEntry } from '#contract/ledger.js';
 import type { StatusLists } from '#contract/member.js';
-import type { LevelPolicy, MemberRecord } from '#contract/member-register.js';
+import type { AppIdPolicy, Decided, LevelPolicy, MemberRecord } from '#contract/member-register.js';
 import { Refusal } from '#contract/problems.js';
-import type { MemberSettings, StatusListsRecord, Store } from '../store/store.js';
+import type { MemberSettings, StatusListsRecord, Store, SuccessionRecord } from '../store/store.js';
 import { certify, isOld } from './credentials.js';
 import { lifetime, makeLists, remadeEvery } from './lists.js';
+import type { SigningKeys } from './signing-key.js';
 
 export interface Sequenced extends StatusLists {
   sequence: number;
@@ -20,8 +23,11 @@ export interface Decision {
   type: string;
   facts: LedgerEntry['facts'];
   text: string;
-  /** The record as it is from now on; `entry` is the index that its history names. */
-  record?: (entry: number) => MemberRecord;
+  /** The records as they are from now on; `entry` is the index that their histories name. */
+  records?: (entry: number) => readonly MemberRecord[];
+  succession?: SuccessionRecord;
+  /** Of other rooms, in the same commit. */
+  more?: readonly Operation[];
   settings?: MemberSettings;
 }
 
@@ -31,6 +37,12 @@ export interface Register {
   policy(): LevelPolicy;
   /** The settings with these levels for what they name. */
   withPolicy(change: LevelPolicy): MemberSettings;
+  appIdPolicy(): AppIdPolicy;
+  withAppIdPolicy(policy: AppIdPolicy): MemberSettings;
+  /** Oldest first. */
+  successionsOf(app: string): readonly SuccessionRecord[];
+  /** Of the last one; 0 where there is none. */
+  lastSerial(): number;
   /** @throws Refusal `member-origin-unknown` */
   origin(): string;
   lists(): Promise<Sequenced>;
@@ -38,6 +50,10 @@ export interface Register {
   listsEnd(): number;
   /** One at a time: what `decide` reads is what it changes. */
   decide(work: () => Promise<Decision> | Decision): Promise<void>;
+  /** The key that will sign is made, where there is none, and listed. */
+  announce(): Promise<PublicJwk>;
+  /** Another key signs from now on. @throws Refusal `member-origin-unknown` */
+  roll(decided: Decided, wish: { compromised: boolean }): Promise<void>;
   /** Lists and credentials that are old, or from another address, are made anew. Answers when to look again. */
   refresh(): Promise<number>;
   servedAt(origin: string): Promise<void>;
@@ -49,22 +65,26 @@ const entryKey = (index: number): string => String(index).padStart(12, '0');
 export async function openRegister({
   store,
   clock,
-  key,
+  signing,
+  settings: opened,
   territory,
   listedAt,
   events,
 }: {
   store: Store;
   clock: Clock;
-  key: KeyObject;
+  signing: SigningKeys;
+  /** As the store has them. */
+  settings: MemberSettings;
   territory: string;
   listedAt: () => string | undefined;
   events: { compose(event: { type: string; text: string }): { operation: Operation; tell(): void } };
 }): Promise<Register> {
   const members = new Map<string, MemberRecord>();
   for await (const [id, record] of store.members.iterator()) members.set(id, record);
+  const successions = await store.successions.values().all();
   let current = await store.memberLists.get('last');
-  let settings: MemberSettings = (await store.memberSettings.get('all')) ?? {};
+  let settings = opened;
   let [last] = await store.memberLedger.values({ reverse: true, limit: 1 }).all();
   const listeners = new Set<(member: string) => void>();
 
@@ -94,29 +114,43 @@ export async function openRegister({
     value,
   });
 
-  const listsOf = (all: Iterable<MemberRecord>): Promise<StatusListsRecord> =>
+  const listsOf = (all: Iterable<MemberRecord>, key = signing.key()): Promise<StatusListsRecord> =>
     makeLists({ key, territory, origin: origin(), members: all, before: current, now: clock.now() });
 
-  async function decideNow({ type, facts, text, record: recordWith, settings: changed }: Decision): Promise<void> {
-    const after = last ?? { ledger: randomBytes(16).toString('hex') };
-    const entry = await makeEntry({ after, at: clock.now(), type, facts, key });
-    const record = recordWith?.(entry.index);
-    const lists = record && (await listsOf(new Map(members).set(record.id, record).values()));
+  const certified = async (member: MemberRecord, key = signing.key()): Promise<MemberRecord> => ({
+    ...member,
+    ...(await certify(member, { key, territory, origin: origin(), now: clock.now() })),
+  });
+
+  const putSuccession = (value: SuccessionRecord): Operation => ({
+    type: 'put',
+    sublevel: store.successions,
+    key: String(value.succession.serial).padStart(16, '0'),
+    value,
+  });
+
+  async function decideNow({ type, facts, text, settings: changed, ...wish }: Decision): Promise<void> {
+    const before = last ?? { ledger: randomBytes(16).toString('hex') };
+    const entry = await makeEntry({ after: before, at: clock.now(), type, facts, key: signing.key() });
+    const records = wish.records?.(entry.index) ?? [];
+    const after = new Map([...members, ...records.map((record) => [record.id, record] as const)]);
+    const lists = records.length > 0 ? await listsOf(after.values()) : undefined;
     const { operation, tell } = events.compose({ type: 'member', text });
     const operations: Operation[] = [
       { type: 'put', sublevel: store.memberLedger, key: entryKey(entry.index), value: entry },
       operation,
     ];
-    if (record && lists) operations.push(putRecord(record), putLists(lists));
+    operations.push(...records.map(putRecord), ...(wish.more ?? []));
+    if (lists) operations.push(putLists(lists));
+    if (wish.succession) operations.push(putSuccession(wish.succession));
     if (changed) operations.push({ type: 'put', sublevel: store.memberSettings, key: 'all', value: changed });
     await store.commit(operations);
     last = entry;
     if (changed) settings = changed;
-    if (record && lists) {
-      members.set(record.id, record);
-      current = lists;
-      for (const listener of [...listeners]) listener(record.id);
-    }
+    if (wish.succession) successions.push(wish.succession);
+    for (const record of records) members.set(record.id, record);
+    if (lists) current = lists;
+    for (const { id } of records) for (const listener of [...listeners]) listener(id);
     tell();
   }
 
@@ -132,7 +166,7 @@ export async function openRegister({
     const renewed = await Promise.all(
       [...members.values()]
         .filter((member) => member.standing !== 'expelled' && isOld(member, now))
-        .map(async (member) => ({ ...member, ...(await certify(member, { key, territory, origin: origin(), now })) })),
+        .map((member) => certified(member)),
     );
     const lists = isFresh(current) ? current : await listsOf(members.values());
     if (lists === current && renewed.length === 0) return lists;
@@ -142,14 +176,54 @@ export async function openRegister({
     return lists;
   }
 
+  /** Everything that is still to be believed is signed anew by the key that takes over, in one commit with that. */
+  async function rollNow({ reason, decidedBy, review }: Decided, compromised: boolean): Promise<void> {
+    const roll = await signing.prepare({ compromised });
+    const { key, record } = roll;
+    const renewed = await Promise.all([...members.values()].map((member) => certified(member, key)));
+    const lists = await listsOf(members.values(), key);
+    const resigned = await Promise.all(
+      successions.map(async ({ succession }) => ({ succession, jws: await signSuccession({ key, succession }) })),
+    );
+    const from = record.former[0]?.jwk.kid ?? '';
+    const facts = { from, kid: record.kid, compromised, reason, decidedBy, ...(review && { review }) };
+    const before = last ?? { ledger: randomBytes(16).toString('hex') };
+    const entry = await makeEntry({ after: before, at: clock.now(), type: keysRolled, facts, key });
+    const text = `the territory signs for its members with the key ${record.kid}: ${reason}`;
+    const { operation, tell } = events.compose({ type: 'member', text });
+    const changed = { ...settings, signing: record };
+    await store.commit([
+      { type: 'put', sublevel: store.memberLedger, key: entryKey(entry.index), value: entry },
+      { type: 'put', sublevel: store.memberSettings, key: 'all', value: changed },
+      ...renewed.map(putRecord),
+      ...resigned.map(putSuccession),
+      putLists(lists),
+      operation,
+    ]);
+    await signing.adopt(roll);
+    [last, settings, current] = [entry, changed, lists];
+    successions.splice(0, successions.length, ...resigned);
+    for (const member of renewed) members.set(member.id, member);
+    tell();
+    // One is enough: it is the lists that are new.
+    const [one] = renewed;
+    if (one) for (const listener of [...listeners]) listener(one.id);
+  }
+
   return {
     all: () => members.values(),
     find: (member) => members.get(member),
     policy: () => settings.policy ?? {},
     withPolicy: (change) => ({ ...settings, policy: { ...settings.policy, ...change } }),
+    appIdPolicy: () => settings.appIds ?? 'first',
+    withAppIdPolicy: (policy) => ({ ...settings, appIds: policy }),
+    successionsOf: (app) => successions.filter(({ succession }) => succession.apps.includes(app)),
+    lastSerial: () => successions.at(-1)?.succession.serial ?? 0,
     origin,
     lists: async () => current ?? (await inTurn(refreshNow)),
     listsEnd: () => (current ? current.madeAt + lifetime : 0),
+    announce: () => inTurn(signing.announce),
+    roll: (decided, { compromised }) => inTurn(() => rollNow(decided, compromised)),
     decide: (work) => inTurn(async () => decideNow(await work())),
     refresh: () => inTurn(async () => (await refreshNow()).madeAt + remadeEvery - clock.now()),
     servedAt: (url) =>

@@ -1,8 +1,9 @@
-/** What anybody may read of a territory's members: its keys, how they stand, and the credential of each. */
+/** What anybody may read of a territory's members: its keys, how they stand, the credential of each, and who came after whom. */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { namesEtag } from '#contract/etag.js';
 import { credentialMediaType, memberCredentialPath, memberKeysPath, statusPath } from '#contract/member.js';
 import { Refusal } from '#contract/problems.js';
+import { successionPath } from '#contract/succession.js';
 import type { Members } from './members.js';
 
 /** To be asked about again each time: who was suspended a second ago is suspended. The tag makes that cheap. */
@@ -30,6 +31,13 @@ export function declareMemberRoutes(app: FastifyInstance, { members }: { members
     if (purpose !== 'suspension' && purpose !== 'revocation') throw new Refusal('not-found');
     const lists = await members.lists();
     return answer(request, reply, String(lists.sequence), credentialMediaType, () => lists[purpose]);
+  });
+
+  app.get<{ Params: { app: string } }>(successionPath(':app'), (request, reply) => {
+    const known = members.successionsOf(request.params.app);
+    if (!known) throw new Refusal('succession-unknown', request.params.app);
+    const tag = [...known.statements, known.credential].map((jws) => jws.slice(-20)).join('.'); // of their signatures
+    return answer(request, reply, tag, 'application/json', () => JSON.stringify(known));
   });
 
   app.get<{ Params: { member: string } }>(memberCredentialPath(':member'), (request, reply) => {

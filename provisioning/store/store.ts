@@ -6,15 +6,25 @@ import path from 'node:path';
 import type { AbstractSublevel } from 'abstract-level';
 import { type Commits, createCommits, type Database, type Operation } from '#common/commits.js';
 import { isDiskFull, openDatabase } from '#common/database.js';
+import type { PublicJwk } from '#contract/directory.js';
 import type { Sample } from '#contract/health.js';
 import type { LeavePhase, LeaveReason } from '#contract/leave.js';
 import type { LedgerEntry, LedgerHead } from '#contract/ledger.js';
 import type { MemberLink, OfferedRelease } from '#contract/links.js';
 import type { Words } from '#contract/manifest.js';
-import type { LevelPolicy, MemberRecord } from '#contract/member-register.js';
+import type { AppIdPolicy, LevelPolicy, MemberRecord } from '#contract/member-register.js';
 import type { AdmittedBy, FactoryIdentity, FleetEvent, RevocationReason } from '#contract/operator.js';
 import { Refusal } from '#contract/problems.js';
+import type {
+  OutcomeKind,
+  OutcomeProblem,
+  OutcomeWord,
+  RolloutBy,
+  RolloutPlan,
+  RolloutState,
+} from '#contract/rollout.js';
 import type { Birth, Reported } from '#contract/status.js';
+import type { Succession } from '#contract/succession.js';
 
 /** Keyed by the hash of its code; its id is the first 12 digits of that hash. */
 export interface ClaimRecord {
@@ -129,8 +139,9 @@ export interface LifeRecord {
 export interface AppIdRecord {
   owner: string;
   at: number;
-  /** An operator said so; else it was the first who published. */
+  /** An operator said so; or the domain was proved; else it was the first who published. */
   byOperator?: boolean;
+  domain?: string;
 }
 
 /** What a list needs of a release. Keyed by `{app}!{release}`. */
@@ -205,6 +216,53 @@ export interface OfferRecord {
   declinedAt?: number;
 }
 
+/** Of a release that reaches the boxes in waves. Keyed by the release's id. */
+export interface RolloutRecord {
+  app: string;
+  channel: string;
+  architecture: 'amd64' | 'arm64';
+  private: boolean;
+  plan: RolloutPlan;
+  state: RolloutState;
+  /** Of the plan's, the first is 0. */
+  wave: number;
+  /** Boxes whose position is below it, in millionths of the whole. Never falls. */
+  reach: number;
+  /** Known to have the app when the wave began, and those of them that it reached. */
+  fleet: number;
+  inReach: number;
+  startedAt: number;
+  waveAt: number;
+  /** Results that were known when it was resumed. */
+  since: { done: number; failed: number };
+  /** Why it does not go on. */
+  why?: { by: RolloutBy; text: string; at: number };
+}
+
+/** The newest that a box told of a release. Keyed by `{release}!{alias of the box}`. */
+export interface OutcomeRecord {
+  kind: OutcomeKind;
+  outcome: OutcomeWord;
+  problem?: OutcomeProblem;
+  from?: string;
+  /** By the box's clock, and when it was told by ours. */
+  at: number;
+  toldAt: number;
+  agent: string;
+  box: string;
+}
+
+/** Boxes by what they told of a release, and by the codes of their problems. Keyed by the release's id. */
+export interface OutcomeCounts {
+  outcomes: Record<string, number>;
+  codes: Record<string, number>;
+}
+
+/** What was heard of a box last, so that it counts once. Keyed by box id. */
+export interface HeardRecord {
+  recent: string[];
+}
+
 /** Both were here since it was last settled: the return of the one that stays is no news. */
 export const isCloned = ({ settledAt = 0 }: BoxRecord, life: LifeRecord | undefined): boolean =>
   (life?.cloned?.after ?? 0) > settledAt;
@@ -219,9 +277,27 @@ export interface StatusListsRecord {
   revocation: string;
 }
 
+/** An app passed to another member. Keyed by its serial, 16 digits. */
+export interface SuccessionRecord {
+  succession: Succession;
+  /** The same, signed by the key that the territory signs with now. */
+  jws: string;
+}
+
+/** Which key the territory signs for its members with, and those before it, newest first. */
+export interface SigningRecord {
+  kid: string;
+  /** Until when what each has signed is believed. */
+  former: { jwk: PublicJwk; at: number; until: number }[];
+}
+
 /** `all`: what the territory has set for its members. */
 export interface MemberSettings {
   policy?: LevelPolicy;
+  /** Whose a new app id is. Missing: `first`. */
+  appIds?: AppIdPolicy;
+  /** Missing: the first key signs still. */
+  signing?: SigningRecord;
   /** Where it was reached last. */
   origin?: string;
 }
@@ -245,6 +321,7 @@ export interface Store {
   /** `last` */
   readonly memberLists: Sub<StatusListsRecord>;
   readonly memberSettings: Sub<MemberSettings>;
+  readonly successions: Sub<SuccessionRecord>;
   readonly lives: Sub<LifeRecord>;
   /** `{box}!{time, 16 digits}!{epoch}!{sequence, 16 digits}` to the values. */
   readonly samples: Sub<Sample['values']>;
@@ -263,6 +340,14 @@ export interface Store {
   /** `{box}!{link}` to its member. */
   readonly linkPlaces: Sub<string>;
   readonly offers: Sub<OfferRecord>;
+  readonly rollouts: Sub<RolloutRecord>;
+  readonly outcomes: Sub<OutcomeRecord>;
+  readonly outcomeCounts: Sub<OutcomeCounts>;
+  readonly outcomesHeard: Sub<HeardRecord>;
+  /** `{app}!{box}` to the release that it last said it has. */
+  readonly installs: Sub<string>;
+  /** `aliases`: what the names of boxes that members read are made with, base64. */
+  readonly rolloutKeys: Sub<string>;
   /** All of it is on the disk, or none of it. @throws Refusal `disk-full` */
   commit(operations: readonly Operation[]): Promise<void>;
   /** Every entry as it is stored, of the moment of the call. */
@@ -291,6 +376,7 @@ export async function openStore(directory: string): Promise<Store> {
     memberLedger: db.sublevel<string, LedgerEntry>('memberLedger', json),
     memberLists: db.sublevel<string, StatusListsRecord>('memberLists', json),
     memberSettings: db.sublevel<string, MemberSettings>('memberSettings', json),
+    successions: db.sublevel<string, SuccessionRecord>('successions', json),
     lives: db.sublevel<string, LifeRecord>('lives', json),
     samples: db.sublevel<string, Sample['values']>('samples', json),
     events: db.sublevel<string, FleetEvent>('events', json),
@@ -305,6 +391,12 @@ export async function openStore(directory: string): Promise<Store> {
     links: db.sublevel<string, LinkRecord>('links', json),
     linkPlaces: db.sublevel<string, string>('linkplaces', json),
     offers: db.sublevel<string, OfferRecord>('offers', json),
+    rollouts: db.sublevel<string, RolloutRecord>('rollouts', json),
+    outcomes: db.sublevel<string, OutcomeRecord>('outcomes', json),
+    outcomeCounts: db.sublevel<string, OutcomeCounts>('outcomecounts', json),
+    outcomesHeard: db.sublevel<string, HeardRecord>('outcomesheard', json),
+    installs: db.sublevel<string, string>('installs', json),
+    rolloutKeys: db.sublevel<string, string>('rolloutkeys', json),
     async commit(operations) {
       try {
         await commits.commit(operations);

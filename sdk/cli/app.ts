@@ -9,7 +9,9 @@ export const app = choice('app', {
   sign: async () => (await import('./app/sign.js')).sign,
   inspect: async () => (await import('./app/inspect.js')).inspect,
   publish: async () => (await import('./app/publish.js')).publish,
+  rollout: async () => (await import('./app/rollout.js')).rollout,
   status: async () => (await import('./app/status.js')).status,
   offer: async () => (await import('./app/offer.js')).offer,
+  claim: async () => (await import('./app/claim.js')).claim,
   withdraw: async () => (await import('./app/withdraw.js')).withdraw,
 });

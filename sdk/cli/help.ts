@@ -2,7 +2,8 @@
 export const help = `webizen: tools for owners and developers of Webizen boxes
 
   webizen member …      your key and your membership: request, accept, show, rotate
-  webizen app …         an app from skeleton to release: init, check, build, sign, inspect, publish, status, offer, withdraw
+  webizen app …         an app from skeleton to release: init, check, build, sign, inspect, publish, rollout,
+                        status, offer, withdraw
   webizen link …        with which boxes you are linked: ask with an owner's code, list, end
   webizen ledger …      verify what a box has written down about itself
   webizen conformance … try every promise of the standard API against an implementation of it
@@ -43,21 +44,31 @@ const app = `webizen app: an app from skeleton to release
   webizen app build [DIR] --oci ARCHIVE [--architecture amd64|arm64]
       make the image of DIR/app on the base layer, or take the one in an OCI archive of podman, docker or buildah
   webizen app sign [DIR] [--whole] [--staple] [--out FILE] [--member DIR] [--catalogue URL --ca FILE]
-      sign manifest and image, and write the archive (.wza); --whole puts the base layer in as well, --staple your
-      standing as the territory says it now
+      sign manifest and image, and write the archive (.wza); --whole puts the base layer in as well, --staple what
+      the territory says now: how you stand, and that the app has passed to you from another
   webizen app inspect FILE [--base DIR] [--catalogue URL --ca FILE] [--json]
       verify an archive and say what it is, offline; --base has the layers left out of it, and with the territory's
       address its credential is verified as well
-  webizen app publish [DIR|FILE] [--box ID …] [--catalogue URL --ca FILE] [--member DIR]
+  webizen app publish [DIR|FILE] [--box ID …] [--rollout 5,25,100 [--stop-at 10%] [--hold-hours 24]]
+                      [--catalogue URL --ca FILE] [--member DIR]
       send what the catalogue lacks, then the release; again after a cut it goes on where it was. With --box only
-      these boxes see it
+      these boxes see it. With --rollout it reaches so many percent of the boxes after each other: a wave goes on when it
+      has been out for the hours and enough boxes took it, and all stops when more than --stop-at of them fail
+  webizen app rollout show RELEASE [--json] [--catalogue URL --ca FILE] [--member DIR]
+      how far it is, and what became of it on each box: the outcome, with the code and its reason
+  webizen app rollout pause|resume|abort|next|complete RELEASE [--reason TEXT] [--catalogue URL --ca FILE] [--member DIR]
+      pause reaches no more boxes until resume; next does not wait for the wave; complete is for every box at once; after
+      abort no box that does not run it takes it any more
   webizen app status [DIR|ID] [--json] [--catalogue URL --ca FILE] [--member DIR]
-      the releases of the app at the catalogue
+      the releases of the app at the catalogue, their rollouts, and how many boxes told which outcome
   webizen app offer RELEASE|ID --link LINK … | --all [--message TEXT] [--days N] [--catalogue URL --ca FILE] [--member DIR]
       tell the owners of boxes that are linked with you; of ID the newest release. It stands for 30 days, and a private
       release can be seen there meanwhile
   webizen app offer RELEASE|ID --link LINK … | --all --withdraw [--catalogue URL --ca FILE] [--member DIR]
       offer it no more
+  webizen app claim DOMAIN [--json] [--catalogue URL --ca FILE] [--member DIR]
+      prove that a domain is yours, so that the ids below it are: says which TXT record to publish, and has the catalogue
+      look for it each time you run it
   webizen app withdraw RELEASE --reason TEXT [--catalogue URL --ca FILE] [--member DIR]
       no box installs it any more
 

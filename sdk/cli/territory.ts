@@ -5,6 +5,7 @@ import type { PublicJwk } from '#contract/directory.js';
 import { MemberKeys, memberCredentialPath, memberKeysPath, StatusLists, statusPath } from '#contract/member.js';
 import { describeFaults, parseJson } from '#contract/parse.js';
 import { Refusal } from '#contract/problems.js';
+import { AppSuccessions, successionPath } from '#contract/succession.js';
 import { type Catalogue, createCatalogue } from '../publish/catalogue.js';
 import { createHttps, type Https, refuseOf } from '../publish/https.js';
 import type { MemberFolder } from '../publish/member-folder.js';
@@ -51,6 +52,15 @@ export async function statusListsOf(https: Https): Promise<StatusLists> {
   const read = reply.status === 200 ? parseJson(StatusLists, reply.body) : refuseOf(reply);
   if (!read.ok) throw new Refusal('catalogue-refused', `its status lists: ${describeFaults(read.faults)}`);
   return read.value;
+}
+
+/** Where the app has passed to whoever signs it now from another: what the territory says of that. */
+export async function successionOf(https: Https, app: string): Promise<readonly string[]> {
+  const reply = await https.call({ method: 'GET', path: successionPath(app) });
+  if (reply.status === 404) return [];
+  const read = reply.status === 200 ? parseJson(AppSuccessions, reply.body) : refuseOf(reply);
+  if (!read.ok) throw new Refusal('catalogue-refused', `who came after whom: ${describeFaults(read.faults)}`);
+  return read.value.statements;
 }
 
 /** The newest credential of a member, which anybody may read. */

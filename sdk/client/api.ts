@@ -17,6 +17,21 @@ export type AppEvent = {
   given: Capability[];
   taken: Capability[];
 } | {
+  type: 'update-pending';
+  at: number;
+  version: string;
+  /** begins: the app is stopped for it in so many seconds, unless it takes a lease before; lease: for the leases of the app, so many seconds at most as things are; owner: for the owner to say yes */
+  waits: 'begins' | 'lease' | 'owner';
+  /** null: nobody knows how long */
+  seconds: number | null;
+} | {
+  type: 'low-space';
+  at: number;
+  /** box: the disk is down to the box's reserve, and writes are refused; quota: the app uses nine tenths of its own */
+  of: 'box' | 'quota';
+  /** false: it is over */
+  low: boolean;
+} | {
   type: 'shutdown';
   at: number;
 };
@@ -56,6 +71,36 @@ export type Capability = 'storage' | 'health.read' | 'identity.attest' | 'notify
 export type Health = {
   /** null until the first sample is taken */
   latest: Sample | null;
+};
+
+export type Lease = {
+  id: string;
+  /** update: the update of the app itself, and its stop for one; reboot: a restart of the box */
+  hold: 'update' | 'reboot';
+  /** one line in words, which the owner reads, and the provider */
+  reason: string;
+  takenAt: number;
+  until: number;
+  /** what counts, where the clock of the box is set meanwhile */
+  secondsLeft: number;
+};
+
+export type LeaseExtension = {
+  /** from now on; it may end earlier: what waits, waits for 24 hours at most */
+  seconds: number;
+};
+
+export type LeaseList = {
+  leases: Lease[];
+};
+
+export type NewLease = {
+  /** update: the update of the app itself, and its stop for one; reboot: a restart of the box */
+  hold: 'update' | 'reboot';
+  /** one line in words, which the owner reads, and the provider */
+  reason: string;
+  /** from now on; it may end earlier: what waits, waits for 24 hours at most */
+  seconds: number;
 };
 
 export type NewNotification = {
@@ -154,6 +199,19 @@ export type StorageList = {
   cursor: string | null;
 };
 
+export type StorageWatchEvent = {
+  type: 'ready';
+} | {
+  type: 'put';
+  key: string;
+  etag: string;
+} | {
+  type: 'delete';
+  key: string;
+} | {
+  type: 'reset';
+};
+
 /** What a refusal of this API can be. */
 export type ProblemCode =
   | 'attest-certificate'
@@ -168,14 +226,24 @@ export type ProblemCode =
   | 'disk-full'
   | 'grant-missing'
   | 'headers-too-large'
+  | 'idempotency-key-invalid'
+  | 'idempotency-key-reused'
   | 'internal'
   | 'key-invalid'
   | 'key-not-found'
+  | 'lease-late'
+  | 'lease-unknown'
+  | 'leases-too-many'
   | 'media-type-unsupported'
   | 'notifications-too-many'
   | 'precondition-failed'
   | 'quota-exceeded'
   | 'request-malformed'
+  | 'runtime-failed'
+  | 'runtime-unavailable'
+  | 'storage-damaged'
+  | 'storage-key-damaged'
+  | 'storage-key-missing'
   | 'streams-too-many'
   | 'unavailable';
 
@@ -198,6 +266,8 @@ export const operations = {
   putValue: { method: 'PUT', path: '/v1/storage/{key}', capability: 'storage' },
   /** the stored keys, ascending by their bytes, without the values */
   listValues: { method: 'GET', path: '/v1/storage', capability: 'storage' },
+  /** what is written and deleted below a prefix, as server-sent events; each has a StorageWatchEvent as its data */
+  watchValues: { method: 'GET', path: '/v1/storage:watch', capability: 'storage' },
   /** many writes in order: all are done, or none */
   batchValues: { method: 'POST', path: '/v1/storage:batch', capability: 'storage' },
   /** what happens on the box, as server-sent events; each has an AppEvent as its data */
@@ -206,6 +276,16 @@ export const operations = {
   postAttestation: { method: 'POST', path: '/v1/identity/attestations', capability: 'identity.attest' },
   /** tell the owner something in the console; with the key of one that is still shown, in its place */
   postNotification: { method: 'POST', path: '/v1/notifications', capability: 'notify' },
+  /** the end of what the calling app printed, 128 KiB at most: as much as its owner sees */
+  getLogs: { method: 'GET', path: '/v1/self/logs', capability: null },
+  /** hold the own update, or a restart of the box, for a stated reason and time */
+  postLease: { method: 'POST', path: '/v1/leases', capability: null },
+  /** what the calling app holds */
+  listLeases: { method: 'GET', path: '/v1/leases', capability: null },
+  /** hold it for so long from now on */
+  putLease: { method: 'PUT', path: '/v1/leases/{id}', capability: null },
+  /** hold it no longer */
+  deleteLease: { method: 'DELETE', path: '/v1/leases/{id}', capability: null },
   /** this specification */
   getOpenapi: { method: 'GET', path: '/v1/openapi.json', capability: null },
 } as const;

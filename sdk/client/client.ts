@@ -10,15 +10,18 @@ import {
   type Attestation,
   type Box,
   type Health,
+  type Lease,
+  type LeaseList,
+  type NewLease,
   type NewNotification,
   type Notified,
   operations,
   type Self,
 } from './api.js';
 import { createEgress, type Egress } from './egress.js';
-import { watch } from './events.js';
+import { boxEvents } from './events.js';
 import { createStorage, type Storage } from './storage.js';
-import { createTransport } from './transport.js';
+import { type Call, createTransport } from './transport.js';
 
 export type * from './api.js';
 export type { Egress } from './egress.js';
@@ -41,6 +44,18 @@ export interface Webizen {
   attest(audience: string, options?: { nonce?: string }): Promise<Attestation>;
   /** Tells the owner something in the console. Needs the permission `notify`. */
   notify(notification: NewNotification): Promise<Notified>;
+  /**
+   * Holds the app's own update, or a restart of the box, for a reason that the owner reads. Asked again with the same
+   * `key`, it is the same lease.
+   */
+  hold(lease: NewLease, options?: { key?: string }): Promise<Lease>;
+  /** What the app holds. */
+  leases(): Promise<Lease[]>;
+  /** Holds it for so long from now on. */
+  extend(id: string, seconds: number): Promise<Lease>;
+  release(id: string): Promise<void>;
+  /** The end of what this app has printed. */
+  logs(): Promise<string>;
   /** Every event from now on, across restarts of the box's software, until the signal aborts or the loop is left. */
   events(options?: { signal?: AbortSignal }): AsyncIterable<AppEvent>;
   /** Lets go of kept connections. */
@@ -55,8 +70,16 @@ export function connect({
   socket?: string;
 } = {}): Webizen {
   const transport = createTransport(socket);
-  const post = (operation: { method: string; path: string }, body: unknown): Promise<unknown> =>
-    transport.json({ ...operation, headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) });
+  const post = (operation: { method: string; path: string }, body: unknown, headers: Call['headers'] = {}) =>
+    transport.json({
+      ...operation,
+      headers: { 'content-type': 'application/json', ...headers },
+      body: JSON.stringify(body),
+    });
+  const ofLease = (operation: { method: string; path: string }, id: string) => ({
+    method: operation.method,
+    path: operation.path.replace('{id}', encodeURIComponent(id)),
+  });
   return {
     box: async () => (await transport.json(operations.getBox)) as Box,
     self: async () => (await transport.json(operations.getSelf)) as Self,
@@ -67,7 +90,13 @@ export function connect({
     attest: async (audience, options = {}) =>
       (await post(operations.postAttestation, { audience, ...options })) as Attestation,
     notify: async (notification) => (await post(operations.postNotification, notification)) as Notified,
-    events: ({ signal } = {}) => watch(transport, signal),
+    events: ({ signal } = {}) => boxEvents(transport, signal),
+    hold: async (lease, { key } = {}) =>
+      (await post(operations.postLease, lease, key === undefined ? {} : { 'idempotency-key': key })) as Lease,
+    leases: async () => ((await transport.json(operations.listLeases)) as LeaseList).leases,
+    extend: async (id, seconds) => (await post(ofLease(operations.putLease, id), { seconds })) as Lease,
+    release: async (id) => void (await transport.call(ofLease(operations.deleteLease, id))),
+    logs: async () => (await transport.call(operations.getLogs)).body.toString('utf8'),
     close: () => transport.close(),
   };
 }

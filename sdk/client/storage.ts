@@ -1,4 +1,12 @@
-import { operations, type StorageBatch, type StorageBatchResult, type StorageEntry, type StorageList } from './api.js';
+import {
+  operations,
+  type StorageBatch,
+  type StorageBatchResult,
+  type StorageEntry,
+  type StorageList,
+  type StorageWatchEvent,
+} from './api.js';
+import { storageEvents } from './events.js';
 import type { Transport } from './transport.js';
 
 export interface StoredValue {
@@ -31,6 +39,12 @@ export interface Storage {
   list(options?: { prefix?: string; pageSize?: number }): AsyncIterable<StorageEntry>;
   /** All of them in order, or none. */
   batch(operations: StorageOperation[]): Promise<StorageBatchResult['results']>;
+  /**
+   * What is written and deleted below the prefix from now on, by whichever part of the app. The first event is `ready`:
+   * list then, and nothing is missed. After `reset` something was missed: list again. It goes on across restarts of the
+   * box's software, until the signal aborts or the loop is left.
+   */
+  watch(options?: { prefix?: string; signal?: AbortSignal }): AsyncIterable<StorageWatchEvent>;
 }
 
 const pathOf = (key: string): string => operations.getValue.path.replace('{key}', () => encodeURIComponent(key));
@@ -85,5 +99,6 @@ export function createStorage(transport: Transport): Storage {
       const body = JSON.stringify({ operations: all } satisfies StorageBatch);
       return ((await transport.json({ method, path, headers, body })) as StorageBatchResult).results;
     },
+    watch: ({ prefix = '', signal } = {}) => storageEvents(transport, { prefix, signal }),
   };
 }

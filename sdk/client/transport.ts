@@ -23,7 +23,7 @@ export interface Transport {
   /** The answer as JSON. @throws WebizenError */
   json(call: Call): Promise<unknown>;
   /** An answer that goes on: resolves with its head. @throws WebizenError */
-  stream(path: string, signal: AbortSignal): Promise<IncomingMessage>;
+  stream(path: string, signal: AbortSignal, headers?: OutgoingHttpHeaders): Promise<IncomingMessage>;
   close(): void;
 }
 
@@ -70,9 +70,9 @@ export function createTransport(socket: string): Transport {
   return {
     call,
     json: async (one) => JSON.parse((await call(one)).body.toString('utf8')) as unknown,
-    async stream(path, signal) {
+    async stream(path, signal, headers = {}) {
       const reply = await new Promise<IncomingMessage>((resolve, reject) => {
-        const message = request({ socketPath: socket, agent: false, path, signal }, resolve);
+        const message = request({ socketPath: socket, agent: false, path, signal, headers }, resolve);
         message.once('error', reject);
         message.end();
       }).catch((error: unknown) => {

@@ -1,5 +1,5 @@
 /** What the box is, and what the calling app is. */
-import { call } from './http.js';
+import { beginningOf, call } from './http.js';
 import { holds, same } from './outcome.js';
 import { jsonOf, readSpecification } from './specification.js';
 import { json, type Promised, pathOf } from './trial.js';
@@ -43,10 +43,13 @@ export const box: Promised[] = [
     says: 'what /v1/self does not name is refused as grant-missing, and what it names is not',
     async keep({ place, self, specification }) {
       const { grants } = await self();
-      for (const { id, method, path, capability } of specification.operations) {
+      for (const { id, method, path, capability, answers } of specification.operations) {
         if (capability === null || path.includes('{') !== (wishes[id] !== undefined)) continue;
         const sent = method === 'POST' ? json({}) : {};
-        const { status } = await call(place, method, wishes[id]?.path ?? path, sent);
+        const isStream = answers.get(200)?.type === 'text/event-stream';
+        const { status } = isStream
+          ? await beginningOf(place, path, () => true)
+          : await call(place, method, wishes[id]?.path ?? path, sent);
         const granted = grants.some((grant) => grant === capability);
         const expected = granted ? 'anything but 403' : '403';
         holds((status === 403) !== granted, `${method} ${path}, ${capability}: ${expected}`, status);
@@ -71,6 +74,16 @@ export const box: Promised[] = [
     async keep({ answered }) {
       await answered(204, 'putReady');
       await answered(204, 'putReady');
+    },
+  },
+  {
+    id: 'self.logs',
+    says: 'GET /v1/self/logs is the end of what the app printed, as text of 128 KiB at most',
+    async keep({ answered }) {
+      const { headers, bytes } = await answered(200, 'getLogs');
+      const type = headers['content-type'] ?? 'none';
+      holds(/^text\/plain; ?charset=utf-8$/i.test(type), 'Content-Type: text/plain; charset=utf-8', type);
+      holds(bytes.length <= 128 * 1024, '128 KiB at most', bytes.length);
     },
   },
   {

@@ -35,6 +35,15 @@ export const errors: Promised[] = [
     },
   },
   {
+    id: 'errors.method',
+    says: 'an address that does not take the method is refused as method-not-allowed, with Allow',
+    async keep({ place, specification }) {
+      const answer = await call(place, 'DELETE', '/v1/box');
+      refusal(specification, answer, 405, 'method-not-allowed');
+      same('Allow', answer.headers.allow, 'GET');
+    },
+  },
+  {
     id: 'errors.malformed-request',
     says: 'what is no HTTP is refused as request-malformed',
     keep: async ({ place, specification }) =>

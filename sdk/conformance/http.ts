@@ -67,9 +67,14 @@ export function call(place: Place, method: string, path: string, { headers = {},
 }
 
 /** The head and, as far as `enough` wants, the beginning of an answer that does not end. @throws Mismatch */
-export function beginningOf(place: Place, path: string, enough: (text: string) => boolean): Promise<Answer> {
+export function beginningOf(
+  place: Place,
+  path: string,
+  enough: (text: string) => boolean,
+  headers: OutgoingHttpHeaders = {},
+): Promise<Answer> {
   return new Promise((resolve, reject) => {
-    const message = request({ ...place, agent: false, path }, (reply) => {
+    const message = request({ ...place, agent: false, path, headers }, (reply) => {
       const chunks: Buffer[] = [];
       const finish = (): void => {
         clearTimeout(timer);

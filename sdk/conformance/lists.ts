@@ -1,9 +1,9 @@
 /** Many values: listings, batches, the quota. */
 import { maxValueBytes, StorageBatchResult, StorageList } from '#contract/api.js';
 import { check } from '#contract/parse.js';
-import type { Answer } from './http.js';
+import { type Answer, beginningOf } from './http.js';
 import { Mismatch, NotTried, same } from './outcome.js';
-import { jsonOf } from './specification.js';
+import { jsonOf, shaped } from './specification.js';
 import { etagOf, put } from './storage.js';
 import { json, type Promised, pathOf, type Trial } from './trial.js';
 
@@ -158,6 +158,26 @@ export const lists: Promised[] = [
       await trial.refused('key-not-found', 'getValue', over);
       for (const name of filled) await trial.answered(204, 'deleteValue', pathOf(trial.key(name)));
       await trial.answered(201, 'putValue', over, { body: '' });
+    },
+  },
+  {
+    id: 'quota.told',
+    says: 'who listens while nine tenths of the quota are used is told low-space after hello',
+    async keep(trial) {
+      const { quotaBytes, usedBytes } = (await trial.self()).storage;
+      const wanted = Math.ceil(0.9 * quotaBytes) - usedBytes;
+      if (wanted > mostFilling) throw new NotTried('the quota leaves more than 8 MiB to fill');
+      const names = Array.from({ length: Math.ceil(Math.max(0, wanted) / maxValueBytes) }, (_, n) => `short/${n}`);
+      for (const [n, name] of names.entries()) {
+        // The key counts as well, and fits into the tenth that is left.
+        const value = Buffer.alloc(Math.min(maxValueBytes, wanted - n * maxValueBytes));
+        const { status } = await put(trial, name, value);
+        if (status !== 201) throw new NotTried('the quota is too small to be filled so far');
+      }
+      const told = (text: string) => /^data: ?(.*"low-space".*"quota".*)$/m.exec(text)?.[1];
+      const { text } = await beginningOf(trial.place, '/v1/events', (all) => told(all) !== undefined);
+      shaped(trial.specification.schema('AppEvent'), jsonOf({ text: told(text) ?? '' }), 'an event');
+      for (const name of names) await trial.answered(204, 'deleteValue', pathOf(trial.key(name)));
     },
   },
 ];

@@ -2,12 +2,14 @@
 import { box } from './box.js';
 import { errors } from './errors.js';
 import type { Place } from './http.js';
+import { leases } from './leases.js';
 import { lists } from './lists.js';
 import { Mismatch, NotGranted, NotTried } from './outcome.js';
 import type { Specification } from './specification.js';
 import { storage } from './storage.js';
 import { tell } from './tell.js';
 import { createTrial, type Promised, type Trial } from './trial.js';
+import { watch } from './watch.js';
 
 export type Outcome =
   | { outcome: 'passed' }
@@ -17,7 +19,7 @@ export type Outcome =
 
 export type Result = { id: string; says: string } & Outcome;
 
-export const promises: readonly Promised[] = [...box, ...errors, ...storage, ...lists, ...tell];
+export const promises: readonly Promised[] = [...box, ...errors, ...storage, ...lists, ...watch, ...tell, ...leases];
 
 async function outcomeOf(promised: Promised, trial: Trial): Promise<Outcome> {
   try {

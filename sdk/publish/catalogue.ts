@@ -5,8 +5,10 @@
 import { createReadStream } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { CatalogueApp, CatalogueRelease, cataloguePath, type NewRelease, patchBytes } from '#contract/catalogue.js';
+import { DomainProof, domainsPath } from '#contract/domain-claim.js';
 import { Refusal } from '#contract/problems.js';
 import type { Descriptor } from '#contract/release.js';
+import { ResultsPage, type RolloutAct, type RolloutVerb, RolloutView } from '#contract/rollout.js';
 import { type Call, type Reply, refuseOf } from './https.js';
 import { callProven, type Proven, readReply, sendJson } from './proven.js';
 
@@ -24,6 +26,11 @@ export interface Catalogue {
   upload(blob: Blob, onSent?: (bytesThere: number) => void): Promise<number>;
   publish(release: NewRelease): Promise<CatalogueRelease>;
   withdraw(release: string, reason: string): Promise<void>;
+  /** How far it is; first told what to do, where something is to be done. */
+  rollout(release: string, act?: RolloutVerb, reason?: string): Promise<RolloutView>;
+  results(release: string, cursor?: string): Promise<ResultsPage>;
+  /** Has it looked for the proof; answers what the proof is. */
+  claim(domain: string): Promise<DomainProof>;
 }
 
 const leastPieceBytes = 128 * 1024;
@@ -104,7 +111,19 @@ export function createCatalogue(uses: Proven): Catalogue {
       if (reply.status === 404) return undefined;
       return reply.status === 200 ? readReply(CatalogueApp, reply) : refuseOf(reply);
     },
+    claim: async (domain) => readReply(DomainProof, await post(domainsPath, { domain })),
     publish: async (release) => readReply(CatalogueRelease, await post(`${cataloguePath}/releases`, release)),
+    async rollout(release, act, reason) {
+      const path = `${cataloguePath}/releases/${release}/rollout`;
+      const wish = act && ({ act, ...(reason === undefined ? {} : { reason }) } satisfies RolloutAct);
+      const reply = wish ? await post(path, wish) : await call({ method: 'GET', path });
+      return reply.status === 200 ? readReply(RolloutView, reply) : refuseOf(reply);
+    },
+    async results(release, cursor) {
+      const search = cursor === undefined ? '' : `?${new URLSearchParams({ cursor })}`;
+      const reply = await call({ method: 'GET', path: `${cataloguePath}/releases/${release}/results${search}` });
+      return reply.status === 200 ? readReply(ResultsPage, reply) : refuseOf(reply);
+    },
     async withdraw(release, reason) {
       await post(`${cataloguePath}/releases/${release}/withdraw`, { reason });
     },

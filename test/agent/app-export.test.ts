@@ -2,6 +2,7 @@
 import fc from 'fast-check';
 import t from 'tap';
 import { exportLines, type Kept, readExport } from '#contract/app-export.js';
+import { Refusal } from '#contract/problems.js';
 import { createAppsDesk, installedOf, manifestOf, memberOf } from '../support/apps-desk.js';
 import { startOwnerConsole } from '../support/owner-console.js';
 import { askOwner, setUpOwner } from '../support/owner-session.js';
@@ -59,6 +60,19 @@ t.test('everything that an app keeps comes out whole, also when its maker was ex
     bytes.every((key, index) => index === 0 || Buffer.compare(bytes[index - 1] ?? key, key) < 0),
     'in the order of the bytes of the keys',
   );
+});
+
+t.test('an export of what cannot be decrypted is refused, with its reason', async (t) => {
+  const apps = createAppsDesk();
+  const { port, storage, ...served } = await startOwnerConsole(t, { apps });
+  const cookie = await setUpOwner({ port, ...served });
+  apps.put(installedOf(manifestOf()));
+  storage.list = async () => {
+    throw new Refusal('storage-key-missing', app);
+  };
+  const answer = await askOwner(port, `/v1/apps/${app}/export`, { cookie });
+  t.equal(answer.code, 'storage-key-missing');
+  t.equal(answer.headers['content-disposition'], undefined);
 });
 
 t.test('an export that was cut off or altered is told from a whole one', async (t) => {

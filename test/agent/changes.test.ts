@@ -240,6 +240,15 @@ t.test('a step of a kind that is not known is left alone until it is', async (t)
   t.same(calls, ['do two']);
 });
 
+t.test('who waits for a change that is listed, and not yet on the disk, waits for its end', async (t) => {
+  const calls: string[] = [];
+  const { changes } = await bench(t, { one: noted(calls, 'one') });
+  const begun = changes.begin({ kind: 'trial', steps: [{ kind: 'one' }] });
+  const [listed] = changes.list();
+  t.match(listed, { kind: 'trial', state: 'doing' });
+  t.match(await changes.ended(listed?.id ?? ''), { id: await begun, state: 'done' });
+});
+
 t.test('an undo that fails is tried until it succeeds', async (t) => {
   const calls: string[] = [];
   let failures = 2;

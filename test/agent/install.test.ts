@@ -94,6 +94,21 @@ async function bench(t: Test) {
   return tools;
 }
 
+const wish = { hold: 'update' as const, reason: 'Copies photos', seconds: 3600 };
+
+/** One release runs, and holds the update to the next, which is ready. */
+async function held(t: Test) {
+  const b = await bench(t);
+  const box = await b.open();
+  await b.installed(box, await b.release('1.0.0', { capabilities: [storage] }));
+  const two = await b.release('1.1.0', { capabilities: [storage] });
+  b.shelf.publish(two);
+  const { lease } = await box.room.leases.take(app, wish);
+  const change = await box.desk.update(app);
+  const shown = await box.until(app, (now) => now?.held !== null);
+  return { ...b, box, two, lease, change: change ?? '', shown };
+}
+
 const typesOf = async (box: InstallingBox): Promise<string[]> =>
   (await box.ledger.entries({ limit: 100 })).map(({ type }) => type);
 const blobsOf = (box: InstallingBox): string[] =>
@@ -193,7 +208,7 @@ t.test(
     t.match(await box.changes.ended(id ?? ''), { kind: 'app-update', state: 'done' });
     t.match(box.desk.show(app), { release: two.id, failed: null, waiting: null });
     t.ok(box.desk.show(app)?.updatedAt);
-    t.ok(box.hasData(app), 'its data stay');
+    t.ok(await box.hasData(app), 'its data stay');
     const before = new Set(one.release.blobs.map(({ digest }) => digest));
     t.notOk(b.shelf.asked.some((line) => before.has(line.split(' ')[0] ?? '')));
     t.same(b.runner.engine().images, [two.release.image.digest], 'the image before it is gone');
@@ -343,7 +358,7 @@ t.test(
       member: { standing: 'expelled' },
     });
     t.equal(b.runner.engine().containers[app]?.runs, false);
-    t.ok(box.hasData(app));
+    t.ok(await box.hasData(app));
     t.ok((await typesOf(box)).includes('app.expelled'), 'the owner is told');
     await t.rejects(box.desk.start(app, b.signer), refuses('member-expelled'));
 
@@ -441,6 +456,7 @@ t.test('an app is bound to its maker’s key: another’s updates nothing, one t
   b.shelf.publish(taken);
   t.match(await box.desk.offer(taken.id), { problem: { code: 'app-bound-elsewhere' } });
   await t.rejects(box.desk.update(app), refuses('app-bound-elsewhere'));
+  t.match(box.desk.show(app)?.foreign, { version: '2.0.0', problem: { code: 'app-bound-elsewhere' } });
   await t.rejects(b.agree(box, taken), refuses('app-bound-elsewhere'));
   const southern = await b.other.member('example-soft');
   const abroad = await testRelease(path.join(b.folder, 'abroad'), {
@@ -504,7 +520,7 @@ t.test('a removal takes the app with all it had; its maker’s name is free agai
   t.equal(box.desk.show(app), undefined);
   t.same(box.desk.list(), []);
   t.same(b.runner.engine(), { images: [], containers: {} });
-  t.notOk(box.hasData(app));
+  t.notOk(await box.hasData(app));
   t.same(box.grants.of(app), []);
   t.same(readdirSync(box.socketsDirectory), []);
   await t.rejects(box.desk.remove(app, b.signer), refuses('app-unknown'));
@@ -559,4 +575,94 @@ t.test('what no record names is removed when the agent starts', async (t) => {
     images: [one.release.image.digest],
     containers: { [app]: { release: one.id, runs: true } },
   });
+});
+
+t.test('an update that is ready waits for the app that runs, and goes on at once when it lets it', async (t) => {
+  const b = await held(t);
+  const { box, two } = b;
+  t.match(b.shown, {
+    manifest: { version: '1.0.0' },
+    state: 'running',
+    held: { version: '1.1.0', until: b.clock.now() + 3_600_000 },
+    leases: [{ id: b.lease.id, reason: 'Copies photos', secondsLeft: 3600 }],
+    change: b.change,
+  });
+  t.same(b.runner.started, [`${app} 1.0.0`], 'the app has not been touched');
+  t.ok(b.runner.engine().images.includes(two.release.image.digest), 'what needs nothing of the app is done');
+  const [step] = box.changes.show(b.change)?.steps.filter(({ state }) => state === 'doing') ?? [];
+  t.match(step, { kind: 'app-wait', note: 'waiting-for-app' });
+  await box.room.leases.take(app, { ...wish, hold: 'reboot' });
+  await box.room.leases.release(app, b.lease.id);
+  t.match(await box.changes.ended(b.change), { state: 'done' });
+  t.match(box.desk.show(app), { manifest: { version: '1.1.0' }, held: null, leases: [] }, 'its leases went with it');
+});
+
+t.test('the owner has the update go ahead, in words of theirs', async (t) => {
+  const { box, change, signer } = await held(t);
+  await t.rejects(box.desk.updateNow('example.other', signer), refuses('app-unknown'));
+  await box.desk.updateNow(app, signer);
+  t.match(await box.changes.ended(change), { state: 'done' });
+  await t.rejects(box.desk.updateNow(app, signer), refuses('update-not-held'));
+  const exported = await box.ledger.export();
+  t.match(verifyLedger(exported), { ok: true });
+  const said = exported.entries.find(({ type }) => type === 'app.update-now');
+  t.match(said, { by: 'owner', facts: { app, version: '1.1.0' } });
+  t.type(said?.signature, 'string');
+});
+
+for (const act of ['stop', 'remove'] as const)
+  t.test(`an owner who wants to ${act} the app is not held by it`, async (t) => {
+    const { box, change, signer } = await held(t);
+    const done = await box.desk[act](app, signer);
+    t.match(box.changes.show(change), { state: 'undone', problem: null });
+    if (typeof done === 'string') t.match(await box.changes.ended(done), { kind: 'app-remove', state: 'done' });
+    t.same(box.room.leases.all(), [], 'what is stopped holds nothing');
+    const now = box.desk.show(app);
+    if (act === 'remove') t.equal(now, undefined);
+    else t.match(now, { manifest: { version: '1.0.0' }, stopped: 'owner', held: null, failed: null });
+    await box.idle();
+    t.notOk(box.runner.show(app), 'and nothing has started it again');
+  });
+
+t.test('a maker who is expelled does not keep an update waiting for its app', async (t) => {
+  const b = await held(t);
+  await b.box.members.judge(b.maker.credential, await b.territory.lists(6, { expelled: [b.maker] }));
+  t.match(await b.box.changes.ended(b.change), { state: 'undone' });
+  await b.box.idle();
+  t.match(b.box.desk.show(app), { stopped: 'expelled', held: null, leases: [] });
+});
+
+for (const loss of ['withdrawn', 'suspended'] as const)
+  t.test(
+    `what was ${loss} while it waited does not take the place of what runs, with the provider or without`,
+    async (t) => {
+      const b = await held(t);
+      if (loss === 'withdrawn') b.shelf.publish(b.two, { state: 'withdrawn', reason: 'it loses visits' });
+      else {
+        b.shelf.told.off = true;
+        await b.box.members.judge(b.maker.credential, await b.territory.lists(6, { suspended: [b.maker] }));
+      }
+      await b.box.room.leases.release(app, b.lease.id);
+      const code = loss === 'withdrawn' ? 'release-withdrawn' : 'member-suspended';
+      t.match(await b.box.changes.ended(b.change), { state: 'undone', problem: { code } });
+      t.same(b.runner.started, [`${app} 1.0.0`], 'the app has not been touched');
+      t.equal((await b.box.room.leases.take(app, wish)).isNew, true, 'and may hold again');
+    },
+  );
+
+t.test('a release that was taken back leaves no lease behind', async (t) => {
+  const b = await bench(t);
+  const box = await b.open();
+  await b.installed(box, await b.release('1.0.0'));
+  const ill = await b.release('1.1.0', { run: { command: ['/app/slow'] } });
+  b.shelf.publish(ill);
+  const change = (await box.desk.update(app)) ?? '';
+  const isWatched = () =>
+    box.changes.show(change)?.steps.some(({ kind, state }) => kind === 'app-pass' && state === 'doing');
+  await box.until(app, () => isWatched() ?? false);
+  await box.room.leases.take(app, { ...wish, hold: 'reboot' });
+  await box.changes.abort(change);
+  t.match(await box.changes.ended(change), { state: 'undone' });
+  t.same(box.room.leases.all(), [], 'the release that took it is gone');
+  t.equal((await box.room.leases.take(app, wish)).isNew, true, 'the one before may hold again');
 });

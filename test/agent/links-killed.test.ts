@@ -35,7 +35,7 @@ t.test('killed anywhere between a code and the end of a link', async (t) => {
   const plan: LinksPlan = {
     ...{ action: 'install', app: 'acme.visits', release: made.id, version: '1.0.0', grants: ['storage'] },
     ...{ ownerKey: owner.pem, memberKey: member.pem, member: 'acme', credential: acme.credential, status },
-    ...{ keys: territory.keys, archive: '', entries: [made.entry()] },
+    ...{ keys: territory.keys, archive: '', entries: [made.entry()], told: path.join(folder, 'told.jsonl') },
     blobs: Object.fromEntries(made.release.blobs.map(({ digest }) => [digest, made.fileOf(digest)])),
   };
 

@@ -122,3 +122,16 @@ t.test('through the API an app needs the permission, and bad words are refused',
   const bare = { headers: { 'content-type': 'application/json' }, body: JSON.stringify(info) };
   refused(t, await call(silent.socket('a'), 'POST', '/v1/notifications', bare), 'unavailable');
 });
+
+t.test('the owner dismisses what was seen: what came or changed meanwhile stays', async (t) => {
+  const place = await desk(t, { aDay: 9, kept: 9 });
+  const notices = place.notices();
+  await notices.add(id, { ...info, title: 'Old' });
+  await notices.add(id, { ...info, title: 'Changing', key: 'k' });
+  const seen = notices.list().map((one) => ({ id: one.id, at: one.at }));
+  place.clock.advance(1000);
+  await notices.add(id, { ...info, title: 'Changed', key: 'k' });
+  await notices.add('example.other', { ...info, title: 'New' });
+  await notices.dismissAll([...seen, ...seen, { id: '0'.repeat(16), at: 1 }]);
+  t.same(titles((await place.again()).list()), ['New', 'Changed']);
+});

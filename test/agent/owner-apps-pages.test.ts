@@ -9,6 +9,7 @@ import {
   manifestOf,
   memberOf,
   offerOf,
+  successionOf,
   told,
 } from '../support/apps-desk.js';
 import { startOwnerConsole } from '../support/owner-console.js';
@@ -242,6 +243,7 @@ t.test('an app in each state, and what it means', { buffered: true }, async (tes
         problem: told('unavailable', 'it did not answer within 30 seconds'),
       },
       sandbox: 'none',
+      told: { kind: 'update', outcome: 'rolled-back', version: '1.2.0', at: Date.now() - day, sent: false },
     }),
   );
   const expelled = memberOf({
@@ -294,6 +296,7 @@ t.test('an app in each state, and what it means', { buffered: true }, async (tes
   await said(page, 'The update to 1.2.0 was taken back.');
   await said(page, /Nothing of theirs is installed or updated until this is lifted/);
   await said(page, /It runs without walls around it/);
+  await said(page, /that version 1\.2\.0 was taken back, and why \(waits to be told/);
   await look('9-suspended');
   await go('/apps/example.bees');
   await heading(page, 'Bees was stopped: its maker was expelled.');
@@ -320,6 +323,76 @@ t.test('an app in each state, and what it means', { buffered: true }, async (tes
   await look('9-refused');
   await go(`/install/${'f'.repeat(64)}`);
   await heading(page, 'This app can not be shown.');
+  test.same(complaints, [], 'the browser complains of nothing');
+  await page.context().close();
+});
+
+t.test('somebody is to take over an app: asked, declined, agreed to', { buffered: true }, async (test) => {
+  const { apps, page, go, complaints } = await start(test, sizes.phone);
+  const look = looker(test, page);
+  const expelled = memberOf({ name: 'Gone Ltd', standing: 'expelled' });
+  const next = { release: '0'.repeat(64), version: '2.0.0', asks: ['notify' as const], sameTerms: false };
+  apps.put(
+    installedOf(manifestOf(), {
+      ...{ member: expelled, state: 'stopped', stopped: 'expelled' },
+      succession: successionOf({ next }),
+    }),
+  );
+  await said(page, 'Somebody is to take it over');
+  await link(page, 'My box');
+  await said(page, 'Harbour Software is to take over Visits, if you agree.');
+  await go('/apps/example.visits');
+  await said(page, 'Harbour Software is to take over Visits, if you agree.');
+  await look('11-heir');
+  await link(page, 'Read about it and decide');
+  await heading(page, 'Let Harbour Software take over Visits?');
+  await said(page, /Gone Ltd was expelled from the alliance on/);
+  await said(page, 'It passed on what owners had trusted it with, and did not stop when told to.');
+  await said(page, 'write to review@north.example within 30 days');
+  await said(page, 'It has other terms. You read them before it is installed.');
+  await said(page, 'Tell you something on these pages');
+  await said(page, /stays on your box. The version of Harbour Software finds it there/);
+  await look('11-succession');
+  await press(page, 'No, leave it as it is');
+  await heading(page, 'Visits was stopped: its maker was expelled.');
+  await said(page, /You said no to Harbour Software/);
+  test.match(apps.asked.at(-1), { act: 'succeed', what: { serial: 3, accept: false }, signed: true });
+  await look('11-declined');
+  await link(page, 'Think about it again');
+  apps.box.refuses = 'unavailable';
+  await press(page, 'Yes, Harbour Software may take it over');
+  await page.getByRole('alert').waitFor();
+  await page.getByRole('button', { name: 'Yes, Harbour Software may take it over' }).focus();
+  await page.keyboard.press('Enter');
+  await said(page, 'You agreed that Harbour Software takes it over.');
+  await look('11-accepted');
+  await press(page, 'Look for it now');
+  test.match(apps.asked.at(-1), { act: 'succeed', what: { serial: 3, accept: true } });
+  await go('/apps/example.visits/succession');
+  await heading(page, 'There is nothing to decide about this app.');
+
+  const problem = told('member-suspended', 'Harbour Software');
+  const decisions = [...successionOf().decisions, ...successionOf({}).decisions].map((one, index) => ({
+    ...{ ...one, at: one.at + index },
+    ...(index === 0 ? { to: 'Wattle' } : { from: 'Wattle' }),
+  }));
+  const foreign = {
+    ...{ release: '1'.repeat(64), version: '9.0.0', maker: 'Rival Ltd' },
+    problem: told('app-bound-elsewhere', 'example.visits'),
+  };
+  apps.put(installedOf(manifestOf(), { foreign }));
+  await go('/apps/example.visits');
+  await said(page, 'The catalogue has a version 9.0.0 under this name, by Rival Ltd.');
+  await look('11-foreign');
+  apps.put(installedOf(manifestOf(), { succession: successionOf({ problem, decisions }) }));
+  await go('/apps/example.visits/succession');
+  await said(page, /lets it pass from Wattle to Harbour Software/);
+  test.equal(await page.getByRole('button', { name: /^Yes/ }).count(), 0, 'not to somebody who is suspended');
+  await look('11-suspended');
+  const waiting = apps.offer(offerOf(manifestOf({ version: '2.0.0' }), { problem: told('succession-undecided') }));
+  await go(`/install/${waiting.release}`);
+  await link(page, 'Read about it and decide');
+  await heading(page, 'Let Harbour Software take over Visits?');
   test.same(complaints, [], 'the browser complains of nothing');
   await page.context().close();
 });

@@ -10,7 +10,15 @@ import { findings } from '../../agent/owner/web/care.js';
 import { bytes } from '../../agent/owner/web/format.js';
 import { cannotDo, sayPermission } from '../../agent/owner/web/permissions.js';
 import { line, pick, plain } from '../../agent/owner/web/words-of.js';
-import { createAppsDesk, entryOf, installedOf, manifestOf, offerOf, releaseOf } from '../support/apps-desk.js';
+import {
+  createAppsDesk,
+  entryOf,
+  installedOf,
+  manifestOf,
+  offerOf,
+  releaseOf,
+  successionOf,
+} from '../support/apps-desk.js';
 import { startOwnerConsole } from '../support/owner-console.js';
 import { answerOf, askOwner, member, type OwnerAsk, openRequest, setUpOwner } from '../support/owner-session.js';
 
@@ -42,6 +50,8 @@ const routes: [method: string, path: string, body?: unknown][] = [
   ['DELETE', '/v1/apps/example.visits', { word: 'example.visits' }],
   ['POST', '/v1/apps/example.visits/stop'],
   ['POST', '/v1/apps/example.visits/start'],
+  ['POST', '/v1/apps/example.visits/update-now'],
+  ['POST', '/v1/apps/example.visits/succession', { serial: 3, accept: true }],
   ['PUT', '/v1/apps/example.visits/grants', { capability: 'storage' }],
   ['DELETE', '/v1/apps/example.visits/grants', { capability: 'storage' }],
 ];
@@ -99,6 +109,27 @@ t.test('what runs, what could, and what each app wrote', async (t) => {
   const page = await ask('/apps/example.visits');
   t.match(page.headers['content-security-policy'], /img-src 'self' data:;/);
   t.match(page.headers['content-security-policy'], /script-src 'self';/);
+});
+
+t.test('an update that waits for its app goes ahead at the owner’s word, which is signed', async (t) => {
+  const { apps, ask } = await start(t);
+  const now = Date.now();
+  const lease = { id: 'a'.repeat(16), hold: 'update' as const, reason: 'A backup', takenAt: now, until: now + day };
+  apps.put(
+    installedOf(manifestOf(), {
+      leases: [{ ...lease, secondsLeft: 86_400 }],
+      held: { version: '1.1.0', since: now, until: now + day },
+    }),
+  );
+  t.match((await ask('/v1/apps/example.visits')).json, {
+    held: { version: '1.1.0' },
+    leases: [{ reason: 'A backup' }],
+  });
+  const say = (id: string) => ask(`/v1/apps/${id}/update-now`, { method: 'POST' });
+  t.equal((await say('example.other')).code, 'app-not-installed');
+  t.equal((await say('example.visits')).status, 204);
+  t.match(apps.asked.at(-1), { act: 'updateNow', what: 'example.visits', signed: true });
+  t.equal((await say('example.visits')).code, 'update-not-held');
 });
 
 t.test('a yes names the release, each permission and the terms, and is signed by the owner', async (t) => {
@@ -166,6 +197,23 @@ t.test('stopped, started, and removed with the typed word', async (t) => {
   t.equal(apps.asked.length, 2);
   t.equal((await remove(' example.visits ')).status, 202);
   t.match(apps.asked.at(-1), { act: 'remove', what: 'example.visits', signed: true });
+});
+
+t.test('the owner answers the succession that they were shown, each answer signed', async (t) => {
+  const { apps, ask } = await start(t);
+  apps.put(installedOf(manifestOf(), { succession: successionOf() }));
+  const place = '/v1/apps/example.visits/succession';
+  const answer = (body: unknown, path = place) => ask(path, { method: 'POST', body });
+  t.match((await ask('/v1/view')).json, { apps: { installed: [{ heir: 'Harbour Software' }] } });
+  t.match(await answer({ accept: true }), { status: 400, code: 'body-invalid' });
+  t.match(await answer({ serial: 3, accept: 'yes' }), { status: 400, code: 'body-invalid' });
+  t.match(await answer({ serial: 3, accept: true }, '/v1/apps/example.none/succession'), { code: 'app-not-installed' });
+  t.match(await answer({ serial: 3, accept: false }), { status: 200, json: { change: null } });
+  t.match((await ask('/v1/view')).json, { apps: { installed: [{ heir: null }] } }, 'answered is not asked again');
+  apps.box.refuses = 'succession-other';
+  t.match(await answer({ serial: 3, accept: true }), { status: 409, code: 'succession-other' });
+  t.match(await answer({ serial: 3, accept: true }), { status: 200 });
+  t.match(apps.asked.at(-1), { what: { id: 'example.visits', serial: 3, accept: true }, signed: true });
 });
 
 t.test('an open page is told when something about an app changes', async (t) => {

@@ -6,16 +6,14 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import fc from 'fast-check';
 import t from 'tap';
-import { systemClock } from '#common/clock.js';
 import { etagOf } from '#contract/etag.js';
 import { Refusal } from '#contract/problems.js';
 import { createRecent, overheadBytes } from '../../agent/storage/recent.js';
-import { parseHead, valueIn } from '../../agent/storage/record.js';
-import { createStorage } from '../../agent/storage/storage.js';
 import { openStore, type Store } from '../../agent/store/store.js';
 import { call } from '../support/api-box.js';
 import { app, batch, box, key, put, refused } from '../support/api-calls.js';
 import { ownFolder } from '../support/folder.js';
+import { storageOver, storedIn } from '../support/stored-values.js';
 
 const here = path.dirname(fileURLToPath(import.meta.url));
 
@@ -141,7 +139,7 @@ t.test('when a group cannot be written, what was judged on top of it is refused 
     await once(disk, 'fail');
     throw Object.assign(new Error('IO error: No space left on device'), { code: 'LEVEL_IO_ERROR' });
   };
-  const storage = await createStorage({ store: { ...store, commit }, clock: systemClock, freeBytes: () => 2 ** 40 });
+  const storage = await storageOver({ ...store, commit }, directory);
   const write = (name: string, conditions = {}) =>
     storage.write({ id: 'a', quotaBytes: 100 }, [
       { op: 'put', key: name, value: Buffer.alloc(10), contentType: 'text/plain', ...conditions },
@@ -247,21 +245,23 @@ async function turns(): Promise<void> {
 }
 
 t.test('a read answers what the database holds, whatever is being written', async (t) => {
-  const store = await openStore(await ownFolder(t));
+  const folder = await ownFolder(t);
+  const store = await openStore(folder);
   t.teardown(() => store.close());
   let runs = 0;
 
   async function holds(steps: readonly (typeof aStep extends fc.Arbitrary<infer S> ? S : never)[]): Promise<void> {
     const id = `app-${runs++}`;
     const halting = haltingStore(store);
-    const storage = await createStorage({ store: halting.store, clock: systemClock, freeBytes: () => 2 ** 40 });
+    const once = await storageOver(store, folder);
+    const made = { op: 'put', key: 'made', value: Buffer.alloc(1), contentType: 'text/plain' } as const;
+    await once.write({ id, quotaBytes: 2 ** 30 }, [made]); // the app's key: no write waits for it below
+    const storage = await storageOver(halting.store, folder);
     let fill = 0;
 
     function look(key: string): void {
-      const head = store.storageMeta.getSync(`${id}!${key}`);
-      const { apart = false, revision = 0 } = head ? parseHead(head) : {};
-      const record = apart ? store.storage.getSync(`${id}!${key}`) : head;
-      const wanted = record && { etag: etagOf(revision), text: valueIn(record).toString('latin1') };
+      const stored = storedIn(store, folder, id)?.get(key);
+      const wanted = stored && { etag: etagOf(stored.head.revision), text: stored.value.toString('latin1') };
       let found: typeof wanted;
       try {
         const { etag, value } = storage.get(id, key);
@@ -307,7 +307,10 @@ t.test('a read answers what the database holds, whatever is being written', asyn
 
 t.test('of the values read last as many stay in memory as the budget has room for', async (t) => {
   const value = (length: number) => ({ etag: '"1"', contentType: 'x', modifiedAt: 1, value: Buffer.alloc(length) });
-  const recent = createRecent({ budgetBytes: 3 * (overheadBytes + 1 + 100) });
+  const recent = createRecent<ReturnType<typeof value>>({
+    budgetBytes: 3 * (overheadBytes + 1 + 100),
+    sizeOf: ({ value }) => value.length,
+  });
   for (const place of ['a', 'b', 'c']) recent.keep(place, value(100));
   t.ok(recent.get('a'), 'read again, so that b is now the one read the longest ago');
   recent.keep('d', value(100));
@@ -322,9 +325,10 @@ t.test('of the values read last as many stay in memory as the budget has room fo
 });
 
 t.test("forgetting an app takes all of its values and nobody else's, and no ETag of it comes back", async (t) => {
-  const store = await openStore(await ownFolder(t));
+  const folder = await ownFolder(t);
+  const store = await openStore(folder);
   t.teardown(() => store.close());
-  const storage = await createStorage({ store, clock: systemClock, freeBytes: () => 2 ** 40 });
+  const storage = await storageOver(store, folder);
   const write = (id: string, key: string, size: number) =>
     storage.write({ id, quotaBytes: 2 ** 30 }, [
       { op: 'put', key, value: Buffer.alloc(size), contentType: 'application/octet-stream' },

@@ -21,6 +21,7 @@ import { memory } from './memory.js';
 import { path as pathCheck } from './path.js';
 import { renewal } from './renewal.js';
 import { start } from './start.js';
+import { telling } from './telling.js';
 import { openTerritory } from './territory.js';
 import { startWire } from './wire.js';
 import { createWorkshop } from './workshop.js';
@@ -79,6 +80,8 @@ try {
   const wire = wanted('wire') ? await startWire(workshop, conditions) : undefined;
   await measure('api', () => api(workshop, conditions));
   await measure('sockets', () => appSockets(workshop, conditions));
+  for (const name of ['leases', 'notify', 'events'] as const)
+    await measure(name, () => telling(workshop, conditions, name));
   await measure('apps', () => apps(workshop, conditions));
   await measure('start', () => start(workshop, conditions));
   await measure('health', () => health(workshop, conditions));

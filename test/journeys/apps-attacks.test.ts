@@ -16,7 +16,18 @@ import type { AppOffer } from '#contract/installed.js';
 import type { Manifest } from '#contract/manifest.js';
 import { Refusal } from '#contract/problems.js';
 import { type Host, realHost } from '../../agent/host/host.js';
-import { appIs, desk, isWell, openVendor, openWay, passphrase, say, type Way } from '../support/apps-way.js';
+import {
+  appIs,
+  desk,
+  isWell,
+  joined,
+  openVendor,
+  openWay,
+  passphrase,
+  say,
+  type Vendor,
+  type Way,
+} from '../support/apps-way.js';
 import { killed } from '../support/box.js';
 import { type Probes, proberSource, type Seen } from '../support/prober.js';
 import { packedBase } from '../support/var.js';
@@ -200,6 +211,42 @@ t.test('nothing is installed that was taken back, is of another maker, or of one
   t.match(theirs, { member: { id: 'rival', territory: 'away' } });
   await refused(t, way, theirs, 'app-bound-elsewhere');
   t.equal(await desk(way).update(id), null);
+
+  // The box moves to where somebody else holds the id.
+  const { membership } = way.box.agent!.rooms();
+  async function move({ provider }: Vendor, territory: string): Promise<void> {
+    const { code } = await provider.claim();
+    await membership.transfer({ territory, ownJurisdiction: 'AU-NSW', claimCode: code }, way.signer);
+    await way.box.until(({ link, territory: now }) => link.online && now === territory);
+  }
+  const kept = await stored(way, id, 'count');
+  await move(away, 'away');
+  const { entries } = await desk(way).browse({});
+  t.match(entries, [{ app: id, version: '9.0.0', member: { id: 'rival' } }]);
+  await refused(t, way, await desk(way).offer(entries[0]?.release ?? ''), 'app-bound-elsewhere');
+  await t.rejects(desk(way).update(id), { code: 'app-bound-elsewhere' });
+  t.match(desk(way).show(id), {
+    ...{ release: first, state: 'running', waiting: null, change: null, succession: null },
+    member: { id: 'acme', territory: 'home', standing: 'good' },
+    foreign: { version: '9.0.0', problem: { code: 'app-bound-elsewhere' } },
+  });
+  t.equal(running(), container, 'the same container');
+  t.equal(await stored(way, id, 'count'), kept, 'and its data');
+  // Who comes after its maker, the maker's territory says, and no other.
+  const why = ['--reason', 'it retires', '--decided-by', 'the board', '--review', 'write to the board'];
+  const heir = await joined(t, { ...way, base, member: 'wattle', called: 'Wattle Software' });
+  heir.done('app', 'init', 'visits', '--id', id);
+  const early = await heir.sign('visits', '5.0.0');
+  await refused(t, way, await fromFile(way, early), 'app-bound-elsewhere');
+  await way.operator('member', 'succeed', 'acme', 'wattle', '--app', id, ...why);
+  await refused(t, way, await fromFile(way, early), 'succession-undecided');
+  t.match(desk(way).show(id)?.succession?.next, { version: '5.0.0' }, 'a file makes the box ask');
+  await t.rejects(desk(way).update(id), { code: 'app-bound-elsewhere' });
+  t.match(desk(way).show(id)?.succession, { territory: 'home', to: { id: 'wattle' }, from: { left: 'retiring' } });
+  await way.operator('member', 'succeed', 'wattle', 'acme', '--app', id, ...why);
+  await move(way, 'home');
+  t.equal(await desk(way).update(id), null);
+  t.match(desk(way).show(id), { release: first, foreign: null, succession: null }, 'turned back, nothing is asked');
 
   const before = await way.sign('visits', '1.3.0', undefined, '--staple');
   const decided = ['--reason', 'complaints', '--decided-by', 'the board', '--review', 'write to the board'];

@@ -8,7 +8,7 @@ import t from 'tap';
 import { systemClock } from '#common/clock.js';
 import type { Change } from '#contract/changes.js';
 import type { Manifest } from '#contract/manifest.js';
-import { appIs, desk, ended, isWell, openWay, passphrase, say, type Way } from '../support/apps-way.js';
+import { appIs, desk, ended, isWell, joined, openWay, passphrase, say, type Way } from '../support/apps-way.js';
 import { killed } from '../support/box.js';
 import { heading, launch, looker, openPage, press, sizes } from '../support/owner-pages.js';
 import { packedBase } from '../support/var.js';
@@ -183,6 +183,34 @@ t.test(
     t.match(await appIs(way, app, (now) => now !== undefined), { stopped: 'expelled', state: 'stopped' });
     const { entries } = await way.box.agent!.rooms().ledger.export();
     t.ok(entries.some(({ type }) => type === 'app.expelled'));
+
+    // Its territory lets it pass to another member: the box hears of it, and its owner says yes.
+    const serving = await way.provider.spawn();
+    t.teardown(() => killed(serving));
+    await way.box.until(({ link }) => link.online);
+    const heir = await joined(t, { ...way, serving, base, member: 'wattle', called: 'Wattle Software' });
+    await way.operator('member', 'succeed', 'acme', 'wattle', '--app', app, ...decided);
+    t.match(await appIs(way, app, (now) => now?.succession != null), {
+      ...{ stopped: 'expelled', state: 'stopped' },
+      succession: { answer: null, to: { id: 'wattle' }, decisions: [{ decidedBy: 'the board' }] },
+    });
+    heir.done('app', 'init', 'visits', '--id', app, '--name', 'Visits');
+    const theirs = await heir.publish('visits', '2.0.0', patient);
+    await go(`/apps/${app}`);
+    await signIn(page);
+    await page.getByRole('link', { name: 'Read about it and decide' }).click();
+    await heading(page, 'Let Wattle Software take over Visits?', patience);
+    await page.getByText('write to the board').waitFor();
+    await look('5-succession');
+    await press(page, 'Yes, Wattle Software may take it over');
+    await heading(page, /^Visits is (being )?updated\.$/, patience);
+    t.match(await appIs(way, app, (now) => now?.release === theirs && isWell(now)), {
+      ...{ stopped: null, succession: null },
+      member: { id: 'wattle', standing: 'good' },
+    });
+    t.equal(await count(way), String(Number(kept) + 1), 'it goes on from the data that were kept');
+    const signed = (await way.box.agent!.rooms().ledger.export()).entries.find(({ type }) => type === 'app.succession');
+    t.match(signed, { by: 'owner', signature: String, facts: { from: 'acme', to: 'wattle' } });
     t.same(complaints, []);
   },
 );

@@ -1,7 +1,9 @@
 import { totalmem } from 'node:os';
+import path from 'node:path';
 import t from 'tap';
 import { systemClock } from '#common/clock.js';
 import { newClaimCode } from '#contract/claim-code.js';
+import { call } from '../support/api-box.js';
 import { testBox } from '../support/box.js';
 import { testProvider } from '../support/provider.js';
 import { storedSamples, wholeUpTo } from '../support/stored.js';
@@ -29,6 +31,40 @@ t.test("a box enrols by claim code, and the provider sees it online with this ma
   await box.start();
   await box.until(({ link }) => link.online);
   t.equal((await provider.boxes()).length, 1, 'started again it is the same box');
+});
+
+t.test('what an app holds is told to the provider, with its reason, over a restart of the agent too', async (t) => {
+  const provider = await testProvider(t);
+  await provider.start();
+  const command = [process.execPath, '-e', 'console.log("up"); setInterval(() => {}, 1e9)'];
+  const apps = [{ id: 'holder', command, grants: [], quotaBytes: 1000 }];
+  const box = await testBox(t, { ...provider, claim: (await provider.claim()).code, apps });
+  await box.start();
+  const { box: id } = await box.until(({ link }) => link.online);
+  const socket = path.join(box.folder, 'run', 'apps', 'holder', 'api.sock');
+  const headers = { 'content-type': 'application/json' };
+  const wish = { hold: 'reboot', reason: 'Copies <b>photos</b>', seconds: 3600 };
+  const taken = await call(socket, 'POST', '/v1/leases', { headers, body: JSON.stringify(wish) });
+  t.equal(taken.status, 201, taken.text);
+  t.match((await call(socket, 'GET', '/v1/self/logs')).text, /^up\n/, 'and it reads what it printed');
+  type Seen = { reported: { leases?: { app: string; hold: string; reason: string; until: number }[] } | null };
+  const until = async (holds: (leases: NonNullable<Seen['reported']>['leases']) => boolean) => {
+    for (;;) {
+      const { reported } = await provider.api<Seen>(`/v1/boxes/${id}`);
+      if (reported && holds(reported.leases)) return reported.leases;
+      await systemClock.sleep(20); // the provider is asked, it does not tell
+    }
+  };
+  const [seen] = (await until((leases) => leases?.length === 1)) ?? [];
+  t.match(seen, { app: 'holder', hold: 'reboot', reason: wish.reason });
+  await box.stop();
+  await box.start();
+  await box.until(({ link }) => link.online);
+  const lease = (await call(socket, 'GET', '/v1/leases')).json as { leases: { id: string; secondsLeft: number }[] };
+  t.ok((lease.leases[0]?.secondsLeft ?? 0) > 3500);
+  t.equal((await call(socket, 'DELETE', `/v1/leases/${lease.leases[0]?.id}`)).status, 204);
+  await until((leases) => leases?.length === 0);
+  t.pass('given up, the provider sees it go');
 });
 
 t.test('while the broker is away nothing is lost, and afterwards all of it arrives once and in order', async (t) => {

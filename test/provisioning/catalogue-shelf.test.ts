@@ -5,7 +5,7 @@ import path from 'node:path';
 import { Readable } from 'node:stream';
 import fc from 'fast-check';
 import t, { type Test } from 'tap';
-import { systemClock } from '#common/clock.js';
+import { type Clock, systemClock } from '#common/clock.js';
 import { compareVersions } from '#contract/manifest.js';
 import { browse, matches, newestOf, wordsOf } from '../../provisioning/catalogue/browse.js';
 import { countIn, hexOf, pieceOf, spanOf } from '../../provisioning/catalogue/headers.js';
@@ -13,7 +13,8 @@ import { createRegistry, type Listed } from '../../provisioning/catalogue/regist
 import { createShelf } from '../../provisioning/catalogue/shelf.js';
 import { createUploads } from '../../provisioning/catalogue/uploads.js';
 import { createEventLog } from '../../provisioning/fleet/events.js';
-import { openStore } from '../../provisioning/store/store.js';
+import { createRollouts } from '../../provisioning/rollouts/rollouts.js';
+import { openStore, type Store } from '../../provisioning/store/store.js';
 import { ownFolder } from '../support/folder.js';
 
 const hashOf = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex');
@@ -159,6 +160,12 @@ t.test('a piece of an upload is two whole numbers that fit', async (t) => {
   t.equal(hexOf(`sha256:${'a'.repeat(64)}`), 'a'.repeat(64));
 });
 
+function registryOf(store: Store, clock: Clock) {
+  const events = createEventLog({ store, clock });
+  const rollouts = createRollouts({ store, clock, events });
+  return { rollouts, registry: createRegistry({ store, clock, events, rollouts }) };
+}
+
 const listed = (more: Partial<Listed> = {}): Listed => ({
   ...{ id: '0'.repeat(64), app: 'example.visits', version: '1.0.0', channel: 'stable', architecture: 'arm64' },
   ...{ member, name: { en: 'Visits' }, summary: { en: 'Counts' }, sizeBytes: 1, publishedAt: 1, private: false },
@@ -167,9 +174,9 @@ const listed = (more: Partial<Listed> = {}): Listed => ({
 
 t.test('a cursor of anybody else is refused, whatever stands in it', async (t) => {
   const { store, clock } = await opened(t);
-  const registry = createRegistry({ store, clock, events: createEventLog({ store, clock }) });
+  const { registry, rollouts } = registryOf(store, clock);
   const members = { find: () => undefined };
-  const page = (cursor: string) => browse({ box: 'box-1', query: 'a', cursor }, { registry, members });
+  const page = (cursor: string) => browse({ box: 'box-1', query: 'a', cursor }, { registry, members, rollouts });
   await fc.assert(
     fc.asyncProperty(fc.oneof(fc.string(), fc.base64String()), async (cursor) => {
       const code = await page(cursor).then(
@@ -179,12 +186,15 @@ t.test('a cursor of anybody else is refused, whatever stands in it', async (t) =
       return code === 'cursor-invalid';
     }),
   );
-  t.strictSame(await browse({ box: 'box-1', query: 'a' }, { registry, members }), { entries: [], cursor: null });
+  t.strictSame(await browse({ box: 'box-1', query: 'a' }, { registry, members, rollouts }), {
+    entries: [],
+    cursor: null,
+  });
 });
 
 t.test('a listing goes on, page by page, for the query that it was begun for', async (t) => {
   const { store, clock } = await opened(t);
-  const registry = createRegistry({ store, clock, events: createEventLog({ store, clock }) });
+  const { registry, rollouts } = registryOf(store, clock);
   const jwk = { kty: 'EC', crv: 'P-256', x: 'x', y: 'y', kid: 'kid' } as const;
   const members = { find: () => ({ id: member, name: 'Example Soft', standing: 'good', level: 1, jwk }) as const };
   const ids = Array.from({ length: 53 }, (_, at) => `example.n${String(at).padStart(2, '0')}`);
@@ -195,7 +205,8 @@ t.test('a listing goes on, page by page, for the query that it was begun for', a
     });
   await Promise.all(ids.map(add));
   await registry.end('1'.padStart(64, '0'), 'stopped', 'it harms');
-  const page = (cursor?: string, query?: string) => browse({ box: 'box-1', cursor, query }, { registry, members });
+  const page = (cursor?: string, query?: string) =>
+    browse({ box: 'box-1', cursor, query }, { registry, members, rollouts });
   const first = await page();
   t.equal(first.entries.length, 50);
   const cursor = first.cursor ?? '';
@@ -222,7 +233,7 @@ t.test('the newest of the usual channel is shown, and words are looked for in ev
 
 t.test('who publishes first owns the id, however many try at once', async (t) => {
   const { store, clock } = await opened(t);
-  const registry = createRegistry({ store, clock, events: createEventLog({ store, clock }) });
+  const { registry } = registryOf(store, clock);
   const tries = Array.from({ length: 8 }, (_, at) =>
     registry.add({
       listed: listed({ id: String(at).repeat(64), member: `member-${at}` }),

@@ -75,6 +75,7 @@ async function startFedConsole(test: Parameters<typeof startConsole>[0]) {
           { id: 'visits', state: 'running', sandbox: 'none', restarts: 0 },
           { id: 'notes', state: 'backing-off', sandbox: 'none', restarts: 7 },
         ],
+        leases: [{ app: 'visits', hold: 'update', reason: 'Copies <b>photos</b>', until: now + 3 * 3_600_000 }],
       },
     }),
   );
@@ -182,6 +183,7 @@ t.test('every page fits phone and desktop, light and dark, and breaks no rule', 
     await page.locator('[data-chart=network] canvas').waitFor();
     await page.getByText('a box publishes only', { exact: false }).waitFor();
     test.equal(await title(page), `${healthy} is online and healthy.`);
+    await page.getByText('Holds its own update: “Copies <b>photos</b>”').waitFor();
     await look('box');
     await page.getByRole('link', { name: 'Claims' }).click();
     await page.getByText('Mrs Nguyen').waitFor();

@@ -397,6 +397,95 @@ t.test('lists stay young and credentials are renewed, and no number goes back wi
   );
 });
 
+t.test(
+  'another key signs for the members: everything is signed anew, and the one before is believed in its time',
+  async (t) => {
+    const room = await register(t);
+    const { directory } = room;
+    const file = (name: string) => readFile(path.join(directory, 'members', name), 'utf8').catch(() => undefined);
+    const key = newPrivateKey();
+    await room.members.admit(admission('wattle', await requestBy(key)));
+    await room.members.admit(admission('acacia', await requestBy()));
+    await room.members.expel('acacia', { ...decided, review });
+    const [first] = room.members.keys();
+    const old = { credential: room.members.credentialOf('wattle'), lists: await room.members.status() };
+    const { sequence } = (await room.lists()).suspension;
+    const wish = { territory: 'kowhai', at: room.clock.now() };
+    const faultOf = async (credential: string) => {
+      const read = await verifyCredential(credential, { ...wish, keys: room.members.keys() });
+      return read.ok ? undefined : read.fault;
+    };
+
+    const next = await room.members.announceKey();
+    t.same(await room.members.announceKey(), next, 'announced once');
+    t.same(JSON.parse((await file('keys.json')) ?? ''), [first, next], 'listed, for the alliance and for boxes');
+    t.equal(room.members.credentialOf('wattle'), old.credential, 'and signs nothing yet');
+    await room.again();
+    t.same(room.members.keys(), [first, next]);
+
+    t.same(await room.members.rollKey({ ...decided, compromised: false }), [next, first]);
+    t.equal(await file('next.key'), undefined);
+    const credential = room.members.credentialOf('wattle');
+    const only = { ...wish, keys: [next] };
+    t.ok((await verifyCredential(credential, only)).ok, 'a credential is signed by it');
+    const lists = await verifyStatusLists(await room.members.status(), only);
+    if (!lists.ok) throw new Error(lists.fault);
+    t.ok(lists.suspension.sequence > sequence, 'so are the lists, under a higher number');
+    t.equal(await faultOf(old.credential), undefined, 'what the one before signed is believed');
+    t.equal(await room.standing(room.members.credentialOf('acacia')), 'expelled');
+    const proof = { method: 'GET', url: 'https://kowhai.example:8440/v1/catalogue/apps/a.b' };
+    for (const shown of [old.credential, credential]) {
+      const made = await signDpop({ key, credential: shown, ...proof, at: room.clock.now() });
+      t.match(await room.members.authenticate({ credential: shown, proof: made, ...proof }), { id: 'wattle' });
+    }
+    await room.again();
+    t.same(room.members.keys(), [next, first], 'a restart changes nothing');
+    t.equal(room.members.credentialOf('wattle'), credential);
+    await room.members.suspend('wattle', decided);
+    const ledger = await room.members.ledger();
+    t.ok((await verifyMemberLedger(ledger, [next])).ok, 'whoever believes the new key believes the ledger before it');
+    t.notOk((await verifyMemberLedger(ledger, [await publicJwkOf(newPrivateKey())])).ok);
+
+    t.test('stolen, it is believed no more from the moment on, nor is what was announced beside it', async (t) => {
+      const beside = await room.members.announceKey();
+      const stolen = room.members.credentialOf('wattle');
+      const [fresh, ...others] = await room.members.rollKey({ ...decided, compromised: true });
+      t.same(others, []);
+      t.notOk([first, next, beside].some((one) => one?.kid === fresh?.kid));
+      t.equal(await faultOf(stolen), 'foreign');
+      t.match(await verifyStatusLists(old.lists, { ...wish, keys: room.members.keys() }), {
+        ok: false,
+        fault: 'foreign',
+      });
+      t.equal(await room.standing(room.members.credentialOf('wattle')), 'suspended');
+      room.clock.advance(-day);
+      await room.again();
+      t.same(room.members.keys(), [fresh], 'also when the clock goes back');
+      t.ok((await verifyMemberLedger(await room.members.ledger(), room.members.keys())).ok);
+    });
+
+    t.test('a cut behind the commit is made up for at the next start', async (t) => {
+      const held = await file('signing.key');
+      await room.members.rollKey({ ...decided, compromised: false });
+      const [now] = room.members.keys();
+      const promoted = await file('signing.key');
+      await writeFile(path.join(directory, 'members/next.key'), promoted ?? '');
+      await writeFile(path.join(directory, 'members/signing.key'), held ?? '');
+      await room.again();
+      t.equal(room.members.keys()[0]?.kid, now?.kid);
+      t.equal(await file('signing.key'), promoted);
+      t.equal(await file('next.key'), undefined);
+      t.equal(await room.standing(room.members.credentialOf('wattle')), 'suspended');
+    });
+
+    t.test('with the last of what it signed, a key is done with', async (t) => {
+      t.equal(room.members.keys().length, 2);
+      room.clock.advance(367 * day);
+      t.equal(room.members.keys().length, 1);
+    });
+  },
+);
+
 t.test('a backup carries register, ledger and key, and the lists of a restored territory go ahead of it', async (t) => {
   const { directory, ask } = await territory(t);
   const folder = await ownFolder(t);

@@ -13,10 +13,14 @@ import { systemClock } from '#common/clock.js';
 import { keyToPem } from '#common/pki/keys.js';
 import { oids } from '#common/pki/oids.js';
 import { certificateToPem } from '#common/pki/pem.js';
+import type { Features } from '../../agent/api/features.js';
 import { createApps } from '../../agent/apps/apps.js';
+import { createLedger } from '../../agent/consent/ledger.js';
 import { createEgress } from '../../agent/egress/egress.js';
-import { type AppEvent, connect, type Webizen, WebizenError } from '../../sdk/client/client.js';
-import { dataOf } from '../../sdk/client/events.js';
+import { openLeases } from '../../agent/leases/open.js';
+import { openStore } from '../../agent/store/store.js';
+import { type AppEvent, connect, type StorageWatchEvent, type Webizen, WebizenError } from '../../sdk/client/client.js';
+import { messagesOf } from '../../sdk/client/events.js';
 import { allGrants, startApiBox } from '../support/api-box.js';
 import { make } from '../support/chains.js';
 
@@ -28,8 +32,8 @@ const apps = [
 ];
 type Tap = Pick<typeof t, 'teardown'>;
 
-async function start(t: Tap) {
-  const box = await startApiBox(apps);
+async function start(t: Tap, features: Partial<Features> = {}) {
+  const box = await startApiBox(apps, { features });
   t.teardown(() => box.stop());
   const client = (id: string): Webizen => {
     const made = connect({ socket: box.socket(id) });
@@ -57,6 +61,32 @@ t.test('an app reads the box, itself and the health through the client', async (
   t.same(await webizen.health(), { latest: null });
   box.setLatest({ seq: 1, at: 1, values: { 'system.memory.limit': 5 } });
   t.equal((await webizen.health()).latest?.values['system.memory.limit'], 5);
+});
+
+t.test('an app holds what may wait, repeats, extends and gives up, and reads what it printed', async (t) => {
+  const folder = await mkdtemp(path.join(tmpdir(), 'wz-'));
+  const store = await openStore(folder);
+  t.teardown(() => rm(folder, { recursive: true }));
+  const clock = { ...systemClock, trusted: () => true };
+  const { leases } = await openLeases({
+    ...{ store, clock, boot: 'one', monotonic: () => performance.now(), announce: () => false },
+    ledger: await createLedger({ store, clock }),
+    onRefused: (refusal) => t.fail(refusal.message),
+  });
+  t.teardown(() => store.close());
+  const { client } = await start(t, { leases, logs: async (app) => `${app} grüßt\n` });
+  const box = client('none');
+  const wish = { hold: 'update', reason: 'Copies photos', seconds: 600 } as const;
+  const { id } = await box.hold(wish, { key: 'one' });
+  t.equal((await box.hold(wish, { key: 'one' })).id, id);
+  t.not((await box.hold({ ...wish, hold: 'reboot' })).id, id);
+  t.ok((await box.extend(id, 1200)).secondsLeft > 600);
+  t.match(await box.leases(), [{ hold: 'update' }, { hold: 'reboot' }]);
+  await box.release(id);
+  t.match(await box.leases(), [{ hold: 'reboot' }]);
+  t.equal((await refusal(box.release(id))).code, 'lease-unknown');
+  t.equal((await refusal(box.extend('../self', 5))).code, 'lease-unknown');
+  t.equal(await box.logs(), 'none grüßt\n');
 });
 
 t.test('an app stores, compares and sets, lists and deletes through the client', async (t) => {
@@ -213,17 +243,58 @@ t.test('the events go on across a restart of the box, and end when the app wants
   await second?.stop();
 });
 
+t.test('a watch goes on across a restart of the box, and says when it may have missed something', async (t) => {
+  const directory = await mkdtemp(path.join(tmpdir(), 'wz-'));
+  t.teardown(() => rm(directory, { recursive: true, force: true }));
+  const first = await startApiBox(apps, { directory });
+  const webizen = connect({ socket: first.socket('full') });
+  const stop = new AbortController();
+  const seen: StorageWatchEvent[] = [];
+  let second: typeof first | undefined;
+  for await (const event of webizen.storage.watch({ prefix: 'a/', signal: stop.signal })) {
+    seen.push(event);
+    if (event.type === 'ready') {
+      await webizen.storage.put('b/other', 'x');
+      await webizen.storage.put('a/1', 'x');
+      await webizen.storage.delete('a/1');
+    }
+    if (event.type === 'delete' && !second) {
+      await first.stop();
+      second = await startApiBox(apps, { directory });
+    }
+    if (event.type === 'reset') await webizen.storage.put('a/2', 'x', { ifNoneMatch: '*' });
+    if (event.type === 'put' && second) stop.abort();
+  }
+  t.match(seen, [
+    { type: 'ready' },
+    { type: 'put', key: 'a/1', etag: /^"/ },
+    { type: 'delete', key: 'a/1' },
+    { type: 'reset' },
+    { type: 'put', key: 'a/2' },
+  ]);
+  for await (const event of webizen.storage.watch()) {
+    t.equal(event.type, 'ready');
+    break;
+  }
+  const none = connect({ socket: second?.socket('none') ?? '' });
+  await t.rejects(none.storage.watch()[Symbol.asyncIterator]().next(), { code: 'grant-missing' });
+  webizen.close();
+  await second?.stop();
+});
+
 t.test('server-sent events are read the same however they are cut', async (t) => {
-  const text = 'retry: 1\nevent: a\ndata: {"x":\ndata:1}\n\n:\n\ndata: zwei ü\r\n\r\nevent: b\n\ndata: unfinished';
+  const text =
+    'retry: 1\nevent: a\ndata: {"x":\ndata:1}\n\n:\n\nid: 7\ndata: zwei ü\r\n\r\nevent: b\n\nid:8\n\ndata:3\n\nid: 9\ndata: unfinished';
+  const messages = [{ data: '{"x":\n1}' }, { data: 'zwei ü', id: '7' }, { data: '', id: '8' }, { data: '3', id: '8' }];
   await fc.assert(
     fc.asyncProperty(fc.array(fc.integer({ min: 0, max: text.length })), async (cuts) => {
       const places = [0, ...cuts.sort((a, b) => a - b), text.length];
       async function* chunks() {
         for (const [n, end] of places.slice(1).entries()) yield text.slice(places[n], end);
       }
-      const found: string[] = [];
-      for await (const data of dataOf(chunks())) found.push(data);
-      return JSON.stringify(found) === JSON.stringify(['{"x":\n1}', 'zwei ü']);
+      const found: object[] = [];
+      for await (const message of messagesOf(chunks())) found.push(message);
+      return JSON.stringify(found) === JSON.stringify(messages);
     }),
   );
   t.pass();

@@ -1,19 +1,23 @@
 /** The trial of the standard API: the box passes it, and what breaks a promise is found out. */
 import { execFile } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { createServer, type IncomingMessage, request as requestOf, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { buffer } from 'node:stream/consumers';
 import t, { type Test } from 'tap';
 import { systemClock } from '#common/clock.js';
 import type { Capability } from '#contract/capabilities.js';
+import { tellApps } from '../../agent/app-telling.js';
+import { createLedger } from '../../agent/consent/ledger.js';
 import { createEgress } from '../../agent/egress/egress.js';
+import { openLeases } from '../../agent/leases/open.js';
 import { createNotices } from '../../agent/notices/notices.js';
 import { openStore } from '../../agent/store/store.js';
 import { promises, type Result, tryPromises } from '../../sdk/conformance/run.js';
 import { readSpecification } from '../../sdk/conformance/specification.js';
 import { type Answer, call, startApiBox } from '../support/api-box.js';
 import { ownFolder } from '../support/folder.js';
+import { storageOver } from '../support/stored-values.js';
 
 const all: Capability[] = ['storage', 'health.read', 'identity.attest', 'notify'];
 
@@ -24,9 +28,24 @@ async function specification() {
 }
 
 async function boxOf(t: Test) {
-  const store = await openStore(await ownFolder(t));
+  const folder = await ownFolder(t);
+  const store = await openStore(folder);
   t.teardown(() => store.close());
   const notices = await createNotices({ store, clock: systemClock });
+  const room = await openLeases({
+    store,
+    ledger: await createLedger({ store, clock: systemClock }),
+    clock: { ...systemClock, trusted: () => true },
+    monotonic: () => performance.now(),
+    boot: 'one',
+    announce: () => false,
+    onRefused: (refusal) => t.fail(refusal.message),
+  });
+  const storage = await storageOver(store, folder);
+  const telling = tellApps({
+    ...{ desk: undefined, storage, freeBytes: () => 1e12, clock: systemClock },
+    api: () => box.api,
+  });
   const tunnels = createEgress({ resolve: async () => [], ownNetworks: () => [], clock: systemClock });
   const box = await startApiBox(
     [
@@ -36,6 +55,10 @@ async function boxOf(t: Test) {
     {
       tunnels,
       features: {
+        storage: telling.storage,
+        standing: telling.standing,
+        leases: room.leases,
+        logs: async () => 'hello\n',
         notifications: {
           async add(app, note) {
             const { notification, isNew } = await notices.add(app, note);
@@ -103,6 +126,14 @@ async function flawed(t: Test, socketPath: string, flaw: Partial<Flaw>) {
     const asked = { method, url, headers: { ...headers } };
     const body = await buffer(request);
     flaw.lose?.(asked);
+    if (url.startsWith('/v1/storage:watch')) {
+      const stream = requestOf({ socketPath, path: asked.url, headers: asked.headers }, (reply) => {
+        response.writeHead(reply.statusCode ?? 0, reply.headers);
+        reply.on('error', () => {}).pipe(response);
+      });
+      response.once('close', () => stream.destroy());
+      return void stream.on('error', () => {}).end();
+    }
     const answer: Altered = await call(socketPath, method, url, { headers: asked.headers, body });
     const { status, headers: told, bytes } = flaw.alter?.(answer, asked) ?? answer;
     const { connection: _, 'content-length': length, 'transfer-encoding': __, ...rest } = told;
@@ -173,6 +204,21 @@ const flaws: Flaw[] = [
         : answer,
   },
   {
+    promise: 'watch.resume',
+    what: 'a watch that begins anew each time',
+    lose: ({ headers }) => void delete headers['last-event-id'],
+  },
+  {
+    promise: 'watch.reset',
+    what: 'a watch that does not say that something was missed',
+    lose: ({ headers }) => void delete headers['last-event-id'],
+  },
+  {
+    promise: 'watch.changes',
+    what: 'a watch of everything',
+    lose: (asked) => void Object.assign(asked, { url: asked.url.replace(/prefix=[^&]*/, 'prefix=') }),
+  },
+  {
     promise: 'box.facts',
     what: 'an answer of another shape',
     alter: (answer) => withText(answer, (text) => text.replace(/"online":(true|false)/, '"online":"yes"')),
@@ -181,6 +227,16 @@ const flaws: Flaw[] = [
     promise: 'errors.unknown-path',
     what: 'a problem of another content type',
     alter: (answer) => ({ ...answer, headers: { ...answer.headers, 'content-type': 'application/json' } }),
+  },
+  {
+    promise: 'errors.method',
+    what: 'no word of which methods there are',
+    alter: (answer) => without(answer, 'allow'),
+  },
+  {
+    promise: 'leases.repeated',
+    what: 'keys that are not looked at',
+    lose: ({ headers }) => void delete headers['idempotency-key'],
   },
   {
     promise: 'self.grants',

@@ -143,3 +143,45 @@ t.test('a member rotates its key, publishes for one box, withdraws, and is told 
     stderr: /catalogue-unreachable/,
   });
 });
+
+t.test(
+  'a release is rolled out in waves by command, and what is wrong with the waves is said before anything is sent',
+  async (t) => {
+    const { own } = await admitted(t);
+    const wrong = (...args: string[]) => own.webizen('app', 'publish', 'visits', ...args);
+    t.match(wrong('--rollout', '50,20,100'), { status: 1, stderr: /rollout-plan-wrong/ });
+    t.match(wrong('--rollout', '50'), { status: 1, stderr: /rollout-plan-wrong/ });
+    for (const args of [
+      ['--rollout', 'a'],
+      ['--rollout', '5,100', '--stop-at', '0'],
+      ['--hold-hours', '2'],
+    ])
+      t.match(wrong(...args), { status: 2, stderr: /arguments-invalid/ }, args.join(' '));
+    const published = done(t, wrong('--rollout', '5, 25%,100', '--stop-at', '20%', '--hold-hours', '48'));
+    t.match(published, /rollout: running, wave 1 of 3, 5 %/);
+    const id = /release ([0-9a-f]{64})/.exec(published)?.[1] ?? '';
+    const rollout = (verb: string, ...args: string[]) => own.webizen('app', 'rollout', verb, id, ...args);
+    t.match(done(t, own.webizen('app', 'status', 'visits')), /1\.0\.0, rollout: running, wave 1 of 3, 5 %/);
+    t.match(done(t, rollout('pause', '--reason', 'over the weekend')), /^paused, wave 1 of 3, 5 %: over the weekend$/m);
+    t.match(rollout('next'), { status: 1, stderr: /rollout-paused/ });
+    t.match(done(t, rollout('resume')), /^running/);
+    t.match(done(t, rollout('next')), /^running, wave 2 of 3, 25 %$/m);
+    t.match(JSON.parse(done(t, rollout('show', '--json'))), {
+      ...{ release: id, version: '1.0.0', counts: { outcomes: {}, codes: {} }, boxes: [] },
+      rollout: { state: 'running', plan: { waves: [5, 25, 100], stopAt: 20, holdHours: 48 }, wave: 2 },
+    });
+    t.match(done(t, rollout('abort')), /^aborted/);
+    t.match(
+      done(t, rollout('show')),
+      /example\.visits 1\.0\.0: aborted, wave 2 of 3.*\n.*\ntold by boxes: nothing yet/,
+    );
+    t.match(rollout('complete'), { status: 1, stderr: /rollout-over/ });
+    t.match(own.webizen('app', 'rollout', 'show', '1.0.0'), { status: 2, stderr: /64 hex digits/ });
+    t.match(own.webizen('app', 'rollout', 'dance', id), { status: 2, stderr: /followed by show, pause/ });
+    await setVersion(own, '1.1.0');
+    release(t, own, '1.1.0');
+    done(t, wrong());
+    const late = wrong('--rollout', '5,100');
+    t.match(late, { status: 1, stderr: /rollout-late/ });
+  },
+);

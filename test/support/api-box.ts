@@ -4,15 +4,17 @@ import { type Agent, type IncomingHttpHeaders, type OutgoingHttpHeaders, request
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { type Clock, systemClock } from '#common/clock.js';
+import { files } from '#common/files.js';
 import { version } from '#common/version.js';
 import { apiVersion } from '#contract/api.js';
 import type { Capability } from '#contract/capabilities.js';
 import type { Sample } from '#contract/health.js';
+import type { Refusal } from '#contract/problems.js';
 import { type ApiLimits, createApi, type StandardApi } from '../../agent/api/api.js';
 import type { Features, Tunnels } from '../../agent/api/features.js';
 import { createGrants, type Grants } from '../../agent/consent/grants.js';
 import { createLedger, type Ledger } from '../../agent/consent/ledger.js';
-import { createStorage } from '../../agent/storage/storage.js';
+import { createStorage, type Storage } from '../../agent/storage/storage.js';
 import { openStore } from '../../agent/store/store.js';
 
 export interface ApiBox {
@@ -27,6 +29,9 @@ export interface ApiBox {
   setLatest(sample: Sample | null): void;
   setFreeBytes(bytes: number): void;
   errors: unknown[];
+  /** What was said when the storage was opened. */
+  refusals: Refusal[];
+  storage: Storage;
   stop(): Promise<void>;
 }
 
@@ -52,12 +57,17 @@ export async function startApiBox(
   const directory = options.directory ?? (await mkdtemp(path.join(tmpdir(), 'wz-')));
   const listeners = new Set<(online: boolean) => void>();
   const errors: unknown[] = [];
+  const refusals: Refusal[] = [];
   let online = false;
   let latest: Sample | null = null;
   let freeBytes = 2 ** 40;
 
   const store = await openStore(path.join(directory, 'data'));
-  const storage = await createStorage({ store, clock, freeBytes: () => freeBytes });
+  const storage = await createStorage({
+    ...{ store, files, clock, freeBytes: () => freeBytes },
+    keysDirectory: path.join(directory, 'data', 'storage-keys'),
+    onRefused: (refusal) => refusals.push(refusal),
+  });
   const ledger = await createLedger({ store, clock });
   const grants = await createGrants({ store, ledger, clock, onRefused: (refusal) => errors.push(refusal) });
   const ready: string[] = [];
@@ -104,6 +114,8 @@ export async function startApiBox(
     ready,
     directory,
     errors,
+    refusals,
+    storage,
     socket: (app) => api.socketOf(app),
     setOnline(now) {
       online = now;

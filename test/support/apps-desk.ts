@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import type { Capability } from '#contract/capabilities.js';
 import type { CatalogueEntry } from '#contract/catalogue.js';
 import type { Change } from '#contract/changes.js';
-import type { AppDecision, AppMember, AppOffer, Grant, InstalledApp } from '#contract/installed.js';
+import type { AppDecision, AppMember, AppOffer, AppSuccession, Grant, InstalledApp } from '#contract/installed.js';
 import type { Manifest, Words } from '#contract/manifest.js';
 import { type ProblemCode, problem, Refusal } from '#contract/problems.js';
 import type { AppGrants, AppLogs, AppsDesk } from '../../agent/owner/features.js';
@@ -94,6 +94,10 @@ export const installedOf = (manifest = manifestOf(), change: Partial<InstalledAp
   usedBytes: 3_200_000,
   quotaBytes: 10 * 2 ** 20,
   waiting: null,
+  succession: null,
+  foreign: null,
+  leases: [],
+  held: null,
   failed: null,
   change: null,
   ...change,
@@ -111,9 +115,28 @@ export const entryOf = ({ manifest, release, member, sizeBytes }: AppOffer): Cat
   private: false,
 });
 
+/** A maker that was expelled, and who is to take over. */
+export const successionOf = (change: Partial<AppSuccession> = {}): AppSuccession => ({
+  ...{ serial: 3, territory: 'au-nsw-1', answer: null, problem: null, next: null },
+  from: {
+    ...{ name: 'Gone Ltd', left: 'expelled', since: Date.now() - 9 * day },
+    because: 'It passed on what owners had trusted it with, and did not stop when told to.',
+  },
+  to: memberOf({ id: 'harbour', name: 'Harbour Software' }),
+  decisions: [
+    {
+      ...{ from: 'Gone Ltd', to: 'Harbour Software', at: Date.now() - 2 * day },
+      reason: 'It has looked after apps of this kind for years, and takes over what people depend on.',
+      decidedBy: 'the standing committee of the territory',
+      review: 'write to review@north.example within 30 days',
+    },
+  ],
+  ...change,
+});
+
 const stepsOf = {
   install: ['app-next', 'app-fetch', 'app-verify', 'app-load', 'app-start', 'app-pass', 'app-commit'],
-  update: ['app-next', 'app-fetch', 'app-verify', 'app-load', 'app-start', 'app-pass', 'app-commit'],
+  update: ['app-next', 'app-fetch', 'app-verify', 'app-load', 'app-wait', 'app-start', 'app-pass', 'app-commit'],
   remove: ['app-stop', 'app-container', 'app-data', 'app-record', 'app-image'],
 };
 type Kind = keyof typeof stepsOf;
@@ -217,6 +240,19 @@ export function createAppsDesk() {
       if (!offer) throw new Refusal('not-found');
       asked.push({ act: 'decide', what: decision, signed: typeof signer.sign === 'function' });
       return begin(offer.installed === null ? 'install' : 'update', { offer, decision });
+    },
+    async succeed(id, answer, signer) {
+      refuse();
+      asked.push({ act: 'succeed', what: { id, ...answer }, signed: typeof signer.sign === 'function' });
+      const succession = apps.get(id)?.succession;
+      if (succession) alter(id, { succession: { ...succession, answer: answer.accept ? 'yes' : 'no' } });
+      return null;
+    },
+    async updateNow(id, signer) {
+      refuse();
+      asked.push({ act: 'updateNow', what: id, signed: typeof signer.sign === 'function' });
+      if (!apps.get(id)?.held) throw new Refusal('update-not-held', id);
+      alter(id, { held: null });
     },
     async remove(id, signer) {
       refuse();

@@ -46,6 +46,15 @@ export async function openVendor(
   const provider = await testProvider(t, { territory, name });
   const serving = await provider.spawn();
   t.teardown(() => killed(serving));
+  return joined(t, { base, provider, serving, member, called: 'Acme Apps' });
+}
+
+/** Somebody is admitted to the territory, who has nothing but a laptop yet. */
+export async function joined(
+  t: Test,
+  wish: Pick<Vendor, 'provider' | 'serving'> & { base: string; member: string; called: string },
+): Promise<Vendor> {
+  const { base, provider, serving, member, called } = wish;
   const own = await laptop(t);
   const done = (...args: string[]): string => {
     const { status, stdout, stderr } = own.webizen(...args);
@@ -57,7 +66,7 @@ export async function openVendor(
     if (status !== 0) throw new Error(`${args.join(' ')}: ${stderr}`);
     return stdout;
   };
-  done('member', 'request', '--name', 'Acme Apps', '--class', 'var', '--out', own.member);
+  done('member', 'request', '--name', called, '--class', 'var', '--out', own.member);
   const vetted = ['--charter', '1', '--vetted', 'papers and code', '--by', 'the operator'];
   await operator('member', 'admit', own.at('member', 'request.jws'), '--id', member, '--level', '1', ...vetted);
   await operator('member', 'credential', member, '--out', own.at('credential.jwt'));

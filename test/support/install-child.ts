@@ -4,7 +4,7 @@
  * printed, and before the CUT-th it dies. Without a cut it ends when its change has.
  */
 import { createPrivateKey } from 'node:crypto';
-import { createReadStream, readFileSync, writeSync } from 'node:fs';
+import { appendFileSync, createReadStream, readFileSync, writeSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { systemClock } from '#common/clock.js';
@@ -12,11 +12,13 @@ import type { Capability } from '#contract/capabilities.js';
 import type { CatalogueRelease } from '#contract/catalogue.js';
 import type { PublicJwk } from '#contract/directory.js';
 import { Refusal } from '#contract/problems.js';
+import type { AppSuccessions } from '#contract/succession.js';
 import type { Catalogue } from '../../agent/apps/uses.js';
-import { installingBox, testSigner } from './installing.js';
+import type { OwnerSigner } from '../../agent/consent/ledger.js';
+import { type InstallingBox, installingBox, testSigner } from './installing.js';
 
 export interface InstallPlan {
-  action: 'install' | 'update' | 'remove';
+  action: 'install' | 'update' | 'remove' | 'succeed';
   app: string;
   release: string;
   grants: Capability[];
@@ -28,6 +30,24 @@ export interface InstallPlan {
   /** What the catalogue has. */
   entries: CatalogueRelease[];
   blobs: Record<string, string>;
+  /** What the catalogue says of who comes after the app's maker, under the serial 3. */
+  succession?: AppSuccessions;
+  /** Where a provider writes down what it is told, a line each. */
+  told: string;
+  /** The app holds its update; once it waits, its owner says that it is not to. */
+  holds?: boolean;
+}
+
+/** Says so once, when the update of the app waits for it. */
+export function sayNow(box: InstallingBox, app: string, signer: OwnerSigner): void {
+  let said = false;
+  const look = (): void => {
+    if (said || !box.room.updates.held(app)) return;
+    said = true;
+    box.desk.updateNow(app, signer).catch(() => {}); // it has gone on already
+  };
+  box.room.updates.onChange(look);
+  look();
 }
 
 /** A catalogue that reads from files, as another process has written them. */
@@ -36,11 +56,17 @@ export const catalogueOf = (plan: InstallPlan, at: (name: string) => void = () =
   app: async (app) => ({
     app,
     owner: 'example-soft',
+    ...(plan.succession && { succession: plan.succession }),
     releases: plan.entries.map(({ id, version, state, publishedAt }) => ({
       ...{ id, version, state, publishedAt },
       private: false,
     })),
   }),
+  async report({ outcomes }) {
+    at('before it is told');
+    appendFileSync(plan.told, outcomes.map((one) => `${JSON.stringify(one)}\n`).join(''));
+    at('before it knows that it was told');
+  },
   async release(id) {
     const entry = plan.entries.find((one) => one.id === id);
     if (!entry) throw new Refusal('listing-unknown', id);
@@ -80,11 +106,18 @@ if (process.argv[1]?.endsWith('install-child.js')) {
   counting = true;
   if (action === 'install') await box.desk.offerFile(createReadStream(plan.archive));
   if (action === 'update') await box.desk.offer(release);
+  if (action === 'succeed') await box.desk.update(app);
+  if (plan.holds) {
+    await box.room.leases.take(app, { hold: 'update', reason: 'A trial', seconds: 3600 });
+    sayNow(box, app, signer);
+  }
   const grants = plan.grants.map((capability) => ({ capability }));
-  const id =
-    action === 'remove'
-      ? await box.desk.remove(app, signer)
-      : await box.desk.decide({ release, grants, termsAccepted: true }, signer);
+  const begun = {
+    remove: () => box.desk.remove(app, signer),
+    succeed: async () => (await box.desk.succeed(app, { serial: 3, accept: true }, signer)) ?? '',
+    install: () => box.desk.decide({ release, grants, termsAccepted: true }, signer),
+  };
+  const id = await begun[action === 'update' ? 'install' : action]();
   await box.changes.ended(id);
   counting = false;
   await box.close();

@@ -1,7 +1,7 @@
 /** A territory with its members, their releases, and a box's rooms for installing them: all real but the engine. */
 import { generateKeyPairSync, type KeyObject, randomUUID, sign } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { mkdir, rm, writeFile } from 'node:fs/promises';
+import { mkdir, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { writeArchive } from '#common/archive/archive.js';
 import { signRelease, signRotation } from '#common/archive/release.js';
@@ -11,23 +11,29 @@ import { publicJwkOf } from '#common/jws.js';
 import { credentialTypes, issueCredential } from '#common/members/credential.js';
 import { isoOf } from '#common/members/iso.js';
 import { issueStatusList, statusListUrl } from '#common/members/status-list.js';
+import { signSuccession } from '#common/members/succession.js';
 import type { CatalogueRelease } from '#contract/catalogue.js';
 import type { PublicJwk } from '#contract/directory.js';
 import type { InstalledApp } from '#contract/installed.js';
 import type { Manifest } from '#contract/manifest.js';
 import { credentialContext, issuerOf, type StatusLists, subjectOf } from '#contract/member.js';
 import { Refusal } from '#contract/problems.js';
+import type { OutcomeReport } from '#contract/rollout.js';
+import type { AppSuccessions, Succession } from '#contract/succession.js';
 import { createInstaller, type Installer } from '../../agent/apps/installer.js';
 import type { Catalogue, Runner, Sockets } from '../../agent/apps/uses.js';
 import { createChanges } from '../../agent/changes/changes.js';
 import { createGrants } from '../../agent/consent/grants.js';
 import { createLedger, type OwnerSigner } from '../../agent/consent/ledger.js';
+import { openLeases } from '../../agent/leases/open.js';
 import type { Say } from '../../agent/links/client.js';
 import { createLinkRoom, type LinkRoom } from '../../agent/links/links.js';
 import { createMembers } from '../../agent/members/members.js';
-import { openStore } from '../../agent/store/store.js';
+import { keyFileOf } from '../../agent/storage/keys.js';
+import { openStore, type Store } from '../../agent/store/store.js';
 import { architecture, collect, inPieces, type SomeApp, someApp, someManifest } from './archive.js';
 import { type FileRunner, fileRunner } from './file-runner.js';
+import { keysIn, storageOver } from './stored-values.js';
 
 const newKey = (): KeyObject => generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey;
 const origin = 'https://north.example';
@@ -48,7 +54,10 @@ export async function testTerritory(wish: { id?: string; now: number; key?: KeyO
   return {
     id: territory,
     keys: [jwk],
-    async member(id: string, more: { key?: KeyObject; index?: number; validUntil?: number } = {}): Promise<TestMember> {
+    async member(
+      id: string,
+      more: { key?: KeyObject; index?: number; validUntil?: number; name?: string } = {},
+    ): Promise<TestMember> {
       const its = more.key ?? newKey();
       members += 1;
       const index = more.index ?? members * 7;
@@ -72,7 +81,7 @@ export async function testTerritory(wish: { id?: string; now: number; key?: KeyO
             id: subjectOf(territory, id),
             member: id,
             territory,
-            name: 'Example Software',
+            name: more.name ?? 'Example Software',
             class: 'var',
             vettingLevel: 2,
             charterVersion: '1',
@@ -83,6 +92,25 @@ export async function testTerritory(wish: { id?: string; now: number; key?: KeyO
         },
       });
       return { id, index, key: its, jwk: jwkOf, credential };
+    },
+    /** Apps pass from one of its members to another. */
+    succession(
+      serial: number,
+      [from, to]: readonly [TestMember, TestMember],
+      more: Partial<Succession> & { keys?: PublicJwk[]; signedBy?: KeyObject } = {},
+    ): Promise<string> {
+      const { keys: kept = [], signedBy = key, ...told } = more;
+      const succession: Succession = {
+        ...{ territory, serial, at: now, apps: ['example.visits'] },
+        from: {
+          ...{ member: from.id, name: from.id, keys: [...kept, from.jwk] },
+          ...{ left: 'expelled', since: now - day, because: 'it sold what it was trusted with' },
+        },
+        to: { member: to.id, name: to.id, jwk: to.jwk },
+        ...{ reason: 'somebody has to look after it', decidedBy: 'the committee', review: 'write to the committee' },
+        ...told,
+      };
+      return signSuccession({ key: signedBy, succession });
     },
     async lists(
       sequence: number,
@@ -127,6 +155,8 @@ export async function testRelease(
     member?: string;
     /** Keys that it had before, oldest first. */
     before?: KeyObject[];
+    /** That the app has passed to this member. */
+    succession?: string[];
   },
 ): Promise<TestRelease> {
   const { by, territory, status } = wish;
@@ -140,7 +170,7 @@ export async function testRelease(
       signRotation({ member: by.id, jwk: await publicJwkOf(chain[at + 1]!), at: 1, key }),
     ),
   );
-  const { jws, id } = await signRelease({ release: made.release, key: by.key, rotation });
+  const { jws, id } = await signRelease({ release: made.release, key: by.key, rotation, succession: wish.succession });
   return {
     ...made,
     jws,
@@ -170,7 +200,12 @@ export async function testRelease(
 export function testCatalogue() {
   const entries = new Map<string, { entry: CatalogueRelease; made: TestRelease }>();
   const asked: string[] = [];
-  const told = { off: false, cutAt: undefined as number | undefined };
+  const reports: OutcomeReport[] = [];
+  const told = {
+    off: false,
+    cutAt: undefined as number | undefined,
+    succession: undefined as AppSuccessions | undefined,
+  };
   const check = (): void => {
     if (told.off) throw new Refusal('est-unreachable', origin);
   };
@@ -185,6 +220,7 @@ export function testCatalogue() {
       return {
         app,
         owner: 'someone',
+        ...(told.succession && { succession: told.succession }),
         releases: releases.map(({ entry: { id, version, state, publishedAt } }) => ({
           id,
           version,
@@ -194,11 +230,15 @@ export function testCatalogue() {
         })),
       };
     },
+    async report(report) {
+      check();
+      reports.push(report);
+    },
     async release(id) {
       check();
       const found = entries.get(id);
       if (!found) throw new Refusal('listing-unknown', id);
-      return found.entry;
+      return { ...found.entry, ...(told.succession && { succession: told.succession }) };
     },
     async blob(digest, from) {
       check();
@@ -215,6 +255,8 @@ export function testCatalogue() {
   return {
     catalogue,
     asked,
+    /** What the box has told of its changes. */
+    reports,
     told,
     publish: (made: TestRelease, more: Partial<CatalogueRelease> = {}) =>
       void entries.set(more.id ?? made.id, { entry: made.entry(more), made }),
@@ -236,6 +278,12 @@ export interface BoxWish {
   say?: Say;
   /** As which box it is known in its territory. */
   own?: () => { box: string; territory: string } | undefined;
+  /** That it is a member of. */
+  territory?: string;
+  /** Tells the app of its update; nobody listens where nothing is said. */
+  announce?: (app: string, update: { version: string; seconds: number }) => boolean;
+  monotonic?: () => number;
+  boot?: string;
 }
 
 interface Put {
@@ -264,12 +312,15 @@ export async function installingBox(wish: BoxWish) {
   const dataDir = path.join(folder, 'data');
   await mkdir(dataDir, { recursive: true, mode: 0o700 });
   const opened = await openStore(dataDir);
-  const store = {
-    db: opened.db,
+  const looks = new Set<() => void>();
+  const told = opened.db.sublevel<string, unknown>('outcomes', { valueEncoding: 'json' });
+  const store: Store = {
+    ...opened,
     async commit(operations: Parameters<typeof opened.commit>[0]) {
       const name = nameOf(operations);
       at(`before commit ${name}`);
       await opened.commit(operations);
+      for (const look of [...looks]) look();
     },
   };
   const trusted = wish.isTimeKnown ?? (() => true);
@@ -280,7 +331,7 @@ export async function installingBox(wish: BoxWish) {
     store,
     clock: time,
     keys: wish.keys,
-    own: () => 'north',
+    own: () => wish.territory ?? 'north',
     reach: async () => undefined,
     onRefused,
   });
@@ -295,21 +346,43 @@ export async function installingBox(wish: BoxWish) {
     },
     close: (id) => rm(path.join(socketsDirectory, id), { recursive: true, force: true }),
   };
-  const dataOf = (app: string): string => path.join(dataDir, `data-${app}`);
+  const storage = await storageOver(store, dataDir, {
+    onRefused,
+    files: {
+      ...files,
+      async destroy(file) {
+        at('before destroy');
+        await files.destroy(file);
+        at('after destroy');
+      },
+    },
+  });
+  const room = await openLeases({
+    store,
+    ledger,
+    clock: time,
+    monotonic: wish.monotonic ?? (() => clock.now()),
+    boot: wish.boot ?? 'boot',
+    announce: wish.announce ?? (() => false),
+    onRefused,
+  });
+  room.start();
   const installer: Installer = await createInstaller({
     dataDir,
     store,
     architecture,
     members,
     catalogue: wish.catalogue,
+    own: () => wish.territory ?? 'north',
     runner,
     sockets,
     grants,
+    holds: room.updates,
     storage: {
-      usedBytes: (app) => (existsSync(dataOf(app)) ? 1 : 0),
+      usedBytes: storage.usedBytes,
       async forget(app) {
         at('before forget');
-        await rm(dataOf(app), { force: true });
+        await storage.forget(app);
       },
     },
     ledger,
@@ -341,16 +414,39 @@ export async function installingBox(wish: BoxWish) {
     desk: installer.desk,
     idle: installer.idle,
     links,
+    /** Resolves once nothing waits to be told to the provider. */
+    async drained() {
+      while ((await told.keys({ limit: 1 }).all()).length > 0)
+        await new Promise<void>((resolve) => {
+          const look = (): void => {
+            looks.delete(look);
+            resolve();
+          };
+          looks.add(look);
+        });
+    },
     members,
     changes,
     ledger,
     grants,
+    room,
     runner,
     refused,
     blobsDirectory: path.join(dataDir, 'blobs'),
     /** As if the app had stored something. */
-    storeFor: (app: string) => writeFile(dataOf(app), 'x'),
-    hasData: (app: string) => existsSync(dataOf(app)),
+    async storeFor(app: string) {
+      const value = Buffer.from('x');
+      await storage.write({ id: app, quotaBytes: 1000 }, [{ op: 'put', key: 'k', value, contentType: 'text/plain' }]);
+    },
+    /** Whether it can be read, or anything of it is left. */
+    async hasData(app: string): Promise<boolean> {
+      const rows = await Promise.all(
+        [store.values, store.names].map((sub) => sub.keys({ gte: `${app}!`, lt: `${app}"` }).all()),
+      );
+      const key = existsSync(keyFileOf(keysIn(dataDir), app));
+      if (key && storage.get(app, 'k').value.toString() !== 'x') throw new Error('another value');
+      return key || rows.flat().length > 0;
+    },
     /** Resolves with what the owner sees once it holds. */
     until: (id: string, holds: (app: InstalledApp | undefined) => boolean) =>
       new Promise<InstalledApp | undefined>((resolve) => {
@@ -369,6 +465,8 @@ export async function installingBox(wish: BoxWish) {
       await installer.stop();
       await members.stop();
       await grants.stop();
+      await storage.stop();
+      await room.stop();
       await opened.close();
     },
   };

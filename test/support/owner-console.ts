@@ -15,6 +15,7 @@ import { type ProblemCode, problem, Refusal } from '#contract/problems.js';
 import { createLedger } from '../../agent/consent/ledger.js';
 import { createOwner } from '../../agent/consent/owner-key.js';
 import type { OwnerLinks } from '../../agent/links/links.js';
+import { createNotices } from '../../agent/notices/notices.js';
 import { createOwnerConsole, type OwnerConsoleParts } from '../../agent/owner/console.js';
 import { createStorage } from '../../agent/storage/storage.js';
 import { openStore } from '../../agent/store/store.js';
@@ -244,7 +245,11 @@ export async function startOwnerConsole(
   const store = await openStore(dataDir);
   const ledger = await createLedger({ store, clock: systemClock });
   const owner = await createOwner({ dataDir, files, clock: systemClock, ledger });
-  const storage = await createStorage({ store, clock: systemClock, freeBytes: () => 1e12 });
+  const storage = await createStorage({
+    ...{ store, files, clock: systemClock, freeBytes: () => 1e12, onRefused: () => {} },
+    keysDirectory: path.join(dataDir, 'storage-keys'),
+  });
+  const notices = await createNotices({ store, clock: systemClock });
   const listeners = new Set<() => void>();
   const announce = (): void => {
     for (const listener of listeners) listener();
@@ -309,6 +314,7 @@ export async function startOwnerConsole(
       },
       subscribe: listen,
     },
+    notices,
     dataDir,
     bootDir,
     files,
@@ -340,6 +346,7 @@ export async function startOwnerConsole(
     owner,
     ledger,
     storage,
+    notices,
     bootDir,
     dataDir,
     announce,

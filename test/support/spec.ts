@@ -7,6 +7,7 @@ import { AttestationClaims, apiVersion } from '#contract/api.js';
 import { CatalogueApp, CataloguePage, CatalogueRelease, NewRelease, Withdrawal } from '#contract/catalogue.js';
 import { ConsentReceipt } from '#contract/consent-receipt.js';
 import { Directory, DirectoryKeys } from '#contract/directory.js';
+import { DomainClaim, DomainProof } from '#contract/domain-claim.js';
 import { Ack, HealthBatch, Sample } from '#contract/health.js';
 import { LedgerExport } from '#contract/ledger.js';
 import { LedgerReceipt } from '#contract/ledger-receipt.js';
@@ -27,7 +28,9 @@ import { MemberCredential, MemberRequest, StandingNews, StatusList, StatusLists 
 import { Problem, type ProblemCode, problem } from '#contract/problems.js';
 import { Profile } from '#contract/profile.js';
 import { KeyRotation, Release } from '#contract/release.js';
+import { Outcome, OutcomeReport, ResultsPage, RolloutAct, RolloutPlan, RolloutView } from '#contract/rollout.js';
 import { Birth, BoxEvent, Death, Reported, Status } from '#contract/status.js';
+import { AppSuccessions, Succession } from '#contract/succession.js';
 import { createCallers } from '../../agent/api/access.js';
 import { createApplication } from '../../agent/api/application.js';
 import { asyncapiDocument } from './asyncapi.js';
@@ -102,13 +105,14 @@ export async function openapiDocument(): Promise<Json> {
   };
   const application = createApplication({
     callers: createCallers(),
-    events: { start: never, open: never, tell: never, close: never, stop: never },
+    events: { start: never, open: never, tell: never, stop: never },
+    watches: { open: never },
     features: {
       box: never,
       health: { latest: never },
       appView: never,
       ready: never,
-      storage: { get: never, head: never, list: never, write: never, usedBytes: never },
+      storage: { get: never, head: never, list: never, write: never, watch: never, usedBytes: never },
     },
     log: { info: never, warn: never, error: never },
     plugin: (app) =>
@@ -136,6 +140,7 @@ export async function openapiDocument(): Promise<Json> {
 
 const schemas: Record<string, TSchema> = {
   Ack,
+  AppSuccessions,
   AttestationClaims,
   Birth,
   BoxEvent,
@@ -146,6 +151,8 @@ const schemas: Record<string, TSchema> = {
   Death,
   Directory,
   DirectoryKeys,
+  DomainClaim,
+  DomainProof,
   HealthBatch,
   KeyRotation,
   LedgerExport,
@@ -163,15 +170,22 @@ const schemas: Record<string, TSchema> = {
   NewOffer,
   NewRelease,
   OfferResult,
+  Outcome,
+  OutcomeReport,
   Problem,
   Profile,
   Release,
   Reported,
+  ResultsPage,
+  RolloutAct,
+  RolloutPlan,
+  RolloutView,
   Sample,
   StandingNews,
   Status,
   StatusList,
   StatusLists,
+  Succession,
   Withdrawal,
   WithdrawnOffer,
 };

@@ -8,12 +8,14 @@ import {
   StorageBatchResult,
   StorageList,
   type StorageOperation,
+  StorageWatchEvent,
 } from '#contract/api.js';
 import { buildCursor, parseCursor } from '#contract/cursor.js';
 import { namesEtag } from '#contract/etag.js';
 import { Refusal } from '#contract/problems.js';
 import type { Callers } from '../access.js';
 import type { StorageView, StorageWrite } from '../features.js';
+import type { Watches } from '../watches.js';
 
 const capability = 'storage';
 const Key = Type.Object({ key: Type.String({ description: '1 to 512 bytes of UTF-8, with a slash as %2F' }) });
@@ -32,6 +34,16 @@ const ListQuery = Type.Object(
   },
   { additionalProperties: false },
 );
+
+const WatchQuery = Type.Object(
+  { prefix: Type.Optional(Type.String({ maxLength: maxKeyBytes })) },
+  { additionalProperties: false },
+);
+const WatchHeaders = Type.Object({
+  'last-event-id': Type.Optional(
+    Type.String({ description: 'the id of the last event that was read: goes on behind it, or begins with a reset' }),
+  ),
+});
 
 const Nothing = Type.Null({ description: 'no body' });
 const Created = Type.Null({ description: 'nothing was stored under the key before; no body' });
@@ -74,12 +86,13 @@ function writeOf(operation: StorageOperation): StorageWrite {
   };
 }
 
-const readProblems = ['key-invalid', 'key-not-found'] as const;
-const writeProblems = ['key-invalid', 'precondition-failed', 'disk-full', 'unavailable'] as const;
+const sealProblems = ['storage-key-missing', 'storage-key-damaged', 'storage-damaged'] as const;
+const readProblems = ['key-invalid', 'key-not-found', ...sealProblems] as const;
+const writeProblems = ['key-invalid', 'precondition-failed', 'disk-full', 'unavailable', ...sealProblems] as const;
 
 export function storageRoutes(
   application: FastifyInstance,
-  { callers, storage }: { callers: Callers; storage: StorageView },
+  { callers, storage, watches }: { callers: Callers; storage: StorageView; watches: Watches },
 ): void {
   application.get(
     '/v1/storage/:key',
@@ -169,7 +182,7 @@ export function storageRoutes(
   application.get(
     '/v1/storage',
     {
-      config: { capability, operationId: 'listValues', problems: ['body-invalid', 'cursor-invalid'] },
+      config: { capability, operationId: 'listValues', problems: ['body-invalid', 'cursor-invalid', ...sealProblems] },
       schema: {
         summary: 'the stored keys, ascending by their bytes, without the values',
         querystring: ListQuery,
@@ -183,6 +196,32 @@ export function storageRoutes(
       const { entries, more } = await storage.list(callers.of(request).id, { prefix, after, limit });
       const last = entries.at(-1);
       return { entries, cursor: more && last ? buildCursor(prefix, last.key) : null };
+    },
+  );
+
+  application.get(
+    '/v1/storage::watch',
+    {
+      config: {
+        capability,
+        operationId: 'watchValues',
+        problems: ['body-invalid', 'streams-too-many', ...sealProblems],
+        answerType: 'text/event-stream',
+      },
+      schema: {
+        summary:
+          'what is written and deleted below a prefix, as server-sent events; each has a StorageWatchEvent as its data',
+        querystring: WatchQuery,
+        headers: WatchHeaders,
+        response: { 200: StorageWatchEvent },
+      },
+    },
+    (request, reply) => {
+      const { prefix = '' } = request.query as Static<typeof WatchQuery>;
+      const since = request.headers['last-event-id'];
+      const take = watches.open(callers.of(request), { prefix, since: typeof since === 'string' ? since : undefined });
+      reply.hijack();
+      take(reply.raw);
     },
   );
 

@@ -2,7 +2,7 @@
 import type { Change } from '#contract/changes.js';
 import type { AppsView } from '#contract/owner.js';
 import type { HomeProps } from './home.js';
-import { Title, Trouble } from './parts.js';
+import { Mark, Title, Trouble } from './parts.js';
 import { Steps } from './progress.js';
 import { Link } from './route.js';
 import { texts } from './texts.js';
@@ -22,6 +22,9 @@ export function titleOf(change: Change, app: string): string {
   if (change.state === 'undone') return words.undone[kind](app);
   return change.state === 'undoing' ? words.undoing(app) : words.doing[kind](app);
 }
+
+const waitsForApp = ({ state, steps }: Change): boolean =>
+  state === 'doing' && steps.some((one) => one.kind === 'app-wait' && one.state === 'doing');
 
 /** What went wrong may be tried again: trouble only once it was given up. */
 export function Unfolding({ change }: { change: Change }) {
@@ -65,6 +68,11 @@ export function AppChange({ state, view, change: id, app }: HomeProps & AppChang
         {change.state === 'undone' && <p>{words.back[kind]}</p>}
       </div>
       <Unfolding change={change} />
+      {installed && waitsForApp(change) && (
+        <p class="notice attention">
+          <Mark tone="attention">{words.waits(name)}</Mark> <Link to={`/apps/${installed.id}`}>{words.why}</Link>
+        </p>
+      )}
       <p class="acts">
         {isOver && installed && (
           <Link to={`/apps/${installed.id}`} class="button main">

@@ -8,13 +8,15 @@ import { GrantRow } from './grant.js';
 import type { HomeProps } from './home.js';
 import type { Live } from './live.js';
 import { Maker } from './maker.js';
+import { NoticesOfApp } from './notices.js';
 import { Details, Failure, Mark, Skeleton, Title, Trouble, useForm, When } from './parts.js';
 import { sayPermission } from './permissions.js';
-import { Link } from './route.js';
+import { Link, turnTo } from './route.js';
 import { Icon, Say } from './say.js';
+import { answerSuccession } from './succession.js';
 import { texts } from './texts.js';
 import { useAsked } from './use-asked.js';
-import { nameOf, short } from './words-of.js';
+import { line, nameOf, short } from './words-of.js';
 
 const words = texts.apps.app;
 
@@ -81,8 +83,114 @@ function Standing({ app: { member } }: { app: InstalledApp }) {
   );
 }
 
+/** Somebody is to take it over: what the owner has said, or has to say. */
+function Succession({ live, app }: { live: Live; app: InstalledApp }) {
+  const form = useForm(async () => {
+    const { change } = await answerSuccession(live, app, true);
+    if (change !== null) turnTo(`/changes/${change}/${app.id}`);
+    return undefined;
+  });
+  const { succession, waiting } = app;
+  if (!succession) return null;
+  const said = texts.apps.succession;
+  const { answer, to } = succession;
+  const place = `/apps/${app.id}/succession`;
+  if (answer === 'no')
+    return (
+      <p>
+        {said.declined(short(to.name))} <Link to={place}>{said.reconsider}</Link>
+      </p>
+    );
+  if (answer === 'yes')
+    return (
+      <form class="notice" onSubmit={form.submit}>
+        <Failure error={form.error} />
+        <Mark tone="good">
+          <strong>{said.accepted(short(to.name))}</strong>
+        </Mark>
+        <p>{waiting ? said.acceptedHere : said.acceptedLead}</p>
+        {!waiting && app.change === null && (
+          <p>
+            <button type="submit" aria-disabled={form.isWorking}>
+              {form.isWorking ? texts.working : said.look}
+            </button>
+          </p>
+        )}
+      </form>
+    );
+  return (
+    <section class="notice attention" aria-labelledby="heir">
+      <Mark tone="attention">
+        <strong id="heir">{said.waits(nameOf(app.manifest.name), short(to.name))}</strong>
+      </Mark>
+      <p>{said.waitsLead}</p>
+      <p>
+        <Link to={place} class="button main">
+          {said.decide}
+        </Link>
+      </p>
+    </section>
+  );
+}
+
+/** The app's own words, which are a stranger's. */
+const Reasons = ({ leases }: { leases: InstalledApp['leases'] }) => (
+  <ul class="bullets">
+    {leases.map(({ id, hold, reason, until }) => (
+      <li key={id}>
+        {words.holds[hold]}: “{line(reason)}”, {words.ends} <When at={until} />
+      </li>
+    ))}
+  </ul>
+);
+
+function HeldUpdate({ live, app, held }: { live: Live; app: InstalledApp; held: NonNullable<InstalledApp['held']> }) {
+  const name = nameOf(app.manifest.name);
+  const form = useForm(async () => {
+    await live.act('POST', `/v1/apps/${app.id}/update-now`);
+    return undefined;
+  });
+  return (
+    <form class="notice attention" onSubmit={form.submit} aria-labelledby="held">
+      <Mark tone="attention">
+        <strong id="held">{words.held(held.version, name)}</strong>
+      </Mark>
+      <p>{words.heldLead(name)}</p>
+      <Reasons leases={app.leases.filter(({ hold }) => hold === 'update')} />
+      <p>
+        {words.heldUntil} <When at={held.until} />.
+      </p>
+      <Failure error={form.error} />
+      <p>
+        <button type="submit" class="main" aria-disabled={form.isWorking}>
+          {form.isWorking ? texts.working : words.updateNow}
+        </button>
+      </p>
+      <p class="hint">{words.updateNowHint}</p>
+    </form>
+  );
+}
+
+/** What the app holds, whether or not something waits for it now. */
+function Leases({ live, app }: { live: Live; app: InstalledApp }) {
+  const { held, leases, manifest } = app;
+  const others = held ? leases.filter(({ hold }) => hold !== 'update') : leases;
+  return (
+    <>
+      {held && <HeldUpdate live={live} app={app} held={held} />}
+      {others.length > 0 && (
+        <section class="panel" aria-labelledby="leases">
+          <h2 id="leases">{words.leases}</h2>
+          <p>{words.leasesLead(nameOf(manifest.name))}</p>
+          <Reasons leases={others} />
+        </section>
+      )}
+    </>
+  );
+}
+
 function Updates({ app }: { app: InstalledApp }) {
-  const { waiting, failed, manifest } = app;
+  const { waiting, failed, foreign, manifest, member } = app;
   return (
     <>
       {waiting && (
@@ -107,6 +215,13 @@ function Updates({ app }: { app: InstalledApp }) {
               {words.look}
             </Link>
           </p>
+        </section>
+      )}
+      {foreign && (
+        <section class="page" aria-labelledby="foreign">
+          <h2 id="foreign">{words.foreign(short(foreign.maker), foreign.version)}</h2>
+          <p>{words.foreignLead(short(member.name))}</p>
+          <Trouble told={foreign.problem} tone="attention" live={false} />
         </section>
       )}
       {failed && (
@@ -174,6 +289,15 @@ function About({ app }: { app: InstalledApp }) {
         )}
         <dt>{words.restarts}</dt>
         <dd>{words.times(app.restarts)}</dd>
+        {app.told && (
+          <>
+            <dt>{words.told}</dt>
+            <dd>
+              {words.toldOf[app.told.outcome](app.told.version)} ({words.toldState(app.told.sent)},{' '}
+              <When at={app.told.at} />)<span class="hint block">{words.toldNever}</span>
+            </dd>
+          </>
+        )}
       </dl>
       <Details summary={texts.details}>
         <dl>
@@ -215,17 +339,19 @@ export function AppPage({ live, view, id }: HomeProps & { view: { apps: AppsView
           <Say words={app.manifest.summary} />
         </p>
       </div>
-      {change ? (
+      {change && (
         <section class="panel">
           <p>
             <strong>{titleOf(change, name)}</strong>
           </p>
           <Unfolding change={change} />
         </section>
-      ) : (
-        <StopStart live={live} app={app} />
       )}
+      {(!change || app.held) && <StopStart live={live} app={app} />}
+      <Leases live={live} app={app} />
+      <Succession live={live} app={app} />
       <Updates app={app} />
+      <NoticesOfApp live={live} view={view} app={app} />
       <Permissions live={live} app={app} />
       <Maker member={app.member} title={texts.apps.maker.answers} />
       <About app={app} />

@@ -24,4 +24,7 @@ export const toneOf: Record<Condition, Tone> = {
 
 /** Whether it wants its owner's attention. */
 export const wantsCare = (app: AppGlance): boolean =>
-  toneOf[conditionOf(app)] === 'trouble' || toneOf[conditionOf(app)] === 'attention' || app.waiting !== null;
+  toneOf[conditionOf(app)] === 'trouble' ||
+  toneOf[conditionOf(app)] === 'attention' ||
+  app.waiting !== null ||
+  app.heir !== null;

@@ -3,6 +3,7 @@ import { AppChange } from './app-change.js';
 import { AppLogs } from './app-logs.js';
 import { AppPage } from './app-page.js';
 import { AppRemove } from './app-remove.js';
+import { AppSuccession } from './app-succession.js';
 import { Appoint } from './appoint.js';
 import { Apps } from './apps.js';
 import { Companies } from './companies.js';
@@ -16,6 +17,7 @@ import { Install } from './install.js';
 import { Leave } from './leave.js';
 import type { Live, State } from './live.js';
 import { Move } from './move.js';
+import { AllNotices } from './notices.js';
 import { Mark, Skeleton } from './parts.js';
 import { Link, usePath } from './route.js';
 import { HttpsNeeded, Secure } from './secure.js';
@@ -42,6 +44,7 @@ function AppBody({ path, ...props }: HomeProps & { path: string }) {
   if (one === '') return <Apps {...known} />;
   if (one === 'get') return <GetApp {...known} />;
   if (more === 'logs') return <AppLogs {...known} id={one} />;
+  if (more === 'succession') return <AppSuccession key={one} {...known} id={one} />;
   return more === 'remove' ? <AppRemove {...known} id={one} /> : <AppPage key={one} {...known} id={one} />;
 }
 
@@ -72,6 +75,7 @@ function Body({ live, state }: PageProps) {
   if (state.recoveryCode !== undefined || view.setup !== null) return <Setup live={live} state={state} view={view} />;
   const props = { live, state, view };
   if (path === '/history') return <History {...props} />;
+  if (path === '/notices') return <AllNotices {...props} />;
   if (path === '/settings') return <Settings {...props} />;
   if (path === '/passphrase') return <ChangePassphrase {...props} />;
   if (path === '/recovery-code') return <NewRecoveryCode {...props} />;

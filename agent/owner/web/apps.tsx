@@ -31,6 +31,7 @@ function Facts({ app }: { app: AppGlance }) {
       <Mark tone={toneOf[condition]}>{words.states[condition]}</Mark>
       {app.change !== null && <Mark tone="unknown">{words.states.changing}</Mark>}
       {app.waiting !== null && <Mark tone="attention">{words.waiting(app.waiting)}</Mark>}
+      {app.heir !== null && <Mark tone="attention">{words.succession.mark}</Mark>}
       {app.failed && <Mark tone="attention">{words.failed}</Mark>}
       {app.standing === 'suspended' && <Mark tone="attention">{words.suspended}</Mark>}
     </span>

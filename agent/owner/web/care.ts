@@ -50,6 +50,14 @@ function ofApps(installed: readonly AppGlance[]): Finding[] {
         what: care.waiting.what,
         to,
       });
+    if (app.heir !== null)
+      found.push({
+        key: `heir-${app.id}`,
+        tone: 'attention',
+        title: care.heir.title(name, short(app.heir)),
+        what: care.heir.what,
+        to: `${to}/succession`,
+      });
     return found;
   });
 }

@@ -4,6 +4,7 @@ import { findings, headline } from './care.js';
 import { date, exact } from './format.js';
 import { Entries } from './history.js';
 import type { Live, State } from './live.js';
+import { NoticesAtHome } from './notices.js';
 import { ManagerActs, Offers } from './offers.js';
 import { Details, Failure, Mark, Title, useForm, When } from './parts.js';
 import { placeName } from './places.js';
@@ -148,6 +149,7 @@ export function Home({ live, view }: HomeProps) {
       )}
       <Offers live={live} links={view.links} />
       <ManagerActs links={view.links} />
+      <NoticesAtHome live={live} view={view} />
       {view.apps && <AppsAtHome view={view.apps} />}
       <Belongs view={view} />
       <section class="panel" aria-labelledby="happened">

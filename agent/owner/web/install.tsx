@@ -254,6 +254,11 @@ function Question({ live, offer }: { live: Live; offer: AppOffer }) {
         />
       )}
       <div class="acts">
+        {problem?.code === 'succession-undecided' && (
+          <Link to={`/apps/${manifest.id}/succession`} class="button main">
+            {texts.apps.succession.decide}
+          </Link>
+        )}
         {!problem && <Submit isWorking={form.isWorking}>{isUpdate ? words.submitUpdate : words.submit}</Submit>}
         <Link to={isUpdate ? `/apps/${manifest.id}` : '/apps/get'} class="button">
           {problem ? texts.back : words.no}

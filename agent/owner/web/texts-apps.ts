@@ -52,6 +52,10 @@ export const apps = {
       title: (name: string, version: string) => `${name} ${version} waits for your yes.`,
       what: 'It asks for more than you have allowed. Until you decide, the version that you have runs on.',
     },
+    heir: {
+      title: (name: string, heir: string) => `${heir} is to take over ${name}, if you agree.`,
+      what: 'Nothing changes until you have decided.',
+    },
     link: 'Look at it',
   },
 
@@ -219,6 +223,57 @@ export const apps = {
     answers: 'Who answers for it',
   },
 
+  succession: {
+    mark: 'Somebody is to take it over',
+    waits: (app: string, heir: string) => `${heir} is to take over ${app}, if you agree.`,
+    waitsLead: 'Nothing changes until you have decided.',
+    decide: 'Read about it and decide',
+    declined: (heir: string) => `You said no to ${heir}, who was to take it over. It stays as it is.`,
+    reconsider: 'Think about it again',
+    accepted: (heir: string) => `You agreed that ${heir} takes it over.`,
+    acceptedLead:
+      'Your box looks for their first version each day. Until it is installed, the one that you have stays.',
+    acceptedHere: 'Their first version waits for you below.',
+    look: 'Look for it now',
+    title: (app: string, heir: string) => `Let ${heir} take over ${app}?`,
+    over: 'There is nothing to decide about this app.',
+    before: 'Who made it until now',
+    left: {
+      expelled: (maker: string, at: number) => `${maker} was expelled from the alliance on ${date(at)}.`,
+      retiring: (maker: string, at: number) => `${maker} gives it up, as of ${date(at)}.`,
+    },
+    because: 'The reason:',
+    heir: 'Who is to take it over',
+    decided: 'Who decided so',
+    passes: (territory: string, from: string, to: string) => `${territory} lets it pass from ${from} to ${to}.`,
+    facts: { at: 'When', by: 'Decided by', reason: 'Why', review: 'To have it reviewed' },
+    changes: 'What changes if you agree',
+    updates: (heir: string) => `From then on updates come from ${heir}, and from nobody else.`,
+    none: (heir: string) =>
+      `${heir} has published no version for your box yet. When it asks for more, or has other terms, you are asked again.`,
+    version: (version: string) => `Their first version is ${version}.`,
+    asks: 'It asks for what you have not allowed yet. You are asked before it is installed:',
+    sameAsks: 'It asks for nothing new.',
+    sameTerms: 'Its terms are the ones that you have accepted.',
+    otherTerms: 'It has other terms. You read them before it is installed.',
+    goesAhead: 'It is installed at once.',
+    waitsStill: 'It is not installed before you say yes to it.',
+    data: 'What becomes of your data',
+    dataLead: (used: number, heir: string) =>
+      used === 0
+        ? 'The app keeps nothing on your box now.'
+        : `What the app keeps (${bytes(used)}) stays on your box. The version of ${heir} finds it there and can read it.`,
+    dataSave: 'You can save it first:',
+    otherwise: 'If you say no',
+    keeps: {
+      runs: 'The app stays as it is and runs on. It gets no updates unless its maker comes back.',
+      stopped: 'The app stays as it is: stopped, with what it keeps on your box.',
+    },
+    later: 'You are not asked again, and can change your mind on the app’s page.',
+    yes: (heir: string) => `Yes, ${heir} may take it over`,
+    no: 'No, leave it as it is',
+  },
+
   change: {
     doing: {
       install: (app: string) => `${app} is being installed.`,
@@ -243,6 +298,8 @@ export const apps = {
       update: 'The version that you had runs on.',
       remove: 'It is as it was before.',
     },
+    waits: (app: string) => `It waits until ${app} lets it.`,
+    why: 'See why, and for how long',
     steps: 'Step by step',
     open: (app: string) => `Go to ${app}`,
     list: 'Go to your apps',
@@ -288,6 +345,18 @@ export const apps = {
     waitingLead: 'It asks for more than you have allowed:',
     waitingNothing: 'It asks for nothing new.',
     look: 'Look at the update',
+    foreign: (maker: string, version: string) => `The catalogue has a version ${version} under this name, by ${maker}.`,
+    foreignLead: (maker: string) =>
+      `It is not by ${maker}, who made your app, so your box did not take it. Your app stays as it is, with all that it keeps.`,
+    held: (version: string, app: string) => `The update to ${version} waits for ${app}.`,
+    heldLead: (app: string) => `${app} has asked your box to wait. Its reasons, in its own words:`,
+    heldUntil: 'As things are, it goes ahead',
+    updateNow: 'Update it now',
+    updateNowHint: 'What the app is doing may be cut off.',
+    leases: 'What waits for it',
+    leasesLead: (app: string) => `${app} has asked your box to wait. Nothing is ever held for longer than a day.`,
+    holds: { update: 'Its own update', reboot: 'A restart of the box' },
+    ends: 'ends',
     failed: (version: string) => `The update to ${version} was taken back.`,
     failedLead: (version: string) => `Version ${version} runs on. The update is not tried again by itself.`,
     space: 'Space',
@@ -298,6 +367,17 @@ export const apps = {
     updatedAt: 'Updated',
     restarts: 'Started again by itself',
     times: (count: number) => (count === 0 ? 'never' : count === 1 ? 'once' : `${count} times`),
+    told: 'Your provider and its maker are told',
+    toldOf: {
+      done: (version: string) => `that version ${version} was put on a box`,
+      'rolled-back': (version: string) => `that version ${version} was taken back, and why`,
+      failed: (version: string) => `that version ${version} failed, and why`,
+      'waiting-for-owner': (version: string) => `that version ${version} waits for its owner’s yes`,
+      refused: (version: string) => `that a box could not take version ${version}, and why`,
+    },
+    toldState: (sent: boolean) => (sent ? 'told' : 'waits to be told'),
+    toldNever:
+      'Nothing that you keep in it is told, and its maker is not told which box it is, unless it was made for yours.',
     open: 'It runs without walls around it: it can do all that the box can. That is for trying things out only.',
     technical: { id: 'App id', release: 'Release', sandbox: 'Sandbox', member: 'Member id' },
     more: 'More',
@@ -305,6 +385,23 @@ export const apps = {
     saveData: 'Save what it keeps',
     receipt: 'Save what you agreed to',
     remove: 'Remove it',
+  },
+  notices: {
+    section: 'What your apps tell you',
+    ofApp: 'What it tells you',
+    title: (count: number) =>
+      count === 0
+        ? 'Your apps have nothing to tell you.'
+        : `Your apps tell you ${count === 1 ? 'one thing' : `${count} things`}.`,
+    lead: 'The apps wrote this themselves; your box only passes it on.',
+    empty: 'Nothing just now. An app that you allow to can tell you something here.',
+    emptyOfApp: 'Nothing just now.',
+    severities: { info: 'For you to know', attention: 'Wants your attention', trouble: 'Trouble' },
+    from: (app: string) => `${app} says`,
+    dismiss: 'Dismiss',
+    dismissOf: (title: string) => `Dismiss: ${title}`,
+    dismissAll: 'Dismiss all',
+    all: (count: number) => `All ${count}`,
   },
   logs: {
     title: (app: string) => `What ${app} writes down.`,
@@ -338,6 +435,7 @@ export const appSteps: Record<string, string> = {
   'app-fetch': 'Fetch it',
   'app-verify': 'Check that nothing in it was altered',
   'app-load': 'Unpack it',
+  'app-wait': 'Wait until the app lets it',
   'app-start': 'Start it',
   'app-pass': 'See whether it is well',
   'app-commit': 'Keep it',

@@ -78,8 +78,14 @@ export const words = {
     'app.rolled-back': (facts) => `The update of ${app(facts)} was taken back.`,
     'app.remove': (facts) => `You chose to remove ${app(facts)}.`,
     'app.removed': (facts) => `${app(facts)} was removed, with what it kept.`,
+    'app.update-now': (facts) => `You had ${app(facts)} updated without waiting for it any longer.`,
     'app.stop': (facts) => `You stopped ${app(facts)}.`,
     'app.start': (facts) => `You started ${app(facts)}.`,
+    'app.succession-told': (facts) => `Another maker is to take over ${app(facts)}, if you agree.`,
+    'app.succession': (facts) =>
+      `You let ${text(facts, 'name', text(facts, 'to', 'another maker'))} take over ${app(facts)}.`,
+    'app.succession-declined': (facts) =>
+      `You said no to ${text(facts, 'name', text(facts, 'to', 'another maker'))}, who was to take over ${app(facts)}.`,
     'app.expelled': (facts) => `${app(facts)} was stopped: its maker was expelled.`,
     'app.reinstated': (facts) => `The maker of ${app(facts)} is a member again.`,
     'link.confirmed': (facts) => `You linked your box with ${company(facts)}.`,

@@ -91,8 +91,22 @@ function Hardware({ birth }: { birth: BoxDetail['birth'] }) {
 
 const toneOf: Record<string, Tone> = { running: 'good', 'backing-off': 'trouble' };
 
+/** Why its update, or a restart of the box, waits: the app's own words, as text. */
+function Leases({ leases }: { leases: NonNullable<NonNullable<BoxDetail['reported']>['leases']> }) {
+  return (
+    <ul class="leases">
+      {leases.map(({ hold, reason, until }, index) => (
+        <li key={`${index}-${reason}`} class="muted">
+          {texts.box.holds[hold]}: “<bdi>{reason}</bdi>”, {texts.box.leaseEnds} <When at={until} />
+        </li>
+      ))}
+    </ul>
+  );
+}
+
 function Apps({ reported }: { reported: BoxDetail['reported'] }) {
   const apps = reported?.apps ?? [];
+  const leasesOf = (id: string) => reported?.leases?.filter(({ app }) => app === id) ?? [];
   return (
     <div class="panel">
       <h2>{texts.box.apps}</h2>
@@ -108,6 +122,7 @@ function Apps({ reported }: { reported: BoxDetail['reported'] }) {
                 <Mark tone="attention">{texts.box.unsandboxed}</Mark>
               </span>
             )}
+            {leasesOf(app.id).length > 0 && <Leases leases={leasesOf(app.id)} />}
           </li>
         ))}
       </ul>

@@ -147,6 +147,8 @@ export const texts = {
     unknownHardware: 'The box says what it is when it first connects.',
     apps: 'Apps',
     noApps: 'No app is reported.',
+    holds: { update: 'Holds its own update', reboot: 'Holds a restart of the box' },
+    leaseEnds: 'ends',
     appStates: {
       starting: 'Starting',
       running: 'Running',

@@ -3,6 +3,7 @@ import { stat } from 'node:fs/promises';
 import { blobsOf } from '#common/archive/layout.js';
 import { announcedBy } from '#common/archive/release.js';
 import { files } from '#common/files.js';
+import type { NewRelease } from '#contract/catalogue.js';
 import { Refusal } from '#contract/problems.js';
 import type { Catalogue } from '../../publish/catalogue.js';
 import { memberFolder } from '../../publish/member-folder.js';
@@ -10,6 +11,7 @@ import { withArchive } from '../../publish/opened.js';
 import { workshop } from '../../publish/workshop.js';
 import { memberPlace, noMoreThan, readArguments, text, texts } from '../arguments.js';
 import type { Command, Io } from '../command.js';
+import { planIn, sayRollout } from '../rollout-words.js';
 import { withCatalogue } from '../territory.js';
 
 interface Signed {
@@ -32,7 +34,7 @@ async function send(
   catalogue: Catalogue,
   { release, fileOf }: Signed,
   { out, tell }: Io,
-  boxes: string[],
+  more: Pick<NewRelease, 'boxes' | 'rollout'>,
 ): Promise<void> {
   const signed = announcedBy(release);
   const { manifest } = signed;
@@ -46,21 +48,27 @@ async function send(
     }
     sentBytes += await catalogue.upload({ digest, size, file }, (there) => tell(`${digest} ${there} of ${size} bytes`));
   }
-  const published = await catalogue.publish({ release, ...(boxes.length > 0 ? { boxes } : {}) });
+  const published = await catalogue.publish({ release, ...more });
   out(`release ${published.id}`);
   out(
     `${published.app} ${published.version} is ${published.state}${published.private ? ', for the named boxes alone' : ''}`,
   );
+  if (more.rollout) out(`rollout: ${sayRollout(await catalogue.rollout(published.id))}`);
   out(`${sentBytes} bytes sent`);
 }
 
 export const publish: Command = async (args, io) => {
-  const options = { box: texts, member: text, catalogue: text, ca: text };
+  const options = {
+    ...{ box: texts, rollout: text, 'stop-at': text, 'hold-hours': text },
+    ...{ member: text, catalogue: text, ca: text },
+  };
   const { values, positionals } = readArguments(args, options);
   noMoreThan(1, positionals);
+  const rollout = planIn(values);
+  const more = { ...(values.box && { boxes: values.box }), ...(rollout && { rollout }) };
   const who = memberFolder({ directory: memberPlace(values.member, io.env), files });
   await withSigned(positionals[0] ?? '.', (signed) =>
-    withCatalogue(values, who, (catalogue) => send(catalogue, signed, io, values.box ?? [])),
+    withCatalogue(values, who, (catalogue) => send(catalogue, signed, io, more)),
   );
   return true;
 };

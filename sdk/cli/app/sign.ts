@@ -14,7 +14,7 @@ import { memberFolder } from '../../publish/member-folder.js';
 import { workshop } from '../../publish/workshop.js';
 import { flag, memberPlace, noMoreThan, readArguments, text } from '../arguments.js';
 import type { Command } from '../command.js';
-import { membershipIn, statusListsOf, withTerritory } from '../territory.js';
+import { membershipIn, statusListsOf, successionOf, withTerritory } from '../territory.js';
 
 /** Milliseconds. The convention of reproducible builds: seconds since 1970. @throws Refusal `arguments-invalid` */
 function madeAt(epoch: string | undefined): number {
@@ -36,8 +36,13 @@ export const sign: Command = async (args, { out, env }) => {
   const { shared, ...built } = await place.built();
   const { member, territory } = credential.credentialSubject;
   const release: Release = { ...built, member, territory, createdAt: madeAt(env.SOURCE_DATE_EPOCH) };
-  const { jws, id } = await signRelease({ release, key, rotation });
-  const status = values.staple ? await withTerritory(values, who, statusListsOf) : undefined;
+  const told = values.staple
+    ? await withTerritory(values, who, async (https) => ({
+        status: await statusListsOf(https),
+        succession: await successionOf(https, built.manifest.id),
+      }))
+    : undefined;
+  const { jws, id } = await signRelease({ release, key, rotation, succession: told?.succession });
   await place.keepRelease(jws);
 
   const { manifest, architecture } = built;
@@ -46,7 +51,7 @@ export const sign: Command = async (args, { out, env }) => {
   const archive = writeArchive({
     release: jws,
     credential: jwt,
-    ...(status ? { status } : {}),
+    ...(told ? { status: told.status } : {}),
     blobs: inside.map((blob) => ({ ...blob, file: place.fileOf(blob.digest) })),
   });
   const beside = `${file}.new`;

@@ -1,4 +1,4 @@
-/** `app status`: the releases of an app at the catalogue. */
+/** `app status`: the releases of an app at the catalogue, how they reach the boxes, and what these told. */
 
 import { files } from '#common/files.js';
 import { ReleasedAppId } from '#contract/manifest.js';
@@ -9,6 +9,7 @@ import { memberFolder } from '../../publish/member-folder.js';
 import { flag, memberPlace, noMoreThan, readArguments, text } from '../arguments.js';
 import type { Command } from '../command.js';
 import { table, when } from '../print.js';
+import { sayCounts, sayRollout } from '../rollout-words.js';
 import { withCatalogue } from '../territory.js';
 
 export const status: Command = async (args, { out, env }) => {
@@ -32,5 +33,9 @@ export const status: Command = async (args, { out, env }) => {
     one.reason ?? '',
   ]);
   for (const line of table([['VERSION', 'STATE', 'PUBLISHED', 'RELEASE', 'REASON'], ...rows])) out(line);
+  for (const { version, rollout, results } of app.releases) {
+    if (rollout) out(`${version}, rollout: ${sayRollout(rollout)}`);
+    if (results && Object.keys(results.outcomes).length > 0) out(`${version}, told by boxes: ${sayCounts(results)}`);
+  }
   return true;
 };

@@ -15,6 +15,7 @@ import type { OwnerSigner } from './consent/ledger.js';
 import type { Host } from './host/host.js';
 import { createOwnerConsole, type OwnerConsole } from './owner/console.js';
 import { ResetKind } from './reset/reset.js';
+import type { Simulated } from './simulated.js';
 
 export interface Agent {
   /** Resolves when the standard API answers; enrolling goes on behind it. @throws Refusal */
@@ -25,7 +26,21 @@ export interface Agent {
   /** Where the owner's console answers, complete after `start`; undefined where there is none. */
   console(): { address: string; port: number; httpsPort: number | undefined } | undefined;
   /** What the owner decides with. @throws Refusal `unavailable` before the agent has started */
-  rooms(): Pick<Parts, 'membership' | 'changes' | 'ledger' | 'owner' | 'storage' | 'grants' | 'installed'>;
+  rooms(): Pick<
+    Parts,
+    | 'membership'
+    | 'changes'
+    | 'ledger'
+    | 'owner'
+    | 'storage'
+    | 'grants'
+    | 'installed'
+    | 'messages'
+    | 'api'
+    | 'clock'
+    | 'egress'
+    | 'sampler'
+  >;
   /** Resolves when it is certain to happen; `onRestart` is told behind it. */
   reset(wish: { kind: ResetKind; by: 'console' | 'command'; signer?: OwnerSigner }): Promise<void>;
 }
@@ -35,6 +50,8 @@ export interface Around {
   log: Logger;
   /** Where the built pages of the owner's console lie. */
   ownerAssets?: string;
+  /** On a developer's machine alone. */
+  simulated?: Simulated;
   /** The agent is to be stopped, and another one started in its place. */
   onRestart?: () => void;
 }
@@ -117,7 +134,7 @@ export function createAgent(config: Config, host: Host, around: Around): Agent {
   }
 
   async function start(): Promise<void> {
-    const made = await compose(config, host, log, signal);
+    const made = await compose(config, host, log, { signal, simulated: around.simulated });
     parts = made;
     undo.push(() => made.store.close());
     undo.push(() => made.clock.stop());
@@ -147,6 +164,8 @@ export function createAgent(config: Config, host: Host, around: Around): Agent {
     }
     made.grants.start();
     undo.push(() => made.grants.stop());
+    made.messages.start();
+    undo.push(() => made.messages.stop());
     made.holds.start();
     undo.push(() => made.holds.stop());
     made.space.start();

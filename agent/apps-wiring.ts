@@ -4,7 +4,7 @@ import path from 'node:path';
 import type { Logger } from 'pino';
 import { Refusal } from '#contract/problems.js';
 import { createCatalogue } from './apps/catalogue.js';
-import { createInstaller, type Installer } from './apps/installer.js';
+import { type AppBinding, createInstaller, type Installer } from './apps/installer.js';
 import { createPodmanRunner } from './apps/runtime/podman-runner.js';
 import type { Runner } from './apps/runtime/runner.js';
 import type { Holds } from './apps/uses.js';
@@ -17,11 +17,13 @@ import { createResolver, ownNetworks } from './egress/dns.js';
 import { createEgress, type Egress } from './egress/egress.js';
 import type { MembershipRoom } from './enrolment/membership.js';
 import type { Host } from './host/host.js';
-import { type Attestor, createAttestor } from './identity/attest.js';
+import { type Attestor, createAboutKey, createAttestor } from './identity/attest.js';
 import { createSay } from './links/client.js';
 import { createLinkRoom, type LinkRoom } from './links/links.js';
 import { createMembers, type Members, memberKeysOf } from './members/members.js';
+import { createMessages, type Messages } from './messages/messages.js';
 import { createNotices, type Notices } from './notices/notices.js';
+import type { Simulated } from './simulated.js';
 import type { Storage } from './storage/storage.js';
 import type { Store } from './store/store.js';
 import type { TrustedTime } from './time/trusted-time.js';
@@ -58,9 +60,10 @@ export async function openAppFeatures(wish: {
   store: Store;
   clock: TrustedTime;
   membership: MembershipRoom;
+  simulated?: Simulated | undefined;
   releaseOf: (app: string) => { release: string; version: string } | undefined;
 }): Promise<{ attest: Attestor; notices: Notices; egress: Egress }> {
-  const { host, store, clock, membership, releaseOf } = wish;
+  const { host, store, clock, membership, simulated, releaseOf } = wish;
   const hostOf = (address: string | undefined): { host: string }[] =>
     address === undefined || !URL.canParse(address) ? [] : [{ host: new URL(address).hostname }];
   return {
@@ -68,6 +71,7 @@ export async function openAppFeatures(wish: {
       clock,
       releaseOf,
       standing() {
+        if (simulated) return simulated.standing();
         const now = membership.enrolment()?.current();
         const territory = membership.enrolment()?.lastProfile()?.territory.id;
         return now && territory !== undefined ? { ...now, territory } : undefined;
@@ -86,6 +90,34 @@ export async function openAppFeatures(wish: {
       clock,
     }),
   };
+}
+
+/** Messages between apps and their makers, signed as the box is known at the moment. */
+export function openMessages(wish: {
+  config: Config;
+  host: Host;
+  store: Store;
+  clock: TrustedTime;
+  grants: Grants;
+  membership: MembershipRoom;
+  bindingOf: (app: string) => AppBinding | undefined;
+  onRefused: (refusal: Refusal) => void;
+}): Promise<Messages> {
+  const { config, host, store, clock, grants, membership, bindingOf, onRefused } = wish;
+  const aboutKey = createAboutKey();
+  return createMessages({
+    dataDir: config.dataDir,
+    files: host.files,
+    ...{ store, clock, bindingOf, onRefused },
+    mayUse: (app) => grants.allows(app, 'messages'),
+    onGrantChange: (listener) => grants.onChange(listener),
+    async signing() {
+      const now = membership.enrolment()?.current();
+      const territory = membership.enrolment()?.lastProfile()?.territory.id;
+      if (!now || territory === undefined) return undefined;
+      return { box: now.box, territory, key: now.key, ...(await aboutKey(now)) };
+    },
+  });
 }
 
 /** As OCI names it. Releases are made for these two; on another machine none of them starts. */

@@ -12,7 +12,7 @@ import type { Birth, Sandbox } from '#contract/status.js';
 import { createApi } from './api/api.js';
 import { tellApps } from './app-telling.js';
 import { type AppStatus, createApps } from './apps/apps.js';
-import { openAppFeatures, openInstalledApps } from './apps-wiring.js';
+import { type InstalledApps, openAppFeatures, openInstalledApps, openMessages } from './apps-wiring.js';
 import { createChanges } from './changes/changes.js';
 import type { Config } from './config.js';
 import { createGrants } from './consent/grants.js';
@@ -21,6 +21,7 @@ import { createOwner } from './consent/owner-key.js';
 import { takeReceipt } from './consent/receipt.js';
 import { type BoxDirectory, createDirectory } from './directory/directory.js';
 import { createMembership, type MembershipRoom } from './enrolment/membership.js';
+import { openPlaces } from './enrolment/places.js';
 import { type Factory, openFactory } from './factory/factory.js';
 import { createProbe } from './health/probe.js';
 import { createSampler } from './health/sampler.js';
@@ -33,6 +34,7 @@ import { createOutbox } from './link/outbox.js';
 import { openSession } from './link/session.js';
 import { createRefusals } from './refusals.js';
 import { checkFree, openTime, resetOf } from './reset-wiring.js';
+import { checkDeveloping, checkNobodys, type Simulated } from './simulated.js';
 import { createStorage } from './storage/storage.js';
 import { openStore } from './store/store.js';
 import { bootId } from './time/boot.js';
@@ -105,9 +107,15 @@ async function voucherOf(
 /** As status and report name it. */
 type RunningApp = Omit<AppStatus, 'sandbox'> & { sandbox: Sandbox };
 
-export async function compose(config: Config, host: Host, log: Logger, signal: AbortSignal) {
+export async function compose(
+  config: Config,
+  host: Host,
+  log: Logger,
+  { signal, simulated }: { signal: AbortSignal; simulated?: Simulated | undefined },
+) {
   const { files } = host;
   const { dataDir } = config;
+  checkDeveloping(config, simulated);
   await ownDirectory(dataDir);
   await ownRuntimeDirectory(config.runtimeDir);
   const clock = await openTime(config, host);
@@ -221,10 +229,15 @@ export async function compose(config: Config, host: Host, log: Logger, signal: A
     announce: (app, update) =>
       api.tell(app, { type: 'update-pending', at: clock.now(), waits: 'begins', ...update }) > 0,
   });
-  const installed = await openInstalledApps({
+  const messages = await openMessages({
+    ...{ config, host, store, clock, grants, membership, onRefused },
+    bindingOf: (app) => installed?.installer.bindingOf(app),
+  });
+  const installed: InstalledApps | undefined = await openInstalledApps({
     storage: {
       usedBytes: storage.usedBytes,
       async forget(app) {
+        await messages.forget(app);
         await notices.forget(app);
         await holds.updates.done(app);
         await storage.forget(app);
@@ -237,9 +250,20 @@ export async function compose(config: Config, host: Host, log: Logger, signal: A
   });
   const kinds = { ...membership.kinds, ...installed?.installer.kinds };
   const changes = createChanges({ store, clock, kinds, onRefused });
+  try {
+    checkNobodys(config, {
+      hasOwner: owner.isSet(),
+      isMember: (await (await openPlaces({ dataDir, files })).list()).length > 0,
+      hasFactoryIdentity: factory.idevid() !== undefined,
+    });
+  } catch (error) {
+    await store.close();
+    throw error;
+  }
   const { attest, notices, egress } = await openAppFeatures({
-    ...{ host, store, clock, membership },
+    ...{ host, store, clock, membership, simulated },
     releaseOf(id) {
+      if (simulated) return simulated.app(id);
       const app = installed?.installer.desk.show(id);
       return app && { release: app.release, version: app.manifest.version };
     },
@@ -309,6 +333,7 @@ export async function compose(config: Config, host: Host, log: Logger, signal: A
     },
     onStanding: (news) => installed?.members.hear(news),
     onLinks: (news) => installed?.links.hear(news),
+    apps: messages,
     onReceipt: (receipt) =>
       void takeReceipt({
         receipt,
@@ -320,6 +345,7 @@ export async function compose(config: Config, host: Host, log: Logger, signal: A
     onRefused,
   });
 
+  const connectivity = simulated?.connectivity ?? link;
   const telling = tellApps({
     ...{ desk: installed?.installer.desk, storage, freeBytes, clock },
     api: () => api,
@@ -329,9 +355,9 @@ export async function compose(config: Config, host: Host, log: Logger, signal: A
     runtimeDir: config.runtimeDir,
     features: {
       box: () => ({
-        id: membership.enrolment()?.current()?.box ?? null,
-        territory: membership.enrolment()?.lastProfile()?.territory ?? null,
-        online: link.online(),
+        id: simulated?.standing().box ?? membership.enrolment()?.current()?.box ?? null,
+        territory: simulated?.territory ?? membership.enrolment()?.lastProfile()?.territory ?? null,
+        online: connectivity.online(),
         agent: version,
         api: apiVersion,
         time: clock.now(),
@@ -339,19 +365,20 @@ export async function compose(config: Config, host: Host, log: Logger, signal: A
       health: sampler,
       appView(id) {
         const app = installed?.installer.desk.show(id);
-        return app ? { ...app, version: app.manifest.version } : apps.show(id);
+        return app ? { ...app, version: app.manifest.version } : (simulated?.app(id) ?? apps.show(id));
       },
-      ready: (id) => installed?.runner.ready(id), // the apps of the configuration have no health check that waits for it
+      ready: (id) => (simulated ?? installed?.runner)?.ready(id), // the apps of the configuration have no health check that waits for it
       storage: telling.storage,
       attest,
       notifications: notices,
+      messages,
       leases: holds.leases,
-      logs: (id, tail) => (installed?.installer.desk.show(id) ? installed.runner : apps).logs(id, tail),
+      logs: (id, tail) => (simulated ?? (installed?.installer.desk.show(id) ? installed.runner : apps)).logs(id, tail),
       standing: telling.standing,
     },
     grants,
     tunnels: egress,
-    connectivity: link,
+    connectivity,
     clock,
     log,
   });
@@ -393,6 +420,7 @@ export async function compose(config: Config, host: Host, log: Logger, signal: A
     apps,
     grants,
     notices,
+    messages,
     holds,
     space: telling.space,
     egress,

@@ -54,6 +54,8 @@ export const ConfigFile = Type.Object(
         { additionalProperties: false },
       ),
     ),
+    /** A machine to develop on, which is nobody's box: it belongs to no territory, and installs nothing. */
+    developing: Type.Optional(Type.Literal(true)),
     /** The boot partition, where a person can leave files for the box. */
     bootDir: Type.Optional(Type.String({ minLength: 1 })),
     health: Type.Optional(
@@ -87,6 +89,7 @@ export interface Config {
   directory: { file: string | undefined; keysFile: string } | undefined;
   owner: { host: string; port: number; httpsPort: number | undefined; mdns: boolean } | undefined;
   runtime: { podman: string } | undefined;
+  developing: boolean;
   bootDir: string | undefined;
   claimCodeFile: string | undefined;
   health: { intervalSeconds: number; batchSeconds: number };
@@ -179,6 +182,7 @@ export function parseConfig(text: string): Config {
       mdns: file.owner.mdns ?? true,
     },
     runtime: file.runtime,
+    developing: file.developing ?? false,
     bootDir: file.bootDir === undefined ? undefined : path.resolve(file.bootDir),
     claimCodeFile: file.claimCodeFile,
     health: { intervalSeconds: file.health?.intervalSeconds ?? 60, batchSeconds: file.health?.batchSeconds ?? 300 },

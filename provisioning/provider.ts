@@ -10,6 +10,7 @@ import { createAdmission } from './admission/admission.js';
 import type { Ways } from './admission/ways.js';
 import { backUp } from './backup/backup.js';
 import type { Boxes } from './boxes/boxes.js';
+import type { Incoming } from './broker/gate.js';
 import { type BrokerSide, createBrokerOutside, createOwnBroker, type OutsideConfig } from './brokers.js';
 import { createExpiryWatch } from './ca/expiry.js';
 import { createServerCertificate, hostsOf, type ServerTls } from './ca/server-certificate.js';
@@ -29,6 +30,7 @@ import { createFleet } from './fleet/view.js';
 import { createLinkDesk } from './links/desk.js';
 import { tellStanding } from './members/news.js';
 import { declareMemberRoutes } from './members/routes.js';
+import { type Mail, openMail } from './messages/messages.js';
 import { createOperations } from './operations.js';
 import { openResults } from './rollouts/results.js';
 import { declareRolloutRoutes } from './rollouts/routes.js';
@@ -60,6 +62,25 @@ export interface Provider {
   /** Of what listens; complete after `start`. */
   readonly urls: { readonly est: string; readonly broker: string; readonly console: string };
 }
+
+const messageGauges = ({ up, down, received, refused }: ReturnType<Mail['counts']>): Gauge[] => [
+  {
+    name: 'webizen_messages_waiting',
+    help: 'Messages of apps that are kept: up for their makers, down for boxes.',
+    series: [
+      [{ direction: 'up' }, up],
+      [{ direction: 'down' }, down],
+    ],
+  },
+  {
+    name: 'webizen_messages_taken',
+    help: 'Messages of boxes since the start, stored and refused.',
+    series: [
+      [{ answer: 'stored' }, received],
+      [{ answer: 'refused' }, refused],
+    ],
+  },
+];
 
 /** `localhost` is bound on IPv4, which every machine has; its name stays in the addresses. */
 const bindAddress = (host: string): string => (host === 'localhost' ? '127.0.0.1' : host);
@@ -129,13 +150,32 @@ export function createProvider(
       onHead: receipts.give,
       publish: (topic, payload) => broker.publish(topic, payload),
     });
+    const talk = createQuota({ clock, burst: 20, perMinute: 2 });
+    const mail = await openMail({
+      ...{ store, registry, members, events, clock, log },
+      online: ingest.online,
+      refusal: taken.refusal,
+      mayTell: talk.take,
+      publish: (topic, payload) => broker.publish(topic, payload),
+    });
+    mail.start();
     const itsParts = {
       ...{ tls, ca, crl, store, events, clock, log, maxPacketBytes },
-      ...{ admit: boxes.admit, receive: ingest.receive, left: ingest.left },
+      admit: boxes.admit,
+      async receive({ topic, ...message }: Incoming) {
+        if (topic.kind === 'app') return mail.receive({ ...message, topic });
+        await ingest.receive({ ...message, topic });
+        if (topic.kind === 'status') mail.changed(message.box);
+      },
+      left(box: string) {
+        ingest.left(box);
+        mail.changed(box);
+      },
     };
     const broker: BrokerSide = outside ? createBrokerOutside(outside, itsParts) : createOwnBroker(itsParts);
     started.push(() => receipts.stop());
     started.push(() => ingest.stop());
+    started.push(() => mail.stop());
     const brokerPort = await broker.start(bindAddress(host), portAt(1));
     started.push(() => broker.stop());
     urls.broker = outside?.url ?? `mqtts://${name}:${brokerPort}`;
@@ -154,6 +194,7 @@ export function createProvider(
       }
     };
     const noMoreEndings = boxes.onEnded((box) => {
+      mail.ended(box).catch((error: unknown) => log.error({ err: error, box }, 'cannot forget the messages of a box'));
       if (byOperator.has(box)) return;
       const cut = async () => {
         await broker.intend(box);
@@ -219,6 +260,7 @@ export function createProvider(
         (app) => declareMemberRoutes(app, { members }),
         catalogue.declare,
         (app, limits) => links.declare(app, createCallers({ members, boxes, hosts, limits })),
+        (app, limits) => mail.declare(app, createCallers({ members, boxes, hosts, limits })),
       ],
       events,
       clock,
@@ -256,6 +298,7 @@ export function createProvider(
     expiry.start();
     started.push(() => expiry.stop());
     const gauges = (): Gauge[] => [
+      ...messageGauges(mail.counts()),
       {
         name: 'webizen_expiry_seconds',
         help: 'Until a certificate or list runs out.',

@@ -7,6 +7,7 @@ import { apiVersion, logTailBytes, maxBatchBytes, maxKeyBytes, maxValueBytes } f
 import { longestHoldSeconds, longestLeaseSeconds, mostLeases, updateNoticeSeconds } from '#contract/leases.js';
 import { healthDefaults, Resources } from '#contract/manifest.js';
 import { oldAfterSeconds, staleAfterSeconds } from '#contract/member.js';
+import { longestLifeSeconds, longestWaitSeconds, maxMessageBytes, mostInPage, mostNames } from '#contract/messages.js';
 import { check } from '#contract/parse.js';
 import { isProblemCode, problem } from '#contract/problems.js';
 import { largestArchive, largestUnpacked, mostLayerEntries, Release } from '#contract/release.js';
@@ -14,6 +15,7 @@ import { defaultLimits } from '../agent/api/api.js';
 import { lateFailure } from '../agent/apps/outcome-watch.js';
 import { containerSpec, limits } from '../agent/apps/runtime/spec.js';
 import { defaultLimits as egressLimits } from '../agent/egress/egress.js';
+import { messageLimits } from '../agent/messages/limits.js';
 import { keptBytes, keptChanges } from '../agent/storage/feed.js';
 import { storageReserveBytes } from '../agent/storage/storage.js';
 
@@ -117,6 +119,15 @@ t.test('what apps are told to rely on is what the code gives them', async (t) =>
   );
   says(`lists of up to ${figure('agent/api/routes/storage.ts', /limit: .*maximum: (\d+)/)} keys a page`);
   says(`keeps ${storageReserveBytes / mebi} MiB for itself`);
+
+  says(`a body of up to ${maxMessageBytes / kibi} KiB`);
+  says(`the newest ${messageLimits.oncesOfApp} are remembered`);
+  says(`up to ${mostInPage} a page, and waits up to ${longestWaitSeconds} s`);
+  says(`in ${messageLimits.waitsOfApp} calls`);
+  says(`| messages that wait | ${messageLimits.countOfApp}, and ${messageLimits.bytesOfApp / mebi} MiB |`);
+  says(`| names | ${mostNames} |`);
+  says(`| life of a message | ${longestLifeSeconds / 86_400} days |`);
+  says(`All apps together have ${messageLimits.bytes / mebi} MiB`);
 
   says(`a comment every ${seconds(defaultLimits.keepAliveMilliseconds)}`);
   says(`${defaultLimits.maxStreams} streams are open at once`);

@@ -48,7 +48,9 @@ const lean = {
 const box = { ...bundle, plugins: [lean], alias: { 'readable-stream': 'node:stream' } };
 
 const rooms = ['agent', 'common', 'provisioning', 'sdk', 'test'];
-const sources = (await Promise.all(rooms.map((room) => filesUnder(room, /\.ts$/)))).flat();
+const all = (await Promise.all(rooms.map((room) => filesUnder(room, /\.ts$/)))).flat();
+/** A skeleton is built by whoever takes it. */
+const sources = all.filter((file) => !file.startsWith('sdk/templates/'));
 /** The consoles: where each one's pages are written, and where they are built to. */
 const consoles = [
   { from: 'provisioning/console/web', to: 'build/console' },
@@ -63,10 +65,23 @@ await Promise.all([
   esbuild.build({ ...box, ...command, entryPoints: { 'webizen-agent': 'agent/main.ts' } }),
   esbuild.build({ ...bundle, ...command, entryPoints: { 'webizen-provider': 'provisioning/main.ts' } }),
   esbuild.build({ ...bundle, ...command, entryPoints: { webizen: 'sdk/cli/main.ts' } }),
+  // Started by `webizen app dev`: the agent with what stands in for provider and owner. No box has it.
+  esbuild.build({ ...box, ...command, entryPoints: { 'webizen-dev': 'agent/dev/main.ts' } }),
   esbuild.build({
     ...bundle,
-    entryPoints: { visits: 'sdk/examples/visits/main.ts' },
+    entryPoints: {
+      visits: 'sdk/examples/visits/main.ts',
+      tour: 'sdk/examples/tour/main.ts',
+      'messages-server': 'sdk/examples/messages/server.ts',
+    },
     outdir: 'build/examples',
+  }),
+  // What a maker's server takes along to read what its apps write: one file that needs nothing else.
+  esbuild.build({
+    ...bundle,
+    entryPoints: { 'webizen-backend': 'sdk/backend/backend.ts' },
+    outdir: 'build/backend',
+    outExtension: { '.js': '.mjs' },
   }),
   // The skeletons of apps bring the client of the API along, which has no dependencies.
   esbuild.build({
@@ -101,4 +116,9 @@ await Promise.all([
 for (const { from, to } of consoles)
   for (const file of await filesUnder(from, /\.(html|svg)$/)) await cp(file, path.join(to, path.relative(from, file)));
 await cp('sdk/templates', 'build/templates', { recursive: true });
+const clientTypes = await filesUnder('sdk/client', /\.ts$/);
+for (const file of clientTypes)
+  await cp(file, path.join('build/templates/typescript/src/webizen', path.basename(file)));
+await cp('sdk/client/webizen_box.py', 'build/templates/python/app/webizen_box.py');
+await cp('sdk/client/webizen.sh', 'build/templates/shell/app/webizen.sh');
 await cp('docs/spec/openapi.json', 'build/spec/openapi.json');

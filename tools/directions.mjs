@@ -26,7 +26,8 @@ function roomOf(file) {
   return inner === undefined ? `${side}` : `${side}/${room}`;
 }
 
-const wires = new Set(['agent', 'provisioning', 'provisioning/cli']);
+// `agent/dev` is a program of its own, which makes an agent with stand-ins for a developer's machine.
+const wires = new Set(['agent', 'agent/dev', 'provisioning', 'provisioning/cli']);
 /** @type {string[]} */
 const faults = [];
 
@@ -34,8 +35,8 @@ for (const file of ['agent', 'common', 'provisioning', 'sdk'].flatMap(sources)) 
   const text = readFileSync(file, 'utf8');
   const room = roomOf(file);
   const side = file.split('/')[0];
-  /** The `webizen` command is a program of its own; the rest of the SDK goes into apps. */
-  const bundled = room === 'sdk/cli' || room === 'sdk/publish';
+  /** The `webizen` command and the back end are programs of their own; the rest of the SDK goes into apps. */
+  const bundled = room === 'sdk/cli' || room === 'sdk/publish' || room === 'sdk/backend';
   const browser = /^(provisioning\/console|agent\/owner)\/web\//.test(file);
 
   for (const [, kind, what] of text.matchAll(/^(?:import|export)\s+(type\b)?[^'";]*?from\s+'([^']+)'/gm)) {

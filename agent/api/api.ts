@@ -88,7 +88,7 @@ export function createApi({
   const opened = new Map<string, { app: OpenApp; directory: Promise<string> }>();
   const closing = new Map<string, Promise<void>>();
   let running = false;
-  let unsubscribe: (() => void) | undefined;
+  let unsubscribe: (() => void)[] = [];
 
   async function listen(app: OpenApp): Promise<string> {
     await closing.get(app.caller.id);
@@ -135,7 +135,7 @@ export function createApi({
 
   async function stop(): Promise<void> {
     running = false;
-    unsubscribe?.();
+    for (const end of unsubscribe.splice(0)) end();
     announceShutdown();
     await Promise.all([...opened.keys()].map(close));
     await Promise.all(closing.values());
@@ -150,13 +150,17 @@ export function createApi({
       events.start();
       for (const app of apps) checkSocketPath(socketPath(runtimeDir, app.id));
       await sockets.start();
-      unsubscribe = grants.onChange(({ app, given, taken }) => {
+      const noMoreGrants = grants.onChange(({ app, given, taken }) => {
         const entry = opened.get(app);
         if (!entry) return;
         const now = [...entry.app.caller.grants()];
         events.tell(app, { type: 'grants', at: clock.now(), grants: now, given: [...given], taken: [...taken] });
         entry.app.look();
       });
+      const noMoreNews = features.messages?.onNews(({ app, ...news }) => {
+        if (opened.get(app)?.app.caller.allows('messages')) events.tell(app, news);
+      });
+      unsubscribe = [noMoreGrants, ...(noMoreNews ? [noMoreNews] : [])];
       running = true;
       try {
         for (const app of apps)

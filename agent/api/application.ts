@@ -13,6 +13,7 @@ import { boxRoutes } from './routes/box.js';
 import { eventRoutes } from './routes/events.js';
 import { leaseRoutes } from './routes/leases.js';
 import { logRoutes } from './routes/logs.js';
+import { messageRoutes } from './routes/messages.js';
 import { openapiRoutes } from './routes/openapi.js';
 import { storageRoutes } from './routes/storage.js';
 import { tellRoutes } from './routes/tell.js';
@@ -94,6 +95,7 @@ export function createApplication({
     storageRoutes(routes, { callers, storage: features.storage, watches });
     eventRoutes(routes, { callers, events });
     tellRoutes(routes, { callers, features });
+    messageRoutes(routes, { callers, features });
     logRoutes(routes, { callers, features });
     leaseRoutes(routes, { callers, features });
     openapiRoutes(routes);

@@ -5,6 +5,7 @@ import type { AppEvent, Attestation, AttestationRequest, Box, NewNotification, N
 import type { Capability } from '#contract/capabilities.js';
 import type { Sample } from '#contract/health.js';
 import type { Lease, NewLease } from '#contract/leases.js';
+import type { NewMessage, QueuedMessage, ReceivedMessages } from '#contract/messages.js';
 import type { AppState, Sandbox } from '#contract/status.js';
 import type { Caller } from './access.js';
 
@@ -99,6 +100,24 @@ export interface NotificationsView {
   add(app: string, notification: NewNotification): Promise<{ notification: Notified; isNew: boolean }>;
 }
 
+/** See agent/messages/messages.ts, which also says what each refuses. */
+export interface MessagesView {
+  send(app: string, message: NewMessage, idempotencyKey?: string): Promise<QueuedMessage>;
+  list(
+    app: string,
+    page: { cursor?: string | undefined; limit: number; waitSeconds: number; signal: AbortSignal },
+  ): Promise<ReceivedMessages>;
+  remove(app: string, id: string): Promise<void>;
+  onNews(
+    listener: (
+      news: { app: string; at: number; id: string; name: string } & (
+        | { type: 'message' }
+        | { type: 'message-dropped'; code: string }
+      ),
+    ) => void,
+  ): () => void;
+}
+
 /** See agent/leases/leases.ts, which also says what each refuses. */
 export interface LeasesView {
   take(app: string, wish: NewLease, key?: string): Promise<{ lease: Lease; isNew: boolean }>;
@@ -119,6 +138,8 @@ export interface Features {
   attest?: AttestView;
   /** Undefined: nobody is there to be told. */
   notifications?: NotificationsView;
+  /** Undefined: a box without a provider that could carry them. */
+  messages?: MessagesView;
   /** Undefined: a box that neither updates apps nor is restarted for one. */
   leases?: LeasesView;
   /** The end of what an app printed; undefined where that is not kept. */

@@ -2,6 +2,7 @@
 import path from 'node:path';
 import type { Clock } from '#common/clock.js';
 import type { Database, Operation } from '#common/commits.js';
+import type { PublicJwk } from '#contract/directory.js';
 import { Refusal } from '#contract/problems.js';
 import type { Changes } from '../changes/changes.js';
 import type { StepKind } from '../changes/run.js';
@@ -9,7 +10,7 @@ import type { Members } from '../members/members.js';
 import { openBlobs } from './blobs.js';
 import { type AppsDesk, createDesk } from './desk.js';
 import { createInstallSteps } from './install-steps.js';
-import { openInstalled } from './installed.js';
+import { openInstalled, releaseOf } from './installed.js';
 import { createKeeper } from './keeper.js';
 import { createLooking } from './looking.js';
 import { type Mandates, noMandates } from './mandate.js';
@@ -23,8 +24,21 @@ import { createSuccessions } from './successions.js';
 import { createTable } from './table.js';
 import type { Catalogue, Grants, Holds, LedgerRoom, Runner, Sockets, Storage } from './uses.js';
 
+/** What an installed app is, by what its member signed. */
+export interface AppBinding {
+  release: string;
+  version: string;
+  member: string;
+  /** That its messages are encrypted to; undefined where it has none. */
+  key: PublicJwk | undefined;
+  /** The member's, that the app is bound to. */
+  bound: PublicJwk;
+}
+
 export interface Installer {
   desk: AppsDesk;
+  /** Undefined when no such app is installed. */
+  bindingOf(app: string): AppBinding | undefined;
   /** For the change runner. */
   kinds: Record<string, StepKind>;
   /** After the runner of apps, the API and the change runner. */
@@ -101,8 +115,18 @@ export async function createInstaller(wish: {
     }
   }
 
+  function bindingOf(app: string): AppBinding | undefined {
+    const record = installed.get(app);
+    const held = record?.current ?? record?.next?.held;
+    if (!record || !held) return undefined;
+    const { manifest, member } = releaseOf(held);
+    const bound = record.current ? record.jwk : (record.next?.jwk ?? record.jwk);
+    return { release: held.release, version: manifest.version, member, key: manifest.messages?.key, bound };
+  }
+
   return {
     desk,
+    bindingOf,
     kinds: { ...createInstallSteps(parts), ...createRemoveSteps(parts) },
     async start() {
       await keeper.start();

@@ -33,10 +33,13 @@ export interface OutputLog {
 export function createOutputLog({
   file,
   maxBytes = maxLogBytes,
+  onChunk = () => {},
   onError,
 }: {
   file: string;
   maxBytes?: number;
+  /** What was printed, as it comes. */
+  onChunk?: (chunk: Buffer) => void;
   /** The disk is full, most likely: the app runs on without its log. */
   onError: (error: unknown) => void;
 }): OutputLog {
@@ -69,7 +72,11 @@ export function createOutputLog({
   return {
     async follow(stream) {
       try {
-        for await (const chunk of stream) await write(Buffer.from(chunk as Uint8Array));
+        for await (const chunk of stream) {
+          const bytes = Buffer.from(chunk as Uint8Array);
+          onChunk(bytes);
+          await write(bytes);
+        }
       } catch (error) {
         onError(error);
       }

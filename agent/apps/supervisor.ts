@@ -1,10 +1,9 @@
 /** Keeps one app running as a child process: restarts it with growing pauses, ends it in good order. */
-import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
 import type { Clock } from '#common/clock.js';
 import type { AppState } from '#contract/status.js';
-import { type Leftovers, signalGroup } from './leftovers.js';
+import type { Leftovers } from './leftovers.js';
 import type { OutputLog } from './output-log.js';
+import { type Begun, begin, type Launch } from './process.js';
 
 export interface Supervisor {
   start(): void;
@@ -21,14 +20,6 @@ const longestPauseMilliseconds = 60_000;
 /** Having run this long, it counts as well: the next pause is the first again. */
 const wellMilliseconds = 60_000;
 const graceMilliseconds = 10_000;
-const drainMilliseconds = 1000;
-
-export interface Launch {
-  id: string;
-  command: readonly string[];
-  directory: string;
-  environment: Record<string, string>;
-}
 
 export function createSupervisor({
   launch,
@@ -45,7 +36,7 @@ export function createSupervisor({
 }): Supervisor {
   let state: AppState = 'stopped';
   let restarts = 0;
-  let child: ChildProcess | undefined;
+  let begun: Begun | undefined;
   let stopping: AbortController | undefined;
   let running: Promise<void> | undefined;
 
@@ -56,59 +47,23 @@ export function createSupervisor({
 
   /** Resolves when the process, and what it left of its group, has ended. */
   async function runOnce(signal: AbortSignal): Promise<void> {
-    const [file = '', ...parameters] = launch.command;
     become('starting');
-    const started = spawn(file, parameters, {
-      cwd: launch.directory,
-      env: launch.environment,
-      detached: true, // a process group of its own, to be ended whole
-      stdio: ['ignore', 'pipe', 'pipe'],
-    });
-    const { pid } = started;
-    if (pid === undefined) {
-      const [error] = (await once(started, 'error')) as [Error];
-      await output.note(`webizen: cannot start: ${error.message}`);
+    let current: Begun;
+    try {
+      current = await begin({ launch, leftovers, output, clock });
+    } catch (error) {
+      await output.note(`webizen: cannot start: ${error instanceof Error ? error.message : String(error)}`);
       return;
     }
-    leftovers.record(launch.id, pid);
-    child = started;
-    started.on('error', () => {}); // a signal that could not be sent
+    begun = current;
     become('running');
-    const exit = once(started, 'exit');
-    const read = Promise.all([output.follow(started.stdout), output.follow(started.stderr)]);
-    const end = () => signalGroup(pid, 'SIGTERM');
+    const end = () => void current.end(graceMilliseconds);
     signal.addEventListener('abort', end);
-    const done = new AbortController();
-    const killed = killLater(pid, signal, done.signal);
-    const [code, name] = (await exit) as [number | null, NodeJS.Signals | null];
+    if (signal.aborted) end();
+    const { code, signal: name } = await current.ended;
     signal.removeEventListener('abort', end);
-    done.abort();
-    await killed;
-    signalGroup(pid, 'SIGKILL'); // children that it left behind hold its output open
-    child = undefined;
-    leftovers.forget(launch.id);
-    await drained(read, started);
+    begun = undefined;
     await output.note(`webizen: ended ${name ? `by ${name}` : `with code ${code}`}`);
-  }
-
-  /** A process that left the group may hold the output open for ever: it is not waited for. */
-  async function drained(read: Promise<unknown>, started: ChildProcess): Promise<void> {
-    const done = new AbortController();
-    await Promise.race([read.finally(() => done.abort()), clock.sleep(drainMilliseconds, done.signal)]);
-    done.abort();
-    started.stdout?.destroy();
-    started.stderr?.destroy();
-  }
-
-  async function killLater(pid: number, stop: AbortSignal, ended: AbortSignal): Promise<void> {
-    await new Promise<void>((resolve) => {
-      ended.addEventListener('abort', () => resolve());
-      // `stop` outlives many runs: the listener goes with this one.
-      stop.addEventListener('abort', () => resolve(), { signal: ended });
-    });
-    if (ended.aborted) return;
-    await clock.sleep(graceMilliseconds, ended);
-    if (!ended.aborted) signalGroup(pid, 'SIGKILL');
   }
 
   async function run(signal: AbortSignal): Promise<void> {
@@ -139,7 +94,7 @@ export function createSupervisor({
       stopping = undefined;
     },
     state: () => state,
-    pid: () => child?.pid ?? null,
+    pid: () => begun?.pid ?? null,
     restarts: () => restarts,
   };
 }

@@ -4,6 +4,7 @@ import { BoxId } from './box-id.js';
 import { Capability } from './capabilities.js';
 import { Sample, Time } from './health.js';
 import { Version } from './manifest.js';
+import { MessageId, MessageName } from './messages.js';
 import { ReleaseId } from './release.js';
 import { AppState, Sandbox } from './status.js';
 
@@ -150,6 +151,14 @@ export const AppEvent = Type.Union(
         taken: Type.Array(Capability),
       },
       { description: 'what the app may do has changed; grants: all that it may do now' },
+    ),
+    Type.Object(
+      { type: Type.Literal('message'), at: Time, id: MessageId, name: MessageName },
+      { description: 'a message has come for the app, to be listed and deleted' },
+    ),
+    Type.Object(
+      { type: Type.Literal('message-dropped'), at: Time, id: MessageId, name: MessageName, code: Type.String() },
+      { description: 'a message of the app, or one for it, was given up; the code says why' },
     ),
     Type.Object(
       {

@@ -16,6 +16,7 @@ export const Capability = Type.Union(
     Type.Literal('health.read'),
     Type.Literal('identity.attest'),
     Type.Literal('notify'),
+    Type.Literal('messages'),
     Egress,
   ],
   { $id: 'Capability' },
@@ -28,6 +29,7 @@ export const CapabilityKind = Type.Union([
   Type.Literal('health.read'),
   Type.Literal('identity.attest'),
   Type.Literal('notify'),
+  Type.Literal('messages'),
   Type.Literal('network.egress:{host}'),
   Type.Literal('network.egress:*'),
 ]);

@@ -1,6 +1,7 @@
 /** What an app says of itself: `webizen.json`, read by the VAR's tools, the catalogue, the box and its owner. */
 import { type Static, Type } from 'typebox';
 import { Capability } from './capabilities.js';
+import { PublicJwk } from './directory.js';
 
 const closed = { additionalProperties: false } as const;
 
@@ -100,11 +101,21 @@ export const Manifest = Type.Object(
     ),
     health: HealthCheck,
     terms: Words(20_000),
+    /** Where an app that asks for `messages` writes to: the key that they are encrypted to, for ECDH-ES. */
+    messages: Type.Optional(Type.Object({ key: Type.Object(PublicJwk.properties, closed) }, closed)),
     channel: Type.Optional(Type.String({ pattern: '^[a-z][a-z0-9-]{0,19}$', description: 'stable unless said' })),
   },
   { $id: 'Manifest', ...closed },
 );
 export type Manifest = Static<typeof Manifest>;
+
+/** What the schema cannot say: messages want a key, and a key is for messages. */
+export function messagesFault(capabilities: readonly unknown[], messages: unknown): string | undefined {
+  const asks = capabilities.includes('messages');
+  if (asks && messages === undefined)
+    return 'is missing, and the app asks for messages: webizen app messages keygen makes a key';
+  return !asks && messages !== undefined ? 'is there, and the app does not ask for messages' : undefined;
+}
 
 interface Order {
   numbers: number[];

@@ -7,11 +7,13 @@ import { allianceProblems } from './problems/alliance.js';
 import { appsProblems } from './problems/apps.js';
 import { archivesProblems } from './problems/archives.js';
 import { boxProblems } from './problems/box.js';
+import { developingProblems } from './problems/developing.js';
 import { httpProblems } from './problems/http.js';
 import { leaseProblems } from './problems/leases.js';
 import { linkProblems } from './problems/link.js';
 import { linksProblems } from './problems/links.js';
 import { membersProblems } from './problems/members.js';
+import { messagesProblems } from './problems/messages.js';
 import { ownerProblems } from './problems/owner.js';
 import { programsProblems } from './problems/programs.js';
 import { rolloutsProblems } from './problems/rollouts.js';
@@ -34,6 +36,8 @@ const table = {
   ...leaseProblems,
   ...archivesProblems,
   ...linksProblems,
+  ...messagesProblems,
+  ...developingProblems,
   ...storageProblems,
   ...rolloutsProblems,
   ...successionsProblems,

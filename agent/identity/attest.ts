@@ -27,6 +27,25 @@ export interface Standing {
   chain: string;
 }
 
+/** A root is the reader's to know; one that is shown proves nothing. */
+function shown(chain: string): string[] {
+  const certificates = certificatesFromPem(chain).filter((one, index) => index === 0 || one.subject !== one.issuer);
+  return certificates.map(({ raw }) => raw.toString('base64'));
+}
+
+export type AboutKey = (who: Pick<Standing, 'key' | 'chain'>) => Promise<{ kid: string; x5c: string[] }>;
+
+/** What the key is called and the chain to be shown: the same from one signature to the next, until it is renewed. */
+export function createAboutKey(): AboutKey {
+  let known: (Pick<Standing, 'key' | 'chain'> & { kid: string; x5c: string[] }) | undefined;
+  return async ({ key, chain }) => {
+    if (known?.key === key && known.chain === chain) return known;
+    const made = { key, chain, kid: await kidOf(key), x5c: shown(chain) };
+    known = made;
+    return made;
+  };
+}
+
 export function createAttestor({
   standing,
   releaseOf,
@@ -38,20 +57,7 @@ export function createAttestor({
   releaseOf: (app: string) => { release: string; version: string } | undefined;
   clock: { now(): number; trusted(): boolean };
 }): Attestor {
-  /** A root is the reader's to know; one that is shown proves nothing. */
-  function shown(chain: string): string[] {
-    const certificates = certificatesFromPem(chain).filter((one, index) => index === 0 || one.subject !== one.issuer);
-    return certificates.map(({ raw }) => raw.toString('base64'));
-  }
-
-  /** The same from one token to the next, until the certificate is renewed. */
-  let known: (Pick<Standing, 'key' | 'chain'> & { kid: string; x5c: string[] }) | undefined;
-  async function aboutKey({ key, chain }: Standing): Promise<{ kid: string; x5c: string[] }> {
-    if (known?.key === key && known.chain === chain) return known;
-    const made = { key, chain, kid: await kidOf(key), x5c: shown(chain) };
-    known = made;
-    return made;
-  }
+  const aboutKey = createAboutKey();
 
   return {
     async attest(app, { audience, nonce }) {

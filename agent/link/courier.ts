@@ -15,6 +15,8 @@ export interface Courier {
   /** Sends what has been stored until now. */
   flush(): void;
   acknowledged(ack: Ack): void;
+  /** Whether samples are on their way, or wait for their turn. */
+  isBusy(): boolean;
   /**
    * Resolves when nothing moves any more, after the session's end. A session that the broker ended, though it had
    * answered the birth, was ended at what it had not answered yet.
@@ -150,6 +152,7 @@ export function createCourier(wish: {
     acknowledged(ack) {
       beside(settle(ack));
     },
+    isBusy: () => flights.length > 0 || resend.length > 0 || sent < target,
     async stop({ byBroker }) {
       ended.abort();
       const suspect = flights.find((flight) => !flight.puback);

@@ -9,6 +9,7 @@ import type { Ack } from '#contract/health.js';
 import { Refusal } from '#contract/problems.js';
 import type { Profile } from '#contract/profile.js';
 import type { Birth, Reported } from '#contract/status.js';
+import type { Carrier, Port } from '../messages/carrier.js';
 import { type Courier, createCourier, type Strikes } from './courier.js';
 import type { Outbox } from './outbox.js';
 import { type Credentials, openSession, type Session } from './session.js';
@@ -30,6 +31,7 @@ export interface Link {
   report(): void;
 }
 
+const mostEarly = 64;
 const firstPause = 1000;
 const longestPause = 60_000;
 const reportMilliseconds = 1000;
@@ -56,6 +58,8 @@ export function createLink(wish: {
   onStanding?: (news: Buffer) => void;
   /** News of links and offers, as it came. */
   onLinks?: (news: Buffer) => void;
+  /** Opened for each session, behind its birth. */
+  apps?: { open(port: Port): Carrier };
   onRefused: (refusal: Refusal) => void;
 }): Link {
   const { clock, outbox, batchSeconds, onRefused } = wish;
@@ -119,6 +123,12 @@ export function createLink(wish: {
     const over = new AbortController();
     const early: Ack[] = [];
     const onAck = (ack: Ack): void => void (courier ? courier.acknowledged(ack) : early.push(ack));
+    const earlyForApps: (() => void)[] = [];
+    let carrier: Carrier | undefined;
+    const onApp: Carrier['heard'] = (...heard) => {
+      if (carrier) carrier.heard(...heard);
+      else if (earlyForApps.length < mostEarly) earlyForApps.push(() => carrier?.heard(...heard)); // the rest comes again
+    };
     // Keepalive no shorter than the batches: a ping costs about 200 bytes.
     const keepaliveSeconds = Math.min(1200, Math.max(60, batchSeconds));
     const opened = await openSession({
@@ -131,6 +141,7 @@ export function createLink(wish: {
       ...(wish.onReceipt && { onReceipt: wish.onReceipt }),
       ...(wish.onStanding && { onStanding: wish.onStanding }),
       ...(wish.onLinks && { onLinks: wish.onLinks }),
+      onApp,
       signal,
     });
     box = profile.box;
@@ -149,11 +160,20 @@ export function createLink(wish: {
     const flushing = batches(over.signal);
     await wish.onBirth();
     flush();
+    const samples = courier;
+    carrier = wish.apps?.open({
+      box: profile.box,
+      maxPacketBytes: profile.broker.maxPacketBytes,
+      publish: ({ app, name }, payload) =>
+        opened.publish({ box: profile.box, direction: 'up', kind: 'app', app, name }, payload),
+      isBusy: () => samples.isBusy(),
+    });
+    for (const give of earlyForApps) give();
     const end = await opened.closed;
     session = undefined;
     over.abort();
     tell(false);
-    await Promise.all([courier.stop(end), flushing]);
+    await Promise.all([courier.stop(end), carrier?.stop(end), flushing]);
     courier = undefined;
   }
 

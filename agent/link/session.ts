@@ -82,9 +82,11 @@ export async function openSession(wish: {
   onStanding?: (news: Buffer) => void;
   /** News of links and offers, as it came. */
   onLinks?: (news: Buffer) => void;
+  /** What came for an app, as it came. */
+  onApp?: (from: { app: string; name: string }, payload: Buffer) => void;
   signal: AbortSignal;
 }): Promise<Session> {
-  const { profile, credentials, birth, onAck, onReceipt, onStanding, onLinks, signal } = wish;
+  const { profile, credentials, birth, onAck, onReceipt, onStanding, onLinks, onApp, signal } = wish;
   const { box, broker } = profile;
   const id = randomBytes(8).toString('hex');
   const status = buildTopic({ box, direction: 'up', kind: 'status' });
@@ -126,6 +128,7 @@ export async function openSession(wish: {
     if (topic.kind === 'receipt') return onReceipt?.(payload.toString('latin1'));
     if (topic.kind === 'standing') return onStanding?.(payload);
     if (topic.kind === 'links') return onLinks?.(payload);
+    if (topic.kind === 'app') return onApp?.({ app: topic.app, name: topic.name }, payload);
     if (topic.kind !== 'ack') return;
     const ack = parseJson(Ack, payload);
     if (ack.ok) onAck(ack.value);

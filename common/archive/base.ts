@@ -7,7 +7,7 @@ import { open, realpath } from 'node:fs/promises';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import { Refusal } from '#contract/problems.js';
-import { folder, foldersAbove, type LayerFile, type PackedLayer, packFiles } from './pack.js';
+import { filesBelow, folder, foldersAbove, type LayerFile, type PackedLayer, packFiles } from './pack.js';
 
 const run = promisify(execFile);
 
@@ -61,14 +61,31 @@ export async function packBase({ node, directory }: { node: string; directory: s
     ...loader.map((file): [string, string] => [file.slice(1), file]),
     ...libraries.map((file): [string, string] => [path.join(home, path.basename(file)).slice(1), file]),
   ]);
-  const files: LayerFile[] = [
+  const files: LayerFile[] = [];
+  for (const [name, file] of places) files.push({ name, mode: 0o755, content: { file: await realpath(file) } });
+  return packFiles(completed(files), directory);
+}
+
+/** With the files and folders that a root filesystem needs, where it has them not. */
+function completed(files: readonly LayerFile[]): LayerFile[] {
+  const has = new Set(files.map(({ name }) => name.replace(/\/$/, '')));
+  const users: LayerFile[] = [
     { name: 'etc/passwd', content: 'nobody:x:65534:65534:nobody:/:/nonexistent\n' },
     { name: 'etc/group', content: 'nogroup:x:65534:\n' },
   ];
-  for (const [name, file] of places) files.push({ name, mode: 0o755, content: { file: await realpath(file) } });
+  const all = [...files, ...users.filter(({ name }) => !has.has(name))];
   const needed = new Set([
     ...folders.flatMap((name) => [...foldersAbove(name), name]),
-    ...files.flatMap(({ name }) => foldersAbove(name)),
+    ...all.flatMap(({ name }) => foldersAbove(name.replace(/\/$/, ''))),
   ]);
-  return packFiles([...files, ...[...needed].map((name) => folder(name)), folder('tmp', 0o1777)], directory);
+  const missing = [...needed].filter((name) => !has.has(name)).map((name) => folder(name));
+  return [...all, ...missing, ...(has.has('tmp') ? [] : [folder('tmp', 0o1777)])];
 }
+
+/**
+ * Of a root filesystem that somebody has made, in a folder: any interpreter with what it needs.
+ * @param directory where the blob is left
+ * @throws Refusal `pack-refused`
+ */
+export const packRoot = async ({ root, directory }: { root: string; directory: string }): Promise<PackedLayer> =>
+  packFiles(completed(await filesBelow(root, '')), directory);

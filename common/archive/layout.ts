@@ -39,13 +39,13 @@ export async function* blobEntry(blob: { digest: string; size: number }, file: s
 }
 
 /** Each blob once, in the order of the release. */
-export const blobsOf = ({ blobs }: Release): Descriptor[] => [
+export const blobsOf = ({ blobs }: Pick<Release, 'blobs'>): Descriptor[] => [
   ...new Map(blobs.map((blob) => [blob.digest, blob])).values(),
 ];
 
 /** An OCI layout as `podman load` takes it. Every blob must be there. @throws Refusal `archive-blob-size` */
 export async function* imageTar(
-  release: Release,
+  release: Pick<Release, 'image' | 'blobs'>,
   fileOf: (digest: string) => string,
 ): AsyncGenerator<Uint8Array, void, undefined> {
   yield* smallFile('oci-layout', layoutJson);

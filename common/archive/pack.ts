@@ -104,7 +104,8 @@ export const folder = (name: string, mode = 0o755): LayerFile => ({ name: `${nam
 export const foldersAbove = (name: string): string[] =>
   name.split('/').flatMap((_, index, parts) => (index === 0 ? [] : [parts.slice(0, index).join('/')]));
 
-async function filesBelow(directory: string, name: string): Promise<LayerFile[]> {
+/** @throws Refusal `pack-refused` */
+export async function filesBelow(directory: string, name: string): Promise<LayerFile[]> {
   const found: LayerFile[] = [];
   for (const entry of await readdir(directory, { withFileTypes: true })) {
     const [file, its] = [path.join(directory, entry.name), name ? `${name}/${entry.name}` : entry.name];

@@ -1,6 +1,7 @@
 /** Releases and changes of a member's key: signed, verified, followed. */
 import type { KeyObject } from 'node:crypto';
 import type { PublicJwk } from '#contract/directory.js';
+import { messagesFault } from '#contract/manifest.js';
 import { check, describeFaults, parseJson } from '#contract/parse.js';
 import { type ProblemCode, Refusal } from '#contract/problems.js';
 import {
@@ -19,7 +20,7 @@ import {
   releaseType,
 } from '#contract/release.js';
 import { Successions } from '#contract/succession.js';
-import { type JwsFault, signJws, unverifiedHeader, verifyJws } from '../jws.js';
+import { type Header, type JwsFault, signJws, unverifiedHeader, verifyJws } from '../jws.js';
 import type { Signer } from '../pki/keys.js';
 
 const codes: Record<JwsFault, ProblemCode> = {
@@ -28,8 +29,14 @@ const codes: Record<JwsFault, ProblemCode> = {
   forged: 'release-forged',
 };
 
-/** What the schema cannot say of the blobs. Undefined when nothing is wrong. */
-function faultOf({ image, blobs }: Release): string | undefined {
+/** What the schema cannot say. Undefined when nothing is wrong. */
+function faultOf({ manifest, image, blobs }: Release): string | undefined {
+  const named = manifest.capabilities.map(({ capability }) => capability);
+  const fault = messagesFault(named, manifest.messages);
+  return fault === undefined ? blobsFault(image, blobs) : `its manifest's messages: ${fault}`;
+}
+
+function blobsFault(image: Descriptor, blobs: readonly Descriptor[]): string | undefined {
   const [manifest, config, ...layers] = blobs;
   const same = (a: Descriptor, b: Descriptor) =>
     a.digest === b.digest && a.size === b.size && a.mediaType === b.mediaType;
@@ -118,14 +125,16 @@ export const signRotation = (wish: { member: string; jwk: PublicJwk; at: number;
   });
 
 /**
- * Whether the rotations that a release carries lead from the key that an app is bound to to the one that signed the
- * release: that key, or undefined. Verify the release with it: this says nothing of the release itself.
+ * Whether rotations lead from the key that an app is bound to to the one that signed something of its member's: that
+ * key, or undefined. Verify what was signed with it: this says nothing of that.
+ * @param header unverified, with `rotation` where the member has changed its key
  */
-export async function followRotation(jws: string, bound: PublicJwk): Promise<PublicJwk | undefined> {
-  const header = unverifiedHeader(jws, releaseType);
-  const rotations = check(KeyRotations, header?.rotation ?? []);
-  if (!header || !rotations.ok) return undefined;
-  const member = rotations.value.length > 0 ? memberOf(jws) : undefined;
+export async function followKeys(
+  header: Header,
+  { bound, member }: { bound: PublicJwk; member: string | undefined },
+): Promise<PublicJwk | undefined> {
+  const rotations = check(KeyRotations, header.rotation ?? []);
+  if (!rotations.ok) return undefined;
   let key = bound;
   for (const statement of rotations.value) {
     if (key.kid === header.kid) break;
@@ -137,6 +146,12 @@ export async function followRotation(jws: string, bound: PublicJwk): Promise<Pub
     key = told.value.jwk;
   }
   return key.kid === header.kid ? key : undefined;
+}
+
+/** The same for a release. */
+export async function followRotation(jws: string, bound: PublicJwk): Promise<PublicJwk | undefined> {
+  const header = unverifiedHeader(jws, releaseType);
+  return header && followKeys(header, { bound, member: memberOf(jws) });
 }
 
 function memberOf(jws: string): string | undefined {

@@ -4,13 +4,14 @@ import type { LevelPolicy } from '#contract/member-register.js';
 
 /**
  * What stays on the box is for everybody whose identity was checked; so is one host that is named, because the owner
- * reads which. All hosts at once is for those whose code and practice were reviewed.
+ * reads which, and what an app writes to its maker's own servers. All hosts at once is for those whose code and practice were reviewed.
  */
 export const usualPolicy: LevelPolicy = {
   storage: 1,
   'health.read': 1,
   'identity.attest': 1,
   notify: 1,
+  messages: 1,
   'network.egress:{host}': 1,
   'network.egress:*': 2,
 };

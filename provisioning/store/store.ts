@@ -302,6 +302,42 @@ export interface MemberSettings {
   origin?: string;
 }
 
+/** A message of a box, until its member has acknowledged it. Keyed by `{app}!{order, 16 digits}`. */
+export interface UpMessage {
+  box: string;
+  member: string;
+  name: string;
+  id: string;
+  at: number;
+  expiresAt: number;
+  sealed: string;
+}
+
+/** A message for a box, until that has it. Keyed by `{box}!{order, 16 digits}!{app}!{name}`. */
+export interface DownMessage {
+  member: string;
+  id: string;
+  expiresAt: number;
+  sealed: string;
+}
+
+/** What became of a message for a box. Keyed by `{app}!{id}`. */
+export interface DownState {
+  state: 'waiting' | 'delivered' | 'refused' | 'expired';
+  code?: string;
+  box: string;
+  /** Where it waits. */
+  place: string;
+  expiresAt: number;
+  /** Of what was sent: the same again is the same message. */
+  digest: string;
+}
+
+export interface MessageUsage {
+  bytes: number;
+  count: number;
+}
+
 type Sub<V> = AbstractSublevel<Database, string | Buffer | Uint8Array, string, V>;
 
 export interface Store {
@@ -340,6 +376,16 @@ export interface Store {
   /** `{box}!{link}` to its member. */
   readonly linkPlaces: Sub<string>;
   readonly offers: Sub<OfferRecord>;
+  readonly messagesUp: Sub<UpMessage>;
+  readonly messagesDown: Sub<DownMessage>;
+  readonly messageStates: Sub<DownState>;
+  /** `{box}!{app}!{name}` to the last number of the stream that is here. */
+  readonly messageStreams: Sub<{ stream: string; last: number }>;
+  /** `{time, 16 digits}!{up|down|state}!{key there}`: when it goes. */
+  readonly messageEnds: Sub<true>;
+  readonly messageUsage: Sub<MessageUsage>;
+  /** `order`: the last that was given; `expired!{app}`: how many nobody fetched. */
+  readonly messageMeta: Sub<number>;
   readonly rollouts: Sub<RolloutRecord>;
   readonly outcomes: Sub<OutcomeRecord>;
   readonly outcomeCounts: Sub<OutcomeCounts>;
@@ -391,6 +437,13 @@ export async function openStore(directory: string): Promise<Store> {
     links: db.sublevel<string, LinkRecord>('links', json),
     linkPlaces: db.sublevel<string, string>('linkplaces', json),
     offers: db.sublevel<string, OfferRecord>('offers', json),
+    messagesUp: db.sublevel<string, UpMessage>('messagesup', json),
+    messagesDown: db.sublevel<string, DownMessage>('messagesdown', json),
+    messageStates: db.sublevel<string, DownState>('messagestates', json),
+    messageStreams: db.sublevel<string, { stream: string; last: number }>('messagestreams', json),
+    messageEnds: db.sublevel<string, true>('messageends', json),
+    messageUsage: db.sublevel<string, MessageUsage>('messageusage', json),
+    messageMeta: db.sublevel<string, number>('messagemeta', json),
     rollouts: db.sublevel<string, RolloutRecord>('rollouts', json),
     outcomes: db.sublevel<string, OutcomeRecord>('outcomes', json),
     outcomeCounts: db.sublevel<string, OutcomeCounts>('outcomecounts', json),

@@ -4,6 +4,7 @@ import { choice } from './arguments.js';
 export const app = choice('app', {
   init: async () => (await import('./app/init.js')).init,
   check: async () => (await import('./app/check.js')).check,
+  dev: async () => (await import('./app/dev.js')).dev,
   base: async () => (await import('./app/base.js')).base,
   build: async () => (await import('./app/build.js')).build,
   sign: async () => (await import('./app/sign.js')).sign,
@@ -12,6 +13,7 @@ export const app = choice('app', {
   rollout: async () => (await import('./app/rollout.js')).rollout,
   status: async () => (await import('./app/status.js')).status,
   offer: async () => (await import('./app/offer.js')).offer,
+  messages: async () => (await import('./app/messages.js')).messages,
   claim: async () => (await import('./app/claim.js')).claim,
   withdraw: async () => (await import('./app/withdraw.js')).withdraw,
 });

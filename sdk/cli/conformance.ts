@@ -5,7 +5,7 @@ import { call, placeOf } from '../conformance/http.js';
 import { type Result, tryPromises } from '../conformance/run.js';
 import { readSpecification, type Specification } from '../conformance/specification.js';
 import { flag, noMoreThan, readArguments, required } from './arguments.js';
-import type { Command } from './command.js';
+import type { Command, Io } from './command.js';
 
 async function specificationIn(file: string): Promise<Specification> {
   const text = await readFile(file, 'utf8').catch((error: unknown) => {
@@ -23,10 +23,12 @@ function linesOf(result: Result): string[] {
   return [result.outcome === 'not granted' ? `${head} (${result.capability})` : head];
 }
 
-export const conformance: Command = async (args, { out, specificationFile }) => {
-  const { values, positionals } = readArguments(args, { json: flag });
-  noMoreThan(1, positionals);
-  const target = required(positionals[0], 'the socket or the http address');
+/** Tells each result as it comes, then how many there are of each. Answers whether nothing failed. */
+export async function tellPromises(
+  target: string,
+  { out, specificationFile }: Pick<Io, 'out' | 'specificationFile'>,
+  { json = false }: { json?: boolean } = {},
+): Promise<boolean> {
   const place = placeOf(target);
   if (!place)
     throw new Refusal('arguments-invalid', `${target} is neither a socket nor an address such as http://host:80`);
@@ -38,7 +40,7 @@ export const conformance: Command = async (args, { out, specificationFile }) => 
     place,
     specification,
     told: (result) => {
-      if (!values.json) for (const line of linesOf(result)) out(line);
+      if (!json) for (const line of linesOf(result)) out(line);
     },
   });
   const count = (outcome: Result['outcome']): number => results.filter((result) => result.outcome === outcome).length;
@@ -48,10 +50,16 @@ export const conformance: Command = async (args, { out, specificationFile }) => 
     notGranted: count('not granted'),
     notTried: count('not tried'),
   };
-  if (values.json) out(JSON.stringify({ target, specification: specification.version, ...counts, results }, null, 2));
+  if (json) out(JSON.stringify({ target, specification: specification.version, ...counts, results }, null, 2));
   else
     out(
       `${counts.passed} passed, ${counts.failed} failed, ${counts.notGranted} not granted, ${counts.notTried} not tried`,
     );
   return counts.failed === 0;
+}
+
+export const conformance: Command = async (args, io) => {
+  const { values, positionals } = readArguments(args, { json: flag });
+  noMoreThan(1, positionals);
+  return tellPromises(required(positionals[0], 'the socket or the http address'), io, { json: values.json === true });
 };

@@ -1,9 +1,11 @@
+import { devFaultNames, devFaults } from '#contract/developing.js';
+
 /** What `--help` says. */
 export const help = `webizen: tools for owners and developers of Webizen boxes
 
   webizen member …      your key and your membership: request, accept, show, rotate
-  webizen app …         an app from skeleton to release: init, check, build, sign, inspect, publish, rollout,
-                        status, offer, withdraw
+  webizen app …         an app from skeleton to release: init, dev, check, build, sign, inspect, publish, rollout,
+                        status, offer, withdraw, messages
   webizen link …        with which boxes you are linked: ask with an owner's code, list, end
   webizen ledger …      verify what a box has written down about itself
   webizen conformance … try every promise of the standard API against an implementation of it
@@ -34,12 +36,23 @@ unless it is given.
 
 const app = `webizen app: an app from skeleton to release
 
-  webizen app init DIR --id ID [--name NAME] [--template node]
+  webizen app init DIR --id ID [--name NAME] [--template node|typescript|python|shell]
       a small app that works; ID is a reverse-domain name of yours, such as example.visits
   webizen app check [DIR] [--json]
       say everything that is wrong with DIR/webizen.json
+  webizen app dev [DIR] [--once] [--sandbox bubblewrap|none | --podman SOCKET] [--reach NAME=HOST:PORT …]
+      run the app on a simulated box on this machine, with the box's own software: what the manifest asks for is granted,
+      and a change of its files starts it again. In bubblewrap where that works, else without a sandbox; or what
+      webizen app build made, in podman as on a box, and again each time that it is built. At a terminal keys switch
+      faults on and off. With --reach a name leads to a server of yours; with --once it is run until it is well, the API
+      is tried as it has it, and the exit code tells
+  webizen app dev fault NAME [on|off] [DIR]
+      the same faults from another terminal or a script, the other way round than now unless said:
+${devFaultNames.map((name) => `        ${name.padEnd(9)} ${devFaults[name].about}`).join('\n')}
   webizen app base --node FILE --out DIR
-      pack a node executable and its libraries as the base layer that Node apps share
+  webizen app base --from-folder ROOT [--architecture amd64|arm64] --out DIR
+      pack a node executable and its libraries as the base layer that Node apps share; or a root filesystem of yours, with
+      another interpreter and what it needs
   webizen app build [DIR] --base DIR
   webizen app build [DIR] --oci ARCHIVE [--architecture amd64|arm64]
       make the image of DIR/app on the base layer, or take the one in an OCI archive of podman, docker or buildah
@@ -71,6 +84,15 @@ const app = `webizen app: an app from skeleton to release
       look for it each time you run it
   webizen app withdraw RELEASE --reason TEXT [--catalogue URL --ca FILE] [--member DIR]
       no box installs it any more
+
+  webizen app messages keygen [DIR] [--member DIR]
+      make the key that boxes encrypt the app's messages to: the private half into the member's folder, the public one
+      into DIR/webizen.json
+  webizen app messages follow [DIR|ID] [--count N] [--json] [--catalogue URL --ca FILE] [--member DIR]
+      print each message of the app as it comes, decrypted and verified, and acknowledge it
+  webizen app messages send DIR|ID JSON --box BOX --name NAME [--wait] [--catalogue URL --ca FILE] [--member DIR]
+  webizen app messages send DIR|ID --file FILE --box BOX --name NAME [--wait] [--catalogue URL --ca FILE] [--member DIR]
+      write to the app on a box that has written; --wait until the box has it
 
 DIR is the folder you are in unless it is given. What is built lies in DIR/.webizen. The time that a release states is now,
 or SOURCE_DATE_EPOCH in seconds.
@@ -106,7 +128,8 @@ const conformance = `webizen conformance: every promise of the standard API, tri
       and seen where it is not kept. What the owner has not granted to the app is not tried: grant all for a full trial,
       and a quota of a few MiB, so that it can be reached. The app itself is best at rest meanwhile
 
-What is written into the storage is deleted again; in the owner's console one notification stays.
+What is written into the storage is deleted again; in the owner's console one notification stays, and to the maker of
+the app goes one message under the name webizen-conformance.
 
 Exit codes: 0 nothing failed, 1 something did or nothing answers, 2 the command line is wrong.
 `;

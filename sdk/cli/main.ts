@@ -17,6 +17,7 @@ const commands: Record<string, (() => Promise<Command>) | undefined> = {
 // Whoever read our lines may have gone; that is no reason to end.
 process.stdout.on('error', () => {});
 
+const ends = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 const out = (line: string): void => void process.stdout.write(`${line}\n`);
 
 async function run([name = '', ...args]: string[]): Promise<number> {
@@ -36,8 +37,16 @@ async function run([name = '', ...args]: string[]): Promise<number> {
   const well = await command(args, {
     out,
     tell: (line) => void process.stderr.write(`${line}\n`),
+    terminal: process.stdin.isTTY ? process.stdin : undefined,
+    onEnd(listener) {
+      for (const signal of ends) process.on(signal, listener);
+      return () => {
+        for (const signal of ends) process.off(signal, listener);
+      };
+    },
     env: process.env,
     templatesDir: fileURLToPath(new URL('../templates/', import.meta.url)),
+    devBoxFile: fileURLToPath(new URL('./webizen-dev.js', import.meta.url)),
     specificationFile: fileURLToPath(new URL('../spec/openapi.json', import.meta.url)),
   });
   return well ? 0 : 1;

@@ -1,6 +1,5 @@
 /** Which territory is meant, and calls of it in the member's name. */
 import { readFile } from 'node:fs/promises';
-import { signDpop } from '#common/members/dpop.js';
 import type { PublicJwk } from '#contract/directory.js';
 import { MemberKeys, memberCredentialPath, memberKeysPath, StatusLists, statusPath } from '#contract/member.js';
 import { describeFaults, parseJson } from '#contract/parse.js';
@@ -8,8 +7,8 @@ import { Refusal } from '#contract/problems.js';
 import { AppSuccessions, successionPath } from '#contract/succession.js';
 import { type Catalogue, createCatalogue } from '../publish/catalogue.js';
 import { createHttps, type Https, refuseOf } from '../publish/https.js';
-import type { MemberFolder } from '../publish/member-folder.js';
-import type { Proven } from '../publish/proven.js';
+import { type MemberFolder, membershipIn } from '../publish/member-folder.js';
+import { type Prove, proverOf } from '../publish/proved.js';
 
 export interface Named {
   catalogue?: string | undefined;
@@ -85,35 +84,15 @@ export async function withTerritory<T>(
   }
 }
 
-/** The key, and the credential that is for it. @throws Refusal `membership-missing`, `credential-for-another-key` */
-export async function membershipIn(folder: MemberFolder) {
-  const held = await folder.current();
-  const { jwt, credential } = await folder.credential();
-  if (credential.cnf.jwk.kid !== held.jwk.kid)
-    throw new Refusal('credential-for-another-key', `key ${held.jwk.kid}, credential for ${credential.cnf.jwk.kid}`);
-  return { ...held, jwt, credential };
-}
-
 /** In the member's name. @throws Refusal `catalogue-unnamed`, and whatever stands in the way of the work */
 export async function withMember<T>(
   named: Named,
   folder: MemberFolder,
-  work: (proven: Proven, who: Awaited<ReturnType<typeof membershipIn>>) => Promise<T>,
+  work: (proven: { https: Https; prove: Prove }, who: Awaited<ReturnType<typeof membershipIn>>) => Promise<T>,
 ): Promise<T> {
   const who = await membershipIn(folder);
-  const { key, jwt } = who;
-  return withTerritory(named, folder, (https) =>
-    work(
-      {
-        https,
-        async prove(method, url) {
-          const proof = await signDpop({ key, credential: jwt, method, url, at: Date.now() });
-          return { authorization: `DPoP ${jwt}`, dpop: proof };
-        },
-      },
-      who,
-    ),
-  );
+  const prove = proverOf(who);
+  return withTerritory(named, folder, (https) => work({ https, prove }, who));
 }
 
 /** @throws Refusal as `withMember` */

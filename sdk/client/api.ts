@@ -17,6 +17,19 @@ export type AppEvent = {
   given: Capability[];
   taken: Capability[];
 } | {
+  type: 'message';
+  at: number;
+  id: string;
+  /** what it is about: 1 to 64 of a-z, 0-9, dot, underscore and hyphen, none of these three at an end */
+  name: string;
+} | {
+  type: 'message-dropped';
+  at: number;
+  id: string;
+  /** what it is about: 1 to 64 of a-z, 0-9, dot, underscore and hyphen, none of these three at an end */
+  name: string;
+  code: string;
+} | {
   type: 'update-pending';
   at: number;
   version: string;
@@ -66,7 +79,7 @@ export type Box = {
   time: number;
 };
 
-export type Capability = 'storage' | 'health.read' | 'identity.attest' | 'notify' | string;
+export type Capability = 'storage' | 'health.read' | 'identity.attest' | 'notify' | 'messages' | string;
 
 export type Health = {
   /** null until the first sample is taken */
@@ -94,6 +107,23 @@ export type LeaseList = {
   leases: Lease[];
 };
 
+export type MessageCounts = {
+  outgoing: {
+    waiting: number;
+    usedBytes: number;
+    quotaBytes: number;
+    /** given up since the app was installed, by the code of the reason */
+    dropped: Record<string, number>;
+  };
+  incoming: {
+    waiting: number;
+    usedBytes: number;
+    quotaBytes: number;
+    /** not taken, or expired unread, by the code */
+    dropped: Record<string, number>;
+  };
+};
+
 export type NewLease = {
   /** update: the update of the app itself, and its stop for one; reboot: a restart of the box */
   hold: 'update' | 'reboot';
@@ -101,6 +131,18 @@ export type NewLease = {
   reason: string;
   /** from now on; it may end earlier: what waits, waits for 24 hours at most */
   seconds: number;
+};
+
+export type NewMessage = {
+  /** what it is about: 1 to 64 of a-z, 0-9, dot, underscore and hyphen, none of these three at an end */
+  name: string;
+  /** any JSON */
+  body?: unknown;
+  /** bytes, in base64; instead of body */
+  bodyBase64?: string;
+  contentType?: string;
+  /** not delivered so long after it was sent, it is given up */
+  lifeSeconds?: number;
 };
 
 export type NewNotification = {
@@ -128,6 +170,36 @@ export type Problem = {
   remedy: string;
   /** what this occurrence adds */
   detail?: string;
+};
+
+export type QueuedMessage = {
+  id: string;
+  /** what it is about: 1 to 64 of a-z, 0-9, dot, underscore and hyphen, none of these three at an end */
+  name: string;
+  counts: MessageCounts;
+};
+
+export type ReceivedMessage = {
+  id: string;
+  /** what it is about: 1 to 64 of a-z, 0-9, dot, underscore and hyphen, none of these three at an end */
+  name: string;
+  /** when it was sent, by the clock of the sender */
+  at: number;
+  receivedAt: number;
+  expiresAt: number;
+  contentType: string;
+  /** of a message whose content type is application/json */
+  body?: unknown;
+  /** of any other */
+  bodyBase64?: string;
+};
+
+export type ReceivedMessages = {
+  /** oldest first; each stays until it is deleted */
+  messages: ReceivedMessage[];
+  /** give it back for those that came later; null while there was none */
+  cursor: string | null;
+  counts: MessageCounts;
 };
 
 export type Sample = {
@@ -235,7 +307,12 @@ export type ProblemCode =
   | 'lease-unknown'
   | 'leases-too-many'
   | 'media-type-unsupported'
+  | 'message-names-full'
+  | 'message-unknown'
+  | 'messages-unreleased'
+  | 'messages-waits-too-many'
   | 'notifications-too-many'
+  | 'outbox-full'
   | 'precondition-failed'
   | 'quota-exceeded'
   | 'request-malformed'
@@ -276,6 +353,12 @@ export const operations = {
   postAttestation: { method: 'POST', path: '/v1/identity/attestations', capability: 'identity.attest' },
   /** tell the owner something in the console; with the key of one that is still shown, in its place */
   postNotification: { method: 'POST', path: '/v1/notifications', capability: 'notify' },
+  /** send up to 64 KiB to the app's maker, encrypted to it alone; answered when it is on the disk of the box */
+  postMessage: { method: 'POST', path: '/v1/messages', capability: 'messages' },
+  /** what the app's maker has sent to it on this box, oldest first */
+  listMessages: { method: 'GET', path: '/v1/messages', capability: 'messages' },
+  /** the app has taken care of a message, which is not given again */
+  deleteMessage: { method: 'DELETE', path: '/v1/messages/{id}', capability: 'messages' },
   /** the end of what the calling app printed, 128 KiB at most: as much as its owner sees */
   getLogs: { method: 'GET', path: '/v1/self/logs', capability: null },
   /** hold the own update, or a restart of the box, for a stated reason and time */

@@ -20,12 +20,14 @@ import {
 } from './api.js';
 import { createEgress, type Egress } from './egress.js';
 import { boxEvents } from './events.js';
+import { createMessages, type Messages } from './messages.js';
 import { createStorage, type Storage } from './storage.js';
 import { type Call, createTransport } from './transport.js';
 
 export type * from './api.js';
 export type { Egress } from './egress.js';
 export { WebizenError } from './errors.js';
+export type { Messages, SentMessage } from './messages.js';
 export type { Conditions, Storage, StorageOperation, StoredValue } from './storage.js';
 
 export interface Webizen {
@@ -36,6 +38,7 @@ export interface Webizen {
   /** The newest health sample. Needs the permission `health.read`. */
   health(): Promise<Health>;
   readonly storage: Storage;
+  readonly messages: Messages;
   /** Servers outside. Needs a permission for each host, such as `network.egress:api.example.com`. */
   readonly egress: Egress;
   /** Says that the app is up, for a health check of the kind `ready`. */
@@ -85,6 +88,7 @@ export function connect({
     self: async () => (await transport.json(operations.getSelf)) as Self,
     health: async () => (await transport.json(operations.getHealth)) as Health,
     storage: createStorage(transport),
+    messages: createMessages(transport),
     egress: createEgress(socket),
     ready: async () => void (await transport.call(operations.putReady)),
     attest: async (audience, options = {}) =>

@@ -4,6 +4,7 @@ import { errors } from './errors.js';
 import type { Place } from './http.js';
 import { leases } from './leases.js';
 import { lists } from './lists.js';
+import { messages } from './messages.js';
 import { Mismatch, NotGranted, NotTried } from './outcome.js';
 import type { Specification } from './specification.js';
 import { storage } from './storage.js';
@@ -19,7 +20,16 @@ export type Outcome =
 
 export type Result = { id: string; says: string } & Outcome;
 
-export const promises: readonly Promised[] = [...box, ...errors, ...storage, ...lists, ...watch, ...tell, ...leases];
+export const promises: readonly Promised[] = [
+  ...box,
+  ...errors,
+  ...storage,
+  ...lists,
+  ...watch,
+  ...tell,
+  ...leases,
+  ...messages,
+];
 
 async function outcomeOf(promised: Promised, trial: Trial): Promise<Outcome> {
   try {

@@ -9,8 +9,8 @@ import { DomainProof, domainsPath } from '#contract/domain-claim.js';
 import { Refusal } from '#contract/problems.js';
 import type { Descriptor } from '#contract/release.js';
 import { ResultsPage, type RolloutAct, type RolloutVerb, RolloutView } from '#contract/rollout.js';
-import { type Call, type Reply, refuseOf } from './https.js';
-import { callProven, type Proven, readReply, sendJson } from './proven.js';
+import { type Call, type Https, type Reply, refuseOf } from './https.js';
+import { type Prove, provedCall, readReply } from './proved.js';
 
 export interface Blob extends Pick<Descriptor, 'digest' | 'size'> {
   /** Where its bytes are. */
@@ -38,9 +38,14 @@ const leastPieceBytes = 128 * 1024;
 const mostCuts = 5;
 const firstPauseMilliseconds = 250;
 
-export function createCatalogue(uses: Proven): Catalogue {
-  const call = (wish: Call): Promise<Reply> => callProven(uses, wish);
-  const post = (path: string, body: unknown): Promise<Reply> => sendJson(uses, { method: 'POST', path, body });
+export function createCatalogue(uses: { https: Https; prove: Prove }): Catalogue {
+  const call = (wish: Call): Promise<Reply> => provedCall(uses, wish);
+
+  const post = async (path: string, body: unknown): Promise<Reply> => {
+    const headers = { 'content-type': 'application/json' };
+    const reply = await call({ method: 'POST', path, headers, body: JSON.stringify(body) });
+    return reply.status < 300 ? reply : refuseOf(reply);
+  };
 
   const offsetIn = ({ headers }: Reply): number => {
     const told = headers['upload-offset'];

@@ -7,7 +7,8 @@ import {
   OfferResult,
   type WithdrawnOffer,
 } from '#contract/links.js';
-import { type Proven, readReply, sendJson } from './proven.js';
+import { type Https, refuseOf } from './https.js';
+import { type Prove, provedCall, readReply } from './proved.js';
 
 export interface Links {
   /** @param request signed, see `signLinkRequest` */
@@ -18,9 +19,13 @@ export interface Links {
   withdraw(release: string, wish: WithdrawnOffer): Promise<OfferResult>;
 }
 
-export function createLinks(uses: Proven): Links {
-  const send = (method: 'GET' | 'POST' | 'DELETE', path: string, body?: unknown) =>
-    sendJson(uses, { method, path, body });
+export function createLinks(uses: { https: Https; prove: Prove }): Links {
+  async function send(method: 'GET' | 'POST' | 'DELETE', path: string, body?: unknown) {
+    const headers = { 'content-type': 'application/json' };
+    const json = body === undefined ? {} : { headers, body: JSON.stringify(body) };
+    const reply = await provedCall(uses, { method, path, ...json });
+    return reply.status < 300 ? reply : refuseOf(reply);
+  }
   return {
     ask: async (request) => readReply(MemberLink, await send('POST', linksPath, { request })),
     async list() {

@@ -5,7 +5,7 @@
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { TSchema } from 'typebox';
-import { HealthCheck, Manifest } from '#contract/manifest.js';
+import { HealthCheck, Manifest, messagesFault } from '#contract/manifest.js';
 import { check, type Fault } from '#contract/parse.js';
 import { Refusal } from '#contract/problems.js';
 
@@ -27,7 +27,7 @@ const meanings: readonly [pointer: RegExp, meaning: string][] = [
   [/^\/health\/path$/, 'must begin with a slash and have no blanks'],
   [
     /^\/capabilities\/\d+\/capability$/,
-    'must be a permission that there is: storage, health.read, identity.attest, notify, or network.egress: with a host name or *',
+    'must be a permission that there is: storage, health.read, identity.attest, notify, messages, or network.egress: with a host name or *',
   ],
 ];
 
@@ -82,6 +82,8 @@ function soundFaults(manifest: Fields): Fault[] {
       faults.push({ path: `/capabilities/${at}/capability`, message: `asks for ${name} a second time` });
     if (isFields(one)) faults.push(...languageFaults(`/capabilities/${at}/reason`, one.reason));
   });
+  const keyFault = messagesFault(names, manifest.messages);
+  if (keyFault !== undefined) faults.push({ path: '/messages', message: keyFault });
   const { resources, health, run } = manifest;
   const quota = isFields(resources) ? resources.storageMiB : undefined;
   const keeps = names.includes('storage');

@@ -170,3 +170,12 @@ export function memberFolder({ directory, files }: { directory: string; files: F
     },
   };
 }
+
+/** The key, and the credential that is for it. @throws Refusal `membership-missing`, `credential-for-another-key` */
+export async function membershipIn(folder: MemberFolder) {
+  const held = await folder.current();
+  const { jwt, credential } = await folder.credential();
+  if (credential.cnf.jwk.kid !== held.jwk.kid)
+    throw new Refusal('credential-for-another-key', `key ${held.jwk.kid}, credential for ${credential.cnf.jwk.kid}`);
+  return { ...held, jwt, credential };
+}

@@ -50,7 +50,8 @@ export function workshop({ folder, files }: { folder: string; files: Files }): W
     fileOf,
 
     async clear() {
-      await rm(own, { recursive: true, force: true });
+      // Not all that lies there: the box that `webizen app dev` simulates has its data beside it.
+      for (const one of [blobs, builtFile, releaseFile]) await rm(one, { recursive: true, force: true });
       await mkdir(blobs, { recursive: true });
     },
 

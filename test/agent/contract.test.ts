@@ -229,7 +229,11 @@ t.test(
 
     const box = 'wb-0001-abcd';
     for (const [name, { address }] of Object.entries(document.channels)) {
-      const topic = address.replace('{box}', box).replace('{shard}', shardOf(box));
+      const topic = address
+        .replace('{box}', box)
+        .replace('{shard}', shardOf(box))
+        .replace('{app}', 'example.visits')
+        .replace('{name}', 'note');
       const parsed = parseTopic(topic);
       t.equal(parsed && `${parsed.direction}.${parsed.kind}`, name, topic);
       const operation = document.operations[name];

@@ -18,6 +18,7 @@ import { ingest } from './ingest.js';
 import { install } from './install.js';
 import { libraryCosts } from './libraries.js';
 import { memory } from './memory.js';
+import { messages } from './messages.js';
 import { path as pathCheck } from './path.js';
 import { renewal } from './renewal.js';
 import { start } from './start.js';
@@ -80,6 +81,7 @@ try {
   const wire = wanted('wire') ? await startWire(workshop, conditions) : undefined;
   await measure('api', () => api(workshop, conditions));
   await measure('sockets', () => appSockets(workshop, conditions));
+  await measure('messages', () => messages(workshop, conditions));
   for (const name of ['leases', 'notify', 'events'] as const)
     await measure(name, () => telling(workshop, conditions, name));
   await measure('apps', () => apps(workshop, conditions));

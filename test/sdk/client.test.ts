@@ -23,6 +23,7 @@ import { type AppEvent, connect, type StorageWatchEvent, type Webizen, WebizenEr
 import { messagesOf } from '../../sdk/client/events.js';
 import { allGrants, startApiBox } from '../support/api-box.js';
 import { make } from '../support/chains.js';
+import { messageRooms, app as messenger } from '../support/message-rooms.js';
 
 const here = path.dirname(fileURLToPath(import.meta.url));
 const apps = [
@@ -192,6 +193,39 @@ t.test('an app says that it is up, tells the owner, and has itself vouched for',
   const notification = { title: 'a', text: 'b', severity: 'info', key: 'k' } as const;
   t.match(await second.notify(notification), { at: 7 });
   t.same(told, [['able', notification]]);
+});
+
+t.test('an app writes to its maker, receives what that sends, and acknowledges it', async (t) => {
+  const rooms = await messageRooms(t);
+  const box = await startApiBox([{ id: messenger, grants: ['messages'], quotaBytes: 0 }], {
+    features: { messages: rooms.messages },
+  });
+  t.teardown(() => box.stop());
+  const { messages, close } = connect({ socket: box.socket(messenger) });
+  t.teardown(close);
+  const sent = await messages.send({ name: 'note', body: { n: 1 }, idempotencyKey: 'k' });
+  t.equal((await messages.send({ name: 'note', body: { n: 1 }, idempotencyKey: 'k' })).id, sent.id);
+  await rooms.connect();
+  const first = await rooms.message(sent.id);
+  const { reply } = await rooms.open(first);
+  rooms.store(first);
+  const bytes = await messages.send({ name: 'note', body: Buffer.from([0, 1]) });
+  t.match(await rooms.open(await rooms.message(bytes.id)), { contentType: 'application/octet-stream', body: 'AAE' });
+
+  const ids = ['1', '2'].map((digit) => digit.repeat(32));
+  for (const id of ids)
+    rooms.hear(await rooms.seal({ id, to: reply, name: id === ids[0] ? 'note' : 'other' }), {
+      name: id === ids[0] ? 'note' : 'other',
+    });
+  const found: string[] = [];
+  for await (const message of messages.receive()) {
+    found.push(message.id);
+    await messages.ack(message.id);
+    await messages.ack(message.id);
+    if (found.length === ids.length) break;
+  }
+  t.same(found, ids);
+  t.match(await messages.list({ limit: 1 }), { messages: [], counts: { incoming: { waiting: 0 } } });
 });
 
 t.test('a missing permission is a readable error', async (t) => {

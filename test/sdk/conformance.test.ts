@@ -17,9 +17,10 @@ import { promises, type Result, tryPromises } from '../../sdk/conformance/run.js
 import { readSpecification } from '../../sdk/conformance/specification.js';
 import { type Answer, call, startApiBox } from '../support/api-box.js';
 import { ownFolder } from '../support/folder.js';
+import { app, messageRooms } from '../support/message-rooms.js';
 import { storageOver } from '../support/stored-values.js';
 
-const all: Capability[] = ['storage', 'health.read', 'identity.attest', 'notify'];
+const all: Capability[] = ['storage', 'health.read', 'identity.attest', 'notify', 'messages'];
 
 async function specification() {
   const read = readSpecification(JSON.parse(await readFile('docs/spec/openapi.json', 'utf8')));
@@ -32,6 +33,8 @@ async function boxOf(t: Test) {
   const store = await openStore(folder);
   t.teardown(() => store.close());
   const notices = await createNotices({ store, clock: systemClock });
+  const rooms = await messageRooms(t);
+  rooms.bindings.set('full', { ...rooms.bindings.get(app)! });
   const room = await openLeases({
     store,
     ledger: await createLedger({ store, clock: systemClock }),
@@ -55,6 +58,7 @@ async function boxOf(t: Test) {
     {
       tunnels,
       features: {
+        messages: rooms.messages,
         storage: telling.storage,
         standing: telling.standing,
         leases: room.leases,
@@ -243,6 +247,11 @@ const flaws: Flaw[] = [
     what: 'grants that are not told',
     alter: (answer, { url }) =>
       url === '/v1/self' ? withText(answer, (text) => text.replace('"health.read",', '')) : answer,
+  },
+  {
+    promise: 'messages.once',
+    what: 'a message again for the same request',
+    lose: ({ headers }) => void delete headers['idempotency-key'],
   },
 ];
 

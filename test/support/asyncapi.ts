@@ -4,6 +4,7 @@ import { Ack, HealthBatch } from '#contract/health.js';
 import { longestReceipt } from '#contract/ledger-receipt.js';
 import { LinksNews } from '#contract/links.js';
 import { StandingNews } from '#contract/member.js';
+import { Parcel } from '#contract/messages.js';
 import { BoxEvent, Reported, Status } from '#contract/status.js';
 import { type DownKind, prefix, type UpKind } from '#contract/topics.js';
 
@@ -57,9 +58,20 @@ const down: Record<Exclude<DownKind, Unsaid>, Channel> = {
   },
 };
 
+/** The same both ways: what an app and its maker say, and the word that it is stored. */
+const app: Channel = {
+  payload: Parcel,
+  says: "A message between an app and its maker, which neither carrier can read or alter; or the other side's word on one that it was sent. Kept by its sender until that word; of one app and name one is on its way at a time.",
+};
+
 const parameters = {
   shard: { description: 'the first two hex digits of SHA-256 of the box id' },
   box: { description: 'box id, which is also the client id and the name in its certificate' },
+};
+const appParameters = {
+  ...parameters,
+  app: { description: 'id of the app' },
+  name: { description: 'what the message is about, as its sender named it' },
 };
 
 export function asyncapiDocument(version: string, plain: (schema: TSchema) => Json): Json {
@@ -76,8 +88,8 @@ export function asyncapiDocument(version: string, plain: (schema: TSchema) => Js
       payload: { ...schema, ...(description === undefined ? {} : { description }) },
     };
     channels[message] = {
-      address: `${prefix}/{shard}/{box}/${direction}/${kind}`,
-      parameters,
+      address: `${prefix}/{shard}/{box}/${direction}/${kind}${kind === 'app' ? '/{app}/{name}' : ''}`,
+      parameters: kind === 'app' ? appParameters : parameters,
       messages: { [message]: { $ref: `#/components/messages/${message}` } },
     };
     operations[message] = {
@@ -89,6 +101,8 @@ export function asyncapiDocument(version: string, plain: (schema: TSchema) => Js
   };
   for (const [kind, channel] of Object.entries(up)) add('up', kind, channel);
   for (const [kind, channel] of Object.entries(down)) add('down', kind, channel);
+  add('up', 'app', app);
+  add('down', 'app', app);
   return {
     asyncapi: '3.0.0',
     info: {

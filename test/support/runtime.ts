@@ -40,6 +40,10 @@ export async function testRunner(t: Teardown, podman: TestPodman, wish: RunnerWi
   });
   await runner.open();
   t.teardown(() => runner.close());
+  return watched(runner);
+}
+
+export function watched(runner: Runner): TestRunner {
   const changes = new EventEmitter().setMaxListeners(100);
   runner.onChange((id) => changes.emit(id));
   return {
@@ -72,9 +76,9 @@ export interface AppWish extends Partial<Pick<Manifest, 'health' | 'resources'>>
 }
 
 /** With a directory for its socket, in which nothing listens. */
-export function appOf(podman: TestPodman, wish: AppWish): RunApp {
+export function appOf({ folder }: { folder: string }, wish: AppWish): RunApp {
   const id = wish.id ?? 'example.app';
-  const socketDirectory = path.join(podman.folder, 'sockets', id);
+  const socketDirectory = path.join(folder, 'sockets', id);
   mkdirSync(socketDirectory, { recursive: true });
   const { environment } = wish;
   return {

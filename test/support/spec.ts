@@ -25,6 +25,15 @@ import {
 } from '#contract/links.js';
 import { Manifest } from '#contract/manifest.js';
 import { MemberCredential, MemberRequest, StandingNews, StatusList, StatusLists } from '#contract/member.js';
+import {
+  BoxMessage,
+  MemberMessage,
+  NewParcel,
+  Parcel,
+  ParcelAcks,
+  ParcelPage,
+  ParcelState,
+} from '#contract/messages.js';
 import { Problem, type ProblemCode, problem } from '#contract/problems.js';
 import { Profile } from '#contract/profile.js';
 import { KeyRotation, Release } from '#contract/release.js';
@@ -144,6 +153,7 @@ const schemas: Record<string, TSchema> = {
   AttestationClaims,
   Birth,
   BoxEvent,
+  BoxMessage,
   CatalogueApp,
   CataloguePage,
   CatalogueRelease,
@@ -165,11 +175,17 @@ const schemas: Record<string, TSchema> = {
   MemberCredential,
   MemberLink,
   MemberLinks,
+  MemberMessage,
   MemberRequest,
   NewLink,
   NewOffer,
+  NewParcel,
   NewRelease,
   OfferResult,
+  Parcel,
+  ParcelAcks,
+  ParcelPage,
+  ParcelState,
   Outcome,
   OutcomeReport,
   Problem,

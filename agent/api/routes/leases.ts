@@ -5,6 +5,7 @@ import { Lease, LeaseExtension, LeaseList, NewLease } from '#contract/leases.js'
 import { type ProblemCode, Refusal } from '#contract/problems.js';
 import type { Callers } from '../access.js';
 import type { Features, LeasesView } from '../features.js';
+import { IdempotencyKey, idempotencyKeyOf } from '../idempotency.js';
 
 const capability = null;
 const ofBodies: ProblemCode[] = [
@@ -14,23 +15,8 @@ const ofBodies: ProblemCode[] = [
   'body-timeout',
   'media-type-unsupported',
 ];
-const Key = Type.Object({
-  'idempotency-key': Type.Optional(
-    Type.String({
-      description: '1 to 100 visible ASCII characters; the same one answers with the same lease, as long as it lasts',
-    }),
-  ),
-});
+const Key = IdempotencyKey('the same one answers with the same lease, as long as it lasts');
 const OfLease = Type.Object({ id: Type.String() });
-const keyPattern = /^[\x21-\x7e]{1,100}$/;
-
-/** @throws Refusal `idempotency-key-invalid` */
-function keyOf({ headers }: FastifyRequest): string | undefined {
-  const key = headers['idempotency-key'];
-  if (key === undefined) return undefined;
-  if (typeof key !== 'string' || !keyPattern.test(key)) throw new Refusal('idempotency-key-invalid');
-  return key;
-}
 
 export function leaseRoutes(
   application: FastifyInstance,
@@ -67,7 +53,7 @@ export function leaseRoutes(
     },
     async (request, reply): Promise<Lease> => {
       const { id } = callers.of(request);
-      const { lease, isNew } = await leases().take(id, request.body as NewLease, keyOf(request));
+      const { lease, isNew } = await leases().take(id, request.body as NewLease, idempotencyKeyOf(request));
       reply.code(isNew ? 201 : 200);
       return lease;
     },

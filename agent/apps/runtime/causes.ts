@@ -2,29 +2,34 @@
 import type { Static } from 'typebox';
 import type { Told } from '#contract/changes.js';
 import { Refusal } from '#contract/problems.js';
-import { textOf } from './output.js';
-import type { Container } from './podman.js';
+
+/** How a run ended, as far as its engine knows. */
+export interface End {
+  code: number;
+  /** Certain; without it a kill for want of memory looks like any other. */
+  outOfMemory: boolean;
+}
 
 /** 128 + SIGKILL, as shells and engines count an end by a signal. */
 const killed = 137;
 const longestLine = 200;
 
 /** Nothing in it that moves a terminal's cursor. */
-const lastLine = (output: Buffer): string =>
-  (textOf(output).trimEnd().split('\n').at(-1) ?? '')
+const lastLine = (printed: string): string =>
+  (printed.trimEnd().split('\n').at(-1) ?? '')
     .replace(/\p{Cc}/gu, ' ')
     .trim()
     .slice(0, longestLine);
 
-export function causeOf(container: Container | undefined, output: Buffer): Refusal {
-  if (!container) return new Refusal('app-crashed', 'its container was removed');
-  const { OOMKilled, ExitCode } = container.State;
-  if (OOMKilled) return new Refusal('app-out-of-memory');
-  const line = lastLine(output);
+/** Undefined: it is gone without a trace. */
+export function causeOf(end: End | undefined, printed: string): Refusal {
+  if (!end) return new Refusal('app-crashed', 'its container was removed');
+  if (end.outOfMemory) return new Refusal('app-out-of-memory');
+  const line = lastLine(printed);
   const how =
-    ExitCode === killed
+    end.code === killed
       ? 'it was killed, as the kernel does to what needs more memory than it may have'
-      : `it ended with code ${ExitCode}`;
+      : `it ended with code ${end.code}`;
   return new Refusal('app-crashed', line ? `${how}; its last line was: ${line}` : how);
 }
 

@@ -6,7 +6,7 @@ import path from 'node:path';
 import { isErrno } from '#common/files.js';
 import type { HealthCheck } from '#contract/manifest.js';
 import { Refusal } from '#contract/problems.js';
-import type { Podman } from './podman.js';
+import type { Inside } from './engine.js';
 
 /** `unknown`: the engine could not be asked, which says nothing about the app. */
 export type Seen = 'well' | 'unknown' | { why: string };
@@ -52,20 +52,18 @@ const words = (error: unknown): string => {
   return error instanceof Error ? error.message : String(error);
 };
 
-type Parts = { podman: Pick<Podman, 'exec' | 'volume'>; container: string; volume: string };
-
-function lookByCommand(command: readonly string[], { podman, container }: Parts): Look {
+function lookByCommand(command: readonly string[], inside: Inside): Look {
   return async (signal) => {
-    const code = await podman.exec(container, command, signal);
+    const code = await inside.exec(command, signal);
     if (code === null) return { why: 'the health command did not end in time' };
     return code === 0 ? 'well' : { why: `the health command ended with code ${code}` };
   };
 }
 
-function lookByHttp(path: string, { podman, volume }: Parts): Look {
+function lookByHttp(path: string, inside: Inside): Look {
   let directory: string | undefined;
   return async (signal) => {
-    directory ??= await podman.volume(volume);
+    directory ??= await inside.runDirectory();
     if (directory === undefined) return { why: 'its run directory is gone' };
     try {
       const status = await statusOf(directory, { path, signal });
@@ -77,8 +75,8 @@ function lookByHttp(path: string, { podman, volume }: Parts): Look {
 }
 
 /** For `ready` there is nothing to look at: the app speaks up. */
-export function createLook(health: Exclude<HealthCheck, { kind: 'ready' }>, parts: Parts): Look {
-  const look = health.kind === 'http' ? lookByHttp(health.path, parts) : lookByCommand(health.command, parts);
+export function createLook(health: Exclude<HealthCheck, { kind: 'ready' }>, inside: Inside): Look {
+  const look = health.kind === 'http' ? lookByHttp(health.path, inside) : lookByCommand(health.command, inside);
   return (signal) =>
     look(signal).catch((error: unknown) => {
       if (error instanceof Refusal && error.code === 'runtime-unavailable') return 'unknown';

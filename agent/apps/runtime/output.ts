@@ -13,10 +13,12 @@ export function unframe(output: Buffer): Buffer {
   return Buffer.concat(parts);
 }
 
-/** The last bytes of it, from the beginning of a line where there is one. */
-export function textOf(output: Buffer, tailBytes = Number.POSITIVE_INFINITY): string {
-  const plain = unframe(output);
+/** The last bytes, from the beginning of a line where there is one. */
+export function tailOf(plain: Buffer, tailBytes: number): string {
   if (plain.length <= tailBytes) return plain.toString('utf8');
   const tail = plain.subarray(plain.length - tailBytes);
   return tail.subarray(tail.indexOf('\n') + 1).toString('utf8');
 }
+
+export const textOf = (output: Buffer, tailBytes = Number.POSITIVE_INFINITY): string =>
+  tailOf(unframe(output), tailBytes);

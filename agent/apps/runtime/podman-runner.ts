@@ -2,27 +2,20 @@
 import path from 'node:path';
 import type { Logger } from 'pino';
 import type { Clock } from '#common/clock.js';
-import { type Files, ownDirectory } from '#common/files.js';
+import type { Files } from '#common/files.js';
 import { Refusal } from '#contract/problems.js';
+import { causeOf } from './causes.js';
+import { createRunner } from './create-runner.js';
+import type { Engine, Run } from './engine.js';
 import { createImages } from './images.js';
 import { textOf } from './output.js';
 import { createPodman } from './podman.js';
-import { createReadyFiles } from './ready-files.js';
 import type { RunApp, Runner } from './runner.js';
 import { seccompProfile } from './seccomp.js';
 import { createSocketClient } from './socket-client.js';
-import { containerSpec, hasRange, labels, limits, volumesOf } from './spec.js';
-import { createSupervised, type Run, type Supervised } from './supervisor.js';
+import { containerSpec, hasRange, labels, limits, runVolume, volumesOf } from './spec.js';
 
-export function createPodmanRunner({
-  socketPath,
-  stateDirectory,
-  files,
-  kernel,
-  clock,
-  log,
-  graceSeconds = 10,
-}: {
+export interface PodmanWish {
   /** Of podman's service. */
   socketPath: string;
   /** The runtime's own, 0700, gone with a reboot: /run/webizen/runtime. */
@@ -34,13 +27,22 @@ export function createPodmanRunner({
   log: Pick<Logger, 'info' | 'warn'>;
   /** From SIGTERM to SIGKILL. */
   graceSeconds?: number;
-}): Runner {
+}
+
+export const createPodmanRunner = (wish: PodmanWish): Runner =>
+  createRunner({ engine: createPodmanEngine(wish), stateDirectory: wish.stateDirectory, clock: wish.clock });
+
+export function createPodmanEngine({
+  socketPath,
+  stateDirectory,
+  files,
+  kernel,
+  log,
+  graceSeconds = 10,
+}: Omit<PodmanWish, 'clock'>): Engine {
   const podman = createPodman({ client: createSocketClient(socketPath) });
   const images = createImages({ podman });
-  const ready = createReadyFiles({ directory: stateDirectory });
   const seccompFile = path.join(stateDirectory, 'seccomp.json');
-  const apps = new Map<string, Supervised>();
-  const listeners = new Set<(id: string) => void>();
   const nameOf = (id: string): string => `webizen-${id}`;
 
   async function userNamespaces(): Promise<boolean> {
@@ -90,79 +92,34 @@ export function createPodmanRunner({
     }
   }
 
-  async function leave(id: string): Promise<void> {
-    const supervised = apps.get(id);
-    await supervised?.leave();
-    if (apps.get(id) === supervised) apps.delete(id);
-  }
-
-  function told(id: string): void {
-    for (const listener of listeners) listener(id);
-  }
-
-  const stop = async (id: string): Promise<void> => {
-    await leave(id);
-    await podman.stop(nameOf(id), graceSeconds);
-    told(id);
-  };
-
   return {
     sandbox: 'podman',
-    async open() {
-      await ownDirectory(stateDirectory);
-      await files.write(seccompFile, JSON.stringify(seccompProfile));
-    },
-    async close() {
-      await Promise.all([...apps.keys()].map(leave));
-      podman.close();
-    },
+    open: () => files.write(seccompFile, JSON.stringify(seccompProfile)),
+    close: () => podman.close(),
     load: images.load,
     images: images.list,
     unload: images.unload,
-    async start(app) {
-      const before = apps.get(app.id);
-      if (before?.release === app.release) return;
-      if (before) await stop(app.id);
-      const supervised = createSupervised({
-        ...app,
-        obtain: () => obtain(app),
-        podman,
-        ready: { has: (run) => ready.has(app.id, run), add: (run) => ready.add(app.id, run) },
-        graceSeconds,
-        clock,
-        onChange: () => told(app.id),
-      });
-      apps.set(app.id, supervised);
-      supervised.start();
+    obtain,
+    ended: ({ container }, signal) => podman.ended(container, signal),
+    async causeOf({ container }) {
+      const [found, output] = await Promise.all([podman.container(container), podman.output(container, 64 * 1024)]);
+      const end = found && { code: found.State.ExitCode, outOfMemory: found.State.OOMKilled === true };
+      return causeOf(end, textOf(output));
     },
-    async settled(id, signal) {
-      const supervised = apps.get(id);
-      if (!supervised) throw new Refusal('app-start-failed', 'it was stopped before its first health check');
-      await supervised.settled(signal);
-    },
-    ready: (id) => apps.get(id)?.ready(),
-    stop,
+    inside: (id, { container }) => ({
+      exec: (command, signal) => podman.exec(container, command, signal),
+      runDirectory: () => podman.volume(runVolume(id)),
+    }),
+    stop: (id) => podman.stop(nameOf(id), graceSeconds),
     async remove(id) {
-      await leave(id);
-      await podman.stop(nameOf(id), graceSeconds);
       const found = await podman.container(nameOf(id));
       if (found) await podman.remove(found.Id);
       for (const { name } of volumesOf(id)) await podman.removeVolume(name);
-      ready.forget(id);
-      told(id);
-    },
-    show(id) {
-      const app = apps.get(id);
-      return app && { state: app.state(), restarts: app.restarts(), health: app.health(), sandbox: 'podman' };
     },
     async leftovers() {
       const found = await podman.containers(labels.app);
       return found.map((one) => ({ id: one.labels[labels.app] ?? '', release: one.labels[labels.release] ?? '' }));
     },
     logs: async (id, { tailBytes }) => textOf(await podman.output(nameOf(id), 4 * limits.logBytes), tailBytes),
-    onChange(listener) {
-      listeners.add(listener);
-      return () => listeners.delete(listener);
-    },
   };
 }

@@ -1,10 +1,10 @@
 /**
  * That an app said it is ready, kept for the agent that comes after this one: the app says it once. It holds for one run
- * of one container.
+ * of it.
  */
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import type { Run } from './supervisor.js';
+import type { Run } from './engine.js';
 
 export interface ReadyFiles {
   has(id: string, run: Run): boolean;

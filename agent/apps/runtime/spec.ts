@@ -55,6 +55,14 @@ export function userOf(id: string, userNamespaces: boolean): number {
   return 1_000_000_000 + (createHash('sha256').update(id).digest().readUInt32BE(0) % 1_000_000_000);
 }
 
+/** An app's variables, but for those that say where the box's things are. */
+export const environmentOf = ({ run }: Manifest): Record<string, string> => ({
+  PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
+  LANG: 'C.UTF-8',
+  HOME: '/tmp',
+  ...run.environment,
+});
+
 export type ContainerSpec = ReturnType<typeof containerSpec>;
 
 function specOf(wish: ContainerWish) {
@@ -84,10 +92,7 @@ function specOf(wish: ContainerWish) {
     env_host: false,
     // Ours last: a manifest cannot say where the socket is.
     env: {
-      PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
-      LANG: 'C.UTF-8',
-      HOME: '/tmp',
-      ...wish.manifest.run.environment,
+      ...environmentOf(wish.manifest),
       WEBIZEN_SOCKET: `${socketInside}/api.sock`,
       WEBIZEN_RUN: runInside,
     },

@@ -1,19 +1,18 @@
 /**
- * Keeps one app's container running: adopts the one that runs, starts it again with growing pauses where it ended or is
- * ill. It is left running when the agent ends.
+ * Keeps one app running: adopts the run that there is, starts it again with growing pauses where it ended or is ill. It
+ * is left running when the agent ends.
  */
 import type { Static } from 'typebox';
 import type { Clock } from '#common/clock.js';
 import type { Told } from '#contract/changes.js';
-import type { Manifest } from '#contract/manifest.js';
 import { Refusal } from '#contract/problems.js';
 import type { AppState } from '#contract/status.js';
-import { causeOf, told } from './causes.js';
+import { told } from './causes.js';
+import type { Engine, Run } from './engine.js';
 import { createLook } from './health-check.js';
 import { watchHealth } from './health-watch.js';
 import { linkedTo } from './linked.js';
-import type { Podman } from './podman.js';
-import { runVolume } from './spec.js';
+import type { RunApp } from './runner.js';
 
 const firstPauseMilliseconds = 1000;
 const longestPauseMilliseconds = 60_000;
@@ -23,7 +22,7 @@ const wellMilliseconds = 60_000;
 export interface Supervised {
   readonly release: string;
   start(): void;
-  /** Resolves once nobody watches any more; the container runs on. */
+  /** Resolves once nobody watches any more; the app runs on. */
   leave(): Promise<void>;
   settled(signal: AbortSignal): Promise<void>;
   ready(): void;
@@ -32,33 +31,17 @@ export interface Supervised {
   restarts(): number;
 }
 
-/** A container that runs, and since when: a new start of the same one is another run. */
-export interface Run {
-  container: string;
-  startedAt: string;
-}
-
 export function createSupervised({
-  id,
-  release,
-  manifest,
-  obtain,
-  podman,
+  app,
+  engine,
   ready,
-  graceSeconds,
   clock,
   onChange,
 }: {
-  id: string;
-  release: string;
-  manifest: Manifest;
-  /** Makes, starts or adopts the container. */
-  obtain: () => Promise<Run>;
-  podman: Podman;
+  app: RunApp;
+  engine: Pick<Engine, 'obtain' | 'ended' | 'causeOf' | 'inside' | 'stop'>;
   /** That a run said it is ready, remembered across the agent's own restarts. */
   ready: { has(run: Run): boolean; add(run: Run): void };
-  /** From SIGTERM to SIGKILL. */
-  graceSeconds: number;
   clock: Clock;
   onChange: () => void;
 }): Supervised {
@@ -102,10 +85,10 @@ export function createSupervised({
   }
 
   /** An engine that cannot be asked says nothing about the app, which runs on without it. */
-  async function ended(container: string, signal: AbortSignal): Promise<undefined> {
+  async function ended(current: Run, signal: AbortSignal): Promise<undefined> {
     for (let pause = firstPauseMilliseconds; !signal.aborted; pause = Math.min(2 * pause, longestPauseMilliseconds)) {
       try {
-        await podman.ended(container, signal);
+        await engine.ended(current, signal);
         return;
       } catch {
         await clock.sleep(pause, signal);
@@ -113,26 +96,18 @@ export function createSupervised({
     }
   }
 
-  async function causeOfEnd(container: string): Promise<Refusal> {
-    const [found, output] = await Promise.all([podman.container(container), podman.output(container, 64 * 1024)]);
-    return causeOf(found, output);
-  }
-
   /** Resolves with why this run came to its end; undefined when it was left. */
   async function runOnce(): Promise<Refusal | undefined> {
     saidEarly = false;
-    const current = await obtain();
+    const current = await engine.obtain(app);
     run = current;
     if (saidEarly) ready.add(current);
-    const { health } = manifest;
+    const { health } = app.manifest;
     const watching = linkedTo(leaving.signal);
-    const over = ended(current.container, watching.signal);
+    const over = ended(current, watching.signal);
     const ill = watchHealth({
       health,
-      look:
-        health.kind === 'ready'
-          ? undefined
-          : createLook(health, { podman, container: current.container, volume: runVolume(id) }),
+      look: health.kind === 'ready' ? undefined : createLook(health, engine.inside(app.id, current)),
       ready: (signal) => until(() => ready.has(current), signal),
       clock,
       signal: watching.signal,
@@ -145,8 +120,8 @@ export function createSupervised({
     await Promise.all([over, ill]);
     run = undefined;
     if (leaving.signal.aborted) return undefined;
-    if (!fault) return causeOfEnd(current.container);
-    await podman.stop(current.container, graceSeconds);
+    if (!fault) return engine.causeOf(current);
+    await engine.stop(app.id);
     return fault;
   }
 
@@ -169,7 +144,7 @@ export function createSupervised({
   }
 
   return {
-    release,
+    release: app.release,
     start() {
       done ??= supervise();
     },

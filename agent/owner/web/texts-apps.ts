@@ -152,6 +152,10 @@ export const apps = {
       what: 'Others then learn the number of your box and who its provider is.',
     },
     notify: { name: 'Tell you something on these pages', what: 'It can not do so anywhere else.' },
+    messages: {
+      name: 'Exchange messages with its maker',
+      what: 'They go by your provider, who sees when and how much, and can read nothing. The maker learns the number of your box.',
+    },
     host: (host: string) => ({
       name: `Reach ${host} on the internet`,
       what: 'What it sends there, your box can not see.',
@@ -172,6 +176,7 @@ export const apps = {
     'health.read': 'See how your box is doing',
     'identity.attest': 'Prove to others which box it runs on',
     notify: 'Tell you something on these pages',
+    messages: 'Exchange messages with its maker',
     always: [
       'Read what other apps keep',
       'Reach other devices in your home',

@@ -9,7 +9,9 @@ import { manifestName } from '../../publish/manifest-file.js';
 import { noMoreThan, oneOf, readArguments, required, text } from '../arguments.js';
 import type { Command } from '../command.js';
 
-const templates = ['node'] as const;
+const templates = ['node', 'typescript', 'python', 'shell'] as const;
+/** Files in which the app's name and id stand. */
+const named = ['README.md', 'package.json'];
 
 /** @throws Refusal `app-folder-taken` */
 async function emptyFolder(folder: string): Promise<void> {
@@ -40,12 +42,14 @@ export const init: Command = async (args, { out, templatesDir }) => {
   await cp(from, folder, { recursive: true });
   await rename(path.join(folder, 'gitignore'), path.join(folder, '.gitignore'));
   await writeFile(path.join(folder, manifestName), `${JSON.stringify(manifest, null, 2)}\n`);
-  const readme = path.join(folder, 'README.md');
-  const page = await readFile(readme, 'utf8');
-  await writeFile(
-    readme,
-    page.replaceAll('{{name}}', () => name).replaceAll('{{id}}', () => id),
-  );
+  for (const file of named.map((one) => path.join(folder, one))) {
+    const page = await readFile(file, 'utf8').catch(() => undefined);
+    if (page === undefined) continue;
+    await writeFile(
+      file,
+      page.replaceAll('{{name}}', () => name).replaceAll('{{id}}', () => id),
+    );
+  }
   out(`${folder}: ${id}, to be read from its README.md on`);
   return true;
 };

@@ -6,16 +6,17 @@ import { check } from '#contract/parse.js';
 import { Refusal } from '#contract/problems.js';
 import { ReleaseId } from '#contract/release.js';
 import { createCatalogue } from '../../publish/catalogue.js';
+import type { Https } from '../../publish/https.js';
 import { createLinks } from '../../publish/links.js';
 import { memberFolder } from '../../publish/member-folder.js';
-import type { Proven } from '../../publish/proven.js';
+import type { Prove } from '../../publish/proved.js';
 import { flag, memberPlace, noMoreThan, readArguments, required, text, texts } from '../arguments.js';
 import type { Command } from '../command.js';
 import { linkIds } from '../link.js';
 import { withMember } from '../territory.js';
 
 /** A release, or the newest that is published of an app. @throws Refusal `app-unpublished`, `arguments-invalid` */
-async function releaseIn(named: string, proven: Proven): Promise<string> {
+async function releaseIn(named: string, proven: { https: Https; prove: Prove }): Promise<string> {
   if (check(ReleaseId, named).ok) return named;
   if (!check(ReleasedAppId, named).ok)
     throw new Refusal('arguments-invalid', `${named} is neither a release nor an app: see webizen app status`);

@@ -10,11 +10,11 @@ import { signRelease } from '#common/archive/release.js';
 import { files } from '#common/files.js';
 import { Refusal } from '#contract/problems.js';
 import type { Release } from '#contract/release.js';
-import { memberFolder } from '../../publish/member-folder.js';
+import { memberFolder, membershipIn } from '../../publish/member-folder.js';
 import { workshop } from '../../publish/workshop.js';
 import { flag, memberPlace, noMoreThan, readArguments, text } from '../arguments.js';
 import type { Command } from '../command.js';
-import { membershipIn, statusListsOf, successionOf, withTerritory } from '../territory.js';
+import { statusListsOf, successionOf, withTerritory } from '../territory.js';
 
 /** Milliseconds. The convention of reproducible builds: seconds since 1970. @throws Refusal `arguments-invalid` */
 function madeAt(epoch: string | undefined): number {

@@ -245,7 +245,7 @@ export async function compose(
     },
     holds: holds.updates,
     ...{ config, host, clock, store, ledger, grants, membership, directory, freeBytes, log, signal, onRefused },
-    sockets: { open: (app) => api.open(app), close: (id) => api.close(id) },
+    sockets: { open: (app) => api.open(app), close: (id) => api.forget(id) },
     changes: () => changes,
   });
   const kinds = { ...membership.kinds, ...installed?.installer.kinds };

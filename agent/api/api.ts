@@ -39,6 +39,8 @@ export interface StandardApi {
   open(app: ApiApp): Promise<string>;
   /** Ends its streams and tunnels, answers what is under way, removes the socket; the directory stays. Harmless when none is open. */
   close(id: string): Promise<void>;
+  /** As `close`, once no container has the directory mounted: it goes too, with what a killed agent left in it. */
+  forget(id: string): Promise<void>;
   /** Tells the app's event streams; answers how many there are. */
   tell(app: string, event: AppEvent): number;
   /** Those whose sockets are open. */
@@ -117,15 +119,20 @@ export function createApi({
     await sockets.close(id);
   }
 
-  function close(id: string): Promise<void> {
-    const entry = opened.get(id);
-    if (!entry) return closing.get(id) ?? Promise.resolve();
-    opened.delete(id);
-    const mine = shut(id, entry).finally(() => {
+  /** What is opened next waits for it. */
+  function end(id: string, work: () => Promise<void>): Promise<void> {
+    const mine = (closing.get(id) ?? Promise.resolve()).then(work).finally(() => {
       if (closing.get(id) === mine) closing.delete(id);
     });
     closing.set(id, mine);
     return mine;
+  }
+
+  function close(id: string): Promise<void> {
+    const entry = opened.get(id);
+    if (!entry) return closing.get(id) ?? Promise.resolve();
+    opened.delete(id);
+    return end(id, () => shut(id, entry));
   }
 
   function announceShutdown(): void {
@@ -178,6 +185,9 @@ export function createApi({
       });
     },
     close,
+    async forget(id) {
+      await Promise.all([close(id), end(id, () => sockets.clear(id))]);
+    },
     announceShutdown,
     tell: events.tell,
     apps: () => [...opened.values()].map(({ app }) => app.caller),

@@ -49,6 +49,14 @@ function later(response: ServerResponse, refusal: Refusal): void {
 
 const rateLimited = (): Refusal => new Refusal('rate-limited', undefined, { headers: { 'retry-after': '1' } });
 
+/** RFC 9112 section 3.2: one, and in HTTP/1.0 there may be none. Node sees to none of it, and takes the first of many. */
+function hasHost({ rawHeaders, httpVersion }: IncomingMessage): boolean {
+  let hosts = 0;
+  for (let at = 0; at < rawHeaders.length; at += 2)
+    if (rawHeaders[at]?.length === 4 && rawHeaders[at]?.toLowerCase() === 'host') hosts += 1;
+  return hosts === 1 || (hosts === 0 && httpVersion === '1.0');
+}
+
 export function createGate({
   route,
   shares,
@@ -76,6 +84,7 @@ export function createGate({
       const { socket, url = '' } = request;
       if (socket.destroyed) return;
       if (!count(socket, response)) return void socket.destroy();
+      if (!hasHost(request)) return refuse(response, new Refusal('request-malformed', 'it names no host, or several'));
       // RFC 9112 section 3.2.2: what a proxy is sent. Here it would be taken for a call of this API.
       if (!url.startsWith('/')) return refuse(response, new Refusal('target-absolute'));
       if (!shares.take(caller.id)) return later(response, rateLimited());

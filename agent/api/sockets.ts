@@ -2,15 +2,15 @@
  * One unix socket for each app, all before the same application, opened and closed while the agent runs.
  *
  * `<runtimeDir>/apps` is 0700; in it each app has a directory (0755) with its socket (0666): in a container the directory
- * is mounted read-only, whatever the user namespace. The directory is never deleted, or a mounted one would never see the
- * agent's next socket. These servers are not Fastify's, so limits and orderly closing are set here.
+ * is mounted read-only, whatever the user namespace. The directory stays for as long as a container has it mounted, or that
+ * one would never see the agent's next socket. These servers are not Fastify's, so limits and orderly closing are set here.
  */
-import { chmod, mkdir } from 'node:fs/promises';
+import { chmod, mkdir, rm, rmdir } from 'node:fs/promises';
 import { createServer, type Server } from 'node:http';
 import type { Socket } from 'node:net';
 import path from 'node:path';
 import type { Duplex } from 'node:stream';
-import { checkSocketPath, clearSocket } from '#common/files.js';
+import { checkSocketPath, clearSocket, isErrno } from '#common/files.js';
 import { refuseRaw } from '#common/http-problems.js';
 import { Refusal } from '#contract/problems.js';
 import type { Caller } from './access.js';
@@ -37,6 +37,7 @@ function createAppServer(limits: SocketLimits, gate: Gate, caller: Caller, conne
       connectionsCheckingInterval: limits.checkMilliseconds,
       keepAliveTimeout: 60_000,
       maxHeaderSize: 16_384,
+      requireHostHeader: false, // the gate says so in the words of every refusal
     },
     gate.request(caller),
   );
@@ -67,6 +68,8 @@ export interface Sockets {
   /** Answers the socket's directory. @throws Refusal `socket-path-too-long` */
   open(caller: Caller, connected: (socket: Socket) => void): Promise<string>;
   close(id: string): Promise<void>;
+  /** Removes what is left of an app's closed socket, and its directory. */
+  clear(id: string): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -117,6 +120,13 @@ export function createSockets({
       return path.dirname(socket);
     },
     close,
+    async clear(id) {
+      const socket = socketPath(runtimeDir, id);
+      await rm(socket, { force: true });
+      await rmdir(path.dirname(socket)).catch((error: unknown) => {
+        if (!isErrno(error, 'ENOENT', 'ENOTEMPTY')) throw error; // what others put there is theirs
+      });
+    },
     async stop() {
       await Promise.all([...servers.keys()].map(close));
     },

@@ -31,6 +31,8 @@ export interface Blobs {
   ): Promise<void>;
   /** Takes over a file that was hashed while it was written, on this filesystem. */
   adopt(digest: string, file: string): Promise<void>;
+  /** Removes those that are no longer what they are called: they are fetched again. Answers whether there were any. */
+  dropDamaged(descriptors: readonly Descriptor[]): Promise<boolean>;
   /** An empty folder, and the way to be rid of it. */
   stage(): Promise<{ directory: string; clear(): Promise<void> }>;
   /** Removes what `isNeeded` says no to, when its turn comes. */
@@ -157,6 +159,20 @@ export async function openBlobs(wish: {
         await handle.close();
       }
       await keep(digest, file);
+    },
+    async dropDamaged(descriptors) {
+      let found = false;
+      for (const { digest } of descriptors)
+        await inTurn(async () => {
+          if (!held.has(digest)) return;
+          const hash = createHash('sha256');
+          await hashFile(fileOf(digest), hash).catch(() => {}); // what cannot be read is damaged
+          if (`sha256:${hash.digest('hex')}` === digest) return;
+          found = true;
+          held.delete(digest);
+          await rm(fileOf(digest), { force: true });
+        });
+      return found;
     },
     async stage() {
       const own = path.join(staging, randomBytes(8).toString('hex'));

@@ -1,6 +1,5 @@
 /** What the owner does with apps: look, say yes, stop, remove. Each decision is signed into the ledger before it is acted on. */
 import { openArchive } from '#common/archive/archive.js';
-import { checkImage } from '#common/archive/image.js';
 import { successionOf } from '#common/archive/release.js';
 import type { Capability } from '#contract/capabilities.js';
 import type { CataloguePage } from '#contract/catalogue.js';
@@ -12,6 +11,7 @@ import type { Decision, OwnerSigner } from '../consent/ledger.js';
 import type { Members } from '../members/members.js';
 import type { Blobs } from './blobs.js';
 import { dropNext } from './drop-next.js';
+import type { ImageCheck } from './image-check.js';
 import { awaitedBy, type Installed, type InstalledRecord, type LateDecision, releaseOf } from './installed.js';
 import type { Keeper } from './keeper.js';
 import type { Looking } from './looking.js';
@@ -72,6 +72,7 @@ export interface DeskParts {
   installed: Installed;
   blobs: Blobs;
   offers: Offers;
+  images: ImageCheck;
   successions: Successions;
   looking: Looking;
   table: Table;
@@ -360,7 +361,7 @@ export function createDesk(parts: DeskParts): AppsDesk {
         const fileOf = (digest: string): string | undefined => opened.blobs.get(digest) ?? blobs.fileOf(digest);
         // With all of it here, a bad image is refused before the owner reads about it.
         if (release.blobs.every(({ digest }) => fileOf(digest) !== undefined))
-          await checkImage(release, { fileOf, architecture: release.architecture });
+          await parts.images.check(release, { fileOf, architecture: release.architecture });
         table.put(
           held,
           release.blobs.map(({ digest }) => digest),

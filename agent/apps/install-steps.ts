@@ -4,7 +4,6 @@
  * passed its health check.
  */
 
-import { checkImage } from '#common/archive/image.js';
 import { imageTar } from '#common/archive/layout.js';
 import type { Clock } from '#common/clock.js';
 import { compareVersions } from '#contract/manifest.js';
@@ -15,6 +14,7 @@ import type { StepContext, StepKind } from '../changes/run.js';
 import type { Members } from '../members/members.js';
 import type { Blobs } from './blobs.js';
 import { dropNext } from './drop-next.js';
+import type { ImageCheck } from './image-check.js';
 import { type Held, type Installed, type InstalledRecord, mayRun, releaseOf } from './installed.js';
 import type { Architecture, Offers } from './offers.js';
 import { gateMilliseconds, isFinal, isUnheard } from './plan.js';
@@ -25,6 +25,7 @@ export interface InstallParts {
   installed: Installed;
   blobs: Blobs;
   offers: Offers;
+  images: ImageCheck;
   members: Members;
   architecture: Architecture;
   catalogue: Catalogue;
@@ -128,7 +129,13 @@ export function createInstallSteps(parts: InstallParts): Record<string, StepKind
         const verified = await parts.offers.verify(next.held);
         const problem = await parts.offers.problem(verified);
         if (problem) throw problem;
-        await checkImage(release, { fileOf: blobs.fileOf, architecture: parts.architecture });
+        try {
+          await parts.images.check(release, { fileOf: blobs.fileOf, architecture: parts.architecture });
+        } catch (error) {
+          // A disk that lost something says nothing about the release.
+          if (await blobs.dropDamaged(release.blobs)) throw new Refusal('blob-damaged', release.manifest.id);
+          throw error;
+        }
       },
       undo: noteWhy,
       isFinal,

@@ -9,6 +9,7 @@ import type { StepKind } from '../changes/run.js';
 import type { Members } from '../members/members.js';
 import { openBlobs } from './blobs.js';
 import { type AppsDesk, createDesk } from './desk.js';
+import { createImageCheck } from './image-check.js';
 import { createInstallSteps } from './install-steps.js';
 import { openInstalled, releaseOf } from './installed.js';
 import { createKeeper } from './keeper.js';
@@ -88,7 +89,20 @@ export async function createInstaller(wish: {
   const successions = createSuccessions({ ...wish, installed });
   const offers = createOffers({ ...wish, installed, blobs, successions });
   const isPinned = (digest: string): boolean => isShared(digest) || table.isPinned(digest);
-  const rooms = { ...wish, mandates, installed, outcomes, blobs, offers, successions, running, table, isPinned };
+  const images = createImageCheck();
+  const rooms = {
+    ...wish,
+    mandates,
+    installed,
+    outcomes,
+    blobs,
+    offers,
+    images,
+    successions,
+    running,
+    table,
+    isPinned,
+  };
   const keeper = createKeeper(rooms);
   const looking = createLooking({ ...rooms, onRefused: refused });
   const desk = createDesk({ ...rooms, keeper, looking, reserveBytes });

@@ -51,6 +51,7 @@ export function createKeeper(parts: KeeperParts): Keeper {
   const pending = new Set<Promise<void>>();
   let enforcing: Promise<unknown> = Promise.resolve();
   let tidying: Promise<unknown> = Promise.resolve();
+  let isTidyingAgain = false;
   let endWatching: (() => void)[] = [];
 
   const refused = (error: unknown): void =>
@@ -60,6 +61,20 @@ export function createKeeper(parts: KeeperParts): Keeper {
   function track(work: Promise<void>): void {
     const mine = work.catch(refused).finally(() => pending.delete(mine));
     pending.add(mine);
+  }
+
+  /** With growing pauses, until it is done. */
+  async function insist(work: () => Promise<void>): Promise<void> {
+    let pause = firstPause;
+    while (!stopping.signal.aborted) {
+      try {
+        return await work();
+      } catch (error) {
+        refused(error);
+        await clock.sleep(pause, stopping.signal);
+        pause = Math.min(pause * 2, longestPause);
+      }
+    }
   }
 
   async function idle(): Promise<void> {
@@ -76,14 +91,37 @@ export function createKeeper(parts: KeeperParts): Keeper {
 
   async function tidy(): Promise<void> {
     await blobs.collect(isNeeded);
-    for (const image of await runner.images()) if (!isNamed(image)) await runner.unload(image);
+    let why: unknown;
+    for (const image of await runner.images())
+      if (!isNamed(image))
+        await runner.unload(image).catch((error: unknown) => {
+          why = error;
+        });
+    if (why) throw why;
   }
 
-  /** A copy of a blob that could not be removed harms nobody: the next one takes it along. */
   function tidyInTurn(): Promise<void> {
-    const mine = tidying.then(tidy).catch(refused);
-    tidying = mine;
+    const mine = tidying.then(tidy);
+    tidying = mine.catch(() => {});
     return mine;
+  }
+
+  /**
+   * Nobody waits for what cannot go yet: an image is in use until the container that takes its place is there, and an
+   * engine may be away.
+   */
+  async function tidyUp(): Promise<void> {
+    await tidyInTurn().catch((error: unknown) => {
+      refused(error);
+      if (isTidyingAgain) return;
+      isTidyingAgain = true;
+      const again = clock.sleep(firstPause, stopping.signal).then(() => insist(tidyInTurn));
+      track(
+        again.finally(() => {
+          isTidyingAgain = false;
+        }),
+      );
+    });
   }
 
   const underWay = (id: string) => parts.changes().underWay(groupOf(id));
@@ -95,21 +133,8 @@ export function createKeeper(parts: KeeperParts): Keeper {
     return change && !isUntouched(change) ? undefined : record.current;
   }
 
-  async function rise(id: string): Promise<void> {
-    let pause = firstPause;
-    while (!stopping.signal.aborted) {
-      try {
-        return await running.runIf(id, () => wanted(id));
-      } catch (error) {
-        refused(error);
-        await clock.sleep(pause, stopping.signal);
-        pause = Math.min(pause * 2, longestPause);
-      }
-    }
-  }
-
   function bringUp(id: string): void {
-    track(rise(id));
+    track(insist(() => running.runIf(id, () => wanted(id))));
   }
 
   const isExpelled = (held: Held): boolean => members.see(held.credential)?.may === 'nothing';
@@ -165,11 +190,11 @@ export function createKeeper(parts: KeeperParts): Keeper {
   async function sweep(): Promise<void> {
     const isNobodys = (id: string): boolean => !installed.get(id);
     for (const { id } of await runner.leftovers()) await running.haltIf(id, () => isNobodys(id));
-    await tidyInTurn();
+    await tidyUp();
   }
 
   return {
-    tidy: tidyInTurn,
+    tidy: tidyUp,
     idle,
     bringUp,
     enforce: enforceInTurn,
@@ -186,7 +211,10 @@ export function createKeeper(parts: KeeperParts): Keeper {
       await settle();
       await enforceInTurn();
       for (const { id } of installed.list()) bringUp(id);
-      await sweep().catch(refused); // without the engine nothing runs, and nothing can be swept
+      await sweep().catch((error: unknown) => {
+        refused(error); // without the engine nothing runs, and nothing can be swept
+        track(insist(sweep));
+      });
     },
     async stop() {
       stopping.abort();

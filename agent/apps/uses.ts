@@ -15,6 +15,7 @@ export type LedgerRoom = Pick<Ledger, 'append' | 'decide'>;
 export interface Sockets {
   /** Answers the socket's directory. Opened again with another quota, it has that one. */
   open(app: { id: string; quotaBytes: number }): Promise<string>;
+  /** Nothing of it is left; no container has it mounted any more. */
   close(id: string): Promise<void>;
 }
 

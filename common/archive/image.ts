@@ -148,8 +148,11 @@ export async function checkImage(
     const before = wish.checked?.get(layer.digest);
     const known = before?.mediaType === layer.mediaType ? before : undefined;
     const checked = known ?? (await checkLayer(layer, files[at + 2]!, allowance));
-    if (known) allowance.bytes -= known.sizeBytes;
-    if (allowance.bytes < 0) throw new Refusal('layer-too-large');
+    if (known) {
+      allowance.bytes -= known.sizeBytes;
+      allowance.entries -= known.entries;
+    }
+    if (allowance.bytes < 0 || allowance.entries < 0) throw new Refusal('layer-too-large');
     if (checked.diffId !== told.rootfs.diff_ids[at]) throw new Refusal('layer-differs', layer.digest);
     done.push(checked);
   }

@@ -27,6 +27,8 @@ export interface CheckedLayer {
   diffId: string;
   /** Unpacked, bytes. */
   sizeBytes: number;
+  /** Headers in it. */
+  entries: number;
 }
 
 /** Of one header beyond the first 512 bytes: pax records or a long name. */
@@ -157,6 +159,7 @@ async function scan(bytes: Bytes, allowance: Allowance, isPlain: boolean): Promi
  * @throws Refusal `layer-malformed`, `layer-path`, `layer-entry-kind`, `layer-too-large`
  */
 export async function checkLayer(layer: Descriptor, file: string, allowance: Allowance): Promise<CheckedLayer> {
+  const { entries } = allowance;
   const most = Math.min(allowance.bytes, freelyUnpacked + layer.size * largestRatio);
   const hash = createHash('sha256');
   let sizeBytes = 0;
@@ -184,7 +187,8 @@ export async function checkLayer(layer: Descriptor, file: string, allowance: All
     plain.destroy();
   }
   allowance.bytes -= sizeBytes;
-  return { mediaType: layer.mediaType, diffId: `sha256:${hash.digest('hex')}`, sizeBytes };
+  const diffId = `sha256:${hash.digest('hex')}`;
+  return { mediaType: layer.mediaType, diffId, sizeBytes, entries: entries - allowance.entries };
 }
 
 const codeOf = (error: Error): string => String((error as NodeJS.ErrnoException).code ?? '');

@@ -1,6 +1,7 @@
 /** `alliance init | territory … | maker … | url | publish | rotate`: the alliance's own desk, without a server. */
 import path from 'node:path';
 import { systemClock } from '#common/clock.js';
+import { table, when } from '#common/columns.js';
 import { files } from '#common/files.js';
 import { keyOfJwk } from '#common/jws.js';
 import { DirectoryMaker, DirectoryTerritory, type PublicJwk } from '#contract/directory.js';
@@ -10,7 +11,6 @@ import { Refusal } from '#contract/problems.js';
 import { type Alliance, casFromPem, createAlliance, keysFile, openAlliance } from '../directory/alliance.js';
 import { duration, fileText, flag, noMore, readArguments, required, text } from './arguments.js';
 import type { Command } from './command.js';
-import { table, when } from './print.js';
 
 const day = 86_400;
 const longestSeconds = 36_600 * day;

@@ -1,5 +1,6 @@
 /** `app list | show | stop | pause | resume | abort | reserve | policy` */
 import { Type } from 'typebox';
+import { table, when } from '#common/columns.js';
 import { ReleaseState } from '#contract/catalogue.js';
 import { Time } from '#contract/health.js';
 import { AppIdPolicy } from '#contract/member-register.js';
@@ -9,7 +10,6 @@ import { ResultCounts, type RolloutVerb, RolloutView } from '#contract/rollout.j
 import { flag, noMore, readArguments, required, text } from './arguments.js';
 import { askAll, asking } from './ask.js';
 import type { Command } from './command.js';
-import { table, when } from './print.js';
 
 const NullOr = <T extends Parameters<typeof Type.Union>[0][number]>(schema: T) => Type.Union([schema, Type.Null()]);
 /** What every answer has; more is passed on as it came. */

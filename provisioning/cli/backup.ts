@@ -2,6 +2,7 @@
 import path from 'node:path';
 import { Type } from 'typebox';
 import { systemClock } from '#common/clock.js';
+import { when } from '#common/columns.js';
 import { callControl } from '#common/control.js';
 import { files } from '#common/files.js';
 import { check, describeFaults } from '#contract/parse.js';
@@ -12,7 +13,6 @@ import { openRooms } from '../rooms.js';
 import { checkDirectory, controlSocket } from '../territory.js';
 import { noMore, readArguments, required, text } from './arguments.js';
 import type { Command } from './command.js';
-import { when } from './print.js';
 
 const Result = Type.Object({ files: Type.Number(), entries: Type.Number(), sizeBytes: Type.Number() });
 

@@ -1,12 +1,12 @@
 /** `box list | show | revoke | reinstate | settle | object` */
 import { Type } from 'typebox';
+import { table, when } from '#common/columns.js';
 import { BoxDetail, BoxStanding } from '#contract/operator.js';
 import { check, describeFaults } from '#contract/parse.js';
 import { Refusal } from '#contract/problems.js';
 import { flag, noMore, readArguments, required, text } from './arguments.js';
 import { askAll, asking } from './ask.js';
 import type { Command } from './command.js';
-import { table, when } from './print.js';
 
 const { id, state, enrolledAt, certificate, cut, cloned } = BoxDetail.properties;
 /** What every answer has; more is passed on as it came. */

@@ -1,6 +1,7 @@
 /** `ca roll issuing | root` and `ca show`. The files are changed here; a provider that runs is told to read them again. */
 import path from 'node:path';
 import { systemClock } from '#common/clock.js';
+import { table, when } from '#common/columns.js';
 import { callControl } from '#common/control.js';
 import { files } from '#common/files.js';
 import { Refusal } from '#contract/problems.js';
@@ -9,7 +10,6 @@ import { rollIssuing, rollRoot } from '../ca/make.js';
 import { checkDirectory, controlSocket, readTerritory } from '../territory.js';
 import { flag, noMore, readArguments, required, text } from './arguments.js';
 import type { Command } from './command.js';
-import { table, when } from './print.js';
 
 async function tellServer(directory: string): Promise<boolean> {
   try {

@@ -1,12 +1,12 @@
 /** `claim create | list | revoke` */
 import { Type } from 'typebox';
+import { table, when } from '#common/columns.js';
 import { Claim, CreatedClaim } from '#contract/operator.js';
 import { check, describeFaults } from '#contract/parse.js';
 import { Refusal } from '#contract/problems.js';
 import { duration, flag, noMore, readArguments, required, text, wholeNumber } from './arguments.js';
 import { askAll, asking } from './ask.js';
 import type { Command } from './command.js';
-import { table, when } from './print.js';
 
 const longestSeconds = 366 * 86_400;
 

@@ -1,13 +1,13 @@
 /** `directory accept | show`: the alliance's directory as this territory keeps it. */
 import path from 'node:path';
 import { Type } from 'typebox';
+import { table, when } from '#common/columns.js';
 import { Directory } from '#contract/directory.js';
 import { check, describeFaults } from '#contract/parse.js';
 import { Refusal } from '#contract/problems.js';
 import { flag, noMore, readArguments, required, text } from './arguments.js';
 import { asking } from './ask.js';
 import type { Command } from './command.js';
-import { table, when } from './print.js';
 
 const { sequence, expiresAt } = Directory.properties;
 const Shown = Type.Object(

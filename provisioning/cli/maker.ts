@@ -3,6 +3,7 @@ import { X509Certificate } from 'node:crypto';
 import { mkdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { systemClock } from '#common/clock.js';
+import { table, when } from '#common/columns.js';
 import { verifyDirectory } from '#common/directory/verify.js';
 import { files } from '#common/files.js';
 import { Refusal } from '#contract/problems.js';
@@ -13,7 +14,6 @@ import { makeBox, type Wish } from '../factory/make-box.js';
 import { createMaker, openMaker } from '../factory/maker.js';
 import { duration, fileText, flag, noMore, readArguments, required, text } from './arguments.js';
 import type { Command } from './command.js';
-import { table, when } from './print.js';
 
 const atOnce = 8;
 const day = 86_400;

@@ -1,5 +1,6 @@
 /** `member ledger`: what was decided about members, checked whenever it is shown. */
 import path from 'node:path';
+import { table, when } from '#common/columns.js';
 import { files } from '#common/files.js';
 import { verifyMemberLedger } from '#common/members/ledger.js';
 import { MemberKeys } from '#contract/member.js';
@@ -9,7 +10,6 @@ import { Refusal } from '#contract/problems.js';
 import { fileText, flag, noMore, readArguments, required, text } from './arguments.js';
 import { asking } from './ask.js';
 import type { Command } from './command.js';
-import { table, when } from './print.js';
 
 function readable<T>(parsed: Parsed<T>, code: 'member-ledger-damaged' | 'member-keys-invalid'): T {
   if (parsed.ok) return parsed.value;

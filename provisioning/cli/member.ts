@@ -6,6 +6,7 @@ import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { Type } from 'typebox';
+import { table, when } from '#common/columns.js';
 import { files } from '#common/files.js';
 import { timeOf } from '#common/members/iso.js';
 import { CapabilityKind } from '#contract/capabilities.js';
@@ -18,7 +19,6 @@ import { fileText, flag, noMore, readArguments, required, text, wholeNumber } fr
 import { askAll, asking } from './ask.js';
 import type { Command } from './command.js';
 import { ledger } from './member-ledger.js';
-import { table, when } from './print.js';
 
 const many = { type: 'string', multiple: true } as const;
 const aboutDecision = { reason: text, 'decided-by': text, review: text } as const;

@@ -96,6 +96,22 @@ export function beginningOf(
   });
 }
 
+/** A stream that is held open, or the whole answer that came in its place. @throws Mismatch */
+export function openStream(place: Place, path: string): Promise<{ answer: Answer | undefined; close: () => void }> {
+  return new Promise((resolve, reject) => {
+    const message = request({ ...place, agent: false, path });
+    const close = (): void => void message.destroy();
+    message.setTimeout(answerMilliseconds, () => message.destroy(new Error('no answer in time')));
+    message.once('response', (reply) => {
+      message.setTimeout(0);
+      if (reply.statusCode === 200) return resolve({ answer: undefined, close });
+      read(reply).then((bytes) => resolve({ answer: answerOf(reply, bytes), close }), reject);
+    });
+    message.on('error', (error) => reject(broken(error)));
+    message.end();
+  });
+}
+
 /** What is no HTTP, as it stands; answers all that comes back until the other side closes. @throws Mismatch */
 export function sendRaw(place: Place, bytes: string): Promise<string> {
   return new Promise((resolve, reject) => {

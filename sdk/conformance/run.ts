@@ -6,6 +6,7 @@ import { leases } from './leases.js';
 import { lists } from './lists.js';
 import { messages } from './messages.js';
 import { Mismatch, NotGranted, NotTried } from './outcome.js';
+import { requests } from './requests.js';
 import type { Specification } from './specification.js';
 import { storage } from './storage.js';
 import { tell } from './tell.js';
@@ -23,6 +24,7 @@ export type Result = { id: string; says: string } & Outcome;
 export const promises: readonly Promised[] = [
   ...box,
   ...errors,
+  ...requests,
   ...storage,
   ...lists,
   ...watch,

@@ -1,9 +1,10 @@
 /** Apps come and go while the box runs, and so does what they may do; none of them can take what is another's share. */
 import { once } from 'node:events';
-import { stat } from 'node:fs/promises';
+import { stat, writeFile } from 'node:fs/promises';
 import { request } from 'node:http';
 import { connect as connectSocket, type Socket } from 'node:net';
 import path from 'node:path';
+import fc from 'fast-check';
 import t from 'tap';
 import { call } from '../support/api-box.js';
 import { app, box, key, put, quotaBytes, refused, type Tap } from '../support/api-calls.js';
@@ -59,6 +60,13 @@ t.test('a socket is opened and closed while the box runs, and its directory stay
   await api.api.open({ id, quotaBytes });
   await again;
   t.equal((await call(socket, 'GET', '/v1/box')).status, 200, 'an opening waits for the closing before it');
+  await Promise.all([api.api.forget(id), api.api.open({ id, quotaBytes })]);
+  t.equal((await call(socket, 'GET', '/v1/box')).status, 200, 'and for the forgetting');
+  await api.api.close(id);
+  await writeFile(socket, 'what a killed agent left');
+  await api.api.forget(id);
+  await t.rejects(stat(directory), { code: 'ENOENT' }, 'forgotten, nothing of it stays');
+  await api.api.forget(id);
   await t.rejects(api.api.open({ id: 'x'.repeat(120), quotaBytes }), { code: 'socket-path-too-long' });
 });
 
@@ -152,6 +160,34 @@ async function connectAnswer(socketPath: string) {
   const json: unknown = JSON.parse(text || '{}');
   return { status: reply.statusCode, headers: reply.headers, bytes, text, json, code: JSON.parse(text || '{}').code };
 }
+
+t.test('whatever octets come, they are answered in HTTP or not at all, and the box goes on', async (t) => {
+  const limits = { headersMilliseconds: 200, requestMilliseconds: 300, checkMilliseconds: 50 };
+  const api = await box(t, [app('a')], { limits });
+  const right = Buffer.from(
+    `POST /v1/storage:batch HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Type: application/json\r\n` +
+      `Transfer-Encoding: chunked\r\n\r\n22\r\n{"operations":[{"op":"delete","key"\r\n6\r\n:"k"}]}\r\n0\r\n\r\n`,
+  );
+  const answerTo = (bytes: Uint8Array): Promise<string> => {
+    const connection = bare(t, api.socket('a'));
+    connection.socket.end(bytes);
+    return connection.closed;
+  };
+  const bent = fc.tuple(fc.nat(right.length - 1), fc.nat(8), fc.uint8Array({ maxLength: 12 }));
+  const octets = fc.oneof(
+    fc.uint8Array({ maxLength: 400 }),
+    bent.map(([at, cut, more]) => Buffer.concat([right.subarray(0, at), more, right.subarray(at + cut)])),
+  );
+  await fc.assert(
+    fc.asyncProperty(fc.array(octets, { minLength: 8, maxLength: 8 }), async (many) => {
+      const answers = await Promise.all(many.map(answerTo));
+      return answers.every((answer) => answer === '' || /^HTTP\/1\.1 [2345]\d\d /.test(answer));
+    }),
+    { numRuns: 25 },
+  );
+  t.equal((await call(api.socket('a'), 'GET', '/v1/self')).status, 200);
+  t.same(api.errors, []);
+});
 
 t.test('alone an app may have all, beside another its share', async (t) => {
   const limits = { requestsPerSecond: 1, burst: 5 };

@@ -124,7 +124,7 @@ async function run(place: string, cut: number): Promise<string[]> {
     printed += text;
   });
   await once(started, 'close');
-  return printed.split('\n').filter(Boolean);
+  return printed.split('\n').filter((name) => name !== '' && name !== 'killed');
 }
 
 /** Resolves when nothing is under way any more. */
@@ -377,7 +377,7 @@ t.test(
         problems.push(['app-bound-elsewhere', 'succession-undecided'].includes(problem?.code ?? ''));
       }
       t.same(problems, [isTheirs, !isTheirs], `${at}: bound to exactly one`);
-      t.ok(box.hasData(app), `${at}: its data are there`);
+      t.ok(await box.hasData(app), `${at}: its data are there`);
       t.equal(box.desk.show(app)?.release, isThere ? b.heirs.id : b.one.id, `${at}: what runs`);
     });
   },

@@ -1,12 +1,13 @@
 /** Installing, updating and removing apps on a box: what the owner decides, and what a member's standing allows. */
 import { readdirSync } from 'node:fs';
+import { readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import t, { type Test } from 'tap';
 import type { InstalledApp } from '#contract/installed.js';
 import { verifyLedger } from '#contract/ledger-chain.js';
 import type { Manifest } from '#contract/manifest.js';
 import type { StatusLists } from '#contract/member.js';
-import type { ProblemCode } from '#contract/problems.js';
+import { type ProblemCode, Refusal } from '#contract/problems.js';
 import { inPieces } from '../support/archive.js';
 import { type FileRunner, fileRunner } from '../support/file-runner.js';
 import { ownFolder } from '../support/folder.js';
@@ -54,11 +55,15 @@ async function bench(t: Test) {
     fresh,
     time: { isKnown: true },
     free: { bytes: 1e12 },
-    async release(version: string, more: Partial<Manifest> & { by?: TestMember; status?: StatusLists } = {}) {
-      const { by = maker, status = fresh, ...manifest } = more;
+    async release(
+      version: string,
+      more: Partial<Manifest> & { by?: TestMember; status?: StatusLists; text?: string } = {},
+    ) {
+      const { by = maker, status = fresh, text, ...manifest } = more;
       count += 1;
       const place = path.join(folder, `release-${count}`);
-      return testRelease(place, { by, territory: 'north', status, manifest: { version, ...manifest } });
+      const words = text === undefined ? {} : { text };
+      return testRelease(place, { by, territory: 'north', status, manifest: { version, ...manifest }, ...words });
     },
     async open(engine: FileRunner = runner): Promise<InstallingBox> {
       box = await installingBox({
@@ -552,6 +557,73 @@ t.test(
     t.same(engine.started, [], 'the restart of the agent stopped nothing and started nothing');
   },
 );
+
+t.test('what a disk damaged is noticed though it was checked before, and is fetched again', async (t) => {
+  const b = await bench(t);
+  const box = await b.open();
+  await b.installed(box, await b.release('1.0.0', { text: 'shared' }));
+  const other = await b.release('1.0.0', { id: 'example.other', text: 'shared' });
+  const [, , layer] = other.release.blobs;
+  const file = path.join(box.blobsDirectory, layer!.digest.slice(7));
+  const good = await readFile(file);
+  await writeFile(file, Buffer.alloc(good.length, 'x'));
+  b.shelf.publish(other);
+  t.equal((await box.desk.offer(other.id)).missingBytes, 0, 'two apps share all that they are made of');
+  t.match(await b.agree(box, other), { state: 'undone', problem: { code: 'blob-damaged' } });
+  t.equal((await box.desk.offer(other.id)).missingBytes, good.length);
+  t.match(await b.agree(box, other), { state: 'done' });
+  t.same(await readFile(file), good);
+});
+
+t.test('what an engine could not remove goes as soon as it can', async (t) => {
+  const b = await bench(t);
+  const runner = fileRunner(b.folder);
+  let busy: ProblemCode[] = [];
+  const meet = (): void => {
+    const code = busy.shift();
+    if (code) throw new Refusal(code);
+  };
+  const engine: FileRunner = {
+    ...runner,
+    async unload(image) {
+      meet();
+      await runner.unload(image);
+    },
+    async leftovers() {
+      meet();
+      return runner.leftovers();
+    },
+  };
+  async function idleWhilePassing(now: InstallingBox): Promise<void> {
+    let isIdle = false;
+    const idle = now.idle().then(() => {
+      isIdle = true;
+    });
+    while (!isIdle) {
+      await b.clock.pass(100);
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    await idle;
+  }
+  const box = await b.open(engine);
+  await b.installed(box, await b.release('1.0.0'));
+  busy = ['image-in-use', 'runtime-unavailable'];
+  const two = await b.release('1.1.0');
+  await b.installed(box, two);
+  t.equal(runner.engine().images.length, 2, 'the container that it is in use by has not gone yet');
+  await idleWhilePassing(box);
+  t.same(busy, []);
+  t.same(runner.engine().images, [two.release.image.digest]);
+  await box.close();
+
+  const stray = { id: 'example.stray', release: two.id, image: two.release.image.digest, socketDirectory: '/nowhere' };
+  await runner.start({ ...stray, manifest: two.release.manifest });
+  busy = ['runtime-unavailable', 'runtime-unavailable'];
+  const again = await b.open(engine);
+  t.same(Object.keys(runner.engine().containers), [app, stray.id], 'an engine that is away sweeps nothing');
+  await idleWhilePassing(again);
+  t.same(Object.keys(runner.engine().containers), [app]);
+});
 
 t.test('what no record names is removed when the agent starts', async (t) => {
   const b = await bench(t);

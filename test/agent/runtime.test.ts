@@ -1,11 +1,13 @@
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import fc from 'fast-check';
 import t from 'tap';
 import { Refusal } from '#contract/problems.js';
 import { textOf, unframe } from '../../agent/apps/runtime/output.js';
 import { hasRange } from '../../agent/apps/runtime/spec.js';
+import { call } from '../support/api-box.js';
 import { busyboxEntries, busyboxImage, image, nodeImage, tar } from '../support/image.js';
 import { testPodman } from '../support/podman.js';
 import { forever, type Ground, keepsPromises } from '../support/runner-promises.js';
@@ -141,6 +143,68 @@ t.test(
     await runner.remove(app.id);
   },
 );
+
+t.test('what a killed engine left half-made or half-removed is in nobody’s way', async (t) => {
+  const { runner } = await testRunner(t, podman);
+  const app = appOf(podman, { id: 'example.half', image: busybox.digest, script: forever });
+  const name = 'webizen-example.half';
+  const libpod = '/v4.0.0/libpod/containers';
+  const listed = async (): Promise<string | undefined> => {
+    const answer = await call(podman.socketPath, 'GET', `${libpod}/json?all=true&external=true`);
+    const found = answer.json as { Names: string[]; State: string }[];
+    return found.find(({ Names }) => Names.includes(name))?.State;
+  };
+  /** Kills the engine at later and later moments of the work, until what it leaves is in that state. */
+  async function leave(state: string, before: () => Promise<unknown>, work: () => Promise<unknown>): Promise<boolean> {
+    for (let tries = 0; tries < 16; tries += 1) {
+      await before();
+      const working = work().catch(() => {});
+      await delay(4 * tries);
+      await podman.stop();
+      await working;
+      await podman.start();
+      if ((await listed()) === state) return true;
+      await remove();
+    }
+    return false;
+  }
+  const r_limits = ['nofile', 'nproc'].map((type) => ({ type, soft: 1024, hard: 1024 }));
+  const spec = {
+    name,
+    image: busybox.config.slice(7),
+    command: ['sh', '-c', 'trap "" TERM; while true; do sleep 1; done'],
+    init: true,
+    r_limits,
+  };
+  const create = () =>
+    call(podman.socketPath, 'POST', `${libpod}/create`, {
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ ...spec, labels: { 'webizen.app': app.id } }),
+    });
+  const remove = () => call(podman.socketPath, 'DELETE', `${libpod}/${name}?force=true&timeout=0`);
+  async function run(): Promise<void> {
+    await create();
+    await call(podman.socketPath, 'POST', `${libpod}/${name}/start`);
+  }
+  for (const [state, before, work] of [
+    ['storage', async () => {}, create],
+    ['removing', run, remove],
+    ['stopping', run, () => call(podman.socketPath, 'POST', `${libpod}/${name}/stop?timeout=1`)],
+  ] as const) {
+    const isLeft = await leave(state, before, work);
+    t.comment(`${state}: ${isLeft ? 'left' : 'the engine was too quick'}`);
+    await runner.start(app);
+    runner.ready(app.id);
+    await runner.settled(app.id, patience());
+    t.equal(await listed(), 'running', `after ${state}`);
+    t.equal((await podman.running()).length, 1, 'once');
+    await runner.remove(app.id);
+    await leave(state, before, work);
+    await runner.remove(app.id);
+    t.equal(await listed(), undefined, `${state} is gone`);
+    t.same(await podman.running(), [], 'and runs no more');
+  }
+});
 
 t.test('what cannot be started says so', async (t) => {
   const { runner } = await testRunner(t, podman);

@@ -129,7 +129,7 @@ t.test("its maker expelled, an app passes to the heir with the owner's yes, and 
     ...{ release: two.id, state: 'running', stopped: null, succession: null, waiting: null },
     member: { id: 'new-soft', standing: 'good' },
   });
-  t.ok(again.hasData(app), 'with its data');
+  t.ok(await again.hasData(app), 'with its data');
   const [decision] = await factsOf(again, 'app.succession');
   t.match(decision, {
     by: 'owner',
@@ -394,7 +394,7 @@ t.test('a file carries the statement along; a fresh installation needs none', as
   t.equal(await again.desk.succeed(app, { serial: 3, accept: true }, b.signer), null, 'nobody can be asked');
   t.match(again.desk.show(app)?.waiting, { release: two.id, missingBytes: 0 }, 'but it is here');
   t.match(await b.agree(again, two), { state: 'done' });
-  t.ok(again.hasData(app));
+  t.ok(await again.hasData(app));
 
   t.match(await again.changes.ended(await again.desk.remove(app, b.signer)), { state: 'done' });
   const fresh = await b.release('2.1.0', { by: b.heir, succession: [statement] });

@@ -83,7 +83,7 @@ t.test('a layer of what builders write is read, and its diffId is that of the un
   ]);
   const padded = Buffer.concat([tar, Buffer.alloc(10_240)]);
   for (const bytes of [tar, padded]) {
-    const want = { diffId: sha256(bytes), sizeBytes: bytes.length };
+    const want = { diffId: sha256(bytes), sizeBytes: bytes.length, entries: 18 };
     t.same(await layer(directory, bytes), { mediaType: plain, ...want });
     t.same(await layer(directory, gzipSync(bytes), gzipped), { mediaType: gzipped, ...want });
   }
@@ -301,6 +301,29 @@ t.test('an image is what the release names, for the machine that it names', asyn
   await t.rejects(good.check(), refusal('archive-blob-size'));
 });
 
+t.test('whatever stands in an image’s documents, it is read or refused with a code', async (t) => {
+  const directory = await ownFolder(t);
+  const field = fc.oneof(
+    fc.jsonValue(),
+    fc.constantFrom<unknown>([], {}, null, '', { '/x': {} }, [{ empty_layer: 1 }]),
+  );
+  const names = fc.constantFrom(
+    ...['architecture', 'os', 'config', 'rootfs', 'history', 'Volumes', 'layers', 'annotations', 'schemaVersion'],
+    ...['mediaType', 'subject', '__proto__', 'Config'],
+  );
+  await fc.assert(
+    fc.asyncProperty(names, field, fc.boolean(), async (name, value, inManifest) => {
+      const odd = inManifest
+        ? { manifest: (manifest: Json) => ({ ...manifest, [name]: value }) }
+        : { config: { [name]: value } };
+      await (await image(directory, odd)).check().catch((error: unknown) => {
+        if (!(error instanceof Refusal)) throw error;
+      });
+    }),
+    { numRuns: 150 },
+  );
+});
+
 t.test('a layer that passed once is not unpacked again', async (t) => {
   const directory = await ownFolder(t);
   const { release, fileOf, tar } = await image(directory);
@@ -310,6 +333,11 @@ t.test('a layer that passed once is not unpacked again', async (t) => {
   const asAnother = new Map([[tar.digest, { ...first!, mediaType: gzipped }]]);
   await t.rejects(checkImage(release, { fileOf, architecture, checked: asAnother }), refusal('layer-malformed'));
   t.same((await checkImage(release, { fileOf, architecture, checked })).layers, [first]);
+  t.equal(first?.entries, 1);
+  for (const most of [{ sizeBytes: largestUnpacked + 1 }, { entries: mostLayerEntries + 1 }]) {
+    const large = new Map([[tar.digest, { ...first!, ...most }]]);
+    await t.rejects(checkImage(release, { fileOf, architecture, checked: large }), refusal('layer-too-large'));
+  }
   await t.rejects(checkImage(release, { fileOf, architecture }), refusal('layer-malformed'));
 });
 

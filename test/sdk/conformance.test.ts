@@ -3,7 +3,10 @@ import { execFile } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import { createServer, type IncomingMessage, request as requestOf, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { connect, createServer as createTcpServer } from 'node:net';
+import { Transform } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
+import { pipeline } from 'node:stream/promises';
 import t, { type Test } from 'tap';
 import { systemClock } from '#common/clock.js';
 import type { Capability } from '#contract/capabilities.js';
@@ -155,6 +158,27 @@ async function flawed(t: Test, socketPath: string, flaw: Partial<Flaw>) {
   return { host: '127.0.0.1', port: (server.address() as AddressInfo).port };
 }
 
+/** The same, over the bytes themselves: what is sent to the box, and what it answers. */
+async function garbled(
+  t: Test,
+  socketPath: string,
+  { sent = (text) => text, answered = (text) => text }: Partial<Record<'sent' | 'answered', (text: string) => string>>,
+) {
+  const through = (change: (text: string) => string) =>
+    new Transform({
+      transform: (chunk: Buffer, _, done) => done(null, Buffer.from(change(chunk.toString('latin1')), 'latin1')),
+    });
+  const server = createTcpServer({ allowHalfOpen: true }, (socket) => {
+    const box = connect({ path: socketPath, allowHalfOpen: true });
+    pipeline(socket, through(sent), box).catch(() => box.destroy());
+    pipeline(box, through(answered), socket).catch(() => socket.destroy());
+    socket.once('close', () => box.destroy());
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  t.teardown(() => server.close());
+  return { host: '127.0.0.1', port: (server.address() as AddressInfo).port };
+}
+
 const without = ({ headers, ...answer }: Altered, name: string): Altered => ({
   ...answer,
   headers: Object.fromEntries(Object.entries(headers).filter(([one]) => one !== name)),
@@ -253,6 +277,12 @@ const flaws: Flaw[] = [
     what: 'a message again for the same request',
     lose: ({ headers }) => void delete headers['idempotency-key'],
   },
+  {
+    promise: 'requests.who',
+    what: 'a field that says who asks',
+    alter: (answer, { headers }) =>
+      headers.forwarded ? withText(answer, (text) => text.replace('"id":"full"', '"id":"other"')) : answer,
+  },
 ];
 
 t.test('what breaks a promise is found out, and said', async (t) => {
@@ -266,6 +296,57 @@ t.test('what breaks a promise is found out, and said', async (t) => {
     const results = await tryPromises({ place, specification: read, only });
     t.same(idsOf(results, 'failed'), [flaw.promise], flaw.what);
     t.match(results[0], { expected: /./, seen: /./ }, `${flaw.promise}: ${JSON.stringify(results[0])}`);
+  }
+});
+
+const garblings: {
+  promise: string;
+  what: string;
+  sent?: (text: string) => string;
+  answered?: (text: string) => string;
+}[] = [
+  {
+    promise: 'requests.one-meaning',
+    what: 'of a length and chunks one is believed',
+    sent: (text) => text.replace('Transfer-Encoding: chunked\r\n', ''),
+  },
+  {
+    promise: 'requests.one-meaning',
+    what: 'of two hosts the first is taken',
+    sent: (text) => text.replace('Host: other\r\n', ''),
+  },
+  {
+    promise: 'requests.whole-address',
+    what: 'a whole address is taken for a path',
+    sent: (text) => text.replace(/^GET http:\/\/[^/]*/, 'GET '),
+  },
+  { promise: 'requests.upgrade', what: 'an upgrade is passed over', sent: (text) => text.replace('Upgrade', 'close') },
+  {
+    promise: 'requests.ahead',
+    what: 'the answers come in another order',
+    sent: (text) => text.replace('GET /v1/box', 'GET /v1/x').replace('GET /v1/no-such-thing', 'GET /v1/box'),
+  },
+  {
+    promise: 'events.bounded',
+    what: 'the seventeenth stream is let in',
+    answered: (text) => text.replace('HTTP/1.1 429', 'HTTP/1.1 200'),
+  },
+  {
+    promise: 'events.bounded',
+    what: 'nobody says when to come back',
+    answered: (text) => text.replace(/retry-after/i, 'retry-never'),
+  },
+];
+
+t.test('what reads requests otherwise is found out too', async (t) => {
+  const box = await boxOf(t);
+  const read = await specification();
+  const honest = await garbled(t, box.socket('full'), {});
+  for (const { promise, what, ...flaw } of garblings) {
+    const only = promises.filter(({ id }) => id === promise);
+    t.same(idsOf(await tryPromises({ place: honest, specification: read, only }), 'passed'), [promise]);
+    const place = await garbled(t, box.socket('full'), flaw);
+    t.same(idsOf(await tryPromises({ place, specification: read, only }), 'failed'), [promise], what);
   }
 });
 

@@ -69,16 +69,18 @@ export interface SomeApp {
   layers: PackedLayer[];
 }
 
-/** @param text of the app's one file */
+/** @param wish.text of the app's program; `files` lie beside it */
 export async function someApp(
   directory: string,
-  wish: { key: KeyObject; text?: string; more?: Partial<Release>; blobs?: string },
+  wish: { key: KeyObject; text?: string; files?: Record<string, Uint8Array>; more?: Partial<Release>; blobs?: string },
 ): Promise<SomeApp> {
   const source = await mkdtemp(path.join(directory, 'source-'));
   const blobs = wish.blobs ?? (await mkdtemp(path.join(directory, 'blobs-')));
   await mkdir(path.join(source, 'lib'));
   await writeFile(path.join(source, 'main'), wish.text ?? '#!/bin/sh\necho hello\n', { mode: 0o755 });
   await writeFile(path.join(source, 'lib', 'data.txt'), 'data\n');
+  for (const [name, bytes] of Object.entries(wish.files ?? {}))
+    await writeFile(path.join(source, name), bytes, { mode: 0o755 });
   const layers = [await packLayer(source, { prefix: 'app', directory: blobs })];
   const made = await packImage({ architecture, layers, directory: blobs });
   const release = releaseOf(made, wish.more);

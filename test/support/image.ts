@@ -2,6 +2,7 @@
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
+import { endOfTar, headerOf, padding } from '#common/archive/tar.js';
 
 export interface TestImage {
   /** Of the OCI manifest: what a release names. */
@@ -21,38 +22,16 @@ export interface Entry {
 
 const sha256 = (bytes: Uint8Array): string => `sha256:${createHash('sha256').update(bytes).digest('hex')}`;
 
-/** POSIX ustar, all of it root's and of 1970. */
-function header({ path, data, link, mode }: Entry): Buffer {
-  const block = Buffer.alloc(512);
-  const octal = (value: number, at: number, length: number) =>
-    block.write(`${value.toString(8).padStart(length - 1, '0')}\0`, at);
-  const type = link !== undefined ? '2' : data ? '0' : '5';
-  if (Buffer.byteLength(path) > 100) throw new Error(`cannot pack ${path}: the name is too long`);
-  block.write(path, 0);
-  octal(mode ?? (data ? 0o644 : 0o755), 100, 8);
-  octal(0, 108, 8);
-  octal(0, 116, 8);
-  octal(data?.length ?? 0, 124, 12);
-  octal(0, 136, 12);
-  block.write('        ', 148);
-  block.write(type, 156);
-  if (link !== undefined) block.write(link, 157);
-  block.write('ustar\x0000', 257);
-  octal(
-    block.reduce((sum, byte) => sum + byte, 0),
-    148,
-    7,
-  );
-  return block;
-}
-
+/** All of it root's and of 1970. */
 function* parts(entries: readonly Entry[]): Generator<Buffer> {
-  for (const entry of entries) {
-    yield header(entry);
-    if (entry.data) yield entry.data;
-    yield Buffer.alloc((512 - ((entry.data?.length ?? 0) % 512)) % 512);
+  for (const { path, data, link, mode } of entries) {
+    const kind = link !== undefined ? 'symlink' : data ? 'file' : 'directory';
+    const size = data?.length ?? 0;
+    yield headerOf({ name: path, size, kind, mode: mode ?? (data ? 0o644 : 0o755), target: link ?? '' });
+    if (data) yield data;
+    yield padding(size);
   }
-  yield Buffer.alloc(1024);
+  yield endOfTar;
 }
 
 export const tar = (entries: readonly Entry[]): Buffer => Buffer.concat([...parts(entries)]);

@@ -1,7 +1,8 @@
 /**
- * A box that kills itself with SIGKILL before one effect or commit: `node install-child.js FOLDER CUT`. What it does stands
- * in FOLDER/plan.json. Each effect and each commit is an event, counted from 1 once the box has started: its name is
- * printed, and before the CUT-th it dies. Without a cut it ends when its change has.
+ * A box that is cut before one effect or commit: `node install-child.js FOLDER CUT [WHO [MILLISECONDS]]`. What it does
+ * stands in FOLDER/plan.json. Each effect and each commit is an event, counted from 1 once the box has started: its name is
+ * printed, and before the CUT-th, or so long after it began, comes SIGKILL: for `agent`, itself, for `engine`, podman's
+ * service, or for `both`. Without a cut of its own it ends when its change has.
  */
 import { createPrivateKey } from 'node:crypto';
 import { appendFileSync, createReadStream, readFileSync, writeSync } from 'node:fs';
@@ -15,6 +16,7 @@ import { Refusal } from '#contract/problems.js';
 import type { AppSuccessions } from '#contract/succession.js';
 import type { Catalogue } from '../../agent/apps/uses.js';
 import type { OwnerSigner } from '../../agent/consent/ledger.js';
+import { engineProxy, engineRunner, realApi } from './engine-box.js';
 import { type InstallingBox, installingBox, testSigner } from './installing.js';
 
 export interface InstallPlan {
@@ -30,6 +32,8 @@ export interface InstallPlan {
   /** What the catalogue has. */
   entries: CatalogueRelease[];
   blobs: Record<string, string>;
+  /** Podman's service; without it nothing is run. */
+  engine?: { socketPath: string; pid: number };
   /** What the catalogue says of who comes after the app's maker, under the serial 3. */
   succession?: AppSuccessions;
   /** Where a provider writes down what it is told, a line each. */
@@ -84,23 +88,28 @@ export const catalogueOf = (plan: InstallPlan, at: (name: string) => void = () =
 });
 
 if (process.argv[1]?.endsWith('install-child.js')) {
-  const [folder = '', cut = '0'] = process.argv.slice(2);
+  const [folder = '', cut = '0', who = 'agent', wait = ''] = process.argv.slice(2);
   const plan = JSON.parse(readFileSync(path.join(folder, 'plan.json'), 'utf8')) as InstallPlan;
   let counting = false;
   let count = 0;
+  const kill = (): void => {
+    writeSync(1, 'killed\n');
+    if (who !== 'agent' && plan.engine) process.kill(plan.engine.pid, 'SIGKILL');
+    if (who !== 'engine') process.kill(process.pid, 'SIGKILL');
+  };
   const at = (name: string): void => {
     if (!counting) return;
     count += 1;
     writeSync(1, `${name}\n`);
-    if (count === Number(cut)) process.kill(process.pid, 'SIGKILL');
+    if (count !== Number(cut)) return;
+    if (wait === '') kill();
+    else setTimeout(kill, Number(wait));
   };
-  const box = await installingBox({
-    folder,
-    clock: systemClock,
-    keys: () => plan.keys,
-    catalogue: catalogueOf(plan, at),
-    at,
-  });
+  const wish = { folder, clock: systemClock, keys: () => plan.keys, catalogue: catalogueOf(plan, at), at };
+  const engine = plan.engine && (await engineParts(folder, { ...plan.engine, at }));
+  const box = await installingBox({ ...wish, ...engine?.parts });
+  await box.idle();
+  for (const { id } of engine ? box.desk.list() : []) await box.runner.settled(id, AbortSignal.timeout(60_000));
   const { signer } = await testSigner(createPrivateKey(plan.ownerKey));
   const { action, app, release } = plan;
   counting = true;
@@ -121,5 +130,21 @@ if (process.argv[1]?.endsWith('install-child.js')) {
   await box.changes.ended(id);
   counting = false;
   await box.close();
+  await engine?.close();
   process.exit(0);
+}
+
+/** Podman behind a proxy that tells of each request, real sockets. */
+async function engineParts(folder: string, engine: { socketPath: string; at: (name: string) => void }) {
+  const socketPath = path.join(folder, 'engine.sock');
+  const end = await engineProxy({ socketPath, engine: engine.socketPath, at: engine.at });
+  const runner = engineRunner({ folder, socketPath });
+  await runner.open();
+  return {
+    parts: { runner, api: realApi(folder) },
+    async close() {
+      await runner.close();
+      await end();
+    },
+  };
 }

@@ -23,13 +23,14 @@ import type { AppSuccessions, Succession } from '#contract/succession.js';
 import { createInstaller, type Installer } from '../../agent/apps/installer.js';
 import type { Catalogue, Runner, Sockets } from '../../agent/apps/uses.js';
 import { createChanges } from '../../agent/changes/changes.js';
-import { createGrants } from '../../agent/consent/grants.js';
+import { type Grants as AllGrants, createGrants } from '../../agent/consent/grants.js';
 import { createLedger, type OwnerSigner } from '../../agent/consent/ledger.js';
 import { openLeases } from '../../agent/leases/open.js';
 import type { Say } from '../../agent/links/client.js';
 import { createLinkRoom, type LinkRoom } from '../../agent/links/links.js';
 import { createMembers } from '../../agent/members/members.js';
 import { keyFileOf } from '../../agent/storage/keys.js';
+import type { Storage } from '../../agent/storage/storage.js';
 import { openStore, type Store } from '../../agent/store/store.js';
 import { architecture, collect, inPieces, type SomeApp, someApp, someManifest } from './archive.js';
 import { type FileRunner, fileRunner } from './file-runner.js';
@@ -152,6 +153,7 @@ export async function testRelease(
     status: StatusLists;
     manifest?: Partial<Manifest>;
     text?: string;
+    files?: Record<string, Uint8Array>;
     member?: string;
     /** Keys that it had before, oldest first. */
     before?: KeyObject[];
@@ -163,7 +165,8 @@ export async function testRelease(
   await mkdir(folder, { recursive: true });
   const manifest = someManifest(wish.manifest);
   const more = { manifest, territory, member: wish.member ?? by.id };
-  const made = await someApp(folder, { key: by.key, text: wish.text ?? `#!/bin/sh\necho ${manifest.version}\n`, more });
+  const text = wish.text ?? `#!/bin/sh\necho ${manifest.version}\n`;
+  const made = await someApp(folder, { key: by.key, text, files: wish.files ?? {}, more });
   const chain = [...(wish.before ?? []), by.key];
   const rotation = await Promise.all(
     (wish.before ?? []).map(async (key, at) =>
@@ -269,7 +272,8 @@ export interface BoxWish {
   keys: (territory: string) => readonly PublicJwk[];
   catalogue: Catalogue;
   runner?: Runner & Partial<FileRunner>;
-  sockets?: Sockets;
+  /** The apps' real sockets; without, they are folders. */
+  api?: (made: { grants: AllGrants; storage: Storage; clock: Clock }) => Promise<OpenApi>;
   freeBytes?: () => number;
   /** Around each commit, for who wants to cut. */
   at?: (name: string) => void;
@@ -284,6 +288,11 @@ export interface BoxWish {
   announce?: (app: string, update: { version: string; seconds: number }) => boolean;
   monotonic?: () => number;
   boot?: string;
+}
+
+export interface OpenApi {
+  sockets: Sockets;
+  stop(): Promise<void>;
 }
 
 interface Put {
@@ -337,15 +346,6 @@ export async function installingBox(wish: BoxWish) {
   });
   const runner = wish.runner ?? fileRunner(folder, at);
   const socketsDirectory = path.join(folder, 'sockets');
-  const sockets: Sockets = wish.sockets ?? {
-    async open({ id }) {
-      const directory = path.join(socketsDirectory, id);
-      at('before socket');
-      await mkdir(directory, { recursive: true });
-      return directory;
-    },
-    close: (id) => rm(path.join(socketsDirectory, id), { recursive: true, force: true }),
-  };
   const storage = await storageOver(store, dataDir, {
     onRefused,
     files: {
@@ -357,6 +357,16 @@ export async function installingBox(wish: BoxWish) {
       },
     },
   });
+  const api = await wish.api?.({ grants, storage, clock });
+  const sockets: Sockets = api?.sockets ?? {
+    async open({ id }) {
+      const directory = path.join(socketsDirectory, id);
+      at('before socket');
+      await mkdir(directory, { recursive: true });
+      return directory;
+    },
+    close: (id) => rm(path.join(socketsDirectory, id), { recursive: true, force: true }),
+  };
   const room = await openLeases({
     store,
     ledger,
@@ -465,6 +475,7 @@ export async function installingBox(wish: BoxWish) {
       await installer.stop();
       await members.stop();
       await grants.stop();
+      await api?.stop();
       await storage.stop();
       await room.stop();
       await opened.close();

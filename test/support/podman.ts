@@ -2,7 +2,7 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
-import { mkdir, open, readdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, open, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { connect } from 'node:net';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -18,6 +18,14 @@ export interface TestPodman {
   /** Containers run on without it. */
   stop(): Promise<void>;
   start(): Promise<void>;
+  /** Of the service that runs. */
+  pid(): number;
+  /** Resolves when it has ended, by whomever. */
+  ended(): Promise<void>;
+  /** First processes of containers, whether or not podman knows of them. */
+  running(): Promise<number[]>;
+  /** What is mounted for it, the innermost first. */
+  mounts(): Promise<string[]>;
   /** The command on the same store. */
   run(...parameters: string[]): string;
 }
@@ -34,11 +42,16 @@ async function listens(socket: string, child: ChildProcess): Promise<void> {
   }
 }
 
+const processes = async (): Promise<number[]> =>
+  (await readdir('/proc')).filter((name) => /^\d+$/.test(name)).map(Number);
+/** With a NUL behind each part; empty for a process that is gone. */
+const commandOf = (pid: number): Promise<string> => readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '');
+
 /** Those whose command line names the folder. */
 async function processesOf(folder: string): Promise<number[]> {
-  const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name));
-  const lines = await Promise.all(pids.map((pid) => readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '')));
-  return pids.filter((_, at) => lines[at]?.includes(`${folder}/`)).map(Number);
+  const pids = await processes();
+  const lines = await Promise.all(pids.map(commandOf));
+  return pids.filter((_, at) => lines[at]?.includes(`${folder}/`));
 }
 
 function kill(pid: number): void {
@@ -81,12 +94,30 @@ export async function testPodman(t: Teardown): Promise<TestPodman> {
     folder,
     run,
     async start() {
+      await rm(socketPath, { force: true }); // a child of one that was killed may still hold it
       const child = spawn('podman', [...store, 'system', 'service', '--time', '0', `unix://${socketPath}`], {
         env,
+        cwd: folder, // where it writes down who ran out of memory
         stdio: ['ignore', 'ignore', log.fd],
       });
       service = child;
       await listens(socketPath, child);
+    },
+    pid: () => service?.pid ?? 0,
+    async ended() {
+      if (service && service.exitCode === null && service.signalCode === null) await once(service, 'exit');
+    },
+    mounts: () => mountsUnder(folder),
+    async running() {
+      const found: number[] = [];
+      for (const pid of await processes()) {
+        // Those of commands inside have no init.
+        if (!(await commandOf(pid)).startsWith('/run/podman-init\0')) continue;
+        const stat = await readFile(`/proc/${pid}/stat`, 'latin1').catch(() => '');
+        const parent = Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1]);
+        if ((await commandOf(parent)).includes(`${folder}/`)) found.push(pid);
+      }
+      return found;
     },
     async stop() {
       const child = service;

@@ -50,6 +50,18 @@ export function createPodmanEngine({
     return hasRange(users) && hasRange(groups);
   }
 
+  /** What an engine had begun to remove when it was killed can be neither looked at nor stopped, only removed. */
+  async function finishRemoval(id: string): Promise<void> {
+    const found = await podman.containers(labels.app);
+    const isHalf = found.some((one) => one.labels[labels.app] === id && one.state === 'removing');
+    if (isHalf) await podman.remove(nameOf(id));
+  }
+
+  async function halt(id: string): Promise<void> {
+    await finishRemoval(id);
+    await podman.stop(nameOf(id), graceSeconds);
+  }
+
   async function create(app: RunApp): Promise<{ container: string; adopted: boolean }> {
     const spec = containerSpec({
       ...app,
@@ -57,32 +69,41 @@ export function createPodmanEngine({
       seccompFile,
       userNamespaces: await userNamespaces(),
     });
+    await finishRemoval(app.id);
     const found = await podman.container(nameOf(app.id));
+    // Half stopped by an engine that was killed, it runs on: that engine would neither start it nor end what it removes.
+    if (found && !found.State.Running) await podman.stop(found.Id, graceSeconds);
     const alike = (...names: (keyof typeof labels)[]) =>
       names.every((name) => found?.Config.Labels?.[labels[name]] === spec.labels[labels[name]]);
     // One that an agent of another version made runs on until it ends by itself: that agent's limits bound it.
     if (found?.State.Running && alike('app', 'release', 'image', 'socket'))
       return { container: found.Id, adopted: true };
     if (found && alike('spec')) return { container: found.Id, adopted: false };
-    if (found) await podman.remove(found.Id);
+    // By its name: an engine that was killed while it made one has no container of that name, and lets no other have it.
+    await podman.remove(nameOf(app.id));
     for (const { name, options } of volumesOf(app.id))
       if ((await podman.volume(name)) === undefined) await podman.createVolume(name, options, { [labels.app]: app.id });
     return { container: await podman.create(spec), adopted: false };
   }
 
-  /** One that cannot be started is made anew the next time. */
-  async function startOrRemove(container: string): Promise<void> {
-    await podman.start(container).catch(async (error: unknown) => {
+  /** One that cannot be started is made anew, once: an engine that was killed may have started half of it. */
+  async function run(app: RunApp, again = true): Promise<string> {
+    const { container, adopted } = await create(app);
+    if (adopted) log.info({ app: app.id, container }, 'found running');
+    if (adopted) return container;
+    try {
+      await podman.start(container);
+      return container;
+    } catch (error) {
       await podman.remove(container).catch(() => {});
+      if (again && error instanceof Refusal && error.code === 'runtime-failed') return run(app, false);
       throw error;
-    });
+    }
   }
 
   async function obtain(app: RunApp): Promise<Run> {
     try {
-      const { container, adopted } = await create(app);
-      if (adopted) log.info({ app: app.id, container }, 'found running');
-      else await startOrRemove(container);
+      const container = await run(app);
       const found = await podman.container(container);
       return { container, startedAt: found?.State.StartedAt ?? '' };
     } catch (error) {
@@ -110,10 +131,9 @@ export function createPodmanEngine({
       exec: (command, signal) => podman.exec(container, command, signal),
       runDirectory: () => podman.volume(runVolume(id)),
     }),
-    stop: (id) => podman.stop(nameOf(id), graceSeconds),
+    stop: halt,
     async remove(id) {
-      const found = await podman.container(nameOf(id));
-      if (found) await podman.remove(found.Id);
+      await podman.remove(nameOf(id));
       for (const { name } of volumesOf(id)) await podman.removeVolume(name);
     },
     async leftovers() {

@@ -8,7 +8,7 @@ import type { ContainerSpec } from './spec.js';
 
 const NullOr = <T extends TSchema>(schema: T) => Type.Union([schema, Type.Null()]);
 const Labels = Type.Optional(NullOr(Type.Record(Type.String(), Type.String())));
-const Listed = Type.Array(Type.Object({ Id: Type.String(), Labels }));
+const Listed = Type.Array(Type.Object({ Id: Type.String(), State: Type.String(), Labels }));
 
 const Image = Type.Object({
   Id: Type.String({ pattern: '^[0-9a-f]{64}$' }),
@@ -57,7 +57,8 @@ export interface Podman {
   /** Resolves when the container has ended. */
   ended(id: string, signal: AbortSignal): Promise<void>;
   container(id: string): Promise<Container | undefined>;
-  containers(label: string): Promise<{ id: string; labels: Record<string, string> }[]>;
+  containers(label: string): Promise<{ id: string; state: string; labels: Record<string, string> }[]>;
+  /** Also what a kill left half-made. Nothing happens where there is none. */
   remove(id: string): Promise<void>;
   /** The end of what it printed, in the engine's frames. */
   output(id: string, keepBytes: number): Promise<Buffer>;
@@ -146,7 +147,7 @@ export function createPodman({ client }: { client: SocketClient }): Podman {
     async containers(label) {
       const filters = named(JSON.stringify({ label: [label] }));
       const answer = read(Listed, await get(`/containers/json?all=true&filters=${filters}`, 200));
-      return answer.map(({ Id, Labels }) => ({ id: Id, labels: Labels ?? {} }));
+      return answer.map(({ Id, State, Labels }) => ({ id: Id, state: State, labels: Labels ?? {} }));
     },
     async remove(id) {
       await ask({ method: 'DELETE', path: `/containers/${id}?force=true&timeout=0` }, 200, 204, 404);

@@ -49,6 +49,11 @@ export const appsProblems = {
     'what was fetched is not what the maker signed',
     'try again; if it stays, tell the provider and the maker',
   ],
+  'blob-damaged': [
+    500,
+    'what this box kept of the app is damaged',
+    'install it again: what is damaged is fetched anew',
+  ],
   'status-missing': [
     409,
     "nothing is known of how the app's maker stands with its territory",

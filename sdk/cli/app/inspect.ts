@@ -3,13 +3,13 @@
 import path from 'node:path';
 import { checkImage } from '#common/archive/image.js';
 import { blobFile } from '#common/archive/layout.js';
+import { when } from '#common/columns.js';
 import { verifyCredential } from '#common/members/credential.js';
 import { Refusal } from '#contract/problems.js';
 import { baseBlobs, readBase } from '../../publish/base.js';
 import { type Opened, withArchive } from '../../publish/opened.js';
 import { flag, noMoreThan, readArguments, required, text } from '../arguments.js';
 import type { Command } from '../command.js';
-import { when } from '../print.js';
 import { memberKeysOf, type Named, withTerritory } from '../territory.js';
 
 const words = {

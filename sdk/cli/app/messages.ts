@@ -1,6 +1,7 @@
 /** `app messages keygen|follow|send`: what an app on its boxes and its maker have to say to each other. */
 import { readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
+import { when } from '#common/columns.js';
 import { files } from '#common/files.js';
 import { ReleasedAppId } from '#contract/manifest.js';
 import { MessageName } from '#contract/messages.js';
@@ -12,7 +13,6 @@ import { manifestName, soundManifest } from '../../publish/manifest-file.js';
 import { memberFolder } from '../../publish/member-folder.js';
 import { choice, flag, memberPlace, noMoreThan, readArguments, required, text } from '../arguments.js';
 import type { Command, Io } from '../command.js';
-import { when } from '../print.js';
 import { territoryOf } from '../territory.js';
 
 /** By its id, or by the folder that it is made in. */

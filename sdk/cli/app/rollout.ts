@@ -1,4 +1,6 @@
 /** `app rollout …`: how a release reaches the boxes, and what became of it on each. */
+
+import { table, when } from '#common/columns.js';
 import { files } from '#common/files.js';
 import { check } from '#contract/parse.js';
 import { Refusal } from '#contract/problems.js';
@@ -8,7 +10,6 @@ import type { Catalogue } from '../../publish/catalogue.js';
 import { memberFolder } from '../../publish/member-folder.js';
 import { choice, flag, memberPlace, noMoreThan, readArguments, required, text } from '../arguments.js';
 import type { Command } from '../command.js';
-import { table, when } from '../print.js';
 import { sayCounts, sayRollout } from '../rollout-words.js';
 import { withCatalogue } from '../territory.js';
 

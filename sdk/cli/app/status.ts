@@ -1,5 +1,6 @@
 /** `app status`: the releases of an app at the catalogue, how they reach the boxes, and what these told. */
 
+import { table, when } from '#common/columns.js';
 import { files } from '#common/files.js';
 import { ReleasedAppId } from '#contract/manifest.js';
 import { check } from '#contract/parse.js';
@@ -8,7 +9,6 @@ import { soundManifest } from '../../publish/manifest-file.js';
 import { memberFolder } from '../../publish/member-folder.js';
 import { flag, memberPlace, noMoreThan, readArguments, text } from '../arguments.js';
 import type { Command } from '../command.js';
-import { table, when } from '../print.js';
 import { sayCounts, sayRollout } from '../rollout-words.js';
 import { withCatalogue } from '../territory.js';
 

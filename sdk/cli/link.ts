@@ -1,4 +1,6 @@
 /** `link CODE`, `link list`, `link end ID`: with which boxes the member is linked. */
+
+import { table, when } from '#common/columns.js';
 import { files } from '#common/files.js';
 import { signLinkRequest } from '#common/members/link-request.js';
 import { parseLinkCode } from '#contract/link-code.js';
@@ -9,7 +11,6 @@ import { createLinks } from '../publish/links.js';
 import { memberFolder } from '../publish/member-folder.js';
 import { flag, memberPlace, noMoreThan, readArguments, required, text } from './arguments.js';
 import type { Command } from './command.js';
-import { table, when } from './print.js';
 import { withMember } from './territory.js';
 
 const options = { member: text, catalogue: text, ca: text } as const;

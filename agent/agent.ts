@@ -99,11 +99,20 @@ export function createAgent(config: Config, host: Host, around: Around): Agent {
     tellStandings();
     await installed?.installer.start(); // behind the changes, which the membership has started
     if (installed) {
-      const { members } = installed;
+      const { members, links } = installed;
       members.start();
+      await links.start();
       link.subscribe((online) => {
+        if (!online) return;
         // Who was cut off for a while hears first of all who must not run any more.
-        if (online) void members.refresh().catch(() => {}); // it asks again by itself, and tells then
+        void members.refresh().catch(() => {}); // it asks again by itself, and tells then
+        links.refresh();
+      });
+      let { box } = membership.view().current;
+      membership.onChange(() => {
+        const now = membership.view().current.box;
+        if (now !== box) links.refresh(); // a box that has moved has no links where it was
+        box = now;
       });
     }
     await membership.enrolled();
@@ -166,6 +175,7 @@ export function createAgent(config: Config, host: Host, around: Around): Agent {
     undo.push(() => made.changes.stop());
     undo.push(() => made.installed?.installer.stop());
     undo.push(() => made.installed?.members.stop());
+    undo.push(() => made.installed?.links.stop());
     undo.push(() => made.apps.stop());
     await made.apps.start();
     undo.push(() => made.api.announceShutdown());
@@ -206,6 +216,7 @@ export function createAgent(config: Config, host: Host, around: Around): Agent {
       notices: made.notices,
       ...(made.installed && {
         apps: made.installed.installer.desk,
+        links: made.installed.links,
         grants: made.grants,
         logs: made.installed.runner.logs,
         data: made.storage,

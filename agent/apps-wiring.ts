@@ -18,6 +18,8 @@ import { createEgress, type Egress } from './egress/egress.js';
 import type { MembershipRoom } from './enrolment/membership.js';
 import type { Host } from './host/host.js';
 import { type Attestor, createAboutKey, createAttestor } from './identity/attest.js';
+import { createSay } from './links/client.js';
+import { createLinkRoom, type LinkRoom } from './links/links.js';
 import { createMembers, type Members, memberKeysOf } from './members/members.js';
 import { createMessages, type Messages } from './messages/messages.js';
 import { createNotices, type Notices } from './notices/notices.js';
@@ -30,6 +32,7 @@ export interface InstalledApps {
   members: Members;
   runner: Runner;
   installer: Installer;
+  links: LinkRoom;
 }
 
 export interface InstalledAppsWish {
@@ -160,20 +163,23 @@ export async function openInstalledApps(wish: InstalledAppsWish): Promise<Instal
     log: wish.log,
   });
 
-  const installer = await createInstaller({
+  /** Where the catalogue is, and links are kept. */
+  async function access() {
+    const est = membership.origin();
+    const enrolment = membership.enrolment();
+    const identity = enrolment?.current();
+    if (!est || !enrolment || !identity) throw new Refusal('not-a-member');
+    return { est, identity, trust: await enrolment.trust() };
+  }
+
+  const installer: Installer = await createInstaller({
     dataDir: config.dataDir,
     store: wish.store,
     architecture,
     own,
     members,
     catalogue: createCatalogue({
-      async access() {
-        const est = membership.origin();
-        const enrolment = membership.enrolment();
-        const identity = enrolment?.current();
-        if (!est || !enrolment || !identity) throw new Refusal('not-a-member');
-        return { est, identity, trust: await enrolment.trust() };
-      },
+      access,
       moment: clock.moment,
       architecture,
       signal,
@@ -185,9 +191,24 @@ export async function openInstalledApps(wish: InstalledAppsWish): Promise<Instal
     storage: wish.storage,
     ledger: wish.ledger,
     changes: wish.changes,
+    mandates: { of: (verified) => links.mandates.of(verified) },
     clock,
     freeBytes: wish.freeBytes,
     onRefused,
   });
-  return { members, runner, installer };
+  const links: LinkRoom = await createLinkRoom({
+    store: wish.store,
+    ledger: wish.ledger,
+    own() {
+      const box = membership.enrolment()?.current()?.box;
+      const territory = own();
+      return box === undefined || territory === undefined ? undefined : { box, territory };
+    },
+    desk: installer.desk,
+    grants: wish.grants,
+    changes: wish.changes,
+    say: createSay({ access, moment: clock.moment, signal }),
+    ...{ members, clock, architecture, onRefused },
+  });
+  return { members, runner, installer, links };
 }

@@ -332,6 +332,7 @@ export async function compose(
       if (!membership.awaitsOwner()) await sampler.sampleNow();
     },
     onStanding: (news) => installed?.members.hear(news),
+    onLinks: (news) => installed?.links.hear(news),
     apps: messages,
     onReceipt: (receipt) =>
       void takeReceipt({

@@ -19,6 +19,7 @@ import { createCatalogue } from './catalogue/catalogue.js';
 import type { ResolveTxt } from './catalogue/domains.js';
 import { createConsole } from './console/console.js';
 import type { Gauge } from './console/metrics.js';
+import { createAttempts } from './est/attempts.js';
 import { createEst } from './est/est.js';
 import { createIngest, type Ingest } from './fleet/ingest.js';
 import { createQuota } from './fleet/quota.js';
@@ -26,6 +27,7 @@ import { createReceipts } from './fleet/receipts.js';
 import { createRetention } from './fleet/retention.js';
 import { createTaken } from './fleet/taken.js';
 import { createFleet } from './fleet/view.js';
+import { createLinkDesk } from './links/desk.js';
 import { tellStanding } from './members/news.js';
 import { declareMemberRoutes } from './members/routes.js';
 import { type Mail, openMail } from './messages/messages.js';
@@ -220,6 +222,17 @@ export function createProvider(
     await catalogue.start();
     started.push(() => catalogue.stop());
 
+    const links = createLinkDesk({
+      territory: id,
+      ...{ store, clock, members, boxes, events, log },
+      releases: registry,
+      attempts: { member: createAttempts({ clock }), source: createAttempts({ clock }) },
+      online: ingest.online,
+      publish: (topic, payload) => broker.publish(topic, payload),
+    });
+    links.start();
+    started.push(() => links.stop());
+
     const est = createEst({
       tls,
       cacerts: () => ca.authorities.map(({ raw }) => raw),
@@ -246,6 +259,7 @@ export function createProvider(
       more: [
         (app) => declareMemberRoutes(app, { members }),
         catalogue.declare,
+        (app, limits) => links.declare(app, createCallers({ members, boxes, hosts, limits })),
         (app, limits) => mail.declare(app, createCallers({ members, boxes, hosts, limits })),
       ],
       events,

@@ -12,9 +12,10 @@ import type { Members } from '../members/members.js';
 import type { Blobs } from './blobs.js';
 import { dropNext } from './drop-next.js';
 import type { ImageCheck } from './image-check.js';
-import { awaitedBy, type Installed, type InstalledRecord, releaseOf } from './installed.js';
+import { awaitedBy, type Installed, type InstalledRecord, type LateDecision, releaseOf } from './installed.js';
 import type { Keeper } from './keeper.js';
 import type { Looking } from './looking.js';
+import type { Mandates } from './mandate.js';
 import { type Offers, toldOf, type Verified } from './offers.js';
 import type { Outcomes } from './outcomes.js';
 import { groupOf, isUnheard, isWaiting, plan } from './plan.js';
@@ -33,6 +34,8 @@ export interface AppsDesk {
   browse(wish: { query?: string; cursor?: string }): Promise<CataloguePage>;
   /** Verified. @throws Refusal `release-…`, `credential-…`, and as `browse` */
   offer(release: string): Promise<AppOffer>;
+  /** The same for the box itself: it does not lie before the owner. */
+  look(release: string): Promise<AppOffer>;
   /** A `.wza` archive. @throws Refusal `archive-…`, `release-…`, `credential-…`, `disk-full` */
   offerFile(source: AsyncIterable<Uint8Array>): Promise<AppOffer>;
   /**
@@ -42,6 +45,11 @@ export interface AppsDesk {
   decide(decision: AppDecision, signer: OwnerSigner): Promise<string>;
   /** To the newest release, if it asks for nothing more; else that one waits for the owner. Null when nothing is begun. */
   update(id: string): Promise<string | null>;
+  /**
+   * What its maker offers as the owner's manager. Null where it waits for the owner.
+   * @throws Refusal as `decide`
+   */
+  manage(release: string): Promise<string | null>;
   /** Whether it passes to another maker. @throws Refusal `app-unknown`, and as `browse` */
   learn(id: string): Promise<void>;
   /**
@@ -77,11 +85,16 @@ export interface DeskParts {
   holds: Holds;
   storage: Storage;
   ledger: LedgerRoom;
+  mandates: Mandates;
   outcomes: Outcomes;
   changes(): Changes;
   clock: { now(): number };
   freeBytes(): number;
   reserveBytes: number;
+}
+
+function refusedAlone(error: unknown): void {
+  if (!(error instanceof Refusal)) throw error;
 }
 
 export function createDesk(parts: DeskParts): AppsDesk {
@@ -146,7 +159,13 @@ export function createDesk(parts: DeskParts): AppsDesk {
   /** The record names the release before anything of it is made here. */
   async function begin(
     { held, release, jwk }: Verified,
-    consent?: { given: Capability[]; decision: Decision; signer: OwnerSigner; grant(): Promise<void> },
+    consent?: {
+      given: Capability[];
+      decision: Decision | LateDecision;
+      signer?: OwnerSigner;
+      manager?: string;
+      grant(): Promise<void>;
+    },
   ): Promise<string> {
     const { id } = release.manifest;
     const before = installed.get(id);
@@ -166,9 +185,14 @@ export function createDesk(parts: DeskParts): AppsDesk {
     await installed.save({ ...record, next }, consent?.decision, consent?.signer);
     try {
       await consent?.grant();
-      return await parts
-        .changes()
-        .begin(plan({ kind: record.current ? 'update' : 'install', app: id, release: held.release }));
+      return await parts.changes().begin(
+        plan({
+          kind: record.current ? 'update' : 'install',
+          app: id,
+          release: held.release,
+          manager: consent?.manager,
+        }),
+      );
     } catch (error) {
       const cut = installed.get(id);
       if (cut) await dropNext(parts, { record: cut });
@@ -188,19 +212,20 @@ export function createDesk(parts: DeskParts): AppsDesk {
       throw new Refusal('grants-incomplete', lacking.map(({ capability }) => capability).join(', '));
   }
 
+  const factsOf = ({ release, held, judged }: Verified) => ({
+    app: release.manifest.id,
+    release: held.release,
+    version: release.manifest.version,
+    member: judged.member.id,
+    territory: judged.member.territory,
+    terms: termsHash(release.manifest.terms),
+  });
+
   async function agree(verified: Verified, decision: AppDecision, signer: OwnerSigner): Promise<string> {
-    const { release, held, judged } = verified;
-    const { id, version, terms } = release.manifest;
+    const { release, held } = verified;
+    const { id } = release.manifest;
     const given = decision.grants.map(({ capability }) => capability).filter((one) => !grants.allows(id, one));
-    const facts = {
-      app: id,
-      release: held.release,
-      version,
-      member: judged.member.id,
-      territory: judged.member.territory,
-      terms: termsHash(terms),
-      grants: decision.grants.length,
-    };
+    const facts = { ...factsOf(verified), grants: decision.grants.length };
     return begin(verified, {
       given,
       decision: { by: 'owner', type: 'app.agreed', facts },
@@ -213,6 +238,27 @@ export function createDesk(parts: DeskParts): AppsDesk {
         if (give.length > 0) await grants.set(id, { give, take: [], release: held.release }, signer);
       },
     });
+  }
+
+  /** With exactly what the mandate grants; null where there is none for it. */
+  async function byManager(verified: Verified): Promise<string | null> {
+    const { release, held } = verified;
+    const { id } = release.manifest;
+    const mandate = await parts.mandates.of(verified);
+    if (!mandate) return null;
+    const { link: manager, grants: given } = mandate;
+    const change = await begin(verified, {
+      given: [...given],
+      manager,
+      decision: () => mandate.decision(factsOf(verified)),
+      async grant() {
+        const give = given.map((capability) => ({ capability }));
+        if (give.length > 0) await grants.set(id, { give, take: [], release: held.release });
+      },
+    });
+    // Ended between the act's entry and its beginning, when there was nothing yet to turn back.
+    if (!mandate.holds()) await parts.changes().abort(change).catch(refusedAlone);
+    return change;
   }
 
   async function dropWithdrawn(id: string): Promise<void> {
@@ -252,6 +298,8 @@ export function createDesk(parts: DeskParts): AppsDesk {
     }
     // What its owner had stopped does not start again by itself.
     if (offers.goesAhead(verified.release) && !now.wasStopped) return begin(verified);
+    const change = now.stopped === null && !now.wasStopped ? await byManager(verified) : null;
+    if (change !== null) return change;
     if (now.waiting?.release !== verified.held.release) await installed.save({ ...now, waiting: verified.held });
     await outcomes.tell({ ...update, outcome: 'waiting-for-owner' });
     return null;
@@ -292,6 +340,7 @@ export function createDesk(parts: DeskParts): AppsDesk {
       table.put(verified.held, []);
       return shown(verified);
     },
+    look: async (release) => shown(await fetched(release)),
     async offerFile(source) {
       const stage = await blobs.stage();
       try {
@@ -341,6 +390,17 @@ export function createDesk(parts: DeskParts): AppsDesk {
         if (stopped === 'owner' || stopped === 'failing') return null;
         return seek(id);
       }),
+    async manage(release) {
+      const verified = await fetched(release);
+      const { id } = verified.release.manifest;
+      return alone(id, async () => {
+        // What failed here, or its owner has stopped, waits for the owner.
+        if (installed.barred(release) || (installed.get(id)?.stopped ?? null) !== null) return null;
+        const problem = await offers.problem(verified);
+        if (problem) throw problem;
+        return byManager(verified);
+      });
+    },
     async learn(id) {
       await newest(known(id));
     },

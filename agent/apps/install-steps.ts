@@ -6,6 +6,7 @@
 
 import { imageTar } from '#common/archive/layout.js';
 import type { Clock } from '#common/clock.js';
+import { compareVersions } from '#contract/manifest.js';
 import { isProblemCode, Refusal } from '#contract/problems.js';
 import type { Release } from '#contract/release.js';
 import type { Changes } from '../changes/changes.js';
@@ -234,7 +235,10 @@ export function createInstallSteps(parts: InstallParts): Record<string, StepKind
       jwk: next.jwk,
       current: next.held,
       next: null,
-      waiting: record.waiting?.release === next.held.release ? null : record.waiting,
+      waiting:
+        record.waiting && compareVersions(releaseOf(record.waiting).manifest.version, version) > 0
+          ? record.waiting
+          : null,
       updatedAt: record.current ? clock.now() : null,
       ...settled(record),
       foreign: null,

@@ -93,11 +93,14 @@ const Barred = Type.Object(
 );
 export type Barred = Static<typeof Barred>;
 
+/** Asked for when its turn in the ledger has come. @throws Refusal when it does not hold any more: nothing is written */
+export type LateDecision = () => Decision;
+
 export interface Installed {
   get(id: string): InstalledRecord | undefined;
   list(): InstalledRecord[];
   /** With the ledger's entry for it, signed where it is the owner's, in one synced batch. */
-  save(record: InstalledRecord, decision?: Decision, signer?: OwnerSigner): Promise<void>;
+  save(record: InstalledRecord, decision?: Decision | LateDecision, signer?: OwnerSigner): Promise<void>;
   remove(id: string, decision: Decision): Promise<void>;
   barred(release: string): Barred | undefined;
   bar(release: string, barred: Barred): Promise<void>;
@@ -165,10 +168,12 @@ export async function openInstalled(wish: {
     get: (id) => records.get(id),
     list: () => [...records.values()].sort((a, b) => (a.id < b.id ? -1 : 1)),
     async save(record, decision, signer) {
-      const told = decision && outcomes.ofDecision(records.get(record.id), decision);
+      const told =
+        decision && typeof decision !== 'function' ? outcomes.ofDecision(records.get(record.id), decision) : undefined;
       const put: Operation = { type: 'put', sublevel, key: record.id, value: record };
       const operations = [put, ...(told?.operations ?? [])];
-      if (decision) await ledger.decide(() => ({ decisions: [decision], operations }), signer);
+      const now = (made: Decision | LateDecision): Decision => (typeof made === 'function' ? made() : made);
+      if (decision) await ledger.decide(() => ({ decisions: [now(decision)], operations }), signer);
       else await store.commit(operations);
       records.set(record.id, record);
       told?.added();

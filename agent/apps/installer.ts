@@ -14,6 +14,7 @@ import { createInstallSteps } from './install-steps.js';
 import { openInstalled, releaseOf } from './installed.js';
 import { createKeeper } from './keeper.js';
 import { createLooking } from './looking.js';
+import { type Mandates, noMandates } from './mandate.js';
 import { type Architecture, createOffers } from './offers.js';
 import { createOutcomeCourier } from './outcome-courier.js';
 import { createOutcomeWatch } from './outcome-watch.js';
@@ -70,11 +71,13 @@ export async function createInstaller(wish: {
   changes: () => Changes;
   clock: Clock;
   freeBytes: () => number;
+  /** Of makers who manage this box for its owner. */
+  mandates?: Mandates;
   /** Blobs that are kept though no app needs them now: of the base that apps to come will share. */
   isShared?: (digest: string) => boolean;
   onRefused: (refusal: Refusal) => void;
 }): Promise<Installer> {
-  const { isShared = () => false, clock, onRefused, runner, sockets, holds } = wish;
+  const { isShared = () => false, mandates = noMandates, clock, onRefused, runner, sockets, holds } = wish;
   const table = createTable();
   const refused = (error: unknown): void =>
     onRefused(error instanceof Refusal ? error : new Refusal('internal', undefined, { cause: error }));
@@ -87,7 +90,19 @@ export async function createInstaller(wish: {
   const offers = createOffers({ ...wish, installed, blobs, successions });
   const isPinned = (digest: string): boolean => isShared(digest) || table.isPinned(digest);
   const images = createImageCheck();
-  const rooms = { ...wish, installed, outcomes, blobs, offers, images, successions, running, table, isPinned };
+  const rooms = {
+    ...wish,
+    mandates,
+    installed,
+    outcomes,
+    blobs,
+    offers,
+    images,
+    successions,
+    running,
+    table,
+    isPinned,
+  };
   const keeper = createKeeper(rooms);
   const looking = createLooking({ ...rooms, onRefused: refused });
   const desk = createDesk({ ...rooms, keeper, looking, reserveBytes });

@@ -18,12 +18,16 @@ const update = [...arrive, step('app-wait'), ...begin];
 const remove = ['app-stop', 'app-container', 'app-data', 'app-record', 'app-image'].map(step);
 const daySeconds = 86_400;
 
-export type AppWish = { kind: 'install' | 'update'; app: string; release: string } | { kind: 'remove'; app: string };
+export type AppWish =
+  /** `manager`: the link of the member whom the owner lets decide. */
+  | { kind: 'install' | 'update'; app: string; release: string; manager?: string | undefined }
+  | { kind: 'remove'; app: string };
 
 export function plan(wish: AppWish): Wish {
   const group = groupOf(wish.app);
   if (wish.kind === 'remove') return { kind: 'app-remove', group, steps: remove, data: { app: wish.app } };
-  const data = { app: wish.app, release: wish.release };
+  const { manager } = wish;
+  const data = { app: wish.app, release: wish.release, ...(manager === undefined ? {} : { manager }) };
   if (wish.kind === 'install') return { kind: 'app-install', group, steps: install, data, deadlineSeconds: daySeconds };
   const deadlineSeconds = daySeconds + longestHoldSeconds;
   return { kind: 'app-update', group, steps: update, data, deadlineSeconds };

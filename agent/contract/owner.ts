@@ -8,8 +8,9 @@ import { Time } from './health.js';
 import { StopReason } from './installed.js';
 import { LedgerEntry } from './ledger.js';
 import { Manifest, ReleasedAppId, Version } from './manifest.js';
-import { Standing } from './member.js';
+import { MemberId, Standing } from './member.js';
 import { Election, Membership } from './membership.js';
+import { LinksView } from './owner-links.js';
 import { AppState } from './status.js';
 
 const closed = { additionalProperties: false } as const;
@@ -71,6 +72,8 @@ export const AppGlance = Type.Object({
   stopped: NullOr(StopReason),
   health: NullOr(Told),
   standing: Standing,
+  /** Who answers for it. */
+  member: Type.Object({ id: MemberId, territory: Type.String() }),
   /** The version that waits for the owner's yes. */
   waiting: NullOr(Version),
   /** Who is to take it over, while its owner has not answered. */
@@ -118,6 +121,8 @@ export const OwnerView = Type.Object(
     https: NullOr(Type.Object({ address: Type.String(), fingerprint: Type.String() })),
     /** Null where this box takes no apps. */
     apps: NullOr(AppsView),
+    /** Null where this box takes no apps. */
+    links: NullOr(LinksView),
     notices: NoticesView,
   },
   { $id: 'OwnerView' },

@@ -11,6 +11,7 @@ import { developingProblems } from './problems/developing.js';
 import { httpProblems } from './problems/http.js';
 import { leaseProblems } from './problems/leases.js';
 import { linkProblems } from './problems/link.js';
+import { linksProblems } from './problems/links.js';
 import { membersProblems } from './problems/members.js';
 import { messagesProblems } from './problems/messages.js';
 import { ownerProblems } from './problems/owner.js';
@@ -34,6 +35,7 @@ const table = {
   ...appsProblems,
   ...leaseProblems,
   ...archivesProblems,
+  ...linksProblems,
   ...messagesProblems,
   ...developingProblems,
   ...storageProblems,

@@ -9,7 +9,7 @@ import { isBoxId } from './box-id.js';
 
 export const prefix = 'wz/1';
 const upKinds = ['status', 'health', 'event', 'reported'] as const;
-const downKinds = ['ack', 'desired', 'receipt', 'standing'] as const;
+const downKinds = ['ack', 'desired', 'receipt', 'standing', 'links'] as const;
 
 export type UpKind = (typeof upKinds)[number];
 export type DownKind = (typeof downKinds)[number];

@@ -56,6 +56,8 @@ export function createLink(wish: {
   onReceipt?: (receipt: string) => void;
   /** News of members' standing, as it came. */
   onStanding?: (news: Buffer) => void;
+  /** News of links and offers, as it came. */
+  onLinks?: (news: Buffer) => void;
   /** Opened for each session, behind its birth. */
   apps?: { open(port: Port): Carrier };
   onRefused: (refusal: Refusal) => void;
@@ -138,6 +140,7 @@ export function createLink(wish: {
       onAck,
       ...(wish.onReceipt && { onReceipt: wish.onReceipt }),
       ...(wish.onStanding && { onStanding: wish.onStanding }),
+      ...(wish.onLinks && { onLinks: wish.onLinks }),
       onApp,
       signal,
     });

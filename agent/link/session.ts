@@ -80,11 +80,13 @@ export async function openSession(wish: {
   onReceipt?: (receipt: string) => void;
   /** News of members' standing, as it came. */
   onStanding?: (news: Buffer) => void;
+  /** News of links and offers, as it came. */
+  onLinks?: (news: Buffer) => void;
   /** What came for an app, as it came. */
   onApp?: (from: { app: string; name: string }, payload: Buffer) => void;
   signal: AbortSignal;
 }): Promise<Session> {
-  const { profile, credentials, birth, onAck, onReceipt, onStanding, onApp, signal } = wish;
+  const { profile, credentials, birth, onAck, onReceipt, onStanding, onLinks, onApp, signal } = wish;
   const { box, broker } = profile;
   const id = randomBytes(8).toString('hex');
   const status = buildTopic({ box, direction: 'up', kind: 'status' });
@@ -125,6 +127,7 @@ export async function openSession(wish: {
     if (topic?.box !== box || topic.direction !== 'down') return;
     if (topic.kind === 'receipt') return onReceipt?.(payload.toString('latin1'));
     if (topic.kind === 'standing') return onStanding?.(payload);
+    if (topic.kind === 'links') return onLinks?.(payload);
     if (topic.kind === 'app') return onApp?.({ app: topic.app, name: topic.name }, payload);
     if (topic.kind !== 'ack') return;
     const ack = parseJson(Ack, payload);

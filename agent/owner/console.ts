@@ -15,6 +15,7 @@ import { createBodyDeadlines } from './body-deadlines.js';
 import { compilersFactory } from './compilers.js';
 import { createDoors } from './doors.js';
 import type { OwnerFeatures } from './features.js';
+import { declareLinkRoutes } from './link-routes.js';
 import { createLocalCa } from './local-ca.js';
 import { createLocalNames, lentName, linksOfMachine, type NetworkLink } from './mdns.js';
 import { declareNoticeRoutes } from './notice-routes.js';
@@ -95,6 +96,7 @@ const appPages = [
   '/changes/:change',
   '/changes/:change/:app',
 ];
+const linkPages = ['/companies', '/companies/:link', '/companies/:link/manager'];
 
 const withPort = (scheme: 'http' | 'https', host: string, port: number): string =>
   `${scheme}://${host}${port === (scheme === 'http' ? 80 : 443) ? '' : `:${port}`}`;
@@ -197,12 +199,14 @@ export function createOwnerConsole(parts: OwnerConsoleParts): OwnerConsole {
       const { apps, grants, logs, data, upload } = parts;
       declareAppRoutes(app, { apps, grants, logs, data, ledger, access, streams, deadlines, clock, upload });
     }
-    const served = parts.apps ? [...pages, ...appPages] : pages;
+    if (parts.links) declareLinkRoutes(app, { links: parts.links, access });
+    const served = [...pages, ...(parts.apps ? appPages : []), ...(parts.links ? linkPages : [])];
     await serveAssets(app, { directory: parts.assetsDir, pages: served, config: { ownerAccess: 'page' } });
     await app.ready();
     const tell = (): void => streams.tell();
     stop.push(membership.onChange(tell), changes.on(tell), ledger.onAppend(tell));
     stop.push(parts.link.subscribe(tell), parts.time.subscribe(tell));
+    if (parts.links) stop.push(parts.links.onChange(tell));
     stop.push(
       parts.notices.onChange(() => {
         noticesVersion += 1;

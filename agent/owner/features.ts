@@ -8,6 +8,7 @@ import type { Ledger, OwnerSigner } from '../consent/ledger.js';
 import type { Owner } from '../consent/owner-key.js';
 import type { Memberships, Reset } from '../enrolment/membership.js';
 import type { Link } from '../link/link.js';
+import type { OwnerLinks } from '../links/links.js';
 import type { Notices } from '../notices/notices.js';
 import type { Storage } from '../storage/storage.js';
 import type { TrustedTime } from '../time/trusted-time.js';
@@ -24,8 +25,8 @@ export interface DirectoryFeature {
   refresh(): Promise<void>;
 }
 
-/** What the owner does with apps. That a newer release goes ahead by itself is not asked for here. */
-export type AppsDesk = Omit<Desk, 'update' | 'learn'>;
+/** What the owner does with apps. What goes ahead by itself is not asked for here. */
+export type AppsDesk = Omit<Desk, 'update' | 'learn' | 'look' | 'manage'>;
 
 export interface AppGrants {
   set(
@@ -57,6 +58,8 @@ export interface OwnerFeatures {
   time: Pick<TrustedTime, 'offered' | 'lower' | 'subscribe'>;
   /** Without it the pages about apps are not offered. */
   apps?: AppsDesk;
+  /** Companies that offer and manage apps; only where there are apps. */
+  links?: OwnerLinks;
   grants?: AppGrants;
   logs?: AppLogs;
   data?: AppData;

@@ -39,6 +39,7 @@ function appsOf({ apps, changes }: OwnerFeatures, version: number): AppsView | n
     stopped,
     health,
     standing: member.standing,
+    member: { id: member.id, territory: member.territory },
     waiting: app.waiting?.manifest.version ?? null,
     heir: app.succession?.answer === null ? app.succession.to.name : null,
     failed: app.failed !== null,
@@ -74,6 +75,7 @@ export function viewOf({ features, settings, clock, https, appsVersion, noticesV
     suspendedReason: mine?.standing === 'suspended' ? (mine.reason ?? '') : null,
     https: https(),
     apps: appsOf(features, appsVersion()),
+    links: features.links?.view() ?? null,
     notices: noticesOf(features, noticesVersion()),
   };
 }

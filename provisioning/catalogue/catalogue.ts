@@ -1,7 +1,8 @@
 /**
  * The territory's catalogue as one value. Who sees what: a public release every box, a private one the boxes that it
- * names, of either those that its rollout has reached, each its own member, with all that has ended. Octets go with the
- * releases that need them, while these are published; those of an expelled member's releases are given to no box.
+ * names or is offered to, of either those that its rollout has reached, each its own member, with all that has ended.
+ * Octets go with the releases that need them, while these are published; those of an expelled member's releases are given
+ * to no box.
  */
 import { statfsSync } from 'node:fs';
 import path from 'node:path';

@@ -74,6 +74,7 @@ export interface Registry {
   find(id: string): Found | undefined;
   /** Newest version first. */
   releasesOf(app: string): Promise<Listed[]>;
+  /** By its member, or because it is offered to the box. */
   isNamed(id: string, box: string): boolean;
   /** Releases that are published and need this blob. */
   needing(hex: string): AsyncIterable<Listed>;
@@ -103,7 +104,7 @@ export function createRegistry({
   events: Pick<EventLog, 'compose'>;
   rollouts: Pick<Rollouts, 'published' | 'view'>;
 }): Registry {
-  const { appIds, releases, releaseTexts, releaseBoxes, blobUses } = store;
+  const { appIds, releases, releaseTexts, releaseBoxes, blobUses, offers } = store;
   const turns = createTurns();
 
   /** `a.b.c` belongs to whoever `a.b.*` or `a.*` is kept for, the longest first. */
@@ -132,6 +133,12 @@ export function createRegistry({
     const text = releaseTexts.getSync(id);
     const record = text && releases.getSync(`${text.app}!${id}`);
     return record && { ...record, ...text, id };
+  }
+
+  function isOffered(id: string, box: string): boolean {
+    const app = releaseTexts.getSync(id)?.app;
+    const offer = app === undefined ? undefined : offers.getSync(`${box}!${app}`);
+    return offer !== undefined && offer.until > clock.now() && offer.releases.some(({ release }) => release === id);
   }
 
   async function releasesOf(app: string): Promise<Listed[]> {
@@ -178,7 +185,7 @@ export function createRegistry({
     checkPublisher,
     find,
     releasesOf,
-    isNamed: (id, box) => releaseBoxes.getSync(`${id}!${box}`) === true,
+    isNamed: (id, box) => releaseBoxes.getSync(`${id}!${box}`) === true || isOffered(id, box),
 
     reserve: (app, member) =>
       turns.take('apps', async () => {

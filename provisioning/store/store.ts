@@ -10,6 +10,7 @@ import type { PublicJwk } from '#contract/directory.js';
 import type { Sample } from '#contract/health.js';
 import type { LeavePhase, LeaveReason } from '#contract/leave.js';
 import type { LedgerEntry, LedgerHead } from '#contract/ledger.js';
+import type { MemberLink, OfferedRelease } from '#contract/links.js';
 import type { Words } from '#contract/manifest.js';
 import type { AppIdPolicy, LevelPolicy, MemberRecord } from '#contract/member-register.js';
 import type { AdmittedBy, FactoryIdentity, FleetEvent, RevocationReason } from '#contract/operator.js';
@@ -175,6 +176,46 @@ export interface BlobRecord {
   holders: string[];
 }
 
+/** What a box has said of its links last. Keyed by box id. */
+export interface LinkBoxRecord {
+  sequence: number;
+  /** The hash of the code that its owner shows. */
+  code?: string;
+}
+
+/** Keyed by the hash of the code: one member asks with it, and no second one. */
+export interface LinkCodeRecord {
+  box: string;
+  expiresAt: number;
+  use?: { member: string; link: string };
+}
+
+/** Keyed by `{member}!{link}`. Without `since` it waits for the owner. */
+export interface LinkRecord {
+  box: string;
+  /** As its member signed it. */
+  request: string;
+  note?: string;
+  askedAt: number;
+  since?: number;
+  ended?: { at: number; by: 'owner' | 'member' | 'provider' };
+  installed: MemberLink['installed'];
+  /** When something was offered over it, within the last week. */
+  offeredAt: number[];
+}
+
+/** Keyed by `{box}!{app}`. */
+export interface OfferRecord {
+  link: string;
+  member: string;
+  version: string;
+  releases: OfferedRelease[];
+  message?: string;
+  at: number;
+  until: number;
+  declinedAt?: number;
+}
+
 /** Of a release that reaches the boxes in waves. Keyed by the release's id. */
 export interface RolloutRecord {
   app: string;
@@ -329,6 +370,12 @@ export interface Store {
   readonly blobs: Sub<BlobRecord>;
   /** `{blob}!{release}` to its app, while the release is published. */
   readonly blobUses: Sub<string>;
+  readonly linkBoxes: Sub<LinkBoxRecord>;
+  readonly linkCodes: Sub<LinkCodeRecord>;
+  readonly links: Sub<LinkRecord>;
+  /** `{box}!{link}` to its member. */
+  readonly linkPlaces: Sub<string>;
+  readonly offers: Sub<OfferRecord>;
   readonly messagesUp: Sub<UpMessage>;
   readonly messagesDown: Sub<DownMessage>;
   readonly messageStates: Sub<DownState>;
@@ -385,6 +432,11 @@ export async function openStore(directory: string): Promise<Store> {
     releaseBoxes: db.sublevel<string, true>('releaseboxes', json),
     blobs: db.sublevel<string, BlobRecord>('blobs', json),
     blobUses: db.sublevel<string, string>('blobuses', json),
+    linkBoxes: db.sublevel<string, LinkBoxRecord>('linkboxes', json),
+    linkCodes: db.sublevel<string, LinkCodeRecord>('linkcodes', json),
+    links: db.sublevel<string, LinkRecord>('links', json),
+    linkPlaces: db.sublevel<string, string>('linkplaces', json),
+    offers: db.sublevel<string, OfferRecord>('offers', json),
     messagesUp: db.sublevel<string, UpMessage>('messagesup', json),
     messagesDown: db.sublevel<string, DownMessage>('messagesdown', json),
     messageStates: db.sublevel<string, DownState>('messagestates', json),

@@ -12,6 +12,7 @@ export const app = choice('app', {
   publish: async () => (await import('./app/publish.js')).publish,
   rollout: async () => (await import('./app/rollout.js')).rollout,
   status: async () => (await import('./app/status.js')).status,
+  offer: async () => (await import('./app/offer.js')).offer,
   messages: async () => (await import('./app/messages.js')).messages,
   claim: async () => (await import('./app/claim.js')).claim,
   withdraw: async () => (await import('./app/withdraw.js')).withdraw,

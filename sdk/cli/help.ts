@@ -5,7 +5,8 @@ export const help = `webizen: tools for owners and developers of Webizen boxes
 
   webizen member …      your key and your membership: request, accept, show, rotate
   webizen app …         an app from skeleton to release: init, dev, check, build, sign, inspect, publish, rollout,
-                        status, withdraw, messages
+                        status, offer, withdraw, messages
+  webizen link …        with which boxes you are linked: ask with an owner's code, list, end
   webizen ledger …      verify what a box has written down about itself
   webizen conformance … try every promise of the standard API against an implementation of it
 
@@ -73,6 +74,11 @@ ${devFaultNames.map((name) => `        ${name.padEnd(9)} ${devFaults[name].about
       abort no box that does not run it takes it any more
   webizen app status [DIR|ID] [--json] [--catalogue URL --ca FILE] [--member DIR]
       the releases of the app at the catalogue, their rollouts, and how many boxes told which outcome
+  webizen app offer RELEASE|ID --link LINK … | --all [--message TEXT] [--days N] [--catalogue URL --ca FILE] [--member DIR]
+      tell the owners of boxes that are linked with you; of ID the newest release. It stands for 30 days, and a private
+      release can be seen there meanwhile
+  webizen app offer RELEASE|ID --link LINK … | --all --withdraw [--catalogue URL --ca FILE] [--member DIR]
+      offer it no more
   webizen app claim DOMAIN [--json] [--catalogue URL --ca FILE] [--member DIR]
       prove that a domain is yours, so that the ids below it are: says which TXT record to publish, and has the catalogue
       look for it each time you run it
@@ -90,6 +96,17 @@ ${devFaultNames.map((name) => `        ${name.padEnd(9)} ${devFaults[name].about
 
 DIR is the folder you are in unless it is given. What is built lies in DIR/.webizen. The time that a release states is now,
 or SOURCE_DATE_EPOCH in seconds.
+`;
+
+const link = `webizen link: with which boxes you are linked
+
+  webizen link CODE [--note TEXT] [--catalogue URL --ca FILE] [--member DIR]
+      ask to be linked with the box whose owner tells you the code; TEXT is what you call this customer, and the owner
+      reads it. Nothing comes of it before the owner has confirmed it
+  webizen link list [--json] [--catalogue URL --ca FILE] [--member DIR]
+      your links: how each stands, and what of your own apps is offered and installed there
+  webizen link end LINK [--catalogue URL --ca FILE] [--member DIR]
+      end a link, with all that is offered over it
 `;
 
 const ledger = `webizen ledger: what a box has written down about itself
@@ -117,4 +134,4 @@ the app goes one message under the name webizen-conformance.
 Exit codes: 0 nothing failed, 1 something did or nothing answers, 2 the command line is wrong.
 `;
 
-export const helpOf: Record<string, string | undefined> = { member, app, ledger, conformance };
+export const helpOf: Record<string, string | undefined> = { member, app, link, ledger, conformance };

@@ -8,7 +8,7 @@ import { AppSuccessions, successionPath } from '#contract/succession.js';
 import { type Catalogue, createCatalogue } from '../publish/catalogue.js';
 import { createHttps, type Https, refuseOf } from '../publish/https.js';
 import { type MemberFolder, membershipIn } from '../publish/member-folder.js';
-import { proverOf } from '../publish/proved.js';
+import { type Prove, proverOf } from '../publish/proved.js';
 
 export interface Named {
   catalogue?: string | undefined;
@@ -84,12 +84,20 @@ export async function withTerritory<T>(
   }
 }
 
-/** @throws Refusal `catalogue-unnamed`, and whatever stands in the way of the work */
-export async function withCatalogue<T>(
+/** In the member's name. @throws Refusal `catalogue-unnamed`, and whatever stands in the way of the work */
+export async function withMember<T>(
+  named: Named,
+  folder: MemberFolder,
+  work: (proven: { https: Https; prove: Prove }, who: Awaited<ReturnType<typeof membershipIn>>) => Promise<T>,
+): Promise<T> {
+  const who = await membershipIn(folder);
+  const prove = proverOf(who);
+  return withTerritory(named, folder, (https) => work({ https, prove }, who));
+}
+
+/** @throws Refusal as `withMember` */
+export const withCatalogue = <T>(
   named: Named,
   folder: MemberFolder,
   work: (catalogue: Catalogue) => Promise<T>,
-): Promise<T> {
-  const prove = proverOf(await membershipIn(folder));
-  return withTerritory(named, folder, (https) => work(createCatalogue({ https, prove })));
-}
+): Promise<T> => withMember(named, folder, (proven) => work(createCatalogue(proven)));

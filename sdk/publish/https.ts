@@ -6,7 +6,7 @@ import { parseJson } from '#contract/parse.js';
 import { isProblemCode, Problem, Refusal } from '#contract/problems.js';
 
 export interface Call {
-  method: 'GET' | 'HEAD' | 'POST' | 'PATCH';
+  method: 'GET' | 'HEAD' | 'POST' | 'PATCH' | 'DELETE';
   /** Below the origin, with its query. */
   path: string;
   headers?: Record<string, string | number>;

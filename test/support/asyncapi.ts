@@ -2,6 +2,7 @@
 import { type TSchema, Type } from 'typebox';
 import { Ack, HealthBatch } from '#contract/health.js';
 import { longestReceipt } from '#contract/ledger-receipt.js';
+import { LinksNews } from '#contract/links.js';
 import { StandingNews } from '#contract/member.js';
 import { Parcel } from '#contract/messages.js';
 import { BoxEvent, Reported, Status } from '#contract/status.js';
@@ -50,6 +51,10 @@ const down: Record<Exclude<DownKind, Unsaid>, Channel> = {
   standing: {
     payload: StandingNews,
     says: 'There are newer status lists. It proves nothing: the box asks for them.',
+  },
+  links: {
+    payload: LinksNews,
+    says: 'Something about links or offers may be new. It proves nothing: the box asks, and verifies.',
   },
 };
 

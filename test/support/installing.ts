@@ -20,12 +20,14 @@ import { credentialContext, issuerOf, type StatusLists, subjectOf } from '#contr
 import { Refusal } from '#contract/problems.js';
 import type { OutcomeReport } from '#contract/rollout.js';
 import type { AppSuccessions, Succession } from '#contract/succession.js';
-import { createInstaller } from '../../agent/apps/installer.js';
+import { createInstaller, type Installer } from '../../agent/apps/installer.js';
 import type { Catalogue, Runner, Sockets } from '../../agent/apps/uses.js';
 import { createChanges } from '../../agent/changes/changes.js';
 import { type Grants as AllGrants, createGrants } from '../../agent/consent/grants.js';
 import { createLedger, type OwnerSigner } from '../../agent/consent/ledger.js';
 import { openLeases } from '../../agent/leases/open.js';
+import type { Say } from '../../agent/links/client.js';
+import { createLinkRoom, type LinkRoom } from '../../agent/links/links.js';
 import { createMembers } from '../../agent/members/members.js';
 import { keyFileOf } from '../../agent/storage/keys.js';
 import type { Storage } from '../../agent/storage/storage.js';
@@ -276,6 +278,10 @@ export interface BoxWish {
   /** Around each commit, for who wants to cut. */
   at?: (name: string) => void;
   isTimeKnown?: () => boolean;
+  /** What the provider answers about links; one that can not be reached unless it is said. */
+  say?: Say;
+  /** As which box it is known in its territory. */
+  own?: () => { box: string; territory: string } | undefined;
   /** That it is a member of. */
   territory?: string;
   /** Tells the app of its update; nobody listens where nothing is said. */
@@ -371,7 +377,7 @@ export async function installingBox(wish: BoxWish) {
     onRefused,
   });
   room.start();
-  const installer = await createInstaller({
+  const installer: Installer = await createInstaller({
     dataDir,
     store,
     architecture,
@@ -390,20 +396,34 @@ export async function installingBox(wish: BoxWish) {
       },
     },
     ledger,
+    mandates: { of: (verified) => links.mandates.of(verified) },
     changes: () => changes,
     clock,
     freeBytes: wish.freeBytes ?? (() => 1e12),
     onRefused,
   });
+  const links: LinkRoom = await createLinkRoom({
+    ...{ store, ledger, clock, members, grants, architecture, onRefused },
+    own: wish.own ?? (() => ({ box: 'box-000000000001', territory: 'north' })),
+    desk: installer.desk,
+    changes: () => changes,
+    say:
+      wish.say ??
+      (async () => {
+        throw new Refusal('est-unreachable', origin);
+      }),
+  });
   const changes = createChanges({ store, clock, kinds: installer.kinds, onRefused });
   grants.start();
   await changes.start();
   await installer.start();
+  if (wish.say) await links.start();
   return {
     dataDir,
     socketsDirectory,
     desk: installer.desk,
     idle: installer.idle,
+    links,
     /** Resolves once nothing waits to be told to the provider. */
     async drained() {
       while ((await told.keys({ limit: 1 }).all()).length > 0)
@@ -450,6 +470,7 @@ export async function installingBox(wish: BoxWish) {
         const end = installer.desk.onChange(() => look() && end());
       }),
     async close() {
+      await links.stop();
       await changes.stop();
       await installer.stop();
       await members.stop();

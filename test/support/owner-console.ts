@@ -14,6 +14,7 @@ import type { Election, Member, Membership } from '#contract/membership.js';
 import { type ProblemCode, problem, Refusal } from '#contract/problems.js';
 import { createLedger } from '../../agent/consent/ledger.js';
 import { createOwner } from '../../agent/consent/owner-key.js';
+import type { OwnerLinks } from '../../agent/links/links.js';
 import { createNotices } from '../../agent/notices/notices.js';
 import { createOwnerConsole, type OwnerConsoleParts } from '../../agent/owner/console.js';
 import { createStorage } from '../../agent/storage/storage.js';
@@ -235,6 +236,7 @@ export async function startOwnerConsole(
   options: Partial<Pick<OwnerConsoleParts, 'limits' | 'upload' | 'httpsPort' | 'mdns' | 'host'>> & {
     ticks?: Clock;
     apps?: ReturnType<typeof createAppsDesk>;
+    links?: OwnerLinks;
   } = {},
 ) {
   const dataDir = await ownFolder(t);
@@ -329,6 +331,7 @@ export async function startOwnerConsole(
     ...(options.apps
       ? { apps: options.apps.desk, grants: options.apps.grants, logs: options.apps.logs, data: storage }
       : {}),
+    ...(options.links ? { links: options.links } : {}),
   };
   let running = createOwnerConsole(parts);
   t.teardown(async () => {

@@ -11,6 +11,18 @@ import { DomainClaim, DomainProof } from '#contract/domain-claim.js';
 import { Ack, HealthBatch, Sample } from '#contract/health.js';
 import { LedgerExport } from '#contract/ledger.js';
 import { LedgerReceipt } from '#contract/ledger-receipt.js';
+import {
+  LinkRequest,
+  LinksAnswer,
+  LinksNews,
+  LinksStatement,
+  MemberLink,
+  MemberLinks,
+  NewLink,
+  NewOffer,
+  OfferResult,
+  WithdrawnOffer,
+} from '#contract/links.js';
 import { Manifest } from '#contract/manifest.js';
 import { MemberCredential, MemberRequest, StandingNews, StatusList, StatusLists } from '#contract/member.js';
 import {
@@ -155,12 +167,21 @@ const schemas: Record<string, TSchema> = {
   KeyRotation,
   LedgerExport,
   LedgerReceipt,
+  LinkRequest,
+  LinksAnswer,
+  LinksNews,
+  LinksStatement,
   Manifest,
   MemberCredential,
+  MemberLink,
+  MemberLinks,
   MemberMessage,
   MemberRequest,
+  NewLink,
+  NewOffer,
   NewParcel,
   NewRelease,
+  OfferResult,
   Parcel,
   ParcelAcks,
   ParcelPage,
@@ -182,6 +203,7 @@ const schemas: Record<string, TSchema> = {
   StatusLists,
   Succession,
   Withdrawal,
+  WithdrawnOffer,
 };
 
 function plain(schema: TSchema): Json {

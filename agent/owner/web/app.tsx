@@ -4,7 +4,10 @@ import { AppLogs } from './app-logs.js';
 import { AppPage } from './app-page.js';
 import { AppRemove } from './app-remove.js';
 import { AppSuccession } from './app-succession.js';
+import { Appoint } from './appoint.js';
 import { Apps } from './apps.js';
+import { Companies } from './companies.js';
+import { Company } from './company.js';
 import { Forgotten } from './forgotten.js';
 import { clockTime } from './format.js';
 import { GetApp } from './get-app.js';
@@ -45,7 +48,18 @@ function AppBody({ path, ...props }: HomeProps & { path: string }) {
   return more === 'remove' ? <AppRemove {...known} id={one} /> : <AppPage key={one} {...known} id={one} />;
 }
 
+/** The pages about companies; home where this box takes no apps. */
+function LinkBody({ path, ...props }: HomeProps & { path: string }) {
+  const { links, apps } = props.view;
+  if (!links || !apps) return <Home {...props} />;
+  const known = { ...props, view: { ...props.view, links, apps } };
+  const [, , one = '', more] = path.split('/').map(decodeURIComponent);
+  if (one === '') return <Companies {...known} />;
+  return more === 'manager' ? <Appoint key={one} {...known} id={one} /> : <Company key={one} {...known} id={one} />;
+}
+
 const aboutApps = /^\/(apps|install|changes)(\/|$)/;
+const aboutLinks = /^\/companies(\/|$)/;
 
 function Body({ live, state }: PageProps) {
   const path = usePath();
@@ -67,6 +81,7 @@ function Body({ live, state }: PageProps) {
   if (path === '/recovery-code') return <NewRecoveryCode {...props} />;
   if (path === '/move') return <Move {...props} />;
   if (aboutApps.test(path)) return <AppBody path={path} {...props} />;
+  if (aboutLinks.test(path)) return <LinkBody path={path} {...props} />;
   if (path === '/leave') return <Leave {...props} />;
   return path === '/secure' ? <Secure {...props} /> : <Home {...props} />;
 }
@@ -94,7 +109,7 @@ function Header({ live, state }: PageProps) {
             {texts.nav.home}
           </Link>
           {view.apps && (
-            <Link to="/apps" current={aboutApps.test(path)}>
+            <Link to="/apps" current={aboutApps.test(path) || aboutLinks.test(path)}>
               {texts.nav.apps}
             </Link>
           )}

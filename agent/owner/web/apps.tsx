@@ -5,6 +5,7 @@ import type { AppGlance, AppsView } from '#contract/owner.js';
 import { appKindOf } from './app-change.js';
 import { conditionOf, toneOf, wantsCare } from './app-state.js';
 import type { HomeProps } from './home.js';
+import { Offers } from './offers.js';
 import { Mark, Title } from './parts.js';
 import { Link } from './route.js';
 import { Icon, Say } from './say.js';
@@ -87,7 +88,7 @@ export function AppsAtHome({ view }: { view: AppsView }) {
   );
 }
 
-export function Apps({ view }: HomeProps & { view: { apps: AppsView } }) {
+export function Apps({ live, view }: HomeProps & { view: { apps: AppsView } }) {
   const { apps } = view;
   // The icons come with the whole apps; the lines do not wait for them.
   const asked = useAsked<InstalledApp[]>('/v1/apps', apps.version);
@@ -102,11 +103,17 @@ export function Apps({ view }: HomeProps & { view: { apps: AppsView } }) {
           <AppLines view={apps} icons={icons} />
         </section>
       )}
+      <Offers live={live} links={view.links} />
       <p>
         <Link to="/apps/get" class={isEmpty(apps) ? 'button main' : 'button'}>
           {words.get}
         </Link>
       </p>
+      {view.links && (
+        <p>
+          <Link to="/companies">{texts.links.nav}</Link>
+        </p>
+      )}
     </div>
   );
 }

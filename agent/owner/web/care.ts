@@ -62,7 +62,16 @@ function ofApps(installed: readonly AppGlance[]): Finding[] {
   });
 }
 
-export function findings({ membership, status, directory, suspendedReason, settings, apps, at }: OwnerView): Finding[] {
+export function findings({
+  membership,
+  status,
+  directory,
+  suspendedReason,
+  settings,
+  apps,
+  links,
+  at,
+}: OwnerView): Finding[] {
   const found: Finding[] = [];
   const add = (key: string, tone: Finding['tone'], { title, what }: { title: string; what: string }) =>
     void found.push({ key, tone, title, what });
@@ -76,6 +85,10 @@ export function findings({ membership, status, directory, suspendedReason, setti
   if (over('hw.temperature', hotCelsius)) add('hot', 'attention', words.hot);
   const installed = apps?.installed ?? [];
   found.push(...ofApps(installed));
+  if (links?.ask) {
+    const { title, what } = texts.links.care;
+    found.push({ key: 'ask', tone: 'attention', title: title(short(links.ask.member.name)), what, to: '/companies' });
+  }
   for (const { id, state } of status.apps)
     if (state !== 'running' && !installed.some((app) => app.id === id))
       add(`app-${id}`, 'attention', { title: words.app.title(id), what: words.app.what });

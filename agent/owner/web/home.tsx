@@ -5,6 +5,7 @@ import { date, exact } from './format.js';
 import { Entries } from './history.js';
 import type { Live, State } from './live.js';
 import { NoticesAtHome } from './notices.js';
+import { ManagerActs, Offers } from './offers.js';
 import { Details, Failure, Mark, Title, useForm, When } from './parts.js';
 import { placeName } from './places.js';
 import { Progress } from './progress.js';
@@ -146,6 +147,8 @@ export function Home({ live, view }: HomeProps) {
           </section>
         ),
       )}
+      <Offers live={live} links={view.links} />
+      <ManagerActs links={view.links} />
       <NoticesAtHome live={live} view={view} />
       {view.apps && <AppsAtHome view={view.apps} />}
       <Belongs view={view} />

@@ -6,7 +6,8 @@ const words = apps.permissions;
 const egress = 'network.egress:';
 const isEgress = (capability: string): capability is Egress => capability.startsWith(egress);
 type Plain = Exclude<CapabilityKind, Egress>;
-const plainOnes: readonly Plain[] = ['storage', 'health.read', 'identity.attest', 'notify', 'messages'];
+/** All but addresses on the internet. */
+export const plainOnes: readonly Plain[] = ['storage', 'health.read', 'identity.attest', 'notify', 'messages'];
 
 const isPlain = (capability: string): capability is Plain => plainOnes.some((one) => one === capability);
 

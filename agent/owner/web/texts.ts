@@ -1,5 +1,6 @@
 /** Every word that the owner reads. Another language is another file of this shape. */
 import { apps } from './texts-apps.js';
+import { links } from './texts-links.js';
 import { words } from './words.js';
 
 export interface ProblemText {
@@ -212,6 +213,7 @@ export const texts = {
     signOut: 'Sign out',
   },
   apps,
+  links,
   home: {
     healthy: 'Your box is healthy.',
     care: (count: number) => (count === 1 ? 'One thing needs your care.' : `${count} things need your care.`),

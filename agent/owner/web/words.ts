@@ -4,6 +4,7 @@ import { exact } from './format.js';
 import { sayPermission } from './permissions.js';
 import { placeName } from './places.js';
 import { appSteps } from './texts-apps.js';
+import { line } from './words-of.js';
 
 type Facts = Record<string, string | number | boolean>;
 
@@ -12,12 +13,19 @@ const times = (facts: Facts): string => (Number(facts.count ?? 1) === 1 ? 'once'
 
 const permission = (facts: Facts): string => sayPermission(text(facts, 'capability', '')).name;
 const app = (facts: Facts): string => text(facts, 'app', 'an app');
+const company = (facts: Facts): string => line(text(facts, 'name', text(facts, 'member', 'a company')));
 const version = (facts: Facts): string => (facts.version === undefined ? '' : ` ${facts.version}`);
 
 const standings: Record<string, (name: string) => string> = {
   accredited: (name) => `The alliance accredits ${name}.`,
   suspended: (name) => `The alliance has suspended ${name}. Your box goes on working.`,
   unlisted: (name) => `The alliance does not list ${name} any more. Your box goes on working.`,
+};
+
+const linkEnds: Record<string, string> = {
+  moved: ' when the box moved.',
+  expelled: ': it was expelled from the alliance.',
+  provider: ', as the provider says.',
 };
 
 export const words = {
@@ -80,6 +88,19 @@ export const words = {
       `You said no to ${text(facts, 'name', text(facts, 'to', 'another maker'))}, who was to take over ${app(facts)}.`,
     'app.expelled': (facts) => `${app(facts)} was stopped: its maker was expelled.`,
     'app.reinstated': (facts) => `The maker of ${app(facts)} is a member again.`,
+    'link.confirmed': (facts) => `You linked your box with ${company(facts)}.`,
+    'link.refused': (facts) => `You refused to be linked with ${company(facts)}.`,
+    'link.ended': (facts) =>
+      facts.why === 'owner'
+        ? `You ended the link with ${company(facts)}.`
+        : facts.why === 'member'
+          ? `${company(facts)} ended its link with your box.`
+          : `The link with ${company(facts)} ended${linkEnds[text(facts, 'why', '')] ?? '.'}`,
+    'offer.declined': (facts) => `You did not want ${app(facts)}${version(facts)}, which ${company(facts)} offered.`,
+    'manager.appointed': (facts) => `You let ${company(facts)} manage its apps, and accept their terms in your name.`,
+    'manager.dismissed': (facts) => `You took back that ${company(facts)} manages its apps.`,
+    'manager.agreed': (facts) =>
+      `${company(facts)}, your manager, chose ${app(facts)}${version(facts)} for you, and accepted its terms.`,
     'grant.given': (facts) =>
       `${app(facts)} was allowed: ${permission(facts)}${facts.until === undefined ? '' : `, until ${exact(Number(facts.until))}`}.`,
     'grant.taken': (facts) => `Taken back from ${app(facts)}: ${permission(facts)}.`,

@@ -488,7 +488,7 @@ t.test(
     await page.keyboard.press('Enter');
     await heading(page, 'Get an app.');
     await said(page, 'Keeps count of who came');
-    await page.waitForFunction('document.activeElement.tagName === "H1"');
+    await page.locator('h1:focus').waitFor();
     await reach('Visits');
     await page.keyboard.press('Enter');
     await heading(page, 'Install Besuche by Acme?');
@@ -503,7 +503,7 @@ t.test(
     await page.keyboard.press('Space');
     await page.keyboard.press('Enter');
     await heading(page, 'Besuche is being installed.');
-    await page.waitForFunction('document.activeElement.tagName === "H1"');
+    await page.locator('h1:focus').waitFor();
     test.match(apps.asked.at(-1), { what: { grants: [{ capability: 'storage' }, { capability: 'notify' }] } });
     apps.finish(apps.changes()[0]?.id ?? '');
     await heading(page, 'Besuche is installed.');

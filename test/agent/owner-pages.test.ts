@@ -246,6 +246,11 @@ t.test('by the keyboard alone: from the code on the label to the provider', { bu
   const { fed, url } = await startOwnerConsole(test);
   const page = await open(url, sizes.desktop);
   await heading(page, 'Enter the code on the label of your box.');
+  /** Who is led by the keyboard goes on where the new page puts the focus, and that is a moment after it is seen. */
+  const turned = async (name: string) => {
+    await heading(page, name);
+    await page.locator('h1:focus').waitFor();
+  };
   const reach = async (until: string, key = 'Tab') => {
     for (let times = 0; times < 40; times += 1) {
       await page.keyboard.press(key);
@@ -261,39 +266,38 @@ t.test('by the keyboard alone: from the code on the label to the provider', { bu
   await reach('code');
   await page.keyboard.press('Enter');
   await page.getByRole('alert').waitFor();
-  await page.waitForFunction('document.activeElement.getAttribute("role") === "alert"');
+  await page.locator('[role=alert]:focus').waitFor();
   await page.keyboard.press('Tab');
   await page.keyboard.press('Enter');
   test.equal(await page.evaluate('document.activeElement.id'), 'code', 'and leads to its field');
   await page.keyboard.type(setupCode);
   await page.keyboard.press('Enter');
-  await heading(page, 'Choose a passphrase.');
-  await page.waitForFunction('document.activeElement.tagName === "H1"');
+  await turned('Choose a passphrase.');
   await reach('new-passphrase');
   await page.keyboard.type(passphrase);
   await page.keyboard.press('Enter');
-  await heading(page, 'Write down your recovery code.');
+  await turned('Write down your recovery code.');
   const code = (await page.locator('[data-code]').textContent()) ?? '';
   await reach('last');
   await page.keyboard.type(code.slice(-4));
   await page.keyboard.press('Enter');
-  await heading(page, 'Where do you live?');
+  await turned('Where do you live?');
   await reach('country');
   await page.keyboard.type('new zeal');
   await page.keyboard.press('Enter');
-  await heading(page, 'Who shall look after your box?');
+  await turned('Who shall look after your box?');
   await reach('territory-au-nsw-1');
   await page.keyboard.press('Space');
   await page.keyboard.press('Enter');
-  await heading(page, 'Another law will govern.');
+  await turned('Another law will govern.');
   await reach('accept');
   await page.keyboard.press('Space');
   await page.keyboard.press('Enter');
-  await heading(page, 'Do you have a code from Harbour Network?');
+  await turned('Do you have a code from Harbour Network?');
   await reach('claim');
   await page.keyboard.type('4F0A2-B7KQM-3XZ1T-9CVDE');
   await page.keyboard.press('Enter');
-  await heading(page, 'Your box is joining Harbour Network.');
+  await turned('Your box is joining Harbour Network.');
   test.match(fed.asked.at(-1)?.election, { territory: 'au-nsw-1', ownJurisdiction: 'NZ' });
   await page.context().close();
 });

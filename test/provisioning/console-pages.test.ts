@@ -231,7 +231,7 @@ t.test(
     await press('Tab', healthy);
     await page.keyboard.press('Enter');
     await page.locator('[data-chart=cpu] canvas').waitFor();
-    await page.waitForFunction('document.activeElement.tagName === "H1"', undefined);
+    await page.locator('h1:focus').waitFor();
     test.match(page.url(), `/boxes/${healthy}`);
     await page.getByLabel('1 h', { exact: true }).focus();
     await page.keyboard.press('ArrowLeft');

@@ -29,10 +29,18 @@ export async function launch(t: Teardown): Promise<Browser> {
   return browser;
 }
 
+/** What the debugger evaluates counts as somebody's act in Chromium; here only keys and pointers do, as for a person. */
+const acts = `{
+  let hasBeenActive = false;
+  for (const kind of ['keydown', 'pointerdown']) addEventListener(kind, () => { hasBeenActive = true; }, true);
+  Object.defineProperty(navigator, 'userActivation', { get: () => ({ hasBeenActive, isActive: hasBeenActive }) });
+}`;
+
 export async function openPage(browser: Browser, url: string, viewport: View): Promise<Page> {
   const context = await browser.newContext({ viewport, timezoneId: 'Australia/Sydney', ignoreHTTPSErrors: true });
   context.setDefaultTimeout(20_000); // well below tap's, so that a failure names what it waited for
   const page = await context.newPage();
+  await page.addInitScript(acts);
   await page.goto(url);
   return page;
 }

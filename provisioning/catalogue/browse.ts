@@ -53,7 +53,10 @@ export async function browse(
   for await (const app of registry.apps(last.slice(scope.length))) {
     seen += 1;
     const releases = (await registry.releasesOf(app)).filter(
-      (one) => !one.ended && (!one.private || registry.isNamed(one.id, wish.box)) && rollouts.isOffered(one, wish.box),
+      (one) =>
+        !one.ended &&
+        (!one.private || registry.isNamed(one.id, wish.box)) &&
+        rollouts.isOffered(one, wish.box, registry.isOfferedTo(one.id, wish.box)),
     );
     const newest = newestOf(releases, wish.architecture);
     const member = newest && members.find(newest.member);

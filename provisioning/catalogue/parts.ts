@@ -32,7 +32,8 @@ export interface CatalogueMembers extends MemberView {
 /** Releases that reach the boxes in waves. */
 export interface CatalogueRollouts {
   /** Whether the box may have it now. */
-  isOffered(listed: { id: string; app: string }, box: string): boolean;
+  /** `named`: its maker offers it to this very box. */
+  isOffered(listed: { id: string; app: string }, box: string, named: boolean): boolean;
   view(listed: Listed): RolloutView | undefined;
   counts(release: string): ResultCounts;
 }

@@ -76,6 +76,8 @@ export interface Registry {
   releasesOf(app: string): Promise<Listed[]>;
   /** By its member, or because it is offered to the box. */
   isNamed(id: string, box: string): boolean;
+  /** Its maker offers it to this very box, over a link. */
+  isOfferedTo(id: string, box: string): boolean;
   /** Releases that are published and need this blob. */
   needing(hex: string): AsyncIterable<Listed>;
   /**
@@ -135,7 +137,7 @@ export function createRegistry({
     return record && { ...record, ...text, id };
   }
 
-  function isOffered(id: string, box: string): boolean {
+  function isOfferedTo(id: string, box: string): boolean {
     const app = releaseTexts.getSync(id)?.app;
     const offer = app === undefined ? undefined : offers.getSync(`${box}!${app}`);
     return offer !== undefined && offer.until > clock.now() && offer.releases.some(({ release }) => release === id);
@@ -185,7 +187,8 @@ export function createRegistry({
     checkPublisher,
     find,
     releasesOf,
-    isNamed: (id, box) => releaseBoxes.getSync(`${id}!${box}`) === true || isOffered(id, box),
+    isNamed: (id, box) => releaseBoxes.getSync(`${id}!${box}`) === true || isOfferedTo(id, box),
+    isOfferedTo,
 
     reserve: (app, member) =>
       turns.take('apps', async () => {

@@ -95,7 +95,9 @@ export function declareRoutes(app: FastifyInstance, parts: RouteParts): void {
 
   /** What has ended is told to whoever has it, or waits for it. */
   const isOffered = (caller: Caller, listed: Listed): boolean =>
-    caller.kind === 'member' || listed.ended !== undefined || rollouts.isOffered(listed, caller.box);
+    caller.kind === 'member' ||
+    listed.ended !== undefined ||
+    rollouts.isOffered(listed, caller.box, registry.isOfferedTo(listed.id, caller.box));
 
   app.get<{ Params: { id: string } }>(`${releases}/:id`, async (request) => {
     const caller = await callers.either(request);

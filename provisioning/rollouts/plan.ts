@@ -138,11 +138,14 @@ export function act(
   return wish.act === 'complete' ? finish(record, now) : goOn(record, known, now);
 }
 
-/** Whether the box may have it now. One that runs it keeps it, whatever becomes of the rollout. */
+/**
+ * Whether the box may have it now. One that runs it keeps it, whatever becomes of the rollout. What its maker offers to
+ * this very box need not wait for a wave; a rollout that was stopped stops that too.
+ */
 export function isOffered(
   record: RolloutRecord,
-  { release, box, runs }: { release: string; box: string; runs: boolean },
+  { release, box, runs, named }: { release: string; box: string; runs: boolean; named: boolean },
 ): boolean {
   if (record.state === 'complete' || runs) return true;
-  return record.state === 'running' && positionOf(release, box) < record.reach;
+  return record.state === 'running' && (named || positionOf(release, box) < record.reach);
 }

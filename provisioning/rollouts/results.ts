@@ -69,7 +69,7 @@ export async function openResults({
 }: {
   store: Store;
   rollouts: Rollouts;
-  registry: Pick<Registry, 'find'>;
+  registry: Pick<Registry, 'find' | 'isOfferedTo'>;
   quota: { take(box: string): boolean };
   clock: Pick<Clock, 'now'>;
   events: Pick<EventLog, 'record'>;
@@ -87,6 +87,7 @@ export async function openResults({
   function meant(box: string, { app, release }: Outcome): Found | undefined {
     const found = registry.find(release);
     if (!found || found.app !== app) return undefined;
+    if (registry.isOfferedTo(release, box)) return found;
     if (found.private && releaseBoxes.getSync(`${release}!${box}`) !== true) return undefined;
     return rollouts.mayHaveHad(found, box) ? found : undefined;
   }

@@ -31,7 +31,7 @@ export interface Rollouts {
   view(listed: Listed): RolloutView | undefined;
   counts(release: string): OutcomeCounts;
   /** Whether the box may have it now. */
-  isOffered(listed: Pick<Listed, 'id' | 'app'>, box: string): boolean;
+  isOffered(listed: Pick<Listed, 'id' | 'app'>, box: string, named: boolean): boolean;
   /** Whether it ever was within the box's reach. */
   mayHaveHad(listed: Pick<Listed, 'id' | 'app'>, box: string): boolean;
   /** In one batch with its publication: it takes the place of an earlier one, and begins its own rollout if it has a plan. */
@@ -172,9 +172,9 @@ export function createRollouts({
         if (!plan.isOver(record)) open.set(release, record.app);
     },
 
-    isOffered(listed, box) {
+    isOffered(listed, box, named) {
       const record = find(listed.id);
-      return !record || plan.isOffered(record, { release: listed.id, box, runs: runs(listed, box) });
+      return !record || plan.isOffered(record, { release: listed.id, box, runs: runs(listed, box), named });
     },
 
     mayHaveHad(listed, box) {

@@ -18,6 +18,7 @@ import { parseJson } from '#contract/parse.js';
 import {
   admitted,
   anApp,
+  appIn,
   ask,
   call,
   codeIn,
@@ -56,7 +57,18 @@ async function opened(t: Test) {
     const code = newLinkCode();
     const open = (seconds = 1800) => ({ hash: linkCodeHash(parseLinkCode(code)!), seconds });
     const get = (place: string) => call(origin, { place, with: shown });
-    return { id, state, says, code, open, get };
+    const tells = (outcomes: unknown[]) => {
+      const headers = { 'content-type': 'application/json' };
+      const place = `${cataloguePath}/outcomes`;
+      return call(origin, {
+        method: 'POST',
+        place,
+        headers,
+        body: JSON.stringify({ outcomes, dropped: 0 }),
+        with: shown,
+      });
+    };
+    return { id, state, says, code, open, get, tells };
   }
   type Box = Awaited<ReturnType<typeof box>>;
 
@@ -286,4 +298,40 @@ t.test('an owner is not flooded, and a suspended member offers nothing', async (
   t.same((await its.says(said)).offers, [], 'what was offered before is not told any more');
   await served.ask('member.reinstate', { member: 'acme', reason: 'settled', decidedBy: 'the board' });
   t.equal((await its.says(said)).offers.length, mostOffers);
+});
+
+t.test('who is offered a release need wait for no wave, but nobody is handed what was stopped', async (t) => {
+  const { acme, box, clock, linked, offered, tell } = await opened(t);
+  const [its, other] = [await box(), await box()];
+  const app = await anApp(t, acme, { id: 'acme.waves', version: '1.0.0' }, { text: 'waves' });
+  await uploadAll(acme, app);
+  const plan = { waves: [1, 100], stopAt: 10, holdHours: 24 };
+  const made = await tell(acme, 'POST', `${cataloguePath}/releases`, { release: app.jws, rollout: plan });
+  const { id } = publishedIn(made);
+  const place = `${cataloguePath}/releases/${id}`;
+  const link = await linked(its);
+  const told = async () => [(await its.get(place)).status, (await other.get(place)).status];
+  t.same(await told(), [409, 409], 'the wave has reached neither');
+
+  t.same((await offered({ release: id, links: [link] })).done, [link]);
+  t.same(await told(), [200, 409], 'the one that it is offered to');
+  const outcome = {
+    ...{ app: 'acme.waves', release: id, from: null, kind: 'install', outcome: 'done', problem: null },
+    ...{ at: clock.now(), agent: '0.1.0' },
+  };
+  for (const [one, letter] of [
+    [its, 'a'],
+    [other, 'b'],
+  ] as const)
+    t.equal((await one.tells([{ id: letter.repeat(32), ...outcome }])).status, 204);
+  const seen = appIn(await tell(acme, 'GET', `${cataloguePath}/apps/acme.waves`));
+  t.match(
+    seen.releases[0]?.results,
+    { outcomes: { done: 1 } },
+    'what it tells counts, and what the other tells does not',
+  );
+  await offered({ release: id, links: [await linked(other)] });
+  t.same(await told(), [200, 200]);
+  await tell(acme, 'POST', `${place}/rollout`, { act: 'pause', reason: 'two of them fail' });
+  t.same(await told(), [200, 409], 'held back, it stays with who runs it, and goes to nobody else');
 });

@@ -23,7 +23,7 @@ t.test(
         let record = begin(about, { plan: { ...plan, waves }, known: spread(7), now: 0 });
         let had = false;
         for (;;) {
-          const has = isOffered(record, { release: id, box: name, runs: false });
+          const has = isOffered(record, { release: id, box: name, runs: false, named: false });
           if (had && !has) return false;
           had = has;
           if (record.state === 'complete') return has;
@@ -125,11 +125,16 @@ t.test(
     const complete = by('member', 'next', by('member', 'next', second));
     t.match(complete, { state: 'complete', reach: whole });
     t.equal(by('member', 'complete', complete), complete);
-    const offered = (record: RolloutRecord, runs = false) => isOffered(record, { release: idOf('a'), box: 'x', runs });
+    const offered = (record: RolloutRecord, runs = false, named = false) =>
+      isOffered(record, { release: idOf('a'), box: 'x', runs, named });
     t.ok(offered(complete));
     t.notOk(offered({ ...aborted, reach: whole }), 'what was aborted is offered to nobody');
     t.notOk(offered({ ...paused, reach: whole }));
     t.ok(offered(aborted, true), 'and stays with who runs it');
+    t.notOk(offered({ ...over(), reach: 0 }));
+    t.ok(offered({ ...over(), reach: 0 }, false, true), 'who is offered it by name waits for no wave');
+    t.notOk(offered(paused, false, true), 'but for what stopped it');
+    t.notOk(offered(aborted, false, true));
   },
 );
 
@@ -147,7 +152,7 @@ t.test('a good release goes from wave to wave by itself, through a stop of the p
   const one = await first.publish('1.1.0', plan);
   const view = first.rollouts.view(one);
   t.match(view, { state: 'running', wave: 1, boxes: { running: 40 }, why: null });
-  const inReach = boxes.filter((name) => first.rollouts.isOffered(one, name));
+  const inReach = boxes.filter((name) => first.rollouts.isOffered(one, name, false));
   t.equal(inReach.length, view?.boxes?.reached);
   t.ok(inReach.length < 10, `${inReach.length} of 40 boxes`);
 
@@ -170,7 +175,7 @@ t.test('a good release goes from wave to wave by itself, through a stop of the p
     });
   clock.advance(2 * hour);
   await wave(2);
-  const second = boxes.filter((name) => now.rollouts.isOffered(one, name));
+  const second = boxes.filter((name) => now.rollouts.isOffered(one, name, false));
   t.strictSame(
     inReach.filter((name) => !second.includes(name)),
     [],
@@ -180,7 +185,7 @@ t.test('a good release goes from wave to wave by itself, through a stop of the p
   await clock.sleeping();
   clock.advance(25 * hour);
   await wave(3);
-  t.ok(boxes.every((name) => now.rollouts.isOffered(one, name)));
+  t.ok(boxes.every((name) => now.rollouts.isOffered(one, name, false)));
   for (const name of boxes) await now.tell(name, one.id, { from: old.id });
   await clock.sleeping();
   const complete = new Promise<void>((resolve) => {
@@ -200,7 +205,7 @@ t.test(
     const old = await room.publish('1.0.0');
     for (const name of boxes) await room.tell(name, old.id, { kind: 'install' });
     const bad = await room.publish('1.1.0', { ...plan, waves: [20, 100] });
-    const reached = boxes.filter((name) => room.rollouts.isOffered(bad, name));
+    const reached = boxes.filter((name) => room.rollouts.isOffered(bad, name, false));
     let told = 0;
     for (const name of reached) {
       await room.tell(name, bad.id, { from: old.id, ...failed });
@@ -213,7 +218,7 @@ t.test(
       why: { by: 'results', text: '5 of 5 boxes failed (100 %, more than 10 %); codes told: app-unhealthy 5' },
     });
     t.notOk(
-      boxes.some((name) => room.rollouts.isOffered(bad, name)),
+      boxes.some((name) => room.rollouts.isOffered(bad, name, false)),
       'nobody takes it any more',
     );
     const events = await room.events.recent(5);
@@ -228,7 +233,7 @@ t.test(
     t.match(room.rollouts.view(bad), { state: 'running' });
     await room.rollouts.act(bad, { act: 'abort', by: 'member', reason: 'enough' });
     t.strictSame(
-      boxes.filter((name) => room.rollouts.isOffered(bad, name)).sort(),
+      boxes.filter((name) => room.rollouts.isOffered(bad, name, false)).sort(),
       [late, reached[0]].sort(),
       'aborted, it stays with those that have it',
     );
@@ -272,13 +277,13 @@ t.test('clocks jump: ahead opens one wave, and never without proof; back lets no
   };
   clock.advance(20 * 365 * 24 * hour);
   t.match(await look(), { wave: 1 }, 'nobody has told anything');
-  const reached = names.filter((name) => room.rollouts.isOffered(one, name));
+  const reached = names.filter((name) => room.rollouts.isOffered(one, name, false));
   for (const name of reached) await room.tell(name, one.id);
   t.match(await look(), { wave: 2 });
   t.match(await look(), { wave: 2 }, 'the next one has its own time');
   clock.advance(-20 * 365 * 24 * hour);
   t.match(await look(), { wave: 2, waveAt: clock.now() }, 'it begins anew');
-  for (const name of names) if (room.rollouts.isOffered(one, name)) await room.tell(name, one.id);
+  for (const name of names) if (room.rollouts.isOffered(one, name, false)) await room.tell(name, one.id);
   clock.advance(25 * hour);
   t.match(await look(), { wave: 3 });
 });
@@ -289,8 +294,8 @@ t.test('what a box tells counts once, of itself, and of what it may have had', a
   const old = await room.publish('1.0.0');
   for (const name of names) await room.tell(name, old.id, { kind: 'install' });
   const one = await room.publish('1.1.0', { ...plan, waves: [50, 100] });
-  const inside = names.find((name) => room.rollouts.isOffered(one, name)) ?? '';
-  const outside = names.find((name) => !room.rollouts.isOffered(one, name)) ?? '';
+  const inside = names.find((name) => room.rollouts.isOffered(one, name, false)) ?? '';
+  const outside = names.find((name) => !room.rollouts.isOffered(one, name, false)) ?? '';
   const outcomes = () => room.rollouts.counts(one.id).outcomes;
   await room.tell(outside, one.id, failed);
   t.strictSame(outcomes(), {}, 'it was not its turn: it cannot have failed with it');

@@ -43,7 +43,7 @@ export const buttonName = 'webizen-reset';
 /** Who made the box, and the alliance's public word on territories: neither is the owner's. */
 const kept = (name: string): boolean => name === markerName || name === 'factory' || name.startsWith('directory');
 /** Too large to overwrite, and no keys in them. */
-const bulk = new Set(['store', 'apps']);
+const bulk = new Set(['store', 'apps', 'blobs']);
 
 export function createReset(wish: {
   dataDir: string;

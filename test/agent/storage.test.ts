@@ -333,9 +333,11 @@ t.test("forgetting an app takes all of its values and nobody else's, and no ETag
     storage.write({ id, quotaBytes: 2 ** 30 }, [
       { op: 'put', key, value: Buffer.alloc(size), contentType: 'application/octet-stream' },
     ]);
+  const written: Promise<unknown>[] = [];
   for (const app of ['a', 'a-b', 'b'])
-    for (let index = 0; index < 600; index += 1) void write(app, `key ${index}`, index % 100 === 0 ? 5000 : 10);
-  await write('b', 'last', 1);
+    for (let index = 0; index < 600; index += 1)
+      written.push(write(app, `key ${index}`, index % 100 === 0 ? 5000 : 10));
+  await Promise.all(written);
   const before = storage.get('a', 'key 1').etag;
   await storage.forget('a');
   await storage.forget('a');

@@ -239,7 +239,10 @@ t.test('killed at every step of a reset, a box is as it was made', async (t) => 
       const status = await box.until(({ ledger }) => ledger !== null);
       t.match(status, { state: 'unclaimed', owner: false, ledger: { length: 1 } }, step);
       await box.stop();
-      t.same(readdirSync(box.dataDir).toSorted(), ['directory', 'factory', 'store'], 'nothing of the owner is left');
+      const keys = ['message-keys', 'storage-keys']; // made anew, and empty
+      const left = ['directory', 'factory', ...keys, 'store'];
+      t.same(readdirSync(box.dataDir).toSorted(), left, 'nothing of the owner is left');
+      for (const name of keys) t.same(readdirSync(path.join(box.dataDir, name)), [], `${name} of the owner's apps`);
       return cut;
     },
   );

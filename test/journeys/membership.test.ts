@@ -240,8 +240,11 @@ async function isAsMade(t: Test, box: TestBox, before: AgentStatus, type: string
   const after = await box.until(({ ledger }) => ledger !== null && ledger.ledger !== before.ledger?.ledger);
   t.match(after, { state: 'unclaimed', box: null, owner: false, health: { lastSequence: 0 } });
   t.match((await box.agent!.rooms().ledger.export()).entries, [{ type, by: 'box' }]);
+  const made = ['store', 'apps', 'logs', 'factory', 'directory'];
+  const emptied = ['message-keys', 'storage-keys'];
+  const inside = emptied.flatMap((name) => readdirSync(path.join(box.dataDir, name)));
   t.same(
-    readdirSync(box.dataDir).filter((name) => !['store', 'apps', 'logs', 'factory', 'directory'].includes(name)),
+    [...readdirSync(box.dataDir).filter((name) => ![...made, ...emptied].includes(name)), ...inside],
     [],
     'no key of the owner, no marker is left; what the maker and the alliance gave is',
   );

@@ -7,6 +7,7 @@
  * all of it, the key first.
  */
 import path from 'node:path';
+import { createArrivals } from '#common/arrivals.js';
 import type { Clock } from '#common/clock.js';
 import type { Database, Operation } from '#common/commits.js';
 import type { Files } from '#common/files.js';
@@ -111,7 +112,7 @@ export async function createMessages(wish: {
   const inbox = await openInbox({ store, keys, tallies, limits, clock });
   const listeners = new Set<(news: MessageNews) => void>();
   const carriers = new Set<Carrier>();
-  const waits = new Map<string, Set<() => void>>();
+  const arrivals = createArrivals(clock);
   const stopping = new AbortController();
   const ends: (() => void)[] = [];
   /** Messages that the broker ended the session at; lives longer than a session. */
@@ -134,7 +135,7 @@ export async function createMessages(wish: {
   function arrived(app: string, message: { id: string; name: string }): void {
     const { id, name } = message;
     tell({ type: 'message', app, at: clock.now(), id, name });
-    for (const go of waits.get(app) ?? []) go();
+    arrivals.tell(app);
   }
 
   const sealer = createSealer({ keys, queue, bindingOf, signing: wish.signing, clock });
@@ -171,21 +172,6 @@ export async function createMessages(wish: {
     };
   }
 
-  /** Resolves when something has come for the app, or when that has taken long enough. */
-  async function come(app: string, milliseconds: number, signal: AbortSignal): Promise<void> {
-    const own = waits.get(app) ?? new Set();
-    if (own.size >= limits.waitsOfApp)
-      throw new Refusal('messages-waits-too-many', undefined, { headers: { 'retry-after': '1' } });
-    const over = new AbortController();
-    const go = (): void => over.abort();
-    signal.addEventListener('abort', go, { once: true });
-    if (signal.aborted || stopping.signal.aborted) go();
-    waits.set(app, own.add(go));
-    await clock.sleep(milliseconds, over.signal);
-    own.delete(go);
-    if (own.size === 0) waits.delete(app);
-  }
-
   return {
     async send(app, message, idempotencyKey) {
       const binding = bindingOf(app);
@@ -201,11 +187,9 @@ export async function createMessages(wish: {
     async list(app, { cursor, limit, waitSeconds, signal }) {
       const after = cursor === undefined ? '' : parseCursor('', cursor);
       if (after === undefined) throw new Refusal('cursor-invalid');
-      let found = await inbox.list(app, { after, limit });
-      if (found.length === 0 && waitSeconds > 0) {
-        await come(app, waitSeconds * 1000, signal);
-        found = await inbox.list(app, { after, limit });
-      }
+      const full = () => new Refusal('messages-waits-too-many', undefined, { headers: { 'retry-after': '1' } });
+      const wait = { milliseconds: waitSeconds * 1000, signal, caller: app, most: limits.waitsOfApp, full };
+      const found = await arrivals.look(app, wait, () => inbox.list(app, { after, limit }));
       const last = found.at(-1);
       return {
         messages: found.map(({ received, body }) => shown(received, body)),
@@ -253,7 +237,7 @@ export async function createMessages(wish: {
     async stop() {
       stopping.abort();
       for (const end of ends.splice(0)) end();
-      for (const own of waits.values()) for (const go of own) go();
+      arrivals.stop();
       await running;
     },
   };

@@ -5,6 +5,7 @@
  * A box is told `stored` when its message is on the disk, and not before; what it sends again is known by its number.
  */
 import type { FastifyInstance } from 'fastify';
+import { createArrivals } from '#common/arrivals.js';
 import type { Clock } from '#common/clock.js';
 import { isDiskFull } from '#common/database.js';
 import { ReleasedAppId } from '#contract/manifest.js';
@@ -98,8 +99,7 @@ export async function openMail({
   const delivery = createDelivery({ shelves, online, publish, clock, log });
   const turns = createTurns();
   const stopping = new AbortController();
-  const waits = new Map<string, Set<() => void>>();
-  const waiting = new Map<string, number>();
+  const arrivals = createArrivals(clock);
   const totals = { received: 0, refused: 0 };
   let running: Promise<void> | undefined;
 
@@ -133,7 +133,7 @@ export async function openMail({
       now,
     );
     totals.received += 1;
-    for (const go of waits.get(app) ?? []) go();
+    arrivals.tell(app);
   }
 
   async function answerUp(box: string, topic: AppTopic, parcel: Extract<Parcel, { kind: 'message' }>): Promise<Parcel> {
@@ -156,33 +156,12 @@ export async function openMail({
     if (registry.owner(app)?.owner !== id) throw new Refusal('listing-unknown', app);
   }
 
-  async function come(member: string, app: string, milliseconds: number, signal: AbortSignal): Promise<void> {
-    const count = waiting.get(member) ?? 0;
-    if (count >= limits.waitsOfMember)
-      throw new Refusal('too-many-requests', undefined, { headers: { 'retry-after': '5' } });
-    waiting.set(member, count + 1);
-    const over = new AbortController();
-    const go = (): void => over.abort();
-    signal.addEventListener('abort', go, { once: true });
-    if (signal.aborted || stopping.signal.aborted) go();
-    const own = waits.get(app) ?? new Set();
-    waits.set(app, own.add(go));
-    await clock.sleep(milliseconds, over.signal);
-    own.delete(go);
-    if (own.size === 0) waits.delete(app);
-    const left = (waiting.get(member) ?? 1) - 1;
-    if (left > 0) waiting.set(member, left);
-    else waiting.delete(member);
-  }
-
   const desk: Desk = {
     async page(member, { app, after, limit, waitSeconds, signal }) {
       demandOwn(member, app);
-      let found = await shelves.up(app, after, limit);
-      if (found.length === 0 && waitSeconds > 0) {
-        await come(member.id, app, waitSeconds * 1000, signal);
-        found = await shelves.up(app, after, limit);
-      }
+      const full = () => new Refusal('too-many-requests', undefined, { headers: { 'retry-after': '5' } });
+      const wait = { milliseconds: waitSeconds * 1000, signal, caller: member.id, most: limits.waitsOfMember, full };
+      const found = await arrivals.look(app, wait, () => shelves.up(app, after, limit));
       const messages = found.map(({ ref, box, name, id, at, expiresAt, sealed }) => ({
         ...{ ref, app, box, name, id, at, expiresAt, sealed },
       }));
@@ -275,7 +254,7 @@ export async function openMail({
     },
     async stop() {
       stopping.abort();
-      for (const own of waits.values()) for (const go of own) go();
+      arrivals.stop();
       await delivery.stop();
       await running;
     },

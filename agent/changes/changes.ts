@@ -161,14 +161,22 @@ export function createChanges(wish: {
         const known = past.get(id);
         if (known && known.endedAt !== null) return resolve(show(known));
         if (!known && !runs.has(id)) return reject(new Refusal('change-unknown', id));
+        if (stopping.signal.aborted) return reject(new Refusal('unavailable'));
+        const leave = (): void => {
+          listeners.delete(listener);
+          stopping.signal.removeEventListener('abort', stopped);
+        };
         const listener = (change: Change): void => {
           if (change.id !== id || change.endedAt === null) return;
-          listeners.delete(listener);
+          leave();
           resolve(change);
         };
+        const stopped = (): void => {
+          leave();
+          reject(new Refusal('unavailable'));
+        };
         listeners.add(listener);
-        stopping.signal.addEventListener('abort', () => reject(new Refusal('unavailable')), { once: true });
-        if (stopping.signal.aborted) reject(new Refusal('unavailable'));
+        stopping.signal.addEventListener('abort', stopped);
       });
     },
     on(listener) {

@@ -286,6 +286,18 @@ t.test('of a group one is under way at a time; past the point of no return there
   await t.rejects(changes.abort('0000000000000000'), refuses('change-unknown'));
 });
 
+t.test('who waits for one change after the other leaves nothing behind', async (t) => {
+  const warnings: string[] = [];
+  const heed = ({ name }: Error): void => void warnings.push(name);
+  process.on('warning', heed);
+  t.teardown(() => process.off('warning', heed));
+  const { changes } = await bench(t, { one: { do: async () => {} } });
+  for (let count = 0; count < 20; count += 1)
+    t.equal((await changes.ended(await changes.begin({ kind: 'trial', steps: [{ kind: 'one' }] }))).state, 'done');
+  await new Promise(setImmediate);
+  t.same(warnings, [], 'no listeners pile up');
+});
+
 t.test('of those that have ended the last fifty are remembered', async (t) => {
   const calls: string[] = [];
   const first = await bench(t, { one: noted(calls, 'one') });

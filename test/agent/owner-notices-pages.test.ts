@@ -29,9 +29,12 @@ async function start(test: Test, size: Size) {
 for (const size of ['phone', 'desktop'] as const)
   t.test(`what apps tell is shown as theirs, live, and dismissed, on the ${size}`, async (test) => {
     const { apps, notices, page, go, complaints, look } = await start(test, size);
+    const section = page.getByRole('region', { name: 'What your apps tell you' });
+    await go('/');
+    await heading(page, 'Your box is healthy.');
+    test.equal(await section.count(), 0, 'without an app there is nobody who could tell anything');
     apps.put(installedOf());
     await go('/');
-    const section = page.getByRole('region', { name: 'What your apps tell you' });
     await section.getByText('Nothing just now.').waitFor();
     await look('1-none');
 

@@ -84,6 +84,7 @@ function Notices({ live, view, notices }: { live: Live; view: OwnerView; notices
 
 export function NoticesAtHome({ live, view }: { live: Live; view: OwnerView }) {
   const { newest, count } = view.notices;
+  if (count === 0 && !view.apps?.installed.length) return null; // there is nobody who could tell anything
   return (
     <section class="panel" aria-labelledby="notices">
       <h2 id="notices">{words.section}</h2>

@@ -11,6 +11,7 @@ import { type MemberMessage, MessageId, MessageName } from '#contract/messages.j
 import { check } from '#contract/parse.js';
 import { Refusal } from '#contract/problems.js';
 import type { AppKeys } from './app-keys.js';
+import { createHeld } from './held.js';
 import type { MessageLimits } from './limits.js';
 import { rowBytes } from './queue.js';
 import type { Tallies } from './tallies.js';
@@ -79,31 +80,16 @@ export async function openInbox({
   const rows = store.db.sublevel<string, unknown>('message-inbox', json);
   const seenOnDisk = store.db.sublevel<string, unknown>('message-seen', json);
   const floorsOnDisk = store.db.sublevel<string, unknown>('message-floors', json);
-  const inboxes = new Map<string, Map<string, Received>>();
+  const inboxes = createHeld<Received>();
   const seen = new Map<string, Map<string, Seen>>();
   const floors = new Map<string, Floor>();
   let order = 0;
-  let totalBytes = 0;
 
-  const bytesOf = new Map<string, number>();
-  const bytesIn = (app: string): number => bytesOf.get(app) ?? 0;
   const seenIn = (app: string): Map<string, Seen> => {
     const known = seen.get(app) ?? new Map<string, Seen>();
     seen.set(app, known);
     return known;
   };
-  function count(app: string, bytes: number): void {
-    totalBytes += bytes;
-    bytesOf.set(app, bytesIn(app) + bytes);
-  }
-  function keep(received: Received): void {
-    const inbox = inboxes.get(received.app) ?? new Map<string, Received>();
-    inboxes.set(received.app, inbox.set(received.id, received));
-    count(received.app, received.bytes);
-  }
-  function lose(received: Received): void {
-    if (inboxes.get(received.app)?.delete(received.id)) count(received.app, -received.bytes);
-  }
 
   for await (const [place, value] of rows.iterator()) {
     const [app = '', number = '0'] = place.split('!');
@@ -111,7 +97,7 @@ export async function openInbox({
     const read = check(Row, value);
     if (!read.ok) continue;
     const { body: _, ...row } = read.value;
-    keep({ ...row, app, place });
+    inboxes.keep({ ...row, app, place });
   }
   for await (const [key, value] of seenOnDisk.iterator()) {
     const [app = '', id = ''] = key.split('!');
@@ -157,8 +143,12 @@ export async function openInbox({
   async function take(app: string, message: MemberMessage, plain: Buffer): Promise<void> {
     if (knows(app, message)) return;
     const bytes = plain.length + rowBytes;
-    const { size = 0 } = inboxes.get(app) ?? {};
-    if (bytesIn(app) + bytes > limits.bytesOfApp || totalBytes + bytes > limits.bytes || size >= limits.countOfApp)
+    const { size } = inboxes.of(app);
+    if (
+      inboxes.bytesOf(app) + bytes > limits.bytesOfApp ||
+      inboxes.totalBytes() + bytes > limits.bytes ||
+      size >= limits.countOfApp
+    )
       throw new Refusal('inbox-full');
     const { id, name, at, expiresAt, contentType } = message;
     const { lock } = await keys.of(app);
@@ -178,16 +168,16 @@ export async function openInbox({
     known.set(id, { at, expiresAt });
     if (ids.length > 0) floors.set(app, floor);
     const { body: _, ...rest } = row;
-    keep({ ...rest, app, place });
+    inboxes.keep({ ...rest, app, place });
   }
 
   async function drop(received: Received, code: 'message-expired' | 'message-unreadable'): Promise<void> {
-    if (!inboxes.get(received.app)?.has(received.id)) return;
+    if (!inboxes.of(received.app).has(received.id)) return;
     await store.commit([
       { type: 'del', sublevel: rows, key: received.place },
       tallies.count(received.app, 'incoming', code, 1),
     ]);
-    lose(received);
+    inboxes.lose(received);
   }
 
   return {
@@ -195,7 +185,7 @@ export async function openInbox({
     take: (app, message, body) => inTurn(() => take(app, message, body)),
 
     async list(app, { after, limit }) {
-      const page = [...(inboxes.get(app)?.values() ?? [])].filter((one) => orderOf(one) > after).slice(0, limit);
+      const page = [...inboxes.of(app).values()].filter((one) => orderOf(one) > after).slice(0, limit);
       const key = await keys.find(app);
       const found: { received: Received; body: Buffer }[] = [];
       for (const received of page) {
@@ -209,22 +199,20 @@ export async function openInbox({
 
     remove: (app, id) =>
       inTurn(async () => {
-        const received = inboxes.get(app)?.get(id);
+        const received = inboxes.of(app).get(id);
         if (!received) throw new Refusal('message-unknown');
         await store.commit([{ type: 'del', sublevel: rows, key: received.place }]);
-        lose(received);
+        inboxes.lose(received);
       }),
 
     expire: (now) =>
       inTurn(async () => {
-        const over = [...inboxes.values()].flatMap((inbox) =>
-          [...inbox.values()].filter(({ expiresAt }) => expiresAt <= now),
-        );
+        const over = inboxes.all().filter(({ expiresAt }) => expiresAt <= now);
         for (const received of over) await drop(received, 'message-expired');
         return over;
       }),
 
-    used: (app) => ({ waiting: inboxes.get(app)?.size ?? 0, usedBytes: bytesIn(app) }),
+    used: (app) => ({ waiting: inboxes.of(app).size, usedBytes: inboxes.bytesOf(app) }),
 
     forget: (app) =>
       inTurn(async () => {
@@ -233,8 +221,7 @@ export async function openInbox({
           for (let page = await sublevel.keys(range).all(); page.length > 0; page = await sublevel.keys(range).all())
             await store.commit(page.map((key) => ({ type: 'del', sublevel, key })));
         await store.commit([{ type: 'del', sublevel: floorsOnDisk, key: app }]);
-        for (const received of [...(inboxes.get(app)?.values() ?? [])]) lose(received);
-        inboxes.delete(app);
+        inboxes.forget(app);
         seen.delete(app);
         floors.delete(app);
       }),

@@ -13,6 +13,7 @@ import { MessageId, MessageName, mostNames, streamIdOf } from '#contract/message
 import { check } from '#contract/parse.js';
 import { type ProblemCode, Refusal } from '#contract/problems.js';
 import type { AppKeys } from './app-keys.js';
+import { createHeld } from './held.js';
 import type { MessageLimits } from './limits.js';
 import type { Tallies } from './tallies.js';
 
@@ -110,28 +111,11 @@ export async function openQueue({
   const streams = store.db.sublevel<string, unknown>('message-streams', json);
   const once = store.db.sublevel<string, unknown>('message-once', json);
   /** In order, by app. */
-  const queues = new Map<string, Map<string, Queued>>();
+  const queues = createHeld<Queued>();
   const numbers = new Map<string, Stream>();
   const asked = new Map<string, Once>();
   const going = new Set<string>();
   let order = 0;
-  let totalBytes = 0;
-
-  const bytesOf = new Map<string, number>();
-  const bytesIn = (app: string): number => bytesOf.get(app) ?? 0;
-
-  function count(app: string, bytes: number): void {
-    totalBytes += bytes;
-    bytesOf.set(app, bytesIn(app) + bytes);
-  }
-  function keep(queued: Queued): void {
-    const queue = queues.get(queued.app) ?? new Map<string, Queued>();
-    queues.set(queued.app, queue.set(queued.id, queued));
-    count(queued.app, queued.bytes);
-  }
-  function lose(queued: Queued): void {
-    if (queues.get(queued.app)?.delete(queued.id)) count(queued.app, -queued.bytes);
-  }
 
   for await (const [place, value] of rows.iterator()) {
     const [app = '', number = '0'] = place.split('!');
@@ -139,7 +123,7 @@ export async function openQueue({
     const read = check(Row, value);
     if (!read.ok) continue;
     const { body: _, ...row } = read.value;
-    keep({ ...row, app, place });
+    queues.keep({ ...row, app, place });
   }
   for await (const [key, value] of streams.iterator()) {
     const read = check(Stream, value);
@@ -175,9 +159,9 @@ export async function openQueue({
   }
 
   function refuseFull(draft: Draft, app: string, bytes: number): void {
-    const own = (draft.bytes.get(app) ?? bytesIn(app)) + bytes;
-    const all = totalBytes + draft.fresh.reduce((sum, one) => sum + one.bytes, 0) + bytes;
-    const count = draft.counts.get(app) ?? queues.get(app)?.size ?? 0;
+    const own = (draft.bytes.get(app) ?? queues.bytesOf(app)) + bytes;
+    const all = queues.totalBytes() + draft.fresh.reduce((sum, one) => sum + one.bytes, 0) + bytes;
+    const count = draft.counts.get(app) ?? queues.of(app).size;
     if (own > limits.bytesOfApp || all > limits.bytes || count >= limits.countOfApp) throw new Refusal('outbox-full');
     draft.bytes.set(app, own);
     draft.counts.set(app, count + 1);
@@ -267,7 +251,7 @@ export async function openQueue({
       for (const reject of failed) reject(refusal);
       return;
     }
-    for (const queued of draft.fresh) keep(queued);
+    for (const queued of draft.fresh) queues.keep(queued);
     for (const [key, number] of draft.numbers) numbers.set(key, number);
     for (const [key, value] of draft.asked)
       if (value) asked.set(key, value);
@@ -285,7 +269,7 @@ export async function openQueue({
     next(busy, most, may) {
       const taken = new Set(busy);
       const found: Queued[] = [];
-      for (const [app, queue] of queues) {
+      for (const [app, queue] of queues.apps()) {
         if (!may(app)) continue;
         for (const queued of queue.values()) {
           const lane = laneOf(queued);
@@ -305,46 +289,42 @@ export async function openQueue({
       return read.ok ? key?.unlock(Buffer.from(read.value.body, 'base64'), id) : undefined;
     },
 
-    find: (app, id) => queues.get(app)?.get(id),
+    find: (app, id) => queues.of(app).get(id),
 
     async delivered(queued) {
       await store.commit([{ type: 'del', sublevel: rows, key: queued.place }]);
-      lose(queued);
+      queues.lose(queued);
     },
 
     async giveUp(queued, code) {
       const { app, id, place } = queued;
-      if (!queues.get(app)?.has(id) || going.has(place)) return; // it is counted once
+      if (!queues.of(app).has(id) || going.has(place)) return; // it is counted once
       going.add(place);
       try {
         await store.commit([{ type: 'del', sublevel: rows, key: place }, tallies.count(app, 'outgoing', code, 1)]);
-        lose(queued);
+        queues.lose(queued);
       } finally {
         going.delete(place);
       }
     },
 
     expired: (now) =>
-      [...queues.values()].flatMap((queue) =>
-        [...queue.values()].filter(
-          ({ datedAt, lifeSeconds }) => datedAt !== null && datedAt + lifeSeconds * 1000 <= now,
-        ),
-      ),
+      queues.all().filter(({ datedAt, lifeSeconds }) => datedAt !== null && datedAt + lifeSeconds * 1000 <= now),
 
     date: (now) =>
       inTurn(async () => {
-        for (const queue of queues.values())
-          for (const queued of [...queue.values()].filter(({ datedAt }) => datedAt === null)) {
-            const read = check(Row, await rows.get(queued.place));
-            if (!read.ok || !queue.has(queued.id)) continue;
-            const value: Row = { ...read.value, datedAt: now };
-            await store.commit([{ type: 'put', sublevel: rows, key: queued.place, value }]);
-            if (queue.has(queued.id)) queue.set(queued.id, { ...queued, datedAt: now });
-            else await store.commit([{ type: 'del', sublevel: rows, key: queued.place }]);
-          }
+        for (const queued of queues.all().filter(({ datedAt }) => datedAt === null)) {
+          const isHere = (): boolean => queues.of(queued.app).has(queued.id);
+          const read = check(Row, await rows.get(queued.place));
+          if (!read.ok || !isHere()) continue;
+          const value: Row = { ...read.value, datedAt: now };
+          await store.commit([{ type: 'put', sublevel: rows, key: queued.place, value }]);
+          if (isHere()) queues.keep({ ...queued, datedAt: now });
+          else await store.commit([{ type: 'del', sublevel: rows, key: queued.place }]);
+        }
       }),
 
-    used: (app) => ({ waiting: queues.get(app)?.size ?? 0, usedBytes: bytesIn(app) }),
+    used: (app) => ({ waiting: queues.of(app).size, usedBytes: queues.bytesOf(app) }),
 
     forget: (app) =>
       inTurn(async () => {
@@ -352,8 +332,7 @@ export async function openQueue({
         for (const sublevel of [rows, once, streams])
           for (let page = await sublevel.keys(range).all(); page.length > 0; page = await sublevel.keys(range).all())
             await store.commit(page.map((key) => ({ type: 'del', sublevel, key })));
-        for (const queued of [...(queues.get(app)?.values() ?? [])]) lose(queued);
-        queues.delete(app);
+        queues.forget(app);
         for (const map of [numbers, asked])
           for (const key of map.keys()) if (key.startsWith(`${app}!`)) map.delete(key);
       }),

@@ -1,5 +1,6 @@
 /** What a box says of itself on `up/`: birth, death, events, and what runs. */
 import { type Static, Type } from 'typebox';
+import { Condition, mostConditions } from './conditions.js';
 import { Epoch, Time } from './health.js';
 import { ReportedLease } from './leases.js';
 import { LedgerHead } from './ledger.js';
@@ -96,6 +97,8 @@ export const Reported = Type.Object(
       }),
       { maxItems: 100 },
     ),
+    /** What is amiss now. Missing: the box does not tell. */
+    conditions: Type.Optional(Type.Array(Condition, { maxItems: mostConditions })),
     /** What apps hold now. */
     leases: Type.Optional(Type.Array(ReportedLease, { maxItems: 100 })),
   },

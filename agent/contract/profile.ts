@@ -1,6 +1,7 @@
 /** What an enrolled box is told by its provider: `GET /v1/profile` over mutual TLS. */
 import { type Static, Type } from 'typebox';
 import { BoxId } from './box-id.js';
+import { CommandKeys } from './commands.js';
 import { MemberKeys } from './member.js';
 
 export const Profile = Type.Object(
@@ -19,6 +20,8 @@ export const Profile = Type.Object(
     }),
     /** Who signs credentials and status lists of this territory's members. */
     memberKeys: Type.Optional(MemberKeys),
+    /** Who signs commands to this territory's boxes. Missing: it sends none. */
+    commandKeys: Type.Optional(CommandKeys),
   },
   { $id: 'Profile', additionalProperties: true },
 );

@@ -1,9 +1,14 @@
 /** What a box says of itself on `up/`: birth, death, events, and what runs. */
 import { type Static, Type } from 'typebox';
+import { Intervals } from './commands.js';
 import { Condition, mostConditions } from './conditions.js';
 import { Epoch, Time } from './health.js';
 import { ReportedLease } from './leases.js';
 import { LedgerHead } from './ledger.js';
+
+/** `minimum`: the owner has switched off all but births, versions and conditions of severity trouble. Missing: full. */
+export const Reporting = Type.Union([Type.Literal('full'), Type.Literal('minimum')]);
+export type Reporting = Static<typeof Reporting>;
 
 /** Made anew for each MQTT session, so that the will of an evicted session is not taken for this one's. */
 export const SessionId = Type.String({ pattern: '^[0-9a-f]{16}$' });
@@ -25,6 +30,7 @@ export const Birth = Type.Object(
     agent: Type.String({ maxLength: 64, description: 'agent version' }),
     api: Type.String({ maxLength: 16, description: 'version of the standard API' }),
     ledger: Type.Optional(LedgerHead),
+    reporting: Type.Optional(Reporting),
     hardware: Type.Optional(
       Type.Object(
         {
@@ -99,6 +105,9 @@ export const Reported = Type.Object(
     ),
     /** What is amiss now. Missing: the box does not tell. */
     conditions: Type.Optional(Type.Array(Condition, { maxItems: mostConditions })),
+    reporting: Type.Optional(Reporting),
+    /** The intervals that it keeps to. */
+    intervals: Type.Optional(Intervals),
     /** What apps hold now. */
     leases: Type.Optional(Type.Array(ReportedLease, { maxItems: 100 })),
   },

@@ -8,7 +8,7 @@ import { createHash } from 'node:crypto';
 import { isBoxId } from './box-id.js';
 
 export const prefix = 'wz/1';
-const upKinds = ['status', 'health', 'event', 'reported'] as const;
+const upKinds = ['status', 'health', 'event', 'reported', 'live'] as const;
 const downKinds = ['ack', 'desired', 'receipt', 'standing', 'links'] as const;
 
 export type UpKind = (typeof upKinds)[number];

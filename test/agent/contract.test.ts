@@ -24,7 +24,7 @@ const topic: fc.Arbitrary<Topic> = fc.oneof(
   fc.record({
     box: boxId,
     direction: fc.constant('up'),
-    kind: fc.constantFrom('status', 'health', 'event', 'reported'),
+    kind: fc.constantFrom('status', 'health', 'event', 'reported', 'live'),
   }),
   fc.record({ box: boxId, direction: fc.constant('up'), kind: fc.constant('result'), command: segment }),
   fc.record({ box: boxId, direction: fc.constant('down'), kind: fc.constantFrom('ack', 'desired') }),

@@ -1,5 +1,6 @@
 /** What box and provider say to each other over MQTT, as AsyncAPI 3.0, from the box's side: it sends on `up/`, receives on `down/`. */
 import { type TSchema, Type } from 'typebox';
+import { CommandResult, LiveSample, largestCommand } from '#contract/commands.js';
 import { Ack, HealthBatch } from '#contract/health.js';
 import { longestReceipt } from '#contract/ledger-receipt.js';
 import { LinksNews } from '#contract/links.js';
@@ -16,10 +17,8 @@ interface Channel {
   says: string;
   contentType?: string;
   retain?: true;
+  qos?: 0;
 }
-
-/** A kind of topic that is not said yet has no channel: that is a message of a later version. */
-type Unsaid = 'desired';
 
 const up: Record<UpKind, Channel> = {
   status: {
@@ -33,9 +32,14 @@ const up: Record<UpKind, Channel> = {
   },
   event: { payload: BoxEvent, says: 'An alarm or an audit-worthy fact, at once. Sent twice it has the same id.' },
   reported: { payload: Reported, says: 'What runs: whole, each time that something of it has changed.', retain: true },
+  live: {
+    payload: LiveSample,
+    says: 'Measured now, each second while the provider looks on, for a few minutes at most; kept by nobody.',
+    qos: 0,
+  },
 };
 
-const down: Record<Exclude<DownKind, Unsaid>, Channel> = {
+const down: Record<DownKind, Channel> = {
   ack: {
     payload: Ack,
     says: "What is durably stored, what is asked for again, and what will never be taken. A broker's PUBACK is no such word.",
@@ -47,6 +51,15 @@ const down: Record<Exclude<DownKind, Unsaid>, Channel> = {
     }),
     says: "The provider saw the box's ledger reach so far.",
     contentType: 'application/jose',
+  },
+  desired: {
+    payload: Type.String({
+      maxLength: largestCommand,
+      description: 'compact JWS (ES256, typ webizen-desired+jws) over DesiredState by an operator key of the profile',
+    }),
+    says: 'What the box is to be like from now on.',
+    contentType: 'application/jose',
+    retain: true,
   },
   standing: {
     payload: StandingNews,
@@ -64,6 +77,16 @@ const app: Channel = {
   says: "A message between an app and its maker, which neither carrier can read or alter; or the other side's word on one that it was sent. Kept by its sender until that word; of one app and name one is on its way at a time.",
 };
 
+const command: Channel = {
+  payload: Type.String({
+    maxLength: largestCommand,
+    description: 'compact JWS (ES256, typ webizen-command+jws) over Command by an operator key of the profile',
+  }),
+  says: 'Something that the box is to do once. It is followed by its signature, address, sequence and time alone, whoever carried it.',
+  contentType: 'application/jose',
+};
+const result: Channel = { payload: CommandResult, says: 'What became of a command. The same again says the same.' };
+
 const parameters = {
   shard: { description: 'the first two hex digits of SHA-256 of the box id' },
   box: { description: 'box id, which is also the client id and the name in its certificate' },
@@ -74,11 +97,18 @@ const appParameters = {
   name: { description: 'what the message is about, as its sender named it' },
 };
 
+const commandParameters = { ...parameters, command: { description: 'id of the command' } };
+const tails: Record<string, { address: string; parameters: Json }> = {
+  app: { address: '/{app}/{name}', parameters: appParameters },
+  command: { address: '/{command}', parameters: commandParameters },
+  result: { address: '/{command}', parameters: commandParameters },
+};
+
 export function asyncapiDocument(version: string, plain: (schema: TSchema) => Json): Json {
   const channels: Json = {};
   const operations: Json = {};
   const messages: Json = {};
-  const add = (direction: 'up' | 'down', kind: string, { payload, says, contentType, retain }: Channel): void => {
+  const add = (direction: 'up' | 'down', kind: string, { payload, says, contentType, retain, qos }: Channel): void => {
     const message = `${direction}.${kind}`;
     const { description, ...schema } = plain(payload);
     messages[message] = {
@@ -88,21 +118,23 @@ export function asyncapiDocument(version: string, plain: (schema: TSchema) => Js
       payload: { ...schema, ...(description === undefined ? {} : { description }) },
     };
     channels[message] = {
-      address: `${prefix}/{shard}/{box}/${direction}/${kind}${kind === 'app' ? '/{app}/{name}' : ''}`,
-      parameters: kind === 'app' ? appParameters : parameters,
+      address: `${prefix}/{shard}/{box}/${direction}/${kind}${tails[kind]?.address ?? ''}`,
+      parameters: tails[kind]?.parameters ?? parameters,
       messages: { [message]: { $ref: `#/components/messages/${message}` } },
     };
     operations[message] = {
       action: direction === 'up' ? 'send' : 'receive',
       channel: { $ref: `#/channels/${message}` },
       messages: [{ $ref: `#/channels/${message}/messages/${message}` }],
-      bindings: { mqtt: { qos: 1, retain: retain ?? false, bindingVersion: '0.2.0' } },
+      bindings: { mqtt: { qos: qos ?? 1, retain: retain ?? false, bindingVersion: '0.2.0' } },
     };
   };
   for (const [kind, channel] of Object.entries(up)) add('up', kind, channel);
   for (const [kind, channel] of Object.entries(down)) add('down', kind, channel);
   add('up', 'app', app);
   add('down', 'app', app);
+  add('up', 'result', result);
+  add('down', 'command', command);
   return {
     asyncapi: '3.0.0',
     info: {

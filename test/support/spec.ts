@@ -5,6 +5,7 @@ import type { TSchema } from 'typebox';
 import { version } from '#common/version.js';
 import { AttestationClaims, apiVersion } from '#contract/api.js';
 import { CatalogueApp, CataloguePage, CatalogueRelease, NewRelease, Withdrawal } from '#contract/catalogue.js';
+import { Command, CommandResult, DesiredState, LiveSample } from '#contract/commands.js';
 import { ConsentReceipt } from '#contract/consent-receipt.js';
 import { Directory, DirectoryKeys } from '#contract/directory.js';
 import { DomainClaim, DomainProof } from '#contract/domain-claim.js';
@@ -157,8 +158,11 @@ const schemas: Record<string, TSchema> = {
   CatalogueApp,
   CataloguePage,
   CatalogueRelease,
+  Command,
+  CommandResult,
   ConsentReceipt,
   Death,
+  DesiredState,
   Directory,
   DirectoryKeys,
   DomainClaim,
@@ -171,6 +175,7 @@ const schemas: Record<string, TSchema> = {
   LinksAnswer,
   LinksNews,
   LinksStatement,
+  LiveSample,
   Manifest,
   MemberCredential,
   MemberLink,

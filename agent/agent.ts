@@ -40,6 +40,7 @@ export interface Agent {
     | 'clock'
     | 'egress'
     | 'sampler'
+    | 'provider'
   >;
   /** Resolves when it is certain to happen; `onRestart` is told behind it. */
   reset(wish: { kind: ResetKind; by: 'console' | 'command'; signer?: OwnerSigner }): Promise<void>;
@@ -92,11 +93,21 @@ export function createAgent(config: Config, host: Host, around: Around): Agent {
   let ownersPort = 0;
 
   /** Behind the API: enrol, then report and renew for as long as the agent runs. */
-  async function join({ membership, sampler, link, directory, tellStandings, installed }: Parts): Promise<void> {
+  async function join({
+    membership,
+    sampler,
+    link,
+    directory,
+    tellStandings,
+    installed,
+    provider,
+  }: Parts): Promise<void> {
     if (directory)
       void directory.keepFresh(signal).catch((error: unknown) => log.error({ err: error }, 'cannot refresh'));
     await membership.start();
     tellStandings();
+    await provider.room.start();
+    membership.onChange(() => provider.room.look());
     await installed?.installer.start(); // behind the changes, which the membership has started
     if (installed) {
       const { members, links } = installed;
@@ -134,7 +145,10 @@ export function createAgent(config: Config, host: Host, around: Around): Agent {
   }
 
   async function start(): Promise<void> {
-    const made = await compose(config, host, log, { signal, simulated: around.simulated });
+    const made = await compose(config, host, log, {
+      ...{ signal, simulated: around.simulated, restart: around.onRestart },
+      status: () => statusOf(running()),
+    });
     parts = made;
     undo.push(() => made.store.close());
     undo.push(() => made.clock.stop());
@@ -180,6 +194,7 @@ export function createAgent(config: Config, host: Host, around: Around): Agent {
     await made.apps.start();
     undo.push(() => made.api.announceShutdown());
     undo.push(() => made.sampler.stop());
+    undo.push(() => made.provider.room.stop());
     undo.push(() => made.link.stop());
     joining = join(made).catch((error: unknown) => {
       if (!signal.aborted) log.error({ err: error }, 'cannot go on enrolling');

@@ -4,16 +4,18 @@ import path from 'node:path';
 import type { Logger } from 'pino';
 import { isErrno, ownDirectory } from '#common/files.js';
 import { version } from '#common/version.js';
+import type { AgentStatus } from '#contract/agent-status.js';
 import { apiVersion } from '#contract/api.js';
 import { DirectoryKeys, type StandingChange } from '#contract/directory.js';
 import { describeFaults, parseJson } from '#contract/parse.js';
 import { Refusal } from '#contract/problems.js';
-import type { Birth, Sandbox } from '#contract/status.js';
+import type { Birth, Reported, Sandbox } from '#contract/status.js';
 import { createApi } from './api/api.js';
 import { tellApps } from './app-telling.js';
 import { type AppStatus, createApps } from './apps/apps.js';
 import { type InstalledApps, openAppFeatures, openInstalledApps, openMessages } from './apps-wiring.js';
 import { createChanges } from './changes/changes.js';
+import { openCommands } from './commands-wiring.js';
 import type { Config } from './config.js';
 import { createGrants } from './consent/grants.js';
 import { createLedger } from './consent/ledger.js';
@@ -111,7 +113,17 @@ export async function compose(
   config: Config,
   host: Host,
   log: Logger,
-  { signal, simulated }: { signal: AbortSignal; simulated?: Simulated | undefined },
+  {
+    signal,
+    simulated,
+    ...around
+  }: {
+    signal: AbortSignal;
+    simulated?: Simulated | undefined;
+    status: () => AgentStatus;
+    /** Missing: nobody starts the agent again. */
+    restart?: (() => void) | undefined;
+  },
 ) {
   const { files } = host;
   const { dataDir } = config;
@@ -280,16 +292,19 @@ export async function compose(
   const probe = createProbe({ host, dataDir });
   const sampler = createSampler({
     probe,
-    store: (sample) => outbox.add(sample),
+    store: (sample) => provider.keep(sample),
     stamp: clock.stamp,
     freeBytes,
-    intervalSeconds: config.health.intervalSeconds,
+    get intervalSeconds() {
+      return provider.intervals().sampleSeconds;
+    },
     clock,
     onRefused,
   });
 
   let hardware: Birth['hardware'];
-  const birth = (session: string): Birth => {
+  const birth = (session: string): Birth => provider.birth(wholeBirth(session));
+  const wholeBirth = (session: string): Birth => {
     const head = ledger.head();
     return {
       kind: 'birth',
@@ -304,10 +319,31 @@ export async function compose(
       ...(hardware ? { hardware } : {}),
     };
   };
+  const reported = (): Reported => ({
+    at: clock.now(),
+    agent: version,
+    ...(membership.awaitsOwner() ? { owner: false } : {}),
+    apps: running().map(({ id, state, sandbox, restarts }) => ({ id, state, sandbox, restarts })),
+    leases: holds.leases
+      .all()
+      .slice(0, mostReportedLeases)
+      .map(({ app, lease: { hold, reason, until } }) => ({ app, hold, reason, until })),
+  });
+  const sampleNow = async (): Promise<void> => {
+    if (!membership.awaitsOwner()) await sampler.sampleNow();
+  };
+  const provider = await openCommands({
+    ...{ config, host, store, ledger, clock, membership, outbox, probe, holds, reported, sampleNow, onRefused },
+    link: () => link,
+    birth: () => wholeBirth('0'.repeat(16)),
+    ...around,
+  });
   const link = createLink({
     clock,
     outbox,
-    batchSeconds: config.health.batchSeconds,
+    get batchSeconds() {
+      return provider.intervals().batchSeconds;
+    },
     async access(fresh) {
       hardware ??= await probe.inventory();
       return membership.access(fresh || !clock.trusted()); // the provider's answer tells the time
@@ -318,19 +354,9 @@ export async function compose(
       await putTimesRight();
     },
     birth,
-    reported: () => ({
-      at: clock.now(),
-      agent: version,
-      ...(membership.awaitsOwner() ? { owner: false } : {}),
-      apps: running().map(({ id, state, sandbox, restarts }) => ({ id, state, sandbox, restarts })),
-      leases: holds.leases
-        .all()
-        .slice(0, mostReportedLeases)
-        .map(({ app, lease: { hold, reason, until } }) => ({ app, hold, reason, until })),
-    }),
-    onBirth: async () => {
-      if (!membership.awaitsOwner()) await sampler.sampleNow();
-    },
+    reported: () => provider.reported(reported()),
+    onBirth: sampleNow,
+    commands: provider.room,
     onStanding: (news) => installed?.members.hear(news),
     onLinks: (news) => installed?.links.hear(news),
     apps: messages,
@@ -426,5 +452,6 @@ export async function compose(
     egress,
     installed,
     running,
+    provider,
   };
 }

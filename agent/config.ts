@@ -64,6 +64,8 @@ export const ConfigFile = Type.Object(
         { additionalProperties: false },
       ),
     ),
+    /** Whether the provider may have this machine restarted, where its owner agrees: on a box, not on a computer that is used for more. */
+    mayReboot: Type.Optional(Type.Boolean()),
     apps: Type.Optional(
       Type.Array(
         Type.Object(
@@ -93,6 +95,7 @@ export interface Config {
   bootDir: string | undefined;
   claimCodeFile: string | undefined;
   health: { intervalSeconds: number; batchSeconds: number };
+  mayReboot: boolean;
   apps: { id: string; command: string[]; grants: Capability[]; quotaBytes: number }[];
 }
 
@@ -186,6 +189,7 @@ export function parseConfig(text: string): Config {
     bootDir: file.bootDir === undefined ? undefined : path.resolve(file.bootDir),
     claimCodeFile: file.claimCodeFile,
     health: { intervalSeconds: file.health?.intervalSeconds ?? 60, batchSeconds: file.health?.batchSeconds ?? 300 },
+    mayReboot: file.mayReboot ?? false,
     apps: file.apps ?? [],
   };
 }

@@ -27,15 +27,24 @@ interface CheckedWish {
 /** @throws Refusal `est-unreachable`, `server-untrusted`, `server-expired`, `server-revoked` */
 export const getChecked = (wish: CheckedWish): Promise<CheckedAnswer> => send(wish);
 
+interface Body {
+  method: 'POST' | 'PUT';
+  type: string;
+  bytes: Uint8Array;
+}
+
 /** The same as a POST of this, as JSON. */
 export const postChecked = (wish: CheckedWish & { json: unknown }): Promise<CheckedAnswer> =>
-  send(wish, JSON.stringify(wish.json));
+  send(wish, { method: 'POST', type: 'application/json', bytes: Buffer.from(JSON.stringify(wish.json)) });
 
-async function send(wish: CheckedWish, json?: string): Promise<CheckedAnswer> {
+/** The same as a PUT of these bytes. */
+export const putChecked = (wish: CheckedWish & Pick<Body, 'type' | 'bytes'>): Promise<CheckedAnswer> =>
+  send(wish, { method: 'PUT', type: wish.type, bytes: wish.bytes });
+
+async function send(wish: CheckedWish, content?: Body): Promise<CheckedAnswer> {
   const { url, trust, at, identity, signal, timeoutMilliseconds } = wish;
   const server = serverAt(url, 443);
-  const ofBody =
-    json === undefined ? {} : { 'Content-Type': 'application/json', 'Content-Length': Buffer.byteLength(json) };
+  const ofBody = content && { 'Content-Type': content.type, 'Content-Length': content.bytes.length };
   try {
     const socket = await openTls({ ...server, identity, signal, timeoutMilliseconds });
     try {
@@ -43,7 +52,7 @@ async function send(wish: CheckedWish, json?: string): Promise<CheckedAnswer> {
       return await new Promise<CheckedAnswer>((resolve, reject) => {
         const call = request({
           createConnection: () => socket,
-          method: json === undefined ? 'GET' : 'POST',
+          method: content?.method ?? 'GET',
           path: `${url.pathname}${url.search}`,
           signal,
           headers: { Host: url.host, Connection: 'close', ...ofBody, ...wish.headers },
@@ -55,7 +64,7 @@ async function send(wish: CheckedWish, json?: string): Promise<CheckedAnswer> {
           body.once('close', () => socket.destroy());
           resolve({ status: body.statusCode ?? 0, headers: body.headers, body });
         });
-        call.end(json);
+        call.end(content?.bytes);
       });
     } catch (error) {
       socket.destroy();

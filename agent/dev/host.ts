@@ -1,5 +1,6 @@
 /** The machine as the simulated box sees it: the real one, but for what is switched off. */
 import { connect, Socket } from 'node:net';
+import { Refusal } from '#contract/problems.js';
 import { createResolver } from '../egress/dns.js';
 import { type Host, realHost } from '../host/host.js';
 
@@ -24,6 +25,9 @@ export function createDevHost({
   const resolve = createResolver();
   return {
     ...realHost,
+    async reboot() {
+      throw new Refusal('host-cannot-reboot', 'a simulated box has no machine of its own');
+    },
     freeBytes: (directory) => (conditions.diskFull ? 0 : realHost.freeBytes(directory)),
     async space(directory) {
       const found = await realHost.space(directory);

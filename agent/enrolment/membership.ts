@@ -7,7 +7,7 @@ import type { Files } from '#common/files.js';
 import type { Change } from '#contract/changes.js';
 import type { DirectoryTerritory } from '#contract/directory.js';
 import type { Election, Membership } from '#contract/membership.js';
-import { Refusal } from '#contract/problems.js';
+import { isProblemCode, Refusal } from '#contract/problems.js';
 import type { Profile } from '#contract/profile.js';
 import type { Changes } from '../changes/changes.js';
 import type { StepKind } from '../changes/run.js';
@@ -55,6 +55,8 @@ export interface MembershipRoom extends Memberships {
   access(fresh: boolean): Promise<{ profile: Profile; credentials: Credentials }>;
   /** Enrolled by a voucher, and no owner has confirmed it: only its identity is reported. */
   awaitsOwner(): boolean;
+  /** A new key and certificate now. Answers its serial, once it is in use. @throws Refusal why it was given up */
+  renewNow(): Promise<string>;
   /** Renews when it is time, for as long as the agent runs. */
   keepRenewing(): Promise<void>;
 }
@@ -365,6 +367,14 @@ export async function createMembership(
       return { profile, credentials: { identity: held, trust: await now.enrolment.trust() } };
     },
     awaitsOwner: () => current()?.elected.electedBy === 'voucher',
+    async renewNow() {
+      const id = changes().underWay('renewal')?.id ?? (await beginRenewal());
+      const { state, problem } = await changes().ended(id);
+      if (state !== 'done')
+        throw new Refusal(isProblemCode(problem?.code) ? problem.code : 'internal', problem?.detail);
+      changed(); // when the next is due is to be looked at again
+      return current()?.enrolment.current()?.leaf.serialNumber ?? '';
+    },
     async keepRenewing() {
       while (!signal.aborted) {
         const due = current()?.enrolment.renewAt() ?? Number.POSITIVE_INFINITY;

@@ -22,7 +22,8 @@ export function createSampler(wish: {
   /** The time of a sample, and how to put it right where it is not known yet. */
   stamp: () => Stamp;
   freeBytes: () => number;
-  intervalSeconds: number;
+  /** Looked at before each wait. */
+  readonly intervalSeconds: number;
   clock: Clock;
   onRefused: (refusal: Refusal) => void;
 }): Sampler {

@@ -1,9 +1,12 @@
 /** What the agent does to the machine it runs on. Tests hand in another one; everything else in the agent is real. */
+import { execFile } from 'node:child_process';
 import { statfsSync } from 'node:fs';
-import { readdir, readFile, statfs } from 'node:fs/promises';
+import { access, readdir, readFile, statfs } from 'node:fs/promises';
 import type { Socket } from 'node:net';
+import { promisify } from 'node:util';
 import { type Clock, systemClock } from '#common/clock.js';
 import { type Files, files } from '#common/files.js';
+import { Refusal } from '#contract/problems.js';
 import { machineOf } from './machine.js';
 
 export interface Space {
@@ -24,6 +27,8 @@ export interface Host {
   kernel(file: string): Promise<string | undefined>;
   /** What tells this machine from another, for `isSameMachine`; undefined where nothing does. */
   machine(): Promise<string | undefined>;
+  /** Has the machine restarted; resolves when that is under way. @throws Refusal `host-cannot-reboot` */
+  reboot(): Promise<void>;
   /** The network that apps' tunnels go out to; the machine's own where nothing is said. */
   outside?: {
     /** All addresses of a name; rejects when there are none. */
@@ -34,6 +39,20 @@ export interface Host {
 }
 
 const kernel = (file: string): Promise<string | undefined> => readFile(file, 'utf8').catch(() => undefined);
+
+const execute = promisify(execFile);
+
+/** By systemd alone, which stops everything in order; and by root alone, as it wants. */
+async function reboot(): Promise<void> {
+  const isSystemd = await access('/run/systemd/system').then(
+    () => true,
+    () => false,
+  );
+  if (!isSystemd || process.getuid?.() !== 0) throw new Refusal('host-cannot-reboot');
+  await execute('systemctl', ['--no-block', 'reboot']).catch((error: unknown) => {
+    throw new Refusal('host-cannot-reboot', 'systemctl refused', { cause: error });
+  });
+}
 
 export const realHost: Host = {
   clock: systemClock,
@@ -48,5 +67,6 @@ export const realHost: Host = {
     return found.bavail * found.bsize;
   },
   kernel,
+  reboot,
   machine: () => machineOf({ kernel, interfaces: () => readdir('/sys/class/net').catch(() => []) }),
 };

@@ -5,6 +5,7 @@
 
 import type { Clock } from '#common/clock.js';
 import type { Moment } from '#common/pki/path.js';
+import type { CommandResult, LiveSample } from '#contract/commands.js';
 import type { Ack } from '#contract/health.js';
 import { Refusal } from '#contract/problems.js';
 import type { Profile } from '#contract/profile.js';
@@ -29,6 +30,14 @@ export interface Link {
   flush(): void;
   /** What runs has changed. */
   report(): void;
+  /** Birth and report, now. @throws Error where there is no session, or it ends meanwhile */
+  tellAgain(): Promise<void>;
+}
+
+/** What a session offers for answering commands. */
+export interface AnswerPort {
+  result(result: CommandResult): Promise<void>;
+  live(sample: LiveSample): void;
 }
 
 const mostEarly = 64;
@@ -41,7 +50,8 @@ const goodMilliseconds = 10_000;
 export function createLink(wish: {
   clock: Clock;
   outbox: Outbox;
-  batchSeconds: number;
+  /** Looked at before each wait. */
+  readonly batchSeconds: number;
   /** Asked anew before each session; `fresh` after failures, when the provider may have moved. */
   access: (fresh: boolean) => Promise<{ profile: Profile; credentials: Credentials }>;
   /** By which the broker's certificate is judged, once access is given. */
@@ -58,11 +68,17 @@ export function createLink(wish: {
   onStanding?: (news: Buffer) => void;
   /** News of links and offers, as it came. */
   onLinks?: (news: Buffer) => void;
+  /** What came of commands, as it came; opened for each session, behind its birth. */
+  commands?: {
+    heard(id: string, command: Buffer): void;
+    desired(state: Buffer): void;
+    open(port: AnswerPort): { close(): void };
+  };
   /** Opened for each session, behind its birth. */
   apps?: { open(port: Port): Carrier };
   onRefused: (refusal: Refusal) => void;
 }): Link {
-  const { clock, outbox, batchSeconds, onRefused } = wish;
+  const { clock, outbox, onRefused } = wish;
   const listeners = new Set<(online: boolean) => void>();
   const strikes: Strikes = new Map();
   const stopping = new AbortController();
@@ -110,7 +126,7 @@ export function createLink(wish: {
 
   async function batches(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
-      await clock.sleep(batchSeconds * 1000, signal);
+      await clock.sleep(wish.batchSeconds * 1000, signal);
       if (signal.aborted) return;
       if (outbox.state().uncertain > 0) await wish.learnTime();
       flush();
@@ -130,7 +146,7 @@ export function createLink(wish: {
       else if (earlyForApps.length < mostEarly) earlyForApps.push(() => carrier?.heard(...heard)); // the rest comes again
     };
     // Keepalive no shorter than the batches: a ping costs about 200 bytes.
-    const keepaliveSeconds = Math.min(1200, Math.max(60, batchSeconds));
+    const keepaliveSeconds = Math.min(1200, Math.max(60, wish.batchSeconds));
     const opened = await openSession({
       profile,
       credentials,
@@ -141,6 +157,7 @@ export function createLink(wish: {
       ...(wish.onReceipt && { onReceipt: wish.onReceipt }),
       ...(wish.onStanding && { onStanding: wish.onStanding }),
       ...(wish.onLinks && { onLinks: wish.onLinks }),
+      ...(wish.commands && { onCommand: wish.commands.heard, onDesired: wish.commands.desired }),
       onApp,
       signal,
     });
@@ -157,6 +174,12 @@ export function createLink(wish: {
     for (const ack of early) courier.acknowledged(ack);
     tell(true);
     send();
+    const answers = wish.commands?.open({
+      result: (result) =>
+        opened.publish({ box, direction: 'up', kind: 'result', command: result.command }, JSON.stringify(result)),
+      live: (sample) =>
+        void opened.publish({ box, direction: 'up', kind: 'live' }, JSON.stringify(sample), { qos: 0 }).catch(() => {}), // the next one comes in a second
+    });
     const flushing = batches(over.signal);
     await wish.onBirth();
     flush();
@@ -171,6 +194,7 @@ export function createLink(wish: {
     for (const give of earlyForApps) give();
     const end = await opened.closed;
     session = undefined;
+    answers?.close();
     over.abort();
     tell(false);
     await Promise.all([courier.stop(end), carrier?.stop(end), flushing]);
@@ -241,5 +265,10 @@ export function createLink(wish: {
     },
     flush,
     report,
+    async tellAgain() {
+      if (!session) throw new Error('there is no session');
+      await session.bearAgain();
+      send();
+    },
   };
 }

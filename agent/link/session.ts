@@ -22,7 +22,9 @@ export interface Credentials {
 
 export interface Session {
   /** Resolves with the broker's PUBACK; rejects when the session ends before it. */
-  publish(topic: Topic, payload: string, options?: { retain?: boolean }): Promise<void>;
+  publish(topic: Topic, payload: string, options?: { retain?: boolean; qos?: 0 | 1 }): Promise<void>;
+  /** Says its birth again, as things are now. */
+  bearAgain(): Promise<void>;
   /** Publishes the death and disconnects. */
   end(): Promise<void>;
   /** Resolves when the session is over, however it ended: by the broker's act, or because one side fell silent or stopped. */
@@ -82,6 +84,9 @@ export async function openSession(wish: {
   onStanding?: (news: Buffer) => void;
   /** News of links and offers, as it came. */
   onLinks?: (news: Buffer) => void;
+  /** A command, as it came, and the desired state. */
+  onCommand?: (id: string, command: Buffer) => void;
+  onDesired?: (state: Buffer) => void;
   /** What came for an app, as it came. */
   onApp?: (from: { app: string; name: string }, payload: Buffer) => void;
   signal: AbortSignal;
@@ -128,16 +133,18 @@ export async function openSession(wish: {
     if (topic.kind === 'receipt') return onReceipt?.(payload.toString('latin1'));
     if (topic.kind === 'standing') return onStanding?.(payload);
     if (topic.kind === 'links') return onLinks?.(payload);
+    if (topic.kind === 'command') return wish.onCommand?.(topic.command, payload);
+    if (topic.kind === 'desired') return wish.onDesired?.(payload);
     if (topic.kind === 'app') return onApp?.({ app: topic.app, name: topic.name }, payload);
     if (topic.kind !== 'ack') return;
     const ack = parseJson(Ack, payload);
     if (ack.ok) onAck(ack.value);
   });
 
-  const publish = (name: string, payload: string, retain: boolean): Promise<void> =>
+  const publish = (name: string, payload: string, retain: boolean, qos: 0 | 1 = 1): Promise<void> =>
     new Promise((resolve, reject) => {
       unanswered.add(reject);
-      client.publish(name, payload, { qos: 1, retain }, (error) => {
+      client.publish(name, payload, { qos, retain }, (error) => {
         unanswered.delete(reject);
         if (error) reject(error);
         else resolve();
@@ -160,7 +167,8 @@ export async function openSession(wish: {
 
   return {
     closed,
-    publish: (topic, payload, options) => publish(buildTopic(topic), payload, options?.retain ?? false),
+    publish: (topic, payload, options) => publish(buildTopic(topic), payload, options?.retain ?? false, options?.qos),
+    bearAgain: () => publish(status, JSON.stringify(birth(id)), true),
     async end() {
       ending = true;
       // Without an answer within a second the will says it: stopping must not wait for a provider.

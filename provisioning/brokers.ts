@@ -28,7 +28,7 @@ export interface BrokerSide {
   /** Answers the port of the provider's own broker. @throws Refusal `port-in-use`, `address-unavailable` */
   start(host: string, port: number): Promise<number>;
   stop(): Promise<void>;
-  publish(topic: string, payload: string): void;
+  publish(topic: string, payload: string, options?: { retain?: boolean }): void;
   /** Before a box is revoked. */
   intend(box: string): Promise<void>;
   /** After it: resolves when its session is over, or when that is taking too long and has been told. */
@@ -59,7 +59,7 @@ export function createOwnBroker({ store, maxPacketBytes, ...parts }: BrokerSideP
   return {
     start: broker.start,
     stop: broker.stop,
-    publish: (topic, payload) => broker.publish(topic, payload, { qos: 1 }),
+    publish: (topic, payload, options) => broker.publish(topic, payload, { ...options, qos: 1 }),
     intend: async () => {},
     async end(box) {
       broker.disconnect(box);
@@ -115,7 +115,7 @@ export function createBrokerOutside(
       await delivery?.stop();
       await broker.stop();
     },
-    publish: (topic, payload) => broker.publish(topic, payload, { qos: 1 }),
+    publish: (topic, payload, options) => broker.publish(topic, payload, { ...options, qos: 1 }),
     intend: cuts.intend,
     end: cuts.cut,
     secure: () => {}, // it asks for the newest with each session

@@ -22,6 +22,7 @@ import type { Requests } from './admission/requests.js';
 import { type AppDetail, type AppSummary, listApps, showApp } from './catalogue/desk.js';
 import type { Registry } from './catalogue/registry.js';
 import type { Claims } from './claims/claims.js';
+import { type CommandRooms, createCommandOperations } from './commands/operations.js';
 import { parseDirectoryKeys, type TerritoryDirectory } from './directory/directory.js';
 import type { Fleet } from './fleet/fleet.js';
 import type { MemberDesk } from './members/members.js';
@@ -85,6 +86,7 @@ export function createOperations({
   rollouts,
   directory,
   members,
+  commands,
   reloadCa = async () => {},
   backup,
 }: {
@@ -95,12 +97,14 @@ export function createOperations({
   rollouts: Rollouts;
   directory: TerritoryDirectory;
   members: MemberDesk;
+  commands: CommandRooms;
   /** The files of the CA have changed. */
   reloadCa?: () => Promise<void>;
   backup: (file: string) => Promise<unknown>;
 }): Handlers {
   return {
     ...createMemberOperations({ members, pageSize }),
+    ...createCommandOperations(commands),
     async 'claim.create'(parameters): Promise<CreatedClaim[]> {
       const { count, ...wish } = wanted(check(CreateClaims, parameters));
       return Promise.all(Array.from({ length: count }, () => claims.create(wish)));

@@ -17,6 +17,7 @@ import { createServerCertificate, hostsOf, type ServerTls } from './ca/server-ce
 import { createCallers } from './catalogue/caller.js';
 import { createCatalogue } from './catalogue/catalogue.js';
 import type { ResolveTxt } from './catalogue/domains.js';
+import { linkCommands } from './commands-wiring.js';
 import { createConsole } from './console/console.js';
 import type { Gauge } from './console/metrics.js';
 import { createAttempts } from './est/attempts.js';
@@ -159,17 +160,27 @@ export function createProvider(
       publish: (topic, payload) => broker.publish(topic, payload),
     });
     mail.start();
+    const commands = linkCommands({
+      ...rooms.commands,
+      ...{ online: ingest.online, events, clock, log },
+      publish: (topic, payload, options) => broker.publish(topic, payload, options),
+    });
+    function changed(box: string): void {
+      mail.changed(box);
+      commands.changed(box);
+    }
     const itsParts = {
       ...{ tls, ca, crl, store, events, clock, log, maxPacketBytes },
       admit: boxes.admit,
       async receive({ topic, ...message }: Incoming) {
         if (topic.kind === 'app') return mail.receive({ ...message, topic });
+        if (await commands.receive({ ...message, topic })) return;
         await ingest.receive({ ...message, topic });
-        if (topic.kind === 'status') mail.changed(message.box);
+        if (topic.kind === 'status') changed(message.box);
       },
       left(box: string) {
         ingest.left(box);
-        mail.changed(box);
+        changed(box);
       },
     };
     const broker: BrokerSide = outside ? createBrokerOutside(outside, itsParts) : createOwnBroker(itsParts);
@@ -178,6 +189,8 @@ export function createProvider(
     started.push(() => mail.stop());
     const brokerPort = await broker.start(bindAddress(host), portAt(1));
     started.push(() => broker.stop());
+    commands.start();
+    started.push(() => commands.stop());
     urls.broker = outside?.url ?? `mqtts://${name}:${brokerPort}`;
 
     /** Told first that it is meant: a cut in between is made up for at the next start. */
@@ -195,6 +208,7 @@ export function createProvider(
     };
     const noMoreEndings = boxes.onEnded((box) => {
       mail.ended(box).catch((error: unknown) => log.error({ err: error, box }, 'cannot forget the messages of a box'));
+      commands.ended(box).catch((error: unknown) => log.error({ err: error, box }, 'cannot end the commands of a box'));
       if (byOperator.has(box)) return;
       const cut = async () => {
         await broker.intend(box);
@@ -256,11 +270,13 @@ export function createProvider(
       directory: listed,
       crl,
       memberKeys: members.keys,
+      commandKeys: rooms.commands.keys.listed,
       more: [
         (app) => declareMemberRoutes(app, { members }),
         catalogue.declare,
         (app, limits) => links.declare(app, createCallers({ members, boxes, hosts, limits })),
         (app, limits) => mail.declare(app, createCallers({ members, boxes, hosts, limits })),
+        (app, limits) => rooms.commands.diagnostics.declare(app, createCallers({ members, boxes, hosts, limits })),
       ],
       events,
       clock,
@@ -299,6 +315,7 @@ export function createProvider(
     started.push(() => expiry.stop());
     const gauges = (): Gauge[] => [
       ...messageGauges(mail.counts()),
+      ...commands.gauges(),
       {
         name: 'webizen_expiry_seconds',
         help: 'Until a certificate or list runs out.',
@@ -329,6 +346,7 @@ export function createProvider(
       clock,
       log,
       gauges,
+      commands: rooms.commands,
       ...(plain ? {} : { tls: { key: tls.key, cert: tls.cert } }),
     });
     started.push(() => operators.stop());
@@ -354,6 +372,7 @@ export function createProvider(
         members,
         registry,
         rollouts,
+        commands: rooms.commands,
         reloadCa: ca.reload,
         backup: (file) => backUp({ directory, territory: id, store, clock, file }),
       }),

@@ -12,6 +12,10 @@ import { type Ca, openCa } from './ca/ca.js';
 import { type Crl, createCrl } from './ca/crl.js';
 import { createRegistry, type Registry } from './catalogue/registry.js';
 import { type Claims, createClaims, type Redemption } from './claims/claims.js';
+import { openCommandDesk } from './commands/desk.js';
+import { createDiagnostics } from './commands/diagnostics.js';
+import { openCommandKeys } from './commands/keys.js';
+import type { CommandRooms } from './commands/operations.js';
 import { openTerritoryDirectory, type TerritoryDirectory } from './directory/directory.js';
 import { createEventLog, type EventLog } from './fleet/events.js';
 import { type MemberDesk, openMembers } from './members/members.js';
@@ -33,6 +37,7 @@ export interface Rooms {
   readonly registry: Registry;
   readonly rollouts: Rollouts;
   readonly members: MemberDesk;
+  readonly commands: CommandRooms;
   close(): Promise<void>;
 }
 
@@ -88,7 +93,14 @@ export async function openRooms({
     ...{ store, files, clock, directory, listedAt, events },
     ...{ territory: id, appIds: registry },
   });
+  const desk = await openCommandDesk({ store, events, clock, territory: id });
+  const commands: CommandRooms = {
+    desk,
+    keys: await openCommandKeys({ files, directory, clock }),
+    diagnostics: createDiagnostics({ directory, files, desk }),
+  };
   return {
+    commands,
     territory,
     store,
     events,

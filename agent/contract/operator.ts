@@ -185,12 +185,14 @@ export const FleetEvent = Type.Object(
     at: Time,
     type: Type.String({
       description:
-        'enrolled, renewed, online, offline, health, refused, revoked, reinstated, superseded, cloned-box, settled, leaving, left, gap, event, store, claim-created, claim-revoked, admission-asked, admission-approved, admission-refused, release-published, release-withdrawn, release-stopped, rollout, rollout-stopped, app-reserved, member',
+        'enrolled, renewed, online, offline, health, refused, revoked, reinstated, superseded, cloned-box, settled, leaving, left, gap, event, store, claim-created, claim-revoked, admission-asked, admission-approved, admission-refused, release-published, release-withdrawn, release-stopped, rollout, rollout-stopped, app-reserved, member, command, live',
     }),
     box: NullOr(Type.String()),
     text: Type.String(),
     code: Type.Optional(Type.String()),
     remedy: Type.Optional(Type.String()),
+    /** Of a box that is looked at live. */
+    values: Type.Optional(Type.Record(Type.String(), Type.Number())),
   },
   { $id: 'FleetEvent' },
 );

@@ -22,12 +22,12 @@ export function asking(dir: string | undefined): Ask {
       if (!(error instanceof Refusal) || error.code !== 'not-running') throw error;
     }
     const rooms = await openRooms({ directory, files, clock: systemClock });
-    const { store, boxes, claims, requests, registry, rollouts, members, directory: listed } = rooms;
+    const { store, boxes, claims, requests, registry, rollouts, members, commands, directory: listed } = rooms;
     const fleet = createFleet({ store, online: () => false, endings: boxes });
     try {
       const backup = () => Promise.reject(new Refusal('not-running'));
       const operations = createOperations({
-        ...{ claims, fleet, requests, registry, rollouts, members, backup },
+        ...{ claims, fleet, requests, registry, rollouts, members, commands, backup },
         directory: listed,
       });
       return await operations[operation]?.(parameters);

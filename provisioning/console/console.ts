@@ -16,6 +16,7 @@ import type { Fleet } from '../fleet/fleet.js';
 import { createAccess } from './access.js';
 import { createMetrics, type Gauge } from './metrics.js';
 import { declareRoutes, type Territory } from './routes.js';
+import type { CommandFeature } from './routes-commands.js';
 import { createSecretCheck } from './secret.js';
 import { sessionLimits } from './session-limits.js';
 import { createEventStreams } from './stream.js';
@@ -34,6 +35,8 @@ export interface ConsoleParts {
   log: FastifyBaseLogger;
   /** PEM. Plain http is served on loopback only. */
   tls?: { key: string | Buffer; cert: string | Buffer };
+  /** Without it nothing is asked of boxes. */
+  commands?: CommandFeature;
   /** What else `/metrics` tells. */
   gauges?: () => Gauge[];
 }
@@ -87,7 +90,17 @@ export function createConsole(parts: ConsoleParts): Console {
     app.removeContentTypeParser('text/plain'); // what a form of another site may send without asking first
     answerProblems(app);
     access.guard(app);
-    declareRoutes(app, { fleet, claims, requests, streams, metrics, access, territory, clock });
+    declareRoutes(app, {
+      fleet,
+      claims,
+      requests,
+      streams,
+      metrics,
+      access,
+      territory,
+      clock,
+      commands: parts.commands,
+    });
     await serveAssets(app, { directory: assetsDir, pages, config: { consoleAccess: 'open' } });
     await app.ready();
     return app;

@@ -13,6 +13,7 @@ import type { Claims } from '../claims/claims.js';
 import type { Fleet } from '../fleet/fleet.js';
 import type { Access } from './access.js';
 import { type Metrics, metricsType } from './metrics.js';
+import { type CommandFeature, declareCommandRoutes } from './routes-commands.js';
 import type { EventStreams } from './stream.js';
 import { parseRange } from './times.js';
 
@@ -49,6 +50,7 @@ export interface RouteParts {
   access: Access;
   territory: Territory;
   clock: Clock;
+  commands?: CommandFeature | undefined;
 }
 
 /** A query is text: what is all digits in `limit` is a number. */
@@ -71,7 +73,7 @@ function validateByContract(app: FastifyInstance): void {
 
 export function declareRoutes(
   plain: FastifyInstance,
-  { fleet, claims, requests, streams, metrics, access, territory, clock }: RouteParts,
+  { fleet, claims, requests, streams, metrics, access, territory, clock, commands }: RouteParts,
 ): void {
   validateByContract(plain);
   const app = plain.withTypeProvider<TypeBoxTypeProvider>();
@@ -121,6 +123,7 @@ export function declareRoutes(
     },
   );
 
+  if (commands) declareCommandRoutes(plain, commands, () => 'operator');
   app.get('/v1/requests', { config: operator }, async () => requests.list());
   app.post('/v1/requests/:id/approve', { config: operator, schema: { params: OneBox } }, async ({ params }) =>
     requests.approve(params.id),

@@ -22,13 +22,15 @@ export interface BoxRouteParts {
   crl: { der(): Promise<Buffer> };
   /** Who signs for the territory's members. */
   memberKeys?: () => readonly PublicJwk[];
+  /** Who signs commands to its boxes. */
+  commandKeys?: () => readonly PublicJwk[];
 }
 
 const bracketed = (host: string): string => (isIPv6(host) ? `[${host}]` : host);
 
 export function declareBoxRoutes(
   app: FastifyInstance,
-  { territory, hosts, broker, boxes, crl, memberKeys }: BoxRouteParts,
+  { territory, hosts, broker, boxes, crl, memberKeys, commandKeys }: BoxRouteParts,
   limits: Limits,
 ): void {
   app.get('/v1/profile', async (request): Promise<Profile> => {
@@ -46,6 +48,7 @@ export function declareBoxRoutes(
         maxPacketBytes: broker.maxPacketBytes,
       },
       ...(memberKeys && { memberKeys: [...memberKeys()] }),
+      ...(commandKeys && { commandKeys: [...commandKeys()] }),
     };
   });
 

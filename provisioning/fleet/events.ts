@@ -15,6 +15,8 @@ export interface Happening {
   text: string;
   /** Something to be seen to: it is told with its remedy. */
   code?: ProblemCode;
+  /** Of what is only announced. */
+  values?: FleetEvent['values'];
 }
 
 export interface EventLog {
@@ -91,7 +93,8 @@ export function createEventLog({ store, clock }: { store: Store; clock: Clock })
   return {
     refusals,
     record: ({ type, box, text }) => add({ type, box: box ?? null, text }),
-    announce: ({ type, box, text }) => compose({ type, box: box ?? null, text }).tell(),
+    announce: ({ type, box, text, values }) =>
+      compose({ type, box: box ?? null, text, ...(values && { values }) }).tell(),
     compose({ type, box, text, code }) {
       written();
       const remedy = code === undefined ? {} : { code, remedy: new Refusal(code).remedy };

@@ -6,6 +6,7 @@ import path from 'node:path';
 import type { AbstractSublevel } from 'abstract-level';
 import { type Commits, createCommits, type Database, type Operation } from '#common/commits.js';
 import { isDiskFull, openDatabase } from '#common/database.js';
+import type { Command, CommandResult, DesiredState } from '#contract/commands.js';
 import type { PublicJwk } from '#contract/directory.js';
 import type { Sample } from '#contract/health.js';
 import type { LeavePhase, LeaveReason } from '#contract/leave.js';
@@ -14,6 +15,7 @@ import type { MemberLink, OfferedRelease } from '#contract/links.js';
 import type { Words } from '#contract/manifest.js';
 import type { AppIdPolicy, LevelPolicy, MemberRecord } from '#contract/member-register.js';
 import type { AdmittedBy, FactoryIdentity, FleetEvent, RevocationReason } from '#contract/operator.js';
+import type { CommandState } from '#contract/operator-commands.js';
 import { Refusal } from '#contract/problems.js';
 import type {
   OutcomeKind,
@@ -338,6 +340,18 @@ export interface MessageUsage {
   count: number;
 }
 
+/** Something that was asked of a box. Keyed by `{box}!{sequence, 16 digits}`. */
+export interface CommandRecord {
+  command: Command;
+  state: CommandState;
+  sentAt?: number;
+  /** The last that the box gave, and when it came. */
+  answer?: CommandResult;
+  answeredAt?: number;
+  /** Of a bundle in `diagnostics/`. */
+  diagnosticsBytes?: number;
+}
+
 type Sub<V> = AbstractSublevel<Database, string | Buffer | Uint8Array, string, V>;
 
 export interface Store {
@@ -394,6 +408,13 @@ export interface Store {
   readonly installs: Sub<string>;
   /** `aliases`: what the names of boxes that members read are made with, base64. */
   readonly rolloutKeys: Sub<string>;
+  readonly commands: Sub<CommandRecord>;
+  /** Those without a final answer. */
+  readonly commandsOpen: Sub<true>;
+  /** The highest sequence that was given. */
+  readonly commandBoxes: Sub<{ sequence: number }>;
+  /** What boxes are told to be like from now on. Keyed by box id. */
+  readonly desired: Sub<DesiredState>;
   /** All of it is on the disk, or none of it. @throws Refusal `disk-full` */
   commit(operations: readonly Operation[]): Promise<void>;
   /** Every entry as it is stored, of the moment of the call. */
@@ -450,6 +471,10 @@ export async function openStore(directory: string): Promise<Store> {
     outcomesHeard: db.sublevel<string, HeardRecord>('outcomesheard', json),
     installs: db.sublevel<string, string>('installs', json),
     rolloutKeys: db.sublevel<string, string>('rolloutkeys', json),
+    commands: db.sublevel<string, CommandRecord>('commands', json),
+    commandsOpen: db.sublevel<string, true>('commandsopen', json),
+    commandBoxes: db.sublevel<string, { sequence: number }>('commandboxes', json),
+    desired: db.sublevel<string, DesiredState>('desired', json),
     async commit(operations) {
       try {
         await commits.commit(operations);

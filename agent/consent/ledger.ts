@@ -55,7 +55,7 @@ export interface Ledger {
 }
 
 /** Counted, not listed one by one. */
-const counted = new Set(['sign-in-failed', 'setup-code-failed', 'recovery-failed']);
+const counted = new Set(['sign-in-failed', 'setup-code-failed', 'recovery-failed', 'command-refused']);
 const longestRun = 3_600_000;
 
 interface Run {

@@ -24,8 +24,9 @@ export const codeOf: Readonly<Record<CommandFault, ProblemCode>> = {
 
 /** What was asked so long ago counts still. */
 const freshMilliseconds = 600_000;
-/** Strangers' keys make the box ask no oftener than this. */
-const againMilliseconds = 10_000;
+/** Strangers' keys make the box ask a few times, and then no oftener than this. */
+const againMilliseconds = 20_000;
+const mostAtOnce = 4;
 
 export function createReader({
   standing,
@@ -39,12 +40,20 @@ export function createReader({
   monotonic: () => number;
 }): Reader {
   let askedAt = Number.NEGATIVE_INFINITY;
+  let left = mostAtOnce;
+  let countedAt = monotonic();
 
-  /** Answers whether anything may be new. */
-  async function ask(unlessWithin: number): Promise<boolean> {
-    if (monotonic() - askedAt < unlessWithin) return false;
+  async function ask(): Promise<void> {
     askedAt = monotonic();
     await relearn();
+  }
+
+  /** Whether a key that is not known is worth a question. */
+  function mayAsk(): boolean {
+    left = Math.min(mostAtOnce, left + (monotonic() - countedAt) / againMilliseconds);
+    countedAt = monotonic();
+    if (left < 1) return false;
+    left -= 1;
     return true;
   }
 
@@ -57,15 +66,16 @@ export function createReader({
       return to ? verify(jws, to) : { ok: false, fault: 'unknown-key' };
     };
     const first = await now();
-    const mayBeNewer = !first.ok && first.fault === 'unknown-key';
-    return mayBeNewer && (await ask(againMilliseconds)) ? now() : first;
+    if (first.ok || first.fault !== 'unknown-key' || !standing() || !mayAsk()) return first;
+    await ask();
+    return now();
   }
 
   return {
     command: (jws) => read(jws, verifyCommand),
     desired: (jws) => read(jws, verifyDesired),
     async refresh() {
-      await ask(freshMilliseconds);
+      if (monotonic() - askedAt >= freshMilliseconds) await ask();
     },
   };
 }

@@ -12,7 +12,7 @@ import {
 import { Time } from './health.js';
 
 const NullOr = <T extends Parameters<typeof Type.Union>[0][number]>(schema: T) => Type.Union([schema, Type.Null()]);
-const Kind = Type.Union(commandKinds.map((kind) => Type.Literal(kind)));
+const Kind = Type.Enum([...commandKinds]);
 
 export const usualCommandSeconds = 86_400;
 

@@ -74,4 +74,4 @@ export type ProviderGlance = Static<typeof ProviderGlance>;
 export const NewReporting = Type.Object({ reporting: Reporting }, closed);
 export const NewRule = Type.Object({ rule: CommandRule }, closed);
 export const OfCommand = Type.Object({ command: CommandId }, closed);
-export const OfKind = Type.Object({ kind: Type.Union(ruledKinds.map((kind) => Type.Literal(kind))) }, closed);
+export const OfKind = Type.Object({ kind: Type.Enum([...ruledKinds]) }, closed);

@@ -1,4 +1,4 @@
-/** `box list | show | revoke | reinstate | settle | object` */
+/** `box list | show | revoke | reinstate | settle | object`, and those of box-commands.ts. */
 import { Type } from 'typebox';
 import { table, when } from '#common/columns.js';
 import { BoxDetail, BoxStanding } from '#contract/operator.js';
@@ -6,6 +6,7 @@ import { check, describeFaults } from '#contract/parse.js';
 import { Refusal } from '#contract/problems.js';
 import { flag, noMore, readArguments, required, text } from './arguments.js';
 import { askAll, asking } from './ask.js';
+import { boxCommands } from './box-commands.js';
 import type { Command } from './command.js';
 
 const { id, state, enrolledAt, certificate, cut, cloned } = BoxDetail.properties;
@@ -108,11 +109,13 @@ const object: Command = async (args, { out }) => {
   out(`the owner of box ${box} will read it`);
 };
 
-const commands: Record<string, Command | undefined> = { list, show, revoke, reinstate, settle, object };
+const commands: Record<string, Command | undefined> = {
+  ...{ list, show, revoke, reinstate, settle, object },
+  ...boxCommands,
+};
 
 export const box: Command = async ([name = '', ...args], io) => {
   const command = Object.hasOwn(commands, name) ? commands[name] : undefined;
-  if (!command)
-    throw new Refusal('arguments-invalid', 'box is followed by list, show, revoke, reinstate, settle or object');
+  if (!command) throw new Refusal('arguments-invalid', `box is followed by ${Object.keys(commands).join(', ')}`);
   await command(args, io);
 };

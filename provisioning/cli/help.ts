@@ -11,6 +11,10 @@ export const help = `webizen-provider: brings boxes into a territory and looks a
   webizen-provider box reinstate ID --dir D
   webizen-provider box settle ID --dir D
   webizen-provider box object ID --dir D --reason TEXT
+  webizen-provider box command ID KIND --dir D [--by TEXT] [--expires 1d]
+  webizen-provider box commands ID --dir D [--json]
+  webizen-provider box diagnostics ID COMMAND --dir D --out FILE
+  webizen-provider command-key show|roll --dir D [--compromised]
   webizen-provider request list --dir D [--json]
   webizen-provider request approve CODE --dir D
   webizen-provider request refuse CODE --dir D --reason TEXT
@@ -91,8 +95,30 @@ Works while the server runs and while it does not.
       says that the copy of a box whose card was copied is gone
   box object ID --dir D --reason TEXT
       tells the owner what you have against a departure that was announced; it does not prevent it
+  box command ID KIND --dir D [--by TEXT] [--expires 1d] [--json]
+      asks something of the box, which does it as its owner has agreed, and once; KIND is one of
+        refresh                                  says its birth, its report and a sample now
+        live --seconds N                         sends a sample each second, for at most 300 seconds
+        set-intervals --sample S --batch S       how often it measures itself, and how often it sends that
+        rotate-key                               renews its certificate now, with a new key
+        diagnostics                              sends what helps to find a fault
+        restart-agent, reboot                    as soon as its apps may be disturbed
+        update --what agent|os --to VERSION      which no box can do yet
+  box commands ID --dir D [--json]
+      what was asked of it, newest first, and what it answered
+  box diagnostics ID COMMAND --dir D --out FILE
+      the bundle that it sent, gzip of JSON
 
 Works while the server runs and while it does not.
+`,
+  'command-key': `webizen-provider command-key: what the territory signs commands to its boxes with
+
+  command-key show --dir D
+  command-key roll --dir D [--compromised]
+      another key signs from now on, and the one before is believed until whatever it has signed has run out;
+      --compromised: the ones before are believed no more at once
+
+Boxes learn the keys from their profile, over https. Works while the server runs and while it does not.
 `,
   app: `webizen-provider app: what members publish in the catalogue
 

@@ -24,7 +24,7 @@ export interface CommandDelivery {
 }
 
 /** Sent again after so long without an answer: the broker may have taken it for somebody who was not there. */
-const patienceMilliseconds = 60_000;
+const patienceMilliseconds = 30_000;
 
 export function createCommandDelivery({
   desk,

@@ -229,6 +229,7 @@ export function createAgent(config: Config, host: Host, around: Around): Agent {
       status: () => statusOf(made),
       link: made.link,
       notices: made.notices,
+      provider: made.provider.owner,
       ...(made.installed && {
         apps: made.installed.installer.desk,
         links: made.installed.links,

@@ -2,10 +2,9 @@
 import { randomBytes } from 'node:crypto';
 import type { AgentStatus } from '#contract/agent-status.js';
 import type { Sample } from '#contract/health.js';
-import type { ProviderView } from '#contract/owner-commands.js';
 import { Refusal } from '#contract/problems.js';
 import type { Birth, Reported } from '#contract/status.js';
-import { type CommandRoom, createCommands, type OwnerCommands } from './commands/commands.js';
+import { type CommandRoom, createCommands } from './commands/commands.js';
 import { createUpload, machineFacts } from './commands/diagnostics.js';
 import { birthAs, reportedAs } from './commands/reporting.js';
 import type { Config } from './config.js';
@@ -16,6 +15,7 @@ import type { Host } from './host/host.js';
 import type { LeaseRoom } from './leases/open.js';
 import type { Link } from './link/link.js';
 import type { Outbox } from './link/outbox.js';
+import type { ProviderFeature } from './owner/features.js';
 import type { Store } from './store/store.js';
 import { bootId } from './time/boot.js';
 import type { Stamp, TrustedTime } from './time/trusted-time.js';
@@ -28,13 +28,7 @@ export interface ProviderRoom {
   /** Kept for the provider, or only looked at here. */
   keep(sample: Stamp & { values: Values }): Promise<Sample>;
   intervals(): { sampleSeconds: number; batchSeconds: number };
-  owner: OwnerProvider;
-}
-
-/** For the owner's console. */
-export interface OwnerProvider extends Omit<OwnerCommands, 'settings' | 'asked' | 'liveUntil'> {
-  view(): ProviderView;
-  waiting(): number;
+  owner: ProviderFeature;
 }
 
 export async function openCommands(wish: {

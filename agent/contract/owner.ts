@@ -10,6 +10,7 @@ import { LedgerEntry } from './ledger.js';
 import { Manifest, ReleasedAppId, Version } from './manifest.js';
 import { MemberId, Standing } from './member.js';
 import { Election, Membership } from './membership.js';
+import { ProviderGlance } from './owner-commands.js';
 import { LinksView } from './owner-links.js';
 import { AppState } from './status.js';
 
@@ -124,6 +125,8 @@ export const OwnerView = Type.Object(
     /** Null where this box takes no apps. */
     links: NullOr(LinksView),
     notices: NoticesView,
+    /** Null where nothing is told of it here. */
+    provider: NullOr(ProviderGlance),
   },
   { $id: 'OwnerView' },
 );

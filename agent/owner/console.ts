@@ -19,6 +19,7 @@ import { declareLinkRoutes } from './link-routes.js';
 import { createLocalCa } from './local-ca.js';
 import { createLocalNames, lentName, linksOfMachine, type NetworkLink } from './mdns.js';
 import { declareNoticeRoutes } from './notice-routes.js';
+import { declareProviderRoutes } from './provider-routes.js';
 import { declareRoutes } from './routes.js';
 import { openSettings } from './settings.js';
 import { createViewStreams } from './stream.js';
@@ -78,6 +79,7 @@ const pages = [
   '/history',
   '/notices',
   '/settings',
+  '/provider',
   '/move',
   '/leave',
   '/forgotten',
@@ -121,6 +123,7 @@ export function createOwnerConsole(parts: OwnerConsoleParts): OwnerConsole {
   let httpsReady = false;
   let appsVersion = 0;
   let noticesVersion = 0;
+  let providerVersion = 0;
 
   const localNames =
     parts.mdns === false
@@ -158,6 +161,7 @@ export function createOwnerConsole(parts: OwnerConsoleParts): OwnerConsole {
       },
       appsVersion: () => appsVersion,
       noticesVersion: () => noticesVersion,
+      providerVersion: () => providerVersion,
     };
     const streams = createViewStreams({ view: () => viewOf(view), clock: ticks });
     const access = createAccess({
@@ -195,6 +199,7 @@ export function createOwnerConsole(parts: OwnerConsoleParts): OwnerConsole {
       onOwned: () => localNames?.refresh(),
     });
     declareNoticeRoutes(app, parts);
+    if (parts.provider) declareProviderRoutes(app, { provider: parts.provider, access });
     if (parts.apps) {
       const { apps, grants, logs, data, upload } = parts;
       declareAppRoutes(app, { apps, grants, logs, data, ledger, access, streams, deadlines, clock, upload });
@@ -212,6 +217,12 @@ export function createOwnerConsole(parts: OwnerConsoleParts): OwnerConsole {
         noticesVersion += 1;
         streams.tell();
       }),
+    );
+    stop.push(
+      parts.provider?.onChange(() => {
+        providerVersion += 1;
+        streams.tell();
+      }) ?? (() => {}),
     );
     const tellApps = (): void => {
       appsVersion += 1;

@@ -2,8 +2,10 @@
 import type { AgentStatus } from '#contract/agent-status.js';
 import type { Capability } from '#contract/capabilities.js';
 import type { TerritoryList } from '#contract/membership.js';
+import type { ProviderView } from '#contract/owner-commands.js';
 import type { AppsDesk as Desk } from '../apps/desk.js';
 import type { Changes } from '../changes/changes.js';
+import type { OwnerCommands } from '../commands/commands.js';
 import type { Ledger, OwnerSigner } from '../consent/ledger.js';
 import type { Owner } from '../consent/owner-key.js';
 import type { Memberships, Reset } from '../enrolment/membership.js';
@@ -43,6 +45,12 @@ export type AppLogs = (id: string, wish: { tailBytes: number }) => Promise<strin
 /** What apps keep, for their owner to take away. */
 export type AppData = Pick<Storage, 'list' | 'get'>;
 
+/** What the provider is told and asks. */
+export interface ProviderFeature extends Pick<OwnerCommands, 'allow' | 'decline' | 'rule' | 'report' | 'onChange'> {
+  view(): ProviderView;
+  waiting(): number;
+}
+
 export interface OwnerFeatures {
   factory: FactoryFeature;
   owner: Omit<Owner, 'key'>;
@@ -56,6 +64,8 @@ export interface OwnerFeatures {
   link: Pick<Link, 'subscribe'>;
   notices: Pick<Notices, 'list' | 'dismiss' | 'dismissAll' | 'onChange'>;
   time: Pick<TrustedTime, 'offered' | 'lower' | 'subscribe'>;
+  /** Without it the page about the provider is not offered. */
+  provider?: ProviderFeature;
   /** Without it the pages about apps are not offered. */
   apps?: AppsDesk;
   /** Companies that offer and manage apps; only where there are apps. */

@@ -17,6 +17,7 @@ export interface ViewParts {
   /** Counts what may be new about apps. */
   appsVersion: () => number;
   noticesVersion: () => number;
+  providerVersion: () => number;
 }
 
 /** The one under way, or else the newest that ended. */
@@ -56,7 +57,15 @@ function noticesOf({ notices }: OwnerFeatures, version: number): NoticesView {
   return { version, count: all.length, newest: all.slice(0, newestNotices) };
 }
 
-export function viewOf({ features, settings, clock, https, appsVersion, noticesVersion }: ViewParts): OwnerView {
+export function viewOf({
+  features,
+  settings,
+  clock,
+  https,
+  appsVersion,
+  noticesVersion,
+  providerVersion,
+}: ViewParts): OwnerView {
   const { factory, owner, membership, changes, directory, status } = features;
   const now = settings.now();
   const belongs = membership.view();
@@ -77,5 +86,6 @@ export function viewOf({ features, settings, clock, https, appsVersion, noticesV
     apps: appsOf(features, appsVersion()),
     links: features.links?.view() ?? null,
     notices: noticesOf(features, noticesVersion()),
+    provider: features.provider ? { version: providerVersion(), waiting: features.provider.waiting() } : null,
   };
 }

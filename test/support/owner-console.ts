@@ -237,6 +237,7 @@ export async function startOwnerConsole(
     ticks?: Clock;
     apps?: ReturnType<typeof createAppsDesk>;
     links?: OwnerLinks;
+    provider?: OwnerConsoleParts['provider'];
   } = {},
 ) {
   const dataDir = await ownFolder(t);
@@ -332,6 +333,7 @@ export async function startOwnerConsole(
       ? { apps: options.apps.desk, grants: options.apps.grants, logs: options.apps.logs, data: storage }
       : {}),
     ...(options.links ? { links: options.links } : {}),
+    ...(options.provider ? { provider: options.provider } : {}),
   };
   let running = createOwnerConsole(parts);
   t.teardown(async () => {

@@ -19,6 +19,7 @@ import type { Live, State } from './live.js';
 import { Move } from './move.js';
 import { AllNotices } from './notices.js';
 import { Mark, Skeleton } from './parts.js';
+import { Provider } from './provider.js';
 import { Link, usePath } from './route.js';
 import { HttpsNeeded, Secure } from './secure.js';
 import { ChangePassphrase, NewRecoveryCode, Settings } from './settings.js';
@@ -79,6 +80,7 @@ function Body({ live, state }: PageProps) {
   if (path === '/settings') return <Settings {...props} />;
   if (path === '/passphrase') return <ChangePassphrase {...props} />;
   if (path === '/recovery-code') return <NewRecoveryCode {...props} />;
+  if (path === '/provider' && view.provider) return <Provider {...props} />;
   if (path === '/move') return <Move {...props} />;
   if (aboutApps.test(path)) return <AppBody path={path} {...props} />;
   if (aboutLinks.test(path)) return <LinkBody path={path} {...props} />;

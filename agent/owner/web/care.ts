@@ -70,6 +70,7 @@ export function findings({
   settings,
   apps,
   links,
+  provider,
   at,
 }: OwnerView): Finding[] {
   const found: Finding[] = [];
@@ -89,6 +90,8 @@ export function findings({
     const { title, what } = texts.links.care;
     found.push({ key: 'ask', tone: 'attention', title: title(short(links.ask.member.name)), what, to: '/companies' });
   }
+  if (provider && provider.waiting > 0)
+    found.push({ key: 'provider', tone: 'attention', ...texts.provider.care, to: '/provider' });
   for (const { id, state } of status.apps)
     if (state !== 'running' && !installed.some((app) => app.id === id))
       add(`app-${id}`, 'attention', { title: words.app.title(id), what: words.app.what });

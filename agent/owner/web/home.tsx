@@ -60,6 +60,11 @@ function Belongs({ view }: { view: OwnerView }) {
           </>
         )}
       </dl>
+      {view.provider && (
+        <p>
+          <Link to="/provider">{texts.provider.link}</Link>
+        </p>
+      )}
       <Details summary={texts.details}>
         <dl>
           <dt>{words.technical.box}</dt>

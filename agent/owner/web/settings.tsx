@@ -26,6 +26,11 @@ export function Settings({ live, view }: HomeProps) {
         <li>
           <Link to="/secure">{words.secure}</Link>
         </li>
+        {view.provider && view.membership.current.territory && (
+          <li>
+            <Link to="/provider">{texts.provider.link}</Link>
+          </li>
+        )}
         <li>
           <Link to="/move">{words.move}</Link>
         </li>

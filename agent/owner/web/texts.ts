@@ -1,6 +1,7 @@
 /** Every word that the owner reads. Another language is another file of this shape. */
 import { apps } from './texts-apps.js';
 import { links } from './texts-links.js';
+import { provider } from './texts-provider.js';
 import { words } from './words.js';
 
 export interface ProblemText {
@@ -214,6 +215,7 @@ export const texts = {
   },
   apps,
   links,
+  provider,
   home: {
     healthy: 'Your box is healthy.',
     care: (count: number) => (count === 1 ? 'One thing needs your care.' : `${count} things need your care.`),

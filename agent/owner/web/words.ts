@@ -4,6 +4,7 @@ import { exact } from './format.js';
 import { sayPermission } from './permissions.js';
 import { placeName } from './places.js';
 import { appSteps } from './texts-apps.js';
+import { provider } from './texts-provider.js';
 import { line } from './words-of.js';
 
 type Facts = Record<string, string | number | boolean>;
@@ -13,6 +14,10 @@ const times = (facts: Facts): string => (Number(facts.count ?? 1) === 1 ? 'once'
 
 const permission = (facts: Facts): string => sayPermission(text(facts, 'capability', '')).name;
 const app = (facts: Facts): string => text(facts, 'app', 'an app');
+const asked = (facts: Facts): string => {
+  const kind = text(facts, 'kind', '');
+  return provider.kinds[kind]?.name ?? kind;
+};
 const company = (facts: Facts): string => line(text(facts, 'name', text(facts, 'member', 'a company')));
 const version = (facts: Facts): string => (facts.version === undefined ? '' : ` ${facts.version}`);
 
@@ -53,8 +58,21 @@ export const words = {
     left: (facts) => `The box left ${text(facts, 'name', text(facts, 'territory', 'its provider'))}.`,
     objection: (facts) => `The provider objected to the move${facts.text ? `: ${facts.text}` : ''}.`,
     refused: (facts) => `The provider did not admit the box${facts.reason ? `: ${facts.reason}` : ''}.`,
-    command: (facts) => `The provider sent the command ${text(facts, 'name', text(facts, 'command', ''))}.`,
-    desired: () => 'The provider changed what should run on the box.',
+    command: (facts) =>
+      `The provider asked: “${asked(facts)}”${facts.outcome === undefined ? '.' : ', and the box did not do it.'}`,
+    'command-result': (facts) =>
+      `${facts.outcome === 'done' ? 'The box did' : 'The box did not do'} what the provider asked: “${asked(facts)}”.`,
+    'command-allowed': (facts) => `You said yes to what the provider asked: “${asked(facts)}”.`,
+    'command-declined': (facts) => `You said no to what the provider asked: “${asked(facts)}”.`,
+    'command-refused': (facts) => `Something that is not your provider’s word was not followed, ${times(facts)}.`,
+    'command-rule': (facts) =>
+      facts.rule === 'ask'
+        ? `You want to be asked first: “${asked(facts)}”.`
+        : `The provider need not ask you first: “${asked(facts)}”.`,
+    reporting: (facts) =>
+      facts.level === 'minimum'
+        ? 'You had only the minimum told to the provider.'
+        : 'You had all told to the provider.',
     'sign-in': () => 'You signed in.',
     'sign-in-failed': (facts) => `A wrong passphrase was tried ${times(facts)}.`,
     'setup-code-failed': (facts) => `A wrong label code was tried ${times(facts)}.`,

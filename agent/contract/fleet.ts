@@ -142,7 +142,9 @@ export const BoxAbout = Type.Object(
       }),
     ),
     place: Type.Optional(
-      Type.Union([Type.String({ maxLength: 100 }), Type.Null()], { description: 'where it stands; boxes are counted by it' }),
+      Type.Union([Type.String({ maxLength: 100 }), Type.Null()], {
+        description: 'where it stands; boxes are counted by it',
+      }),
     ),
   },
   { $id: 'BoxAbout', additionalProperties: false },

@@ -1,0 +1,33 @@
+/** The fleet's view and its table, wired for both who use them: the server, and a command that runs without one. */
+import type { Clock } from '#common/clock.js';
+import { type Abouts, createAbouts } from './fleet/abouts.js';
+import type { EventLog } from './fleet/events.js';
+import type { Fleet } from './fleet/fleet.js';
+import { createIndexTable, type IndexTable } from './fleet/index-table.js';
+import { createFleet, createPageReader, type FleetParts } from './fleet/view.js';
+import type { Store } from './store/store.js';
+
+export interface FleetDesk {
+  fleet: Fleet;
+  abouts: Abouts;
+  table: IndexTable;
+}
+
+export function createFleetDesk(parts: {
+  store: Store;
+  events: EventLog;
+  clock: Clock;
+  online: (box: string) => boolean;
+  endings: FleetParts['endings'];
+}): FleetDesk {
+  const abouts = createAbouts(parts);
+  const { store, events, clock, online } = parts;
+  return {
+    abouts,
+    fleet: createFleet({ ...parts, abouts }),
+    table: createIndexTable({
+      ...{ store, events, clock, online },
+      summaries: createPageReader({ store, online, abouts, clock }),
+    }),
+  };
+}

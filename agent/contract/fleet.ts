@@ -150,3 +150,10 @@ export const BoxAbout = Type.Object(
   { $id: 'BoxAbout', additionalProperties: false },
 );
 export type BoxAbout = Static<typeof BoxAbout>;
+
+/** In the order of the schema. */
+export const filterNames = Object.keys(FleetFilter.properties) as (keyof FleetFilter)[];
+
+/** What a query says of the boxes, without the order and the page. */
+export const fleetFields = (query: FleetQuery): FleetFilter =>
+  Object.fromEntries(filterNames.flatMap((name) => (query[name] === undefined ? [] : [[name, query[name]]])));

@@ -1,6 +1,6 @@
 /** How a table is filtered, sorted and cut into pages, said once for every store that does it. Pure. */
 import { createHash } from 'node:crypto';
-import type { FleetFilter, FleetQuery, FleetSort } from '#contract/fleet.js';
+import { type FleetQuery, type FleetSort, filterNames } from '#contract/fleet.js';
 import { Refusal } from '#contract/problems.js';
 import type { FleetRow } from './row.js';
 
@@ -16,12 +16,6 @@ export function keyOf(sort: FleetSort, row: FleetRow, rank: number): SortKey {
   if (sort === 'attention') return rank;
   if (sort === 'lastSeen') return row.lastSeen;
   return sort === 'agent' ? row.agentKey : '';
-}
-
-const filterNames = ['state', 'care', 'condition', 'severity', 'agent', 'model', 'place', 'search'] as const;
-
-export function filterOf(query: FleetQuery): FleetFilter {
-  return Object.fromEntries(filterNames.flatMap((name) => (query[name] === undefined ? [] : [[name, query[name]]])));
 }
 
 /** Lower case, as rows hold it; each must be part of the text. */

@@ -42,11 +42,15 @@ export interface HoldingParts {
   settled: () => Promise<void>;
   /** Workers that had ended, and whose shards are free. */
   onBuried: (names: readonly string[]) => void;
+  /** Another process goes by its name now, and it has stopped trying. */
+  onReplaced: () => void;
   clock: Pick<Clock, 'sleep'>;
   /** Milliseconds of a clock that nobody sets. */
   elapsed?: () => number;
   log: { warn(details: object, text: string): void };
 }
+
+class Replaced extends Error {}
 
 const usualLease = 5000;
 const usualRenewal = 1500;
@@ -60,6 +64,7 @@ export function createHolding({
   onChange,
   settled,
   onBuried,
+  onReplaced,
   clock,
   elapsed = () => performance.now(),
   log,
@@ -72,6 +77,7 @@ export function createHolding({
   let workers = 0;
   let running: Promise<void> | undefined;
   let failing = false;
+  let enlisted = false;
 
   /** Nothing of them is taken any more, from this moment on. */
   function letGo(shards: readonly string[]): void {
@@ -98,8 +104,13 @@ export function createHolding({
     const asked = elapsed();
     if (id === undefined || !(await leases.renew(id, leaseMilliseconds))) {
       lost([...held.keys()]);
-      id = randomUUID();
-      await leases.enlist({ id, name, leaseMilliseconds });
+      // Who comes takes the place of a namesake, which was killed or forgotten; who had a place does not fight for it.
+      const displace = !enlisted;
+      const me = randomUUID();
+      if (await leases.enlist({ id: me, name, leaseMilliseconds, displace })) id = me;
+      else if (displace) throw new Error(`two workers begin as ${name}`);
+      else throw new Replaced();
+      enlisted = true;
     }
     until = asked + leaseMilliseconds;
     return id;
@@ -143,6 +154,7 @@ export function createHolding({
         await renew();
         failing = false;
       } catch (error) {
+        if (error instanceof Replaced) return onReplaced();
         if (!failing) log.warn({ err: error }, 'cannot renew the lease on the shards');
         failing = true;
       }

@@ -22,8 +22,11 @@ export interface Division {
 export interface Leases {
   /** Makes the tables, once. */
   prepare(): Promise<void>;
-  /** From now on it lives, so long. Whoever went by this name before does not. */
-  enlist(worker: { id: string; name: string; leaseMilliseconds: number }): Promise<void>;
+  /**
+   * From now on it lives, so long. Whoever goes by this name is no more, if it is to be displaced; else it is left, and
+   * the answer is false.
+   */
+  enlist(worker: { id: string; name: string; leaseMilliseconds: number; displace: boolean }): Promise<boolean>;
   /** False when it lives no more: somebody found that it had ended. */
   renew(id: string, leaseMilliseconds: number): Promise<boolean>;
   /** Takes away whoever has ended; answers their names. */
@@ -63,12 +66,14 @@ export function createLeases(sql: Sql): Leases {
     async prepare() {
       await sql.query(`BEGIN; SELECT pg_advisory_xact_lock(${preparing}); ${tables} COMMIT;`);
     },
-    async enlist({ id, name, leaseMilliseconds }) {
-      await sql.query('DELETE FROM workers WHERE name = $1', [name]);
-      await sql.query(
-        `INSERT INTO workers (id, name, expires) VALUES ($1, $2, now() + $3 * interval '1 millisecond')`,
+    async enlist({ id, name, leaseMilliseconds, displace }) {
+      if (displace) await sql.query('DELETE FROM workers WHERE name = $1', [name]);
+      const { rowCount } = await sql.query(
+        `INSERT INTO workers (id, name, expires) VALUES ($1, $2, now() + $3 * interval '1 millisecond')
+         ON CONFLICT (name) DO NOTHING`,
         [id, name, leaseMilliseconds],
       );
+      return rowCount === 1;
     },
     async renew(id, leaseMilliseconds) {
       const { rowCount } = await sql.query(

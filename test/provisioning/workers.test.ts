@@ -85,11 +85,7 @@ interface Worker extends Holding {
 }
 
 const parts = {
-  clock: systemClock,
-  log: quietLog,
-  onTaken() {},
-  onChange() {},
-  onBuried() {},
+  ...{ clock: systemClock, log: quietLog, onTaken() {}, onChange() {}, onBuried() {}, onReplaced() {} },
   settled: async () => {},
 };
 
@@ -230,13 +226,20 @@ t.test('a worker that cannot renew lets go by its own clock, and goes on where n
   t.equal(changes, 2);
 });
 
-t.test('of two processes by one name the later one lives', async (t) => {
+t.test('of two processes by one name the later one lives, and the former does not fight for it', async (t) => {
   const { leases } = await table(t);
-  const [old, young] = [1, 2].map(() => createHolding({ ...parts, leases, name: 'twin' }));
-  await old?.renew();
+  let young: Holding | undefined;
+  const replaced = new Promise<void>((resolve) => {
+    const old = createHolding({ ...parts, leases, name: 'twin', renewMilliseconds: 20, onReplaced: resolve });
+    t.teardown(() => old.stop());
+    old.start();
+    young = createHolding({ ...parts, leases, name: 'twin' });
+  });
+  for (let shards = 0; shards < 256; shards = (await leases.read()).shards.size) await systemClock.sleep(5); // a look
   await young?.renew();
+  await replaced;
   t.equal((await leases.read()).workers.size, 1);
+  await young?.renew();
   t.equal(young?.shards().length, 256);
   await young?.stop();
-  await old?.stop();
 });

@@ -22,6 +22,7 @@ import { storageProblems } from './problems/storage.js';
 import { successionsProblems } from './problems/successions.js';
 import { territoryProblems } from './problems/territory.js';
 import { toolsProblems } from './problems/tools.js';
+import { workersProblems } from './problems/workers.js';
 
 const table = {
   ...httpProblems,
@@ -43,6 +44,7 @@ const table = {
   ...rolloutsProblems,
   ...successionsProblems,
   ...databaseProblems,
+  ...workersProblems,
 } as const;
 
 export type ProblemCode = keyof typeof table;

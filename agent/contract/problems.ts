@@ -17,6 +17,7 @@ import { messagesProblems } from './problems/messages.js';
 import { ownerProblems } from './problems/owner.js';
 import { programsProblems } from './problems/programs.js';
 import { rolloutsProblems } from './problems/rollouts.js';
+import { simulateProblems } from './problems/simulate.js';
 import { storageProblems } from './problems/storage.js';
 import { successionsProblems } from './problems/successions.js';
 import { territoryProblems } from './problems/territory.js';
@@ -39,6 +40,7 @@ const table = {
   ...messagesProblems,
   ...developingProblems,
   ...storageProblems,
+  ...simulateProblems,
   ...rolloutsProblems,
   ...successionsProblems,
 } as const;

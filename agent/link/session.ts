@@ -22,7 +22,7 @@ export interface Credentials {
 
 export interface Session {
   /** Resolves with the broker's PUBACK; rejects when the session ends before it. */
-  publish(topic: Topic, payload: string, options?: { retain?: boolean; qos?: 0 | 1 }): Promise<void>;
+  publish(topic: Topic, payload: string | Buffer, options?: { retain?: boolean; qos?: 0 | 1 }): Promise<void>;
   /** Says its birth again, as things are now. */
   bearAgain(): Promise<void>;
   /** Publishes the death and disconnects. */
@@ -141,7 +141,7 @@ export async function openSession(wish: {
     if (ack.ok) onAck(ack.value);
   });
 
-  const publish = (name: string, payload: string, retain: boolean, qos: 0 | 1 = 1): Promise<void> =>
+  const publish = (name: string, payload: string | Buffer, retain: boolean, qos: 0 | 1 = 1): Promise<void> =>
     new Promise((resolve, reject) => {
       unanswered.add(reject);
       client.publish(name, payload, { qos, retain }, (error) => {

@@ -18,6 +18,8 @@ export interface ViewParts {
   appsVersion: () => number;
   noticesVersion: () => number;
   providerVersion: () => number;
+  /** Another one for each view. */
+  made: () => OwnerView['made'];
 }
 
 /** The one under way, or else the newest that ended. */
@@ -57,15 +59,8 @@ function noticesOf({ notices }: OwnerFeatures, version: number): NoticesView {
   return { version, count: all.length, newest: all.slice(0, newestNotices) };
 }
 
-export function viewOf({
-  features,
-  settings,
-  clock,
-  https,
-  appsVersion,
-  noticesVersion,
-  providerVersion,
-}: ViewParts): OwnerView {
+export function viewOf(parts: ViewParts): OwnerView {
+  const { features, settings, clock, https, appsVersion, noticesVersion, providerVersion, made } = parts;
   const { factory, owner, membership, changes, directory, status } = features;
   const now = settings.now();
   const belongs = membership.view();
@@ -74,6 +69,7 @@ export function viewOf({
   return {
     name: factory.name(),
     at: clock.now(),
+    made: made(),
     setup: setupPage(now, belongs),
     settings: now,
     forgottenAllowed: owner.mayReplace(),

@@ -4,7 +4,10 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { fastify } from 'fastify';
 import { type Clock, systemClock } from '#common/clock.js';
+import { files } from '#common/files.js';
 import type { BoxDetail } from '#contract/operator.js';
+import { openCommandDesk } from '../../provisioning/commands/desk.js';
+import { createDiagnostics } from '../../provisioning/commands/diagnostics.js';
 import { createConsole } from '../../provisioning/console/console.js';
 import { createEventLog } from '../../provisioning/fleet/events.js';
 import { openStore } from '../../provisioning/store/store.js';
@@ -52,7 +55,17 @@ export async function startConsole(
   const fleet = createFedFleet(() => clock.now());
   const claims = createFedClaims(() => clock.now());
   const requests = createFedRequests(() => clock.now());
+  const desk = await openCommandDesk({ store, events, clock, territory: territory.id });
+  const commands = {
+    desk: {
+      ...desk,
+      // The fleet is the test's: of its boxes the store need know none.
+      list: async (box: string) => ((await store.boxes.get(box)) ? desk.list(box) : { commands: [], intervals: null }),
+    },
+    diagnostics: createDiagnostics({ directory, files, desk }),
+  };
   const parts = {
+    commands,
     fleet,
     claims,
     requests,
@@ -73,6 +86,8 @@ export async function startConsole(
   });
   const port = await running.start(options.host ?? '127.0.0.1', options.port ?? 0);
   return {
+    store,
+    desk,
     fleet,
     claims,
     requests,

@@ -5,6 +5,7 @@ import { type Standing, standingOf } from './care.js';
 import { Chart } from './chart.js';
 import { chartsFor } from './charts.js';
 import { Cloned } from './cloned.js';
+import { Commands } from './commands.js';
 import { Departure } from './departure.js';
 import { EventList } from './event-list.js';
 import type { Live, State } from './live.js';
@@ -85,6 +86,7 @@ export function BoxPage({ id, live, state }: { id: string; live: Live; state: St
           )}
           <Charts view={view} range={range} setRange={setRange} />
           {box && <Facts box={box} />}
+          {box && <Commands id={id} live={live} canAsk={box.standing.revocation === null} />}
           <section aria-labelledby="events-heading">
             <h2 id="events-heading">{texts.box.events}</h2>
             {view.events ? (

@@ -163,6 +163,10 @@ export function createLive(): Live {
     opened.addEventListener('error', () => set({ streaming: false }));
     opened.addEventListener('message', (message: MessageEvent<string>) => {
       const event: FleetEvent = JSON.parse(message.data);
+      if (event.type === 'live') {
+        for (const listener of heard) listener(event); // each second, and of one box alone
+        return;
+      }
       learn([event]);
       if (event.type.startsWith('admission-')) void refreshRequests();
       refreshSoon();

@@ -325,6 +325,7 @@ export const texts = {
       'admission-approved': 'Admitted',
       'admission-refused': 'Not admitted',
       gap: 'Gap',
+      command: 'Command',
       event: 'From the box',
       'claim-created': 'Claim made',
       'claim-revoked': 'Claim revoked',

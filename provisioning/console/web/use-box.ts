@@ -71,7 +71,7 @@ export function useBox(live: Live, id: string, range: Range): BoxView & { again:
     void load();
     void loadEvents();
     const forget = live.onEvent((event) => {
-      if (event && event.box !== id) return;
+      if (event && (event.box !== id || event.type === 'live')) return;
       loadSoon();
       if (!event) void loadEvents();
       else if (event.type !== 'health')

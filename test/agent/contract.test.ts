@@ -233,14 +233,15 @@ t.test(
         .replace('{box}', box)
         .replace('{shard}', shardOf(box))
         .replace('{app}', 'example.visits')
-        .replace('{name}', 'note');
+        .replace('{name}', 'note')
+        .replace('{command}', '0123456789abcdef');
       const parsed = parseTopic(topic);
       t.equal(parsed && `${parsed.direction}.${parsed.kind}`, name, topic);
       const operation = document.operations[name];
       t.equal(operation?.action, parsed?.direction === 'up' ? 'send' : 'receive');
       t.equal(
         operation?.bindings.mqtt.retain,
-        name === 'up.status' || name === 'up.reported',
+        ['up.status', 'up.reported', 'down.desired'].includes(name),
         `${name}: retained or not`,
       );
     }

@@ -182,7 +182,7 @@ export function Commands({ id, live, canAsk }: { id: string; live: Live; canAsk:
   const isFresh = seen !== undefined && Date.now() - seen.at < liveMilliseconds;
   const { columns } = words;
   return (
-    <section aria-labelledby="commands-heading">
+    <section class="commands" aria-labelledby="commands-heading">
       <h2 id="commands-heading">{words.heading}</h2>
       <p class="muted">{words.lead}</p>
       {canAsk && <Ask id={id} live={live} done={again} />}
@@ -192,7 +192,7 @@ export function Commands({ id, live, canAsk }: { id: string; live: Live; canAsk:
       {value?.commands.length === 0 && <p class="panel empty">{words.none}</p>}
       {value && value.commands.length > 0 && (
         // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reached by keyboard
-        <section class="scroll" tabIndex={0} aria-labelledby="commands-heading">
+        <section class="scroll" tabIndex={0} aria-label={words.table}>
           <table>
             <thead>
               <tr>

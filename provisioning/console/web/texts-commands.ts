@@ -39,6 +39,7 @@ export const commands = {
     'waits-for-owner': 'waits for its owner',
   } satisfies Record<CommandState, string>,
   columns: { kind: 'Asked', state: 'State', answer: 'Answer', by: 'By', at: 'When' },
+  table: 'What was asked and answered',
   none: 'Nothing was asked of this box yet.',
   save: 'Save the bundle',
   liveHeading: 'Live',

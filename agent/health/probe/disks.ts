@@ -49,7 +49,7 @@ export function spaceOf(data: Space, root: Space | undefined): Measured {
   const { totalBytes, freeBytes, inodes, freeInodes } = data;
   const measured: Measured = {
     'system.filesystem.limit': totalBytes,
-    'system.filesystem.usage': totalBytes - freeBytes,
+    'system.filesystem.usage': Math.max(0, totalBytes - freeBytes),
     'system.filesystem.utilization': share(totalBytes - freeBytes, Math.max(1, totalBytes)),
   };
   if (inodes > 0) measured['system.filesystem.inodes.utilization'] = share(inodes - freeInodes, inodes);

@@ -13,7 +13,7 @@ export const conditionTable = {
   'disk-filling': {
     title: 'The disk is filling up',
     owner:
-      'Look on the page Apps at which app keeps most. Delete what you no longer need, or get a larger disk in time.',
+      'See on the pages of your apps which one keeps most. Delete what you no longer need, or get a larger disk in time.',
     operator: 'See which app grows. Tell the owner before it is full: a full disk stops apps from storing.',
   },
   'disk-full': {

@@ -7,7 +7,7 @@ import { createBroker, type Log } from './broker/broker.js';
 import { createCuts, noHelper } from './broker/cuts.js';
 import { createDelivery } from './broker/delivery.js';
 import type { Incoming } from './broker/gate.js';
-import { serviceName } from './broker/names.js';
+import { everyUp, serviceName } from './broker/names.js';
 import { createOutsideBroker } from './broker/outside.js';
 import { probe } from './broker/probe.js';
 import type { Ca } from './ca/ca.js';
@@ -84,7 +84,10 @@ export function createBrokerOutside(
 ): BrokerSide {
   const { ca, crl, store, receive, left, events, clock, log } = parts;
   const credentials = async () => ({ ...(await ca.issuePass(serviceName, passSeconds)), ca: [...ca.trusted] });
-  const broker = createOutsideBroker({ url, protocolVersion, credentials, receive, events, clock, log });
+  const broker = createOutsideBroker({
+    ...{ url, protocolVersion, name: serviceName, persistent: true, filters: () => [everyUp] },
+    ...{ credentials, receive, events, clock, log },
+  });
   const authorities = () => ca.authorities.map(({ raw }) => certificateToPem(raw)).join('');
   const delivery =
     helper === undefined

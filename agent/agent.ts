@@ -141,6 +141,7 @@ export function createAgent(config: Config, host: Host, around: Around): Agent {
     const made = await compose(config, host, log, { signal, simulated: around.simulated });
     parts = made;
     undo.push(() => made.store.close());
+    undo.push(() => made.outbox.close());
     undo.push(() => made.clock.stop());
     made.clock.start();
     undo.push(made.clock.subscribe(() => void made.putTimesRight()));

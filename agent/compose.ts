@@ -31,6 +31,7 @@ import { openLeases } from './leases/open.js';
 import { createLink } from './link/link.js';
 import { createOutbox } from './link/outbox.js';
 import { openSession } from './link/session.js';
+import { createSpool } from './link/spool.js';
 import { createRefusals } from './refusals.js';
 import { checkFree, openTime, resetOf } from './reset-wiring.js';
 import { checkDeveloping, checkNobodys, type Simulated } from './simulated.js';
@@ -158,9 +159,12 @@ export async function compose(
   const directory = await directoryOf(ground, { own, onChange: onStanding });
   let voucher = await voucherOf(factory, directory, ground);
   const freeBytes = (): number => host.freeBytes(dataDir);
+  const { intervalSeconds, batchSeconds } = config.health;
   const outbox = await createOutbox({
     store,
     budgetBytes: outboxBudgetBytes,
+    batch: Math.max(1, Math.round(batchSeconds / intervalSeconds)),
+    spool: createSpool({ file: path.join(config.runtimeDir, 'outbox.spool'), boot: await bootId(host) }),
     machine: await host.machine(),
     isSameMachine,
     onMoved: async () => void (await ledger.append({ by: 'box', type: 'other-machine', facts: {} })),
@@ -302,7 +306,7 @@ export async function compose(
   const link = createLink({
     clock,
     outbox,
-    batchSeconds: config.health.batchSeconds,
+    batchSeconds,
     async access(fresh) {
       hardware = await probe.inventory();
       return membership.access(fresh || !clock.trusted()); // the provider's answer tells the time

@@ -14,6 +14,7 @@ import type { LifeRecord } from '../store/store.js';
 import type { EventLog } from './events.js';
 import { allGaps, emptyLife, gapsOf } from './life.js';
 import { createLives } from './lives.js';
+import { describeLost, lostOf } from './lost.js';
 import { createPresence } from './presence.js';
 import { createQuota } from './quota.js';
 import { read, type Said } from './read.js';
@@ -81,12 +82,12 @@ export function createIngest(parts: IngestParts): Ingest {
   let running: Promise<void> | undefined;
   let failing = false;
 
-  function tellGap(box: string, before: number, after: number): void {
+  function tellGap(box: string, before: number, after: number, why: string): void {
     const now = clock.now();
     if (now < (gapsTold.get(box) ?? 0) + gapQuietMilliseconds) return;
     if (gapsTold.size > 10_000) gapsTold.clear();
     gapsTold.set(box, now);
-    events.record({ type: 'gap', box, text: `${plural(after - before, 'sample')} missing, ${after} in all` });
+    events.record({ type: 'gap', box, text: `${plural(after - before, 'sample')} missing${why}, ${after} in all` });
   }
 
   /** Stores what the group says. Answers what is to be told once that is done. */
@@ -127,7 +128,8 @@ export function createIngest(parts: IngestParts): Ingest {
       const [before, after] = [known.get(box), round.lives.get(box)].map((life) =>
         life ? [...epochs].reduce((sum, epoch) => sum + gapsOf(life, epoch), 0) : 0,
       );
-      if (after! > before!) tellGap(box, before!, after!);
+      if (after! > before!)
+        tellGap(box, before!, after!, describeLost(lostOf(known.get(box)), lostOf(round.lives.get(box))));
     }
     for (const { box, ack } of acksOf(round))
       publish(buildTopic({ box, direction: 'down', kind: 'ack' }), JSON.stringify(ack));

@@ -7,7 +7,7 @@ import type { AbstractSublevel } from 'abstract-level';
 import { type Commits, createCommits, type Database, type Operation } from '#common/commits.js';
 import { isDiskFull, openDatabase } from '#common/database.js';
 import type { PublicJwk } from '#contract/directory.js';
-import type { Sample } from '#contract/health.js';
+import type { LostReason, Sample } from '#contract/health.js';
 import type { LeavePhase, LeaveReason } from '#contract/leave.js';
 import type { LedgerEntry, LedgerHead } from '#contract/ledger.js';
 import type { MemberLink, OfferedRelease } from '#contract/links.js';
@@ -112,6 +112,8 @@ export interface Track {
   above: [number, number][];
   /** Sequences that the box has declared lost; they count as gaps for ever. */
   lost: number;
+  /** Of those, how many for which reason, where the box gave one. */
+  why?: Partial<Record<LostReason, number>>;
 }
 
 /** What the box has said of itself. Keyed by box id, written by ingest alone. */

@@ -148,7 +148,7 @@ t.test('beyond its budget the outbox gives up the oldest samples, counts them an
   const { waiting, lost } = outbox.state();
   t.ok(waiting >= 1 && waiting < 20);
   t.equal(waiting + lost, 20, 'each is held or counted');
-  t.same(await outbox.lostWithin(1, 20), [[1, lost]]);
+  t.same(await outbox.lostWithin(1, 20), [[1, lost, 'budget']]);
 });
 
 t.test('the courier sends what waits in order, and forgets only what the provider has acknowledged', async (t) => {
@@ -223,7 +223,7 @@ t.test(
     const digest = digestOf(provider.payloads[0] ?? '');
     courier.acknowledged({ epoch, contiguous: 0, missing: [], refused: [{ digest, code: 'packet-rate' }] });
     await sent;
-    t.same(provider.batches[1], { epoch, samples: [], lost: [[1, 1]] });
+    t.same(provider.batches[1], { epoch, samples: [], lost: [[1, 1, 'dead-letter']] });
     t.equal(refusals[0]?.code, 'packet-rate');
     t.match(outbox.state(), { deadLetters: 1, lost: 1, waiting: 0 });
   },
@@ -279,7 +279,7 @@ t.test('a sample at which the broker ends five sessions is set aside, and the ne
   const sent = provider.next();
   courier.flush();
   await sent;
-  t.match(provider.batches[0], { samples: [{ seq: 2 }], lost: [[1, 1]] });
+  t.match(provider.batches[0], { samples: [{ seq: 2 }], lost: [[1, 1, 'dead-letter']] });
 });
 
 t.test('a session that fell silent or was stopped blames no sample', async (t) => {

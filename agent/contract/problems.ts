@@ -21,6 +21,7 @@ import { storageProblems } from './problems/storage.js';
 import { successionsProblems } from './problems/successions.js';
 import { territoryProblems } from './problems/territory.js';
 import { toolsProblems } from './problems/tools.js';
+import { watchProblems } from './problems/watch.js';
 
 const table = {
   ...httpProblems,
@@ -41,6 +42,7 @@ const table = {
   ...storageProblems,
   ...rolloutsProblems,
   ...successionsProblems,
+  ...watchProblems,
 } as const;
 
 export type ProblemCode = keyof typeof table;

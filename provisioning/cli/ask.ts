@@ -8,6 +8,7 @@ import { createFleet } from '../fleet/view.js';
 import { createOperations, pageSize } from '../operations.js';
 import { openRooms } from '../rooms.js';
 import { checkDirectory, controlSocket } from '../territory.js';
+import { createWatchOperations, withAudit } from '../watch-wiring.js';
 import { required } from './arguments.js';
 
 export type Ask = (operation: string, parameters: unknown) => Promise<unknown>;
@@ -26,9 +27,12 @@ export function asking(dir: string | undefined): Ask {
     const fleet = createFleet({ store, online: () => false, endings: boxes });
     try {
       const backup = () => Promise.reject(new Refusal('not-running'));
-      const operations = createOperations({
-        ...{ claims, fleet, requests, registry, rollouts, members, backup },
-        directory: listed,
+      const operations = withAudit(rooms.audit, {
+        ...createWatchOperations(rooms),
+        ...createOperations({
+          ...{ claims, fleet, requests, registry, rollouts, members, backup },
+          directory: listed,
+        }),
       });
       return await operations[operation]?.(parameters);
     } finally {

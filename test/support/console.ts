@@ -55,8 +55,13 @@ export async function startConsole(
   const fleet = createFedFleet(() => clock.now());
   const claims = createFedClaims(() => clock.now());
   const requests = createFedRequests(() => clock.now());
-  const held = { secret };
-  const first = { read: async () => held.secret, write: async (now: string) => void (held.secret = now) };
+  let firstSecret = secret;
+  const first = {
+    read: async () => firstSecret,
+    async write(now: string) {
+      firstSecret = now;
+    },
+  };
   const operators = await openOperators({ store, clock, turns: createTurns(), first });
   const audit = await openAudit({ store, clock });
   const parts = {

@@ -36,7 +36,8 @@ import { openResults } from './rollouts/results.js';
 import { declareRolloutRoutes } from './rollouts/routes.js';
 import { createRolloutWatch } from './rollouts/watch.js';
 import { openRooms } from './rooms.js';
-import { controlSocket, readSecret } from './territory.js';
+import { controlSocket } from './territory.js';
+import { createWatchOperations, withAudit } from './watch-wiring.js';
 
 export interface ProviderConfig {
   directory: string;
@@ -319,14 +320,14 @@ export function createProvider(
             ],
       ),
     ];
-    const secret = await readSecret(files, directory);
     const plain = isLoopback(host);
-    const operators = createConsole({
+    const pages = createConsole({
       fleet,
       claims,
       requests,
       events,
-      secret,
+      operators: rooms.operators,
+      audit: rooms.audit,
       territory: { id, name: called, jurisdiction, law },
       assetsDir,
       clock,
@@ -334,14 +335,14 @@ export function createProvider(
       gauges,
       ...(plain ? {} : { tls: { key: tls.key, cert: tls.cert } }),
     });
-    started.push(() => operators.stop());
-    const consolePort = await operators.start(bindAddress(host), portAt(2));
+    started.push(() => pages.stop());
+    const consolePort = await pages.start(bindAddress(host), portAt(2));
     urls.console = `${plain ? 'http' : 'https'}://${name}:${consolePort}`;
 
     certificate.onChange((now: ServerTls) => {
       est.secure(now);
       broker.secure(now);
-      operators.secure({ key: now.key, cert: now.cert });
+      pages.secure({ key: now.key, cert: now.cert });
     });
     certificate.start();
     started.push(() => certificate.stop());
@@ -349,16 +350,19 @@ export function createProvider(
     // Last: who reaches the socket finds everything else running.
     const control = await serveControl(
       controlSocket(directory),
-      createOperations({
-        claims,
-        fleet,
-        requests,
-        directory: listed,
-        members,
-        registry,
-        rollouts,
-        reloadCa: ca.reload,
-        backup: (file) => backUp({ directory, territory: id, store, clock, file }),
+      withAudit(rooms.audit, {
+        ...createWatchOperations(rooms),
+        ...createOperations({
+          claims,
+          fleet,
+          requests,
+          directory: listed,
+          members,
+          registry,
+          rollouts,
+          reloadCa: ca.reload,
+          backup: (file) => backUp({ directory, territory: id, store, clock, file }),
+        }),
       }),
     );
     started.push(() => control.close());

@@ -23,6 +23,7 @@ import { storageProblems } from './problems/storage.js';
 import { successionsProblems } from './problems/successions.js';
 import { territoryProblems } from './problems/territory.js';
 import { toolsProblems } from './problems/tools.js';
+import { watchProblems } from './problems/watch.js';
 import { workersProblems } from './problems/workers.js';
 
 const table = {
@@ -45,6 +46,7 @@ const table = {
   ...simulateProblems,
   ...rolloutsProblems,
   ...successionsProblems,
+  ...watchProblems,
   ...databaseProblems,
   ...workersProblems,
 } as const;

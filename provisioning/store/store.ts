@@ -26,6 +26,7 @@ import type {
 import type { Birth, Reported } from '#contract/status.js';
 import type { Succession } from '#contract/succession.js';
 import type { Bucket } from './rollup.js';
+import { type WatchStore, watchSublevels } from './watch.js';
 
 /** Keyed by the hash of its code; its id is the first 12 digits of that hash. */
 export interface ClaimRecord {
@@ -357,7 +358,7 @@ export interface MessageUsage {
 
 type Sub<V> = AbstractSublevel<Database, string | Buffer | Uint8Array, string, V>;
 
-export interface Store {
+export interface Store extends WatchStore {
   readonly claims: Sub<ClaimRecord>;
   readonly boxes: Sub<BoxRecord>;
   readonly factories: Sub<FactoryRecord>;
@@ -434,6 +435,7 @@ export async function openStore(directory: string): Promise<Store> {
   const json = { valueEncoding: 'json' } as const;
   const listeners = new Set<(operations: readonly Operation[]) => void>();
   return {
+    ...watchSublevels(db),
     claims: db.sublevel<string, ClaimRecord>('claims', json),
     boxes: db.sublevel<string, BoxRecord>('boxes', json),
     factories: db.sublevel<string, FactoryRecord>('factories', json),

@@ -7,6 +7,7 @@ import { allianceProblems } from './problems/alliance.js';
 import { appsProblems } from './problems/apps.js';
 import { archivesProblems } from './problems/archives.js';
 import { boxProblems } from './problems/box.js';
+import { databaseProblems } from './problems/database.js';
 import { developingProblems } from './problems/developing.js';
 import { httpProblems } from './problems/http.js';
 import { leaseProblems } from './problems/leases.js';
@@ -43,6 +44,7 @@ const table = {
   ...rolloutsProblems,
   ...successionsProblems,
   ...workersProblems,
+  ...databaseProblems,
 } as const;
 
 export type ProblemCode = keyof typeof table;

@@ -23,7 +23,7 @@ export function asking(dir: string | undefined): Ask {
     }
     const rooms = await openRooms({ directory, files, clock: systemClock });
     const { store, boxes, claims, requests, registry, rollouts, members, directory: listed } = rooms;
-    const fleet = createFleet({ store, online: () => false, endings: boxes });
+    const fleet = createFleet({ store, fleet: rooms.fleetStore, online: () => false, endings: boxes });
     try {
       const backup = () => Promise.reject(new Refusal('not-running'));
       const operations = createOperations({

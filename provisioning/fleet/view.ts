@@ -1,28 +1,21 @@
 /** The boxes as the operator sees them: what was issued, what they said of themselves, whether they are here now. */
 import type { BoxDetail, BoxState, BoxSummary } from '#contract/operator.js';
 import { Refusal } from '#contract/problems.js';
-import {
-  type BoxRecord,
-  factoryKey,
-  isCloned,
-  type LifeRecord,
-  type Store,
-  sampleRange,
-  sampleTime,
-} from '../store/store.js';
+import type { FleetStore } from '../store/fleet.js';
+import { type BoxRecord, factoryKey, isCloned, type LifeRecord, type Store } from '../store/store.js';
 import type { Fleet } from './fleet.js';
 import { allGaps } from './life.js';
 import { standingOf } from './standing.js';
-import { createPicker } from './thin.js';
 
 export interface FleetParts {
   store: Store;
+  fleet: Pick<FleetStore, 'lives' | 'samples'>;
   online: (box: string) => boolean;
   /** On the disk when they resolve. */
   endings: Pick<Fleet, 'revoke' | 'reinstate' | 'object' | 'settle'>;
 }
 
-export function createFleet({ store, online, endings }: FleetParts): Fleet {
+export function createFleet({ store, fleet, online, endings }: FleetParts): Fleet {
   const stateOf = (id: string, box: BoxRecord, life: LifeRecord | undefined): BoxState => {
     if (box.revokedAt !== undefined) return box.revocation?.reason === 'left' ? 'left' : 'revoked';
     if (online(id)) return 'online';
@@ -49,13 +42,14 @@ export function createFleet({ store, online, endings }: FleetParts): Fleet {
   return {
     async list({ after, limit }) {
       const boxes = await store.boxes.iterator({ ...(after === undefined ? {} : { gt: after }), limit }).all();
-      const lives = await store.lives.getMany(boxes.map(([id]) => id));
-      return boxes.map(([id, box], index) => summarise(id, box, lives[index]));
+      const lives = await fleet.lives(boxes.map(([id]) => id));
+      return boxes.map(([id, box]) => summarise(id, box, lives.get(id)));
     },
 
     async show(id): Promise<BoxDetail> {
-      const [box, life, cut] = await Promise.all([store.boxes.get(id), store.lives.get(id), store.cuts.get(id)]);
+      const [box, lives, cut] = await Promise.all([store.boxes.get(id), fleet.lives([id]), store.cuts.get(id)]);
       if (!box) throw new Refusal('box-unknown', id);
+      const life = lives.get(id);
       const device = box.factory && (await store.factories.get(factoryKey(box.factory)));
       return {
         ...summarise(id, box, life),
@@ -67,14 +61,7 @@ export function createFleet({ store, online, endings }: FleetParts): Fleet {
       };
     },
 
-    async health(id, { from, to, limit }) {
-      const picker = createPicker<string>(limit);
-      for await (const key of store.samples.keys(sampleRange(id, from, to))) picker.add(key);
-      const keys = picker.picked();
-      const values = await store.samples.getMany(keys);
-      // A sample may have been cleared by its age in between.
-      return keys.flatMap((key, index) => (values[index] ? [{ at: sampleTime(key), values: values[index] }] : []));
-    },
+    health: fleet.samples,
 
     revoke: endings.revoke,
     reinstate: endings.reinstate,

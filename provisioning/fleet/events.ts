@@ -43,6 +43,11 @@ export interface EventLog {
   stop(): Promise<void>;
 }
 
+/** What ingest does with it, in a process that may have no level store. */
+export type RoundEvents = Pick<EventLog, 'record' | 'announce' | 'refused'> & {
+  compose(event: Happening): { event: FleetEvent; tell(): void };
+};
+
 const kept = 10_000;
 const quietMilliseconds = 10_000;
 const mostQuiet = 1000;

@@ -11,7 +11,7 @@ import { type ProblemCode, Refusal } from '#contract/problems.js';
 import { buildTopic, shardOf, type Topic } from '#contract/topics.js';
 import { Conflict, type Fence, type FleetStore } from '../store/fleet.js';
 import type { LifeRecord } from '../store/store.js';
-import type { EventLog } from './events.js';
+import type { RoundEvents } from './events.js';
 import { allGaps, emptyLife, gapsOf } from './life.js';
 import { createLives } from './lives.js';
 import { createPresence } from './presence.js';
@@ -35,7 +35,7 @@ export interface Ingest {
 
 export interface IngestParts {
   fleet: FleetStore;
-  events: EventLog;
+  events: RoundEvents;
   clock: Clock;
   publish: (topic: string, payload: string) => void;
   /** Why nothing is taken in this box's name, whatever the broker let through. */
@@ -104,7 +104,8 @@ export function createIngest(parts: IngestParts): Ingest {
       const before = round.samples.length;
       const life = round.lives.get(box) ?? known.get(box) ?? emptyLife();
       // By this clock: the box's own may be absurd.
-      round.lives.set(box, { ...taker.take(round, box, said, life), lastSeen: now });
+      const next = taker.take(round, box, said, life);
+      if (next !== life || !round.still.has(box)) round.lives.set(box, { ...next, lastSeen: now });
       const came = round.samples.length - before;
       if (came > 0) fresh.set(box, (fresh.get(box) ?? 0) + came);
     }

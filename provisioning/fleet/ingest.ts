@@ -28,7 +28,7 @@ export interface Ingest {
   /** Of shards that this process has gained or lost: what the store holds of their boxes is what counts. */
   forget(which: (box: string) => boolean): void;
   /** Boxes online, and what was taken since the start, for `/metrics`. */
-  counts(): { online: number; messages: number; samples: number; duplicates: number };
+  counts(): { online: number; rounds: number; messages: number; samples: number; duplicates: number };
   /** Finishes what waits, if the store lets it. */
   stop(): Promise<void>;
 }
@@ -76,7 +76,7 @@ export function createIngest(parts: IngestParts): Ingest {
   const presence = createPresence({ events, quota });
   const taker = createTaker({ events, quota, presence, clock, onHead });
   const gapsTold = new Map<string, number>();
-  const totals = { messages: 0, samples: 0, duplicates: 0 };
+  const totals = { rounds: 0, messages: 0, samples: 0, duplicates: 0 };
   let waiting: Waiting[] = [];
   let running: Promise<void> | undefined;
   let failing = false;
@@ -114,6 +114,7 @@ export function createIngest(parts: IngestParts): Ingest {
 
     await fleet.commit({ ...round, fences });
 
+    totals.rounds += 1;
     totals.messages += group.length;
     totals.samples += round.samples.length;
     totals.duplicates += round.duplicates;

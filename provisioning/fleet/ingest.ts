@@ -11,7 +11,7 @@ import { type ProblemCode, Refusal } from '#contract/problems.js';
 import { buildTopic, shardOf, type Topic } from '#contract/topics.js';
 import { Conflict, type Fence, type FleetStore } from '../store/fleet.js';
 import type { LifeRecord } from '../store/store.js';
-import type { EventLog } from './events.js';
+import type { RoundEvents } from './events.js';
 import { allGaps, emptyLife, gapsOf } from './life.js';
 import { createLives } from './lives.js';
 import { describeLost, lostOf } from './lost.js';
@@ -29,14 +29,14 @@ export interface Ingest {
   /** Of shards that this process has gained or lost: what the store holds of their boxes is what counts. */
   forget(which: (box: string) => boolean): void;
   /** Boxes online, and what was taken since the start, for `/metrics`. */
-  counts(): { online: number; messages: number; samples: number; duplicates: number };
+  counts(): { online: number; rounds: number; messages: number; samples: number; duplicates: number };
   /** Finishes what waits, if the store lets it. */
   stop(): Promise<void>;
 }
 
 export interface IngestParts {
   fleet: FleetStore;
-  events: EventLog;
+  events: RoundEvents;
   clock: Clock;
   publish: (topic: string, payload: string) => void;
   /** Why nothing is taken in this box's name, whatever the broker let through. */
@@ -77,7 +77,7 @@ export function createIngest(parts: IngestParts): Ingest {
   const presence = createPresence({ events, quota });
   const taker = createTaker({ events, quota, presence, clock, onHead });
   const gapsTold = new Map<string, number>();
-  const totals = { messages: 0, samples: 0, duplicates: 0 };
+  const totals = { rounds: 0, messages: 0, samples: 0, duplicates: 0 };
   let waiting: Waiting[] = [];
   let running: Promise<void> | undefined;
   let failing = false;
@@ -105,7 +105,8 @@ export function createIngest(parts: IngestParts): Ingest {
       const before = round.samples.length;
       const life = round.lives.get(box) ?? known.get(box) ?? emptyLife();
       // By this clock: the box's own may be absurd.
-      round.lives.set(box, { ...taker.take(round, box, said, life), lastSeen: now });
+      const next = taker.take(round, box, said, life);
+      if (next !== life || !round.still.has(box)) round.lives.set(box, { ...next, lastSeen: now });
       const came = round.samples.length - before;
       if (came > 0) fresh.set(box, (fresh.get(box) ?? 0) + came);
     }
@@ -114,6 +115,7 @@ export function createIngest(parts: IngestParts): Ingest {
 
     await fleet.commit({ ...round, fences });
 
+    totals.rounds += 1;
     totals.messages += group.length;
     totals.samples += round.samples.length;
     totals.duplicates += round.duplicates;

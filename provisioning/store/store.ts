@@ -122,6 +122,8 @@ export interface LifeRecord {
   lastSeen: number;
   tracks: Record<string, Track>;
   birth?: Birth;
+  /** The session of its last death, as it was told. */
+  ended?: string;
   /** Epochs of its births, the last one last. Missing: that of `birth` is the only one. */
   born?: string[];
   /** When its last birth came, by this clock. */

@@ -35,8 +35,8 @@ export interface Simulation {
   readonly tally: Tally;
   readonly boxes: readonly SimulatedBox[];
   online(): number;
-  /** Lives until its time is over or the signal aborts. */
-  live(signal: AbortSignal): Promise<void>;
+  /** Lives until its time is over, this holds, or the signal aborts. */
+  live(signal: AbortSignal, until?: () => boolean): Promise<void>;
   /** Everybody comes back, and what waits goes out: true once all of it is covered, false when `signal` aborts before. */
   drain(signal: AbortSignal): Promise<boolean>;
   /** Resolves when no connection is left. */
@@ -120,7 +120,7 @@ export function createSimulation(wish: SimulationWish, clock: Clock): Simulation
     tally,
     boxes,
     online: () => count('online'),
-    live: (signal) => turns(() => clock.now() >= began + lasts, signal),
+    live: (signal, until = () => false) => turns(() => until() || clock.now() >= began + lasts, signal),
     async drain(signal) {
       for (const box of boxes) box.finish();
       const done = () => boxes.every(({ book }) => isCovered(book));

@@ -2,6 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import type { Clock } from '#common/clock.js';
 import type { HealthBatch } from '#contract/health.js';
+import { encodeBatch } from '#contract/health-codec.js';
 import { type Book, type Kept, openBook } from './book.js';
 import { createBox, type SimulatedBox } from './box.js';
 import { absencesOf, backlogOf, blackoutAt, type Faults } from './faults.js';
@@ -28,7 +29,8 @@ export interface SimulationWish {
   faults: Faults;
   /** So many connect at the same time, unless power comes back to all of them. */
   atOnce: number;
-  encode?: (batch: HealthBatch) => string | Buffer;
+  /** Whether the territory reads compact batches; JSON otherwise. */
+  compact?: boolean;
 }
 
 export interface Simulation {
@@ -58,7 +60,7 @@ export function createSimulation(wish: SimulationWish, clock: Clock): Simulation
   const from = began - (speed - 1) * lasts;
   const now = () => Math.min(from + (clock.now() - began) * speed, Math.max(began + lasts, clock.now()));
   const tally = createTally(now);
-  const encode = wish.encode ?? ((one: HealthBatch) => JSON.stringify(one));
+  const encode = wish.compact ? encodeBatch : (one: HealthBatch) => JSON.stringify(one);
 
   function newBook(life: Life): Kept {
     // Batches of different boxes are due at different times.

@@ -6,9 +6,13 @@ import { files } from '#common/files.js';
 import { makeCsr, parseCsr } from '#common/pki/csr.js';
 import { keyToPem, newPrivateKey, signerOf } from '#common/pki/keys.js';
 import { certificateToPem } from '#common/pki/pem.js';
+import { countSequences } from '../../provisioning/fleet/counted.js';
 import { openRooms } from '../../provisioning/rooms.js';
 import type { Identity } from '../../provisioning/simulate/identities.js';
+import { day, minute } from '../../provisioning/simulate/life.js';
 import { createSimulation, type Simulation, type SimulationWish } from '../../provisioning/simulate/simulation.js';
+import { judge, type Verdict } from '../../provisioning/simulate/verify.js';
+import { createLevelFleet } from '../../provisioning/store/fleet-level.js';
 import { openStore } from '../../provisioning/store/store.js';
 
 const atOnce = 50;
@@ -44,41 +48,29 @@ export async function simulationOf(
   return createSimulation(
     {
       ...{ identities, root, broker: { host: hostname, port: Number(port) }, seed: 1, lasts: 600_000, speed: 20 },
-      ...{ intervalMilliseconds: 60_000, batch: 3, faults: {}, atOnce: 128, ...wish },
+      ...{ intervalMilliseconds: minute, batch: 3, faults: {}, atOnce: 128, compact: true, ...wish },
     },
     systemClock,
   );
 }
 
-export interface Count {
-  /** Sequences that the boxes have taken. */
-  taken: number;
-  /** Of them, how many are stored. */
-  stored: number;
-  /** Stored more than once, or never taken. */
-  surplus: number;
-}
-
-/** Counts every sequence in the store of a provider that does not run. */
-export async function countStored(directory: string, { boxes }: Simulation): Promise<Count> {
+/** Counts every sequence in the store of a provider that does not run; of the last six days, as older ones are thinned. */
+export async function countStored(directory: string, { boxes }: Simulation): Promise<Verdict> {
   const store = await openStore(directory);
-  const count: Count = { taken: 0, stored: 0, surplus: 0 };
+  const fleet = createLevelFleet({ store, clock: systemClock });
+  const since = Date.now() - 6 * day;
+  const sum: Verdict = { expected: 0, stored: 0, missing: 0, doubled: 0 };
   try {
-    for (const { id, book } of boxes) {
-      const seen = new Set<number>();
-      let keys = 0;
-      for (const key of await store.samples.keys({ gte: `${id}!`, lt: `${id}"` }).all()) {
-        const [, , epoch, sequence] = key.split('!');
-        keys += 1;
-        const number = Number(sequence);
-        if (epoch === book.epoch && number >= 1 && number <= book.last) seen.add(number);
-      }
-      count.taken += book.last;
-      count.stored += seen.size;
-      count.surplus += keys - seen.size;
+    for (const { id, book, life } of boxes) {
+      const wish = { intervalMilliseconds: minute, since, clockOff: life.clockOff ?? 0 };
+      const { expected, stored, missing, doubled } = judge(book, await countSequences(fleet, id, since), wish);
+      sum.expected += expected;
+      sum.stored += stored;
+      sum.missing += missing;
+      sum.doubled += doubled;
     }
   } finally {
     await store.close();
   }
-  return count;
+  return sum;
 }

@@ -21,6 +21,7 @@ import { createConsole } from './console/console.js';
 import type { Gauge } from './console/metrics.js';
 import { createAttempts } from './est/attempts.js';
 import { createEst } from './est/est.js';
+import { countSequences } from './fleet/counted.js';
 import { createIngest, type Ingest } from './fleet/ingest.js';
 import { createQuota } from './fleet/quota.js';
 import { createReceipts } from './fleet/receipts.js';
@@ -362,6 +363,7 @@ export function createProvider(
           rollouts,
           reloadCa: ca.reload,
           backup: (file) => backUp({ directory, territory: id, store, clock, file }),
+          count: (box, since) => countSequences(fleetStore, box, since),
         }),
       }),
     );

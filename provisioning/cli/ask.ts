@@ -4,6 +4,7 @@ import { systemClock } from '#common/clock.js';
 import { callControl } from '#common/control.js';
 import { files } from '#common/files.js';
 import { Refusal } from '#contract/problems.js';
+import { countSequences } from '../fleet/counted.js';
 import { createFleetDesk } from '../fleet-wiring.js';
 import { createOperations, pageSize } from '../operations.js';
 import { openRooms } from '../rooms.js';
@@ -36,6 +37,7 @@ export function asking(dir: string | undefined): Ask {
         ...createWatchOperations(rooms),
         ...createOperations({
           ...{ claims, fleet: desk.fleet, requests, registry, rollouts, members, backup },
+          count: (box, since) => countSequences(fleetStore, box, since),
           directory: listed,
         }),
       });

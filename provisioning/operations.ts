@@ -24,6 +24,7 @@ import type { Registry } from './catalogue/registry.js';
 import type { Claims } from './claims/claims.js';
 import { parseDirectoryKeys, type TerritoryDirectory } from './directory/directory.js';
 import type { Fleet } from './fleet/fleet.js';
+import { createFleetOperations, type FleetOperationParts } from './fleet/operations.js';
 import type { MemberDesk } from './members/members.js';
 import { createMemberOperations } from './members/operations.js';
 import type { Rollouts } from './rollouts/rollouts.js';
@@ -85,6 +86,9 @@ export function createOperations({
   rollouts,
   directory,
   members,
+  table,
+  abouts,
+  filters,
   reloadCa = async () => {},
   backup,
 }: {
@@ -98,8 +102,9 @@ export function createOperations({
   /** The files of the CA have changed. */
   reloadCa?: () => Promise<void>;
   backup: (file: string) => Promise<unknown>;
-}): Handlers {
+} & FleetOperationParts): Handlers {
   return {
+    ...createFleetOperations({ fleet, table, abouts, filters }),
     ...createMemberOperations({ members, pageSize }),
     async 'claim.create'(parameters): Promise<CreatedClaim[]> {
       const { count, ...wish } = wanted(check(CreateClaims, parameters));

@@ -180,7 +180,6 @@ export function createProvider(
       ...{ store, events, clock, online: ingest.online },
       endings: { ...boxes, revoke: (box, wish) => revoke(box, wish) },
     });
-    const { fleet } = desk;
     await desk.table.start();
     started.push(async () => desk.table.stop());
     const brokerPort = await broker.start(bindAddress(host), portAt(1));
@@ -321,7 +320,7 @@ export function createProvider(
     const secret = await readSecret(files, directory);
     const plain = isLoopback(host);
     const operators = createConsole({
-      fleet,
+      ...desk,
       claims,
       requests,
       events,
@@ -350,7 +349,7 @@ export function createProvider(
       controlSocket(directory),
       createOperations({
         claims,
-        fleet,
+        ...desk,
         requests,
         directory: listed,
         members,

@@ -8,6 +8,7 @@ import { appsProblems } from './problems/apps.js';
 import { archivesProblems } from './problems/archives.js';
 import { boxProblems } from './problems/box.js';
 import { developingProblems } from './problems/developing.js';
+import { fleetProblems } from './problems/fleet.js';
 import { httpProblems } from './problems/http.js';
 import { leaseProblems } from './problems/leases.js';
 import { linkProblems } from './problems/link.js';
@@ -41,6 +42,7 @@ const table = {
   ...storageProblems,
   ...rolloutsProblems,
   ...successionsProblems,
+  ...fleetProblems,
 } as const;
 
 export type ProblemCode = keyof typeof table;

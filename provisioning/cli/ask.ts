@@ -28,11 +28,12 @@ export function asking(dir: string | undefined): Ask {
     try {
       const backup = () => Promise.reject(new Refusal('not-running'));
       const operations = createOperations({
-        ...{ claims, fleet: desk.fleet, requests, registry, rollouts, members, backup },
+        ...{ ...desk, claims, requests, registry, rollouts, members, backup },
         directory: listed,
       });
       return await operations[operation]?.(parameters);
     } finally {
+      desk.table.stop();
       await rooms.close();
     }
   };

@@ -16,11 +16,12 @@ import type { Fleet } from '../fleet/fleet.js';
 import { createAccess } from './access.js';
 import { createMetrics, type Gauge } from './metrics.js';
 import { declareRoutes, type Territory } from './routes.js';
+import type { FleetRouteParts } from './routes-fleet.js';
 import { createSecretCheck } from './secret.js';
 import { sessionLimits } from './session-limits.js';
 import { createEventStreams } from './stream.js';
 
-export interface ConsoleParts {
+export interface ConsoleParts extends Omit<FleetRouteParts, 'fleet'> {
   fleet: Fleet;
   claims: Claims;
   requests: Requests;
@@ -54,12 +55,13 @@ const limits = {
   maxHeaderSize: 16_384,
 };
 /** The pages that the console's one document draws. */
-const pages = ['/', '/boxes/:id', '/claims', '/requests', '/events'];
+const pages = ['/', '/boxes', '/boxes/:id', '/claims', '/requests', '/events'];
 const handshakeTimeout = 10_000;
 const bodyLimit = 16 * 1024;
 
 export function createConsole(parts: ConsoleParts): Console {
-  const { fleet, claims, requests, events, secret, territory, assetsDir, clock, log, tls } = parts;
+  const { fleet, table, abouts, filters, claims, requests, events, secret, territory, assetsDir, clock, log, tls } =
+    parts;
   const secrets = createSecretCheck({ secret, clock, events });
   const access = createAccess({
     secrets,
@@ -68,7 +70,7 @@ export function createConsole(parts: ConsoleParts): Console {
   });
   const streams = createEventStreams({ events, clock });
   const metrics = createMetrics({
-    ...{ fleet, claims, requests, events, clock },
+    ...{ table, claims, requests, events, clock },
     territory: territory.id,
     gauges: parts.gauges,
   });
@@ -87,7 +89,7 @@ export function createConsole(parts: ConsoleParts): Console {
     app.removeContentTypeParser('text/plain'); // what a form of another site may send without asking first
     answerProblems(app);
     access.guard(app);
-    declareRoutes(app, { fleet, claims, requests, streams, metrics, access, territory, clock });
+    declareRoutes(app, { fleet, table, abouts, filters, claims, requests, streams, metrics, access, territory, clock });
     await serveAssets(app, { directory: assetsDir, pages, config: { consoleAccess: 'open' } });
     await app.ready();
     return app;

@@ -13,6 +13,7 @@ import type { Claims } from '../claims/claims.js';
 import type { Fleet } from '../fleet/fleet.js';
 import type { Access } from './access.js';
 import { type Metrics, metricsType } from './metrics.js';
+import { declareFleetRoutes, type FleetRouteParts } from './routes-fleet.js';
 import type { EventStreams } from './stream.js';
 import { parseRange } from './times.js';
 
@@ -40,7 +41,7 @@ const OfBox = Type.Object({ box: Type.Optional(BoxId) });
 const operator = { consoleAccess: 'operator' } as const;
 const open = { consoleAccess: 'open' } as const;
 
-export interface RouteParts {
+export interface RouteParts extends FleetRouteParts {
   fleet: Fleet;
   claims: Claims;
   requests: Requests;
@@ -69,11 +70,10 @@ function validateByContract(app: FastifyInstance): void {
   });
 }
 
-export function declareRoutes(
-  plain: FastifyInstance,
-  { fleet, claims, requests, streams, metrics, access, territory, clock }: RouteParts,
-): void {
+export function declareRoutes(plain: FastifyInstance, parts: RouteParts): void {
+  const { fleet, claims, requests, streams, metrics, access, territory, clock } = parts;
   validateByContract(plain);
+  declareFleetRoutes(plain, parts);
   const app = plain.withTypeProvider<TypeBoxTypeProvider>();
 
   app.post('/v1/session', { config: open, schema: { body: Secret } }, async (request, reply) => {

@@ -370,6 +370,8 @@ export interface Store {
   readonly successions: Sub<SuccessionRecord>;
   readonly lives: Sub<LifeRecord>;
   readonly abouts: Sub<AboutRecord>;
+  /** By name: what to ask the fleet's table for. */
+  readonly savedFilters: Sub<{ query: string; at: number }>;
   /** `{box}!{time, 16 digits}!{epoch}!{sequence, 16 digits}` to the values. */
   readonly samples: Sub<Sample['values']>;
   readonly events: Sub<FleetEvent>;
@@ -439,6 +441,7 @@ export async function openStore(directory: string): Promise<Store> {
     successions: db.sublevel<string, SuccessionRecord>('successions', json),
     lives: db.sublevel<string, LifeRecord>('lives', json),
     abouts: db.sublevel<string, AboutRecord>('abouts', json),
+    savedFilters: db.sublevel<string, { query: string; at: number }>('savedfilters', json),
     samples: db.sublevel<string, Sample['values']>('samples', json),
     events: db.sublevel<string, FleetEvent>('events', json),
     appIds: db.sublevel<string, AppIdRecord>('appids', json),

@@ -7,7 +7,9 @@ import { type Clock, systemClock } from '#common/clock.js';
 import type { BoxDetail } from '#contract/operator.js';
 import { createConsole } from '../../provisioning/console/console.js';
 import { createEventLog } from '../../provisioning/fleet/events.js';
+import { createSavedFilters } from '../../provisioning/fleet/saved-filters.js';
 import { openStore } from '../../provisioning/store/store.js';
+import { createFedAbouts, createFedTable } from './fed-table.js';
 import { createFedClaims, createFedFleet, createFedRequests } from './fleet.js';
 
 export const secret = 'correct-horse-battery-staple';
@@ -54,6 +56,9 @@ export async function startConsole(
   const requests = createFedRequests(() => clock.now());
   const parts = {
     fleet,
+    table: createFedTable(fleet.boxes, () => clock.now()),
+    abouts: createFedAbouts(fleet.boxes),
+    filters: createSavedFilters({ store, clock }),
     claims,
     requests,
     events,

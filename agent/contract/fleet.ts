@@ -163,10 +163,3 @@ export const SavedFilter = Type.Object(
 export type SavedFilter = Static<typeof SavedFilter>;
 /** How many a territory keeps. */
 export const mostSavedFilters = 100;
-
-/** In the order of the schema. */
-export const filterNames = Object.keys(FleetFilter.properties) as (keyof FleetFilter)[];
-
-/** What a query says of the boxes, without the order and the page. */
-export const fleetFields = (query: FleetQuery): FleetFilter =>
-  Object.fromEntries(filterNames.flatMap((name) => (query[name] === undefined ? [] : [[name, query[name]]])));

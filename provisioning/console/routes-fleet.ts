@@ -2,9 +2,9 @@
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import type { FastifyInstance } from 'fastify';
 import { Type } from 'typebox';
-import { BoxAbout, FilterName, SavedFilter } from '#contract/fleet.js';
-import { parseFleetQuery } from '#contract/fleet-query.js';
-import { describeFaults } from '#contract/parse.js';
+import { BoxAbout, FilterName, FleetQuery, SavedFilter } from '#contract/fleet.js';
+import { readFleetQuery } from '#contract/fleet-query.js';
+import { check, describeFaults } from '#contract/parse.js';
 import { Refusal } from '#contract/problems.js';
 import type { Abouts } from '../fleet/abouts.js';
 import type { Fleet } from '../fleet/fleet.js';
@@ -30,7 +30,7 @@ export function declareFleetRoutes(plain: FastifyInstance, { fleet, table, about
   const app = plain.withTypeProvider<TypeBoxTypeProvider>();
 
   app.get('/v1/fleet', { config: operator }, async ({ raw }) => {
-    const query = parseFleetQuery(queryOf(raw.url));
+    const query = check(FleetQuery, readFleetQuery(queryOf(raw.url)));
     if (!query.ok) throw new Refusal('body-invalid', describeFaults(query.faults));
     return table.query(query.value);
   });

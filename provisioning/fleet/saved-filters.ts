@@ -1,8 +1,8 @@
 /** Filters of the fleet's table that operators keep under a name, shared by all of them. */
 import type { Clock } from '#common/clock.js';
-import { mostSavedFilters, type SavedFilter } from '#contract/fleet.js';
-import { buildFleetQuery, parseFleetQuery } from '#contract/fleet-query.js';
-import { describeFaults } from '#contract/parse.js';
+import { FleetQuery, mostSavedFilters, type SavedFilter } from '#contract/fleet.js';
+import { buildFleetQuery, readFleetQuery } from '#contract/fleet-query.js';
+import { check, describeFaults } from '#contract/parse.js';
 import { Refusal } from '#contract/problems.js';
 import type { Store } from '../store/store.js';
 
@@ -29,7 +29,7 @@ export function createSavedFilters({
       return all.map(([name, { query }]) => ({ name, query }));
     },
     async save({ name, query: text }) {
-      const parsed = parseFleetQuery(text);
+      const parsed = check(FleetQuery, readFleetQuery(text));
       if (!parsed.ok) throw new Refusal('body-invalid', describeFaults(parsed.faults));
       const { cursor: _cursor, limit: _limit, ...rest } = parsed.value;
       const names = await sublevel.keys().all();

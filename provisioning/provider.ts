@@ -183,7 +183,6 @@ export function createProvider(
       ...{ store, events, clock, fleet: fleetStore, online: ingest.online },
       endings: { ...boxes, revoke: (box, wish) => revoke(box, wish) },
     });
-    const { fleet } = desk;
     await desk.table.start();
     started.push(async () => desk.table.stop());
     const brokerPort = await broker.start(bindAddress(host), portAt(1));
@@ -323,7 +322,7 @@ export function createProvider(
     ];
     const plain = isLoopback(host);
     const pages = createConsole({
-      fleet,
+      ...desk,
       claims,
       requests,
       events,
@@ -355,7 +354,7 @@ export function createProvider(
         ...createWatchOperations(rooms),
         ...createOperations({
           claims,
-          fleet,
+          ...desk,
           requests,
           directory: listed,
           members,

@@ -36,13 +36,14 @@ export function asking(dir: string | undefined): Ask {
       const operations = withAudit(rooms.audit, {
         ...createWatchOperations(rooms),
         ...createOperations({
-          ...{ claims, fleet: desk.fleet, requests, registry, rollouts, members, backup },
+          ...{ ...desk, claims, requests, registry, rollouts, members, backup },
           count: (box, since) => countSequences(fleetStore, box, since),
           directory: listed,
         }),
       });
       return await operations[operation]?.(parameters);
     } finally {
+      desk.table.stop();
       await rooms.close();
     }
   };

@@ -53,8 +53,6 @@ export type RoundEvents = Pick<EventLog, 'record' | 'announce' | 'refused'> & {
 
 /** Events that are kept at least. */
 export const keptEvents = 10_000;
-const quietMilliseconds = 10_000;
-const mostQuiet = 1000;
 
 export interface EventLogParts {
   store: Store;

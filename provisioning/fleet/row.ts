@@ -64,7 +64,7 @@ const percent = (share: number): string => `${Math.round(share * 100)} % in use`
 /** Of a box that does not tell its conditions its newest sample shows some. */
 const limits: readonly { metric: string; kind: string; from: number; say: (value: number) => string }[] = [
   { metric: 'system.filesystem.utilization', kind: 'disk-full', from: 0.9, say: percent },
-  { metric: 'system.memory.utilization', kind: 'memory-full', from: 0.95, say: percent },
+  { metric: 'system.memory.utilization', kind: 'memory-low', from: 0.95, say: percent },
   { metric: 'hw.temperature', kind: 'hot', from: 80, say: (value) => `${Math.round(value)} °C` },
 ];
 

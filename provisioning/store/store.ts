@@ -380,6 +380,8 @@ export interface Store extends WatchStore {
   readonly successions: Sub<SuccessionRecord>;
   readonly lives: Sub<LifeRecord>;
   readonly abouts: Sub<AboutRecord>;
+  /** By name: what to ask the fleet's table for. */
+  readonly savedFilters: Sub<{ query: string; at: number }>;
   /** `{box}!{time, 16 digits}!{epoch}!{sequence, 16 digits}` to the values. */
   readonly samples: Sub<Sample['values']>;
   /** `{box}!{begin, 16 digits}`: what five minutes of samples, and an hour of them, came to. */
@@ -453,6 +455,7 @@ export async function openStore(directory: string): Promise<Store> {
     successions: db.sublevel<string, SuccessionRecord>('successions', json),
     lives: db.sublevel<string, LifeRecord>('lives', json),
     abouts: db.sublevel<string, AboutRecord>('abouts', json),
+    savedFilters: db.sublevel<string, { query: string; at: number }>('savedfilters', json),
     samples: db.sublevel<string, Sample['values']>('samples', json),
     rollupMinutes: db.sublevel<string, Bucket>('rollupminutes', json),
     rollupHours: db.sublevel<string, Bucket>('rolluphours', json),

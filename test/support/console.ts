@@ -7,10 +7,12 @@ import { type Clock, systemClock } from '#common/clock.js';
 import type { BoxDetail } from '#contract/operator.js';
 import { createConsole } from '../../provisioning/console/console.js';
 import { createEventLog } from '../../provisioning/fleet/events.js';
+import { createSavedFilters } from '../../provisioning/fleet/saved-filters.js';
 import { openAudit } from '../../provisioning/operators/audit.js';
 import { openOperators } from '../../provisioning/operators/operators.js';
 import { openStore } from '../../provisioning/store/store.js';
 import { createTurns } from '../../provisioning/store/turns.js';
+import { createFedAbouts, createFedTable } from './fed-table.js';
 import { createFedClaims, createFedFleet, createFedRequests } from './fleet.js';
 
 export const secret = 'correct-horse-battery-staple';
@@ -66,6 +68,9 @@ export async function startConsole(
   const audit = await openAudit({ store, clock });
   const parts = {
     fleet,
+    table: createFedTable(fleet.boxes, () => clock.now()),
+    abouts: createFedAbouts(fleet.boxes),
+    filters: createSavedFilters({ store, clock }),
     claims,
     requests,
     events,

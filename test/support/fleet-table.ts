@@ -3,8 +3,8 @@
 import { deepStrictEqual, strictEqual } from 'node:assert';
 import fc from 'fast-check';
 import type { Test } from 'tap';
-import type { FleetQuery } from '#contract/fleet.js';
-import { FleetGlance, FleetPage, fleetFields } from '#contract/fleet.js';
+import { FleetGlance, FleetPage, type FleetQuery } from '#contract/fleet.js';
+import { fleetFields } from '#contract/fleet-query.js';
 import type { BoxSummary } from '#contract/operator.js';
 import { check } from '#contract/parse.js';
 import { Refusal } from '#contract/problems.js';

@@ -18,10 +18,12 @@ import { messagesProblems } from './problems/messages.js';
 import { ownerProblems } from './problems/owner.js';
 import { programsProblems } from './problems/programs.js';
 import { rolloutsProblems } from './problems/rollouts.js';
+import { simulateProblems } from './problems/simulate.js';
 import { storageProblems } from './problems/storage.js';
 import { successionsProblems } from './problems/successions.js';
 import { territoryProblems } from './problems/territory.js';
 import { toolsProblems } from './problems/tools.js';
+import { workersProblems } from './problems/workers.js';
 
 const table = {
   ...httpProblems,
@@ -40,9 +42,11 @@ const table = {
   ...messagesProblems,
   ...developingProblems,
   ...storageProblems,
+  ...simulateProblems,
   ...rolloutsProblems,
   ...successionsProblems,
   ...databaseProblems,
+  ...workersProblems,
 } as const;
 
 export type ProblemCode = keyof typeof table;

@@ -26,7 +26,7 @@ import { createQuota } from './fleet/quota.js';
 import { createReceipts } from './fleet/receipts.js';
 import { createRetention } from './fleet/retention.js';
 import { createTaken } from './fleet/taken.js';
-import { createFleet } from './fleet/view.js';
+import { createFleetDesk } from './fleet-wiring.js';
 import { createLinkDesk } from './links/desk.js';
 import { tellStanding } from './members/news.js';
 import { declareMemberRoutes } from './members/routes.js';
@@ -123,7 +123,8 @@ export function createProvider(
   async function startRooms(): Promise<void> {
     const rooms = await openRooms({ directory, files, clock });
     started.push(() => rooms.close());
-    const { territory, store, ca, crl, boxes, claims, requests, events, members, registry, rollouts } = rooms;
+    const { territory, store, fleetStore, ca, crl, boxes, claims, requests, events, members, registry, rollouts } =
+      rooms;
     const { directory: listed } = rooms;
     const certificate = await createServerCertificate({ files, clock, directory, ca, hosts, log });
     const { tls } = certificate;
@@ -142,7 +143,7 @@ export function createProvider(
     receipts.start();
     // The broker hands messages to ingest, and ingest answers through the broker.
     const ingest: Ingest = createIngest({
-      store,
+      fleet: fleetStore,
       events,
       clock,
       log,
@@ -176,6 +177,13 @@ export function createProvider(
     started.push(() => receipts.stop());
     started.push(() => ingest.stop());
     started.push(() => mail.stop());
+    const desk = createFleetDesk({
+      ...{ store, events, clock, fleet: fleetStore, online: ingest.online },
+      endings: { ...boxes, revoke: (box, wish) => revoke(box, wish) },
+    });
+    const { fleet } = desk;
+    await desk.table.start();
+    started.push(async () => desk.table.stop());
     const brokerPort = await broker.start(bindAddress(host), portAt(1));
     started.push(() => broker.stop());
     urls.broker = outside?.url ?? `mqtts://${name}:${brokerPort}`;
@@ -204,7 +212,7 @@ export function createProvider(
     });
     started.push(async () => noMoreEndings());
 
-    const retention = createRetention({ store, clock, log });
+    const retention = createRetention({ fleet: fleetStore, clock, log });
     retention.start();
     started.push(() => retention.stop());
 
@@ -281,11 +289,6 @@ export function createProvider(
     await members.start(urls.est);
     started.push(() => members.stop());
 
-    const fleet = createFleet({
-      store,
-      online: ingest.online,
-      endings: { ...boxes, revoke },
-    });
     const endings = () => [
       { what: 'root', at: Date.parse(ca.root.validTo) },
       { what: 'issuing', at: Date.parse(ca.issuer.certificate.validTo) },

@@ -25,6 +25,7 @@ import type {
 } from '#contract/rollout.js';
 import type { Birth, Reported } from '#contract/status.js';
 import type { Succession } from '#contract/succession.js';
+import type { Bucket } from './rollup.js';
 
 /** Keyed by the hash of its code; its id is the first 12 digits of that hash. */
 export interface ClaimRecord {
@@ -130,9 +131,21 @@ export interface LifeRecord {
   reported?: Reported;
   /** The highest that was seen of each of its ledgers, the newest ledger last. */
   ledgers?: LedgerHead[];
+  /** How often it was written; PostgreSQL's store sees by it that nobody else did in between. */
+  version?: number;
+  /** Samples that were taken and are not stored here, as they were counted when this was written. */
+  gaps?: number;
   /** Ids of its last events: one that is sent twice is told once. */
   recentEvents?: string[];
   health?: { at: number; values: Sample['values'] };
+}
+
+/** What the operator says of a box. Keyed by box id. */
+export interface AboutRecord {
+  /** Missing: that of its claim code. */
+  label?: string;
+  place?: string;
+  at: number;
 }
 
 /** Who may publish under an app id. Keyed by it, or by `example.*` where an operator has kept a whole domain. */
@@ -264,8 +277,10 @@ export interface HeardRecord {
 }
 
 /** Both were here since it was last settled: the return of the one that stays is no news. */
-export const isCloned = ({ settledAt = 0 }: BoxRecord, life: LifeRecord | undefined): boolean =>
-  (life?.cloned?.after ?? 0) > settledAt;
+export const isCloned = (
+  { settledAt = 0 }: Pick<BoxRecord, 'settledAt'>,
+  life: Pick<LifeRecord, 'cloned'> | undefined,
+): boolean => (life?.cloned?.after ?? 0) > settledAt;
 
 /** The newest status lists of members, as compact JWS. */
 export interface StatusListsRecord {
@@ -359,8 +374,12 @@ export interface Store {
   readonly memberSettings: Sub<MemberSettings>;
   readonly successions: Sub<SuccessionRecord>;
   readonly lives: Sub<LifeRecord>;
+  readonly abouts: Sub<AboutRecord>;
   /** `{box}!{time, 16 digits}!{epoch}!{sequence, 16 digits}` to the values. */
   readonly samples: Sub<Sample['values']>;
+  /** `{box}!{begin, 16 digits}`: what five minutes of samples, and an hour of them, came to. */
+  readonly rollupMinutes: Sub<Bucket>;
+  readonly rollupHours: Sub<Bucket>;
   readonly events: Sub<FleetEvent>;
   readonly appIds: Sub<AppIdRecord>;
   readonly releases: Sub<ReleaseRecord>;
@@ -396,6 +415,8 @@ export interface Store {
   readonly rolloutKeys: Sub<string>;
   /** All of it is on the disk, or none of it. @throws Refusal `disk-full` */
   commit(operations: readonly Operation[]): Promise<void>;
+  /** Told of what has just been committed, before `commit` answers. Answers the way to end it. */
+  onCommitted(listener: (operations: readonly Operation[]) => void): () => void;
   /** Every entry as it is stored, of the moment of the call. */
   snapshot(): AsyncIterable<[string, string]>;
   close(): Promise<void>;
@@ -409,6 +430,7 @@ export async function openStore(directory: string): Promise<Store> {
   const db = await openDatabase(path.join(directory, 'store'), storeVersion);
   const commits: Commits = createCommits(db);
   const json = { valueEncoding: 'json' } as const;
+  const listeners = new Set<(operations: readonly Operation[]) => void>();
   return {
     claims: db.sublevel<string, ClaimRecord>('claims', json),
     boxes: db.sublevel<string, BoxRecord>('boxes', json),
@@ -424,7 +446,10 @@ export async function openStore(directory: string): Promise<Store> {
     memberSettings: db.sublevel<string, MemberSettings>('memberSettings', json),
     successions: db.sublevel<string, SuccessionRecord>('successions', json),
     lives: db.sublevel<string, LifeRecord>('lives', json),
+    abouts: db.sublevel<string, AboutRecord>('abouts', json),
     samples: db.sublevel<string, Sample['values']>('samples', json),
+    rollupMinutes: db.sublevel<string, Bucket>('rollupminutes', json),
+    rollupHours: db.sublevel<string, Bucket>('rolluphours', json),
     events: db.sublevel<string, FleetEvent>('events', json),
     appIds: db.sublevel<string, AppIdRecord>('appids', json),
     releases: db.sublevel<string, ReleaseRecord>('releases', json),
@@ -456,6 +481,11 @@ export async function openStore(directory: string): Promise<Store> {
       } catch (error) {
         throw isDiskFull(error) ? new Refusal('disk-full', undefined, { cause: error }) : error;
       }
+      for (const listener of listeners) listener(operations);
+    },
+    onCommitted(listener) {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
     },
     snapshot: () => db.iterator<string, string>({ keyEncoding: 'utf8', valueEncoding: 'utf8' }),
     async close() {

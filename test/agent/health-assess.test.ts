@@ -161,7 +161,7 @@ const lives: {
     evidence: 'Errors were noted 2 times.',
     ill: { 'system.filesystem.errors': 2 },
     well: {},
-    after: minute,
+    after: 4 * minute,
     over: 25 * hour,
   },
   {
@@ -170,7 +170,7 @@ const lives: {
     evidence: /within the hour/,
     ill: (tick) => ({ 'hw.errors{hw.type=physical_disk}': Math.floor(tick / minute) }),
     well: { 'hw.errors{hw.type=physical_disk}': 1 },
-    after: 2 * minute,
+    after: 5 * minute,
     over: 27 * hour,
   },
   {

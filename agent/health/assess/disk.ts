@@ -113,7 +113,7 @@ const wearing: Rule = {
 
 const errors: Rule = {
   kind: 'disk-errors',
-  beginMilliseconds: 0,
+  beginMilliseconds: 2 * minute,
   endMilliseconds: day,
   read({ values, window }) {
     const filesystems = values['system.filesystem.errors'];

@@ -39,6 +39,7 @@ export interface Agent {
     | 'api'
     | 'clock'
     | 'egress'
+    | 'outbox'
     | 'sampler'
   >;
   /** Resolves when it is certain to happen; `onRestart` is told behind it. */

@@ -12,6 +12,7 @@ const commands: Record<string, (() => Promise<Command>) | undefined> = {
   serve: async () => (await import('./cli/serve.js')).serve,
   claim: async () => (await import('./cli/claim.js')).claim,
   box: async () => (await import('./cli/box.js')).box,
+  fleet: async () => (await import('./cli/fleet.js')).fleet,
   app: async () => (await import('./cli/app.js')).app,
   directory: async () => (await import('./cli/directory.js')).directory,
   alliance: async () => (await import('./cli/alliance.js')).alliance,

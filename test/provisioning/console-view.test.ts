@@ -85,7 +85,12 @@ t.test('a box needs care for a reason that is said', async (test) => {
   });
   const cloned = { since: now - day, at: now };
   test.match(of({ cloned }), { tone: 'trouble', word: 'Online', reasons: ['two machines report as this box'] });
-  test.match(of({ cloned, state: 'offline', lastSeen: now }), { reasons: [/^two machines/, /not heard/] });
+  test.match(of({ cloned, state: 'offline', lastSeen: now - day }), { reasons: [/^two machines/, /not heard/] });
+  test.same(
+    of({ state: 'offline', lastSeen: now - minute }),
+    { tone: 'unknown', word: 'Offline', reasons: [] },
+    'a restart is nothing',
+  );
   test.match(of({ state: 'enrolled', enrolledAt: now - minute }), { tone: 'unknown', reasons: [] });
   test.match(of({ state: 'enrolled', enrolledAt: now - day }), { tone: 'attention', reasons: [/never connected/] });
   test.match(of({ health: { at: now, values: { 'system.filesystem.utilization': 0.91 } } }), {

@@ -13,7 +13,7 @@ import { SavedFilters } from './saved-filters.js';
 import { texts } from './texts.js';
 
 const words = texts.boxes;
-const pageSize = 50;
+const pageSize = { wide: 50, narrow: 20 };
 
 /** Of the boxes before this page, kept with the entry of the history: a cursor alone does not tell. */
 const before = (note: unknown): number | undefined =>
@@ -53,9 +53,9 @@ function Pages(props: { page: FleetPage; query: FleetQuery; seen: number | undef
 export function BoxesPage({ live, state }: { live: Live; state: State }) {
   const address = useAddress();
   const query = queryOf(address.query);
-  const text = buildFleetQuery({ ...query, limit: query.limit ?? pageSize });
-  const asked = useAsked(text, (signal) => live.watch(call<FleetPage>('GET', `/v1/fleet?${text}`, { signal })));
   const isNarrow = useNarrow();
+  const text = buildFleetQuery({ ...query, limit: isNarrow ? pageSize.narrow : pageSize.wide });
+  const asked = useAsked(text, (signal) => live.watch(call<FleetPage>('GET', `/v1/fleet?${text}`, { signal })));
   // The glance is asked for when boxes have news, at a pace that suits the size of the fleet.
   const freshAt = state.glance?.at;
   useEffect(() => {

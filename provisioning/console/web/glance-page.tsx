@@ -21,7 +21,7 @@ const needing: FleetQuery = { care: ['trouble', 'attention'] };
 
 const stateTones: Record<BoxState, Tone> = {
   online: 'good',
-  offline: 'trouble',
+  offline: 'unknown',
   enrolled: 'unknown',
   revoked: 'unknown',
   left: 'unknown',
@@ -184,8 +184,8 @@ export function GlancePage({ live, state }: { live: Live; state: State }) {
       ) : (
         <>
           <States glance={glance} />
+          <Worst live={live} glance={glance} />
           <div class="glance">
-            <Worst live={live} glance={glance} />
             <Conditions glance={glance} />
             <Shares
               {...{ id: 'agents', heading: words.agents, field: 'agent', tally: glance.agents }}

@@ -18,6 +18,7 @@ const commands: Record<string, (() => Promise<Command>) | undefined> = {
   maker: async () => (await import('./cli/maker.js')).maker,
   member: async () => (await import('./cli/member.js')).member,
   request: async () => (await import('./cli/request.js')).request,
+  worker: async () => (await import('./cli/worker.js')).worker,
   broker: async () => (await import('./cli/broker.js')).broker,
   ca: async () => (await import('./cli/ca.js')).ca,
   backup: async () => (await import('./cli/backup.js')).backup,

@@ -77,7 +77,11 @@ export function createHearing(parts: {
       const said = read(topic, payload);
       if (said.kind !== 'status') return; // what cannot be read, a worker refuses
       if (said.value.kind === 'death')
-        return presence.died(box, said.value.session, said.value.reason === 'stopped' ? 'stopped' : 'the connection was lost');
+        return presence.died(
+          box,
+          said.value.session,
+          said.value.reason === 'stopped' ? 'stopped' : 'the connection was lost',
+        );
       presence.born(box, said.value.session, said.value.agent);
       if (said.value.ledger) expect(box, said.value.ledger);
     },

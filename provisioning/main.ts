@@ -21,6 +21,7 @@ const commands: Record<string, (() => Promise<Command>) | undefined> = {
   request: async () => (await import('./cli/request.js')).request,
   operator: async () => (await import('./cli/operator.js')).operator,
   audit: async () => (await import('./cli/audit.js')).audit,
+  worker: async () => (await import('./cli/worker.js')).worker,
   broker: async () => (await import('./cli/broker.js')).broker,
   ca: async () => (await import('./cli/ca.js')).ca,
   backup: async () => (await import('./cli/backup.js')).backup,

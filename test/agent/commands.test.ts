@@ -53,7 +53,7 @@ t.test('it runs without a provider, tells its state, and stops when told to', as
   t.teardown(() => killed(child));
   /** It answers a moment before it begins to enrol. */
   let status: string;
-  do status = agent('status', '--config', box.configFile).stdout;
+  do status = agent('status', '--json', '--config', box.configFile).stdout;
   while (status.includes('"unclaimed"'));
   const parsed = check(AgentStatus, JSON.parse(status));
   t.ok(parsed.ok, 'the status has the shape of the contract');

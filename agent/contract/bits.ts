@@ -52,9 +52,8 @@ export function createBitWriter(): BitWriter {
   }
 
   function bits(value: number, count: number): void {
-    if (count <= chunkBits) return few(value, count);
-    bits(Math.floor(value / chunk), count - chunkBits);
-    few(value % chunk, chunkBits);
+    if (count > chunkBits) bits(Math.floor(value / chunk), count - chunkBits);
+    few(value % chunk, Math.min(count, chunkBits));
   }
 
   function number(value: number): void {

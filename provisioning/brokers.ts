@@ -2,12 +2,12 @@
 import type { X509Certificate } from 'node:crypto';
 import type { Clock } from '#common/clock.js';
 import { certificateToPem } from '#common/pki/pem.js';
-import { buildTopic } from '#contract/topics.js';
+import { buildTopic, parseTopic } from '#contract/topics.js';
 import { createBroker, type Log } from './broker/broker.js';
 import { createCuts, noHelper } from './broker/cuts.js';
 import { createDelivery } from './broker/delivery.js';
 import type { Incoming } from './broker/gate.js';
-import { serviceName } from './broker/names.js';
+import { everyUp, serviceName } from './broker/names.js';
 import { createOutsideBroker } from './broker/outside.js';
 import { probe } from './broker/probe.js';
 import type { Ca } from './ca/ca.js';
@@ -53,13 +53,16 @@ export interface BrokerSideParts {
   maxPacketBytes: number;
 }
 
+/** An acknowledgement that gets lost is asked for again by what it did not cover; it is not worth one of its own. */
+const qosOf = (topic: string): 0 | 1 => (parseTopic(topic)?.kind === 'ack' ? 0 : 1);
+
 export function createOwnBroker({ store, maxPacketBytes, ...parts }: BrokerSideParts): BrokerSide {
   const { clock } = parts;
   const broker = createBroker({ ...parts, limits: { maxPacketBytes } });
   return {
     start: broker.start,
     stop: broker.stop,
-    publish: (topic, payload) => broker.publish(topic, payload, { qos: 1 }),
+    publish: (topic, payload) => broker.publish(topic, payload, { qos: qosOf(topic) }),
     intend: async () => {},
     async end(box) {
       broker.disconnect(box);
@@ -81,7 +84,10 @@ export function createBrokerOutside(
 ): BrokerSide {
   const { ca, crl, store, receive, left, events, clock, log } = parts;
   const credentials = async () => ({ ...(await ca.issuePass(serviceName, passSeconds)), ca: [...ca.trusted] });
-  const broker = createOutsideBroker({ url, protocolVersion, credentials, receive, events, clock, log });
+  const broker = createOutsideBroker({
+    ...{ url, protocolVersion, name: serviceName, persistent: true, filters: () => [everyUp] },
+    ...{ credentials, receive, events, clock, log },
+  });
   const authorities = () => ca.authorities.map(({ raw }) => certificateToPem(raw)).join('');
   const delivery =
     helper === undefined
@@ -115,7 +121,7 @@ export function createBrokerOutside(
       await delivery?.stop();
       await broker.stop();
     },
-    publish: (topic, payload) => broker.publish(topic, payload, { qos: 1 }),
+    publish: (topic, payload) => broker.publish(topic, payload, { qos: qosOf(topic) }),
     intend: cuts.intend,
     end: cuts.cut,
     secure: () => {}, // it asks for the newest with each session

@@ -6,6 +6,7 @@ import type { Fleet } from './fleet/fleet.js';
 import { createIndexTable, type IndexTable } from './fleet/index-table.js';
 import { createSavedFilters, type SavedFilters } from './fleet/saved-filters.js';
 import { createFleet, createPageReader, type FleetParts } from './fleet/view.js';
+import type { FleetStore } from './store/fleet.js';
 import type { Store } from './store/store.js';
 
 export interface FleetDesk {
@@ -17,20 +18,21 @@ export interface FleetDesk {
 
 export function createFleetDesk(parts: {
   store: Store;
+  fleet: FleetStore;
   events: EventLog;
   clock: Clock;
   online: (box: string) => boolean;
   endings: FleetParts['endings'];
 }): FleetDesk {
   const abouts = createAbouts(parts);
-  const { store, events, clock, online } = parts;
+  const { store, fleet, events, clock, online } = parts;
   return {
     abouts,
     filters: createSavedFilters({ store, clock }),
     fleet: createFleet({ ...parts, abouts }),
     table: createIndexTable({
       ...{ store, events, clock, online },
-      summaries: createPageReader({ store, online, abouts, clock }),
+      summaries: createPageReader({ store, fleet, online, abouts, clock }),
     }),
   };
 }

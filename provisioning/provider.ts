@@ -123,7 +123,8 @@ export function createProvider(
   async function startRooms(): Promise<void> {
     const rooms = await openRooms({ directory, files, clock });
     started.push(() => rooms.close());
-    const { territory, store, ca, crl, boxes, claims, requests, events, members, registry, rollouts } = rooms;
+    const { territory, store, fleetStore, ca, crl, boxes, claims, requests, events, members, registry, rollouts } =
+      rooms;
     const { directory: listed } = rooms;
     const certificate = await createServerCertificate({ files, clock, directory, ca, hosts, log });
     const { tls } = certificate;
@@ -142,7 +143,7 @@ export function createProvider(
     receipts.start();
     // The broker hands messages to ingest, and ingest answers through the broker.
     const ingest: Ingest = createIngest({
-      store,
+      fleet: fleetStore,
       events,
       clock,
       log,
@@ -177,7 +178,7 @@ export function createProvider(
     started.push(() => ingest.stop());
     started.push(() => mail.stop());
     const desk = createFleetDesk({
-      ...{ store, events, clock, online: ingest.online },
+      ...{ store, events, clock, fleet: fleetStore, online: ingest.online },
       endings: { ...boxes, revoke: (box, wish) => revoke(box, wish) },
     });
     await desk.table.start();
@@ -210,7 +211,7 @@ export function createProvider(
     });
     started.push(async () => noMoreEndings());
 
-    const retention = createRetention({ store, clock, log });
+    const retention = createRetention({ fleet: fleetStore, clock, log });
     retention.start();
     started.push(() => retention.stop());
 

@@ -16,6 +16,8 @@ import { openTerritoryDirectory, type TerritoryDirectory } from './directory/dir
 import { createEventLog, type EventLog } from './fleet/events.js';
 import { type MemberDesk, openMembers } from './members/members.js';
 import { createRollouts, type Rollouts } from './rollouts/rollouts.js';
+import type { FleetStore } from './store/fleet.js';
+import { createLevelFleet } from './store/fleet-level.js';
 import { openStore, type Store } from './store/store.js';
 import { createTurns } from './store/turns.js';
 import { checkDirectory, readTerritory, type Territory, usualRenewalGraceSeconds } from './territory.js';
@@ -23,6 +25,8 @@ import { checkDirectory, readTerritory, type Territory, usualRenewalGraceSeconds
 export interface Rooms {
   readonly territory: Territory;
   readonly store: Store;
+  /** What boxes tell. */
+  readonly fleetStore: FleetStore;
   readonly events: EventLog;
   readonly ca: Ca;
   readonly crl: Crl;
@@ -41,10 +45,13 @@ export async function openRooms({
   directory,
   files,
   clock,
+  openFleet,
 }: {
   directory: string;
   files: Files;
   clock: Clock;
+  /** What boxes tell is kept elsewhere than in the level store. */
+  openFleet?: ((parts: { store: Store; territory: string }) => Promise<FleetStore>) | undefined;
 }): Promise<Rooms> {
   await checkDirectory(directory);
   const territory = await readTerritory(files, directory);
@@ -52,7 +59,8 @@ export async function openRooms({
   const ca = await openCa({ files, clock, directory, leafLifetimeSeconds });
   const listed = await openTerritoryDirectory({ files, directory, clock });
   const store = await openStore(directory);
-  const events = createEventLog({ store, clock });
+  const fleetStore = (await openFleet?.({ store, territory: territory.id })) ?? createLevelFleet({ store, clock });
+  const events = createEventLog({ store, fleet: fleetStore, clock });
   const turns = createTurns();
   const { issue } = ca;
   const isOurs = (certificate: X509Certificate) =>
@@ -76,6 +84,7 @@ export async function openRooms({
     issue,
     renewalGrace: () => (territory.renewalGraceSeconds ?? usualRenewalGraceSeconds) * 1000,
     revoked: crl.changed,
+    lifeOf: async (box) => (await fleetStore.lives([box])).get(box),
   });
   const { enter } = boxes;
   const { id } = territory;
@@ -91,6 +100,7 @@ export async function openRooms({
   return {
     territory,
     store,
+    fleetStore,
     events,
     ca,
     directory: listed,
@@ -105,6 +115,7 @@ export async function openRooms({
       await members.stop();
       await crl.stop();
       await events.stop();
+      await fleetStore.close();
       await store.close();
     },
   };

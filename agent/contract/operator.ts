@@ -1,7 +1,7 @@
 /** Bodies of the operator's API: what console, scripts and the provider's own commands read. */
 import { type Static, Type } from 'typebox';
 import { BoxId } from './box-id.js';
-import { Condition, mostConditions } from './conditions.js';
+import { Condition, mostConditions, Severity } from './conditions.js';
 import { Time } from './health.js';
 import { LeavePhase, LeaveReason } from './leave.js';
 import { Birth, Reported } from './status.js';
@@ -167,9 +167,18 @@ export const BoxDetail = Type.Object(
 );
 export type BoxDetail = Static<typeof BoxDetail>;
 
-/** One stored sample of a box. */
+/** One stored sample of a box, or what several in a row come to: their average, and of a counter what it last was. */
 export const StoredSample = Type.Object(
-  { at: Time, values: Type.Record(Type.String(), Type.Number()) },
+  {
+    at: Time,
+    values: Type.Record(Type.String(), Type.Number()),
+    min: Type.Optional(
+      Type.Record(Type.String(), Type.Number(), {
+        description: 'the least of each gauge, where it stands for several',
+      }),
+    ),
+    max: Type.Optional(Type.Record(Type.String(), Type.Number(), { description: 'the most of each gauge' })),
+  },
   { $id: 'StoredSample' },
 );
 export type StoredSample = Static<typeof StoredSample>;
@@ -225,6 +234,19 @@ export const AdmissionRequest = Type.Object(
 );
 export type AdmissionRequest = Static<typeof AdmissionRequest>;
 
+/** Of an event of type `condition`: what has become of what is amiss with a box. */
+export const ConditionChange = Type.Object(
+  {
+    change: Type.Union([Type.Literal('begun'), Type.Literal('ended'), Type.Literal('changed')]),
+    kind: Type.String(),
+    about: Type.Optional(Type.String()),
+    severity: Severity,
+    since: Time,
+  },
+  { $id: 'ConditionChange' },
+);
+export type ConditionChange = Static<typeof ConditionChange>;
+
 /** What happened in the territory. Refusals carry code and remedy. */
 export const FleetEvent = Type.Object(
   {
@@ -232,12 +254,13 @@ export const FleetEvent = Type.Object(
     at: Time,
     type: Type.String({
       description:
-        'enrolled, renewed, online, offline, health, refused, revoked, reinstated, superseded, cloned-box, settled, leaving, left, gap, event, store, claim-created, claim-revoked, admission-asked, admission-approved, admission-refused, release-published, release-withdrawn, release-stopped, rollout, rollout-stopped, app-reserved, member',
+        'enrolled, renewed, online, offline, health, refused, revoked, reinstated, superseded, cloned-box, settled, leaving, left, gap, event, condition, store, claim-created, claim-revoked, admission-asked, admission-approved, admission-refused, release-published, release-withdrawn, release-stopped, rollout, rollout-stopped, app-reserved, member',
     }),
     box: NullOr(Type.String()),
     text: Type.String(),
     code: Type.Optional(Type.String()),
     remedy: Type.Optional(Type.String()),
+    condition: Type.Optional(ConditionChange),
   },
   { $id: 'FleetEvent' },
 );

@@ -7,6 +7,7 @@ import { allianceProblems } from './problems/alliance.js';
 import { appsProblems } from './problems/apps.js';
 import { archivesProblems } from './problems/archives.js';
 import { boxProblems } from './problems/box.js';
+import { databaseProblems } from './problems/database.js';
 import { developingProblems } from './problems/developing.js';
 import { fleetProblems } from './problems/fleet.js';
 import { httpProblems } from './problems/http.js';
@@ -18,10 +19,12 @@ import { messagesProblems } from './problems/messages.js';
 import { ownerProblems } from './problems/owner.js';
 import { programsProblems } from './problems/programs.js';
 import { rolloutsProblems } from './problems/rollouts.js';
+import { simulateProblems } from './problems/simulate.js';
 import { storageProblems } from './problems/storage.js';
 import { successionsProblems } from './problems/successions.js';
 import { territoryProblems } from './problems/territory.js';
 import { toolsProblems } from './problems/tools.js';
+import { workersProblems } from './problems/workers.js';
 
 const table = {
   ...httpProblems,
@@ -40,9 +43,12 @@ const table = {
   ...messagesProblems,
   ...developingProblems,
   ...storageProblems,
+  ...simulateProblems,
   ...rolloutsProblems,
   ...successionsProblems,
   ...fleetProblems,
+  ...databaseProblems,
+  ...workersProblems,
 } as const;
 
 export type ProblemCode = keyof typeof table;

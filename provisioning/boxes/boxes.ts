@@ -11,7 +11,7 @@ import { isBoxId } from '#contract/box-id.js';
 import type { Leave, LeaveAnswer } from '#contract/leave.js';
 import type { FactoryIdentity } from '#contract/operator.js';
 import { Refusal } from '#contract/problems.js';
-import { type BoxRecord, type CertificateRecord, factoryKey, type Store } from '../store/store.js';
+import { type BoxRecord, type CertificateRecord, factoryKey, type LifeRecord, type Store } from '../store/store.js';
 import type { Turns } from '../store/turns.js';
 import { createEndings, type Endings } from './end.js';
 import { createEnter, type Enter } from './enter.js';
@@ -52,6 +52,7 @@ export function createBoxes({
   issue,
   renewalGrace,
   revoked,
+  lifeOf,
 }: {
   store: Store;
   clock: Clock;
@@ -64,6 +65,8 @@ export function createBoxes({
   renewalGrace: () => number;
   /** Resolves when the revocation list names what the store now says. */
   revoked: () => Promise<void>;
+  /** What the box has said of itself. */
+  lifeOf: (box: string) => Promise<LifeRecord | undefined>;
   /** Of boxes that a restore from a backup has forgotten. */
   readmission: Readmission;
 }): Boxes {
@@ -119,7 +122,7 @@ export function createBoxes({
     return { ...record, certificate: next, previous };
   }
 
-  const { leave, ...endings } = createEndings({ store, clock, turns, events, ended });
+  const { leave, ...endings } = createEndings({ store, clock, turns, events, ended, lifeOf });
 
   return {
     ...endings,

@@ -4,7 +4,14 @@ import { isBoxId } from '#contract/box-id.js';
 import type { Leave, LeaveAnswer } from '#contract/leave.js';
 import type { NewRevocation } from '#contract/operator.js';
 import { Refusal } from '#contract/problems.js';
-import { type BoxRecord, type FactoryRecord, factoryKey, isCloned, type Store } from '../store/store.js';
+import {
+  type BoxRecord,
+  type FactoryRecord,
+  factoryKey,
+  isCloned,
+  type LifeRecord,
+  type Store,
+} from '../store/store.js';
 import type { Turns } from '../store/turns.js';
 import { factoryTurn } from './enter.js';
 import { endOperations } from './revocations.js';
@@ -29,12 +36,14 @@ export function createEndings({
   turns,
   events,
   ended,
+  lifeOf,
 }: {
   store: Store;
   clock: Clock;
   turns: Turns;
   events: { record(event: { type: string; box?: string | undefined; text: string }): void };
   ended: (box: string) => Promise<void>;
+  lifeOf: (box: string) => Promise<LifeRecord | undefined>;
 }): Endings & { leave(id: string, leave: Leave): Promise<LeaveAnswer> } {
   const { boxes, factories } = store;
 
@@ -96,7 +105,7 @@ export function createEndings({
 
     async settle(id) {
       await inTurn(id, async (record) => {
-        if (!isCloned(record, await store.lives.get(id))) throw new Refusal('box-not-cloned', id);
+        if (!isCloned(record, await lifeOf(id))) throw new Refusal('box-not-cloned', id);
         const value: BoxRecord = { ...record, settledAt: clock.now() };
         await store.commit([{ type: 'put', sublevel: boxes, key: id, value }]);
         events.record({

@@ -1,6 +1,6 @@
 /** The configuration of mosquitto 2.0 that holds the same rule as the embedded broker. Pure: text for its files. */
 import path from 'node:path';
-import { everyDown, everyUp, goodCanary, serviceName } from './names.js';
+import { everyAck, everyDown, everyUp, goodCanary, mostWorkers, serviceName, workerName } from './names.js';
 
 export interface MosquittoWish {
   /** Where the files will lie on the broker's host. */
@@ -60,8 +60,11 @@ max_packet_size ${maxPacketBytes}
 persistence true
 persistence_location ${file('data')}/
 autosave_interval 300
-max_inflight_messages 100
 max_queued_messages 100000
+
+# So much is on its way to the provider, or to one worker, before it has stored any of it.
+max_inflight_messages 1000
+max_inflight_bytes ${maxPacketBytes * 128}
 max_keepalive 1800
 persistent_client_expiration 7d
 
@@ -97,6 +100,9 @@ pattern read wz/1/+/%u/down/#
 user ${serviceName}
 topic readwrite ${everyUp}
 topic write ${everyDown}
+
+# Ingest workers: each hears the shards that are its own, tells boxes what is stored, and clears as above.
+${Array.from({ length: mostWorkers }, (_, number) => `user ${workerName(number)}\ntopic readwrite ${everyUp}\ntopic write ${everyAck}`).join('\n')}
 
 # The canary that the helper probes with: it may come in, and do nothing.
 user ${goodCanary}

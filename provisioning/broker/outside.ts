@@ -2,8 +2,9 @@
  * The link with a broker that is not ours. It is never trusted: whose message it is, its topic says and is parsed here
  * again; what the rule forbids is refused and counted here again; ingest drops what a revoked box says.
  *
- * The session is persistent, and a message is acknowledged once it is stored: what comes while the provider restarts
- * waits at the broker. What the broker loses all the same, the box's own protocol repairs (`down/ack`).
+ * A message is acknowledged once it is stored. So many as the broker lets be on their way at once are taken together;
+ * the rest waits there, which is all the back-pressure there is. The provider's own session is persistent: what comes
+ * while it restarts waits at the broker. What the broker loses all the same, the box's own protocol repairs (`down/ack`).
  */
 import mqtt, { type MqttClient } from 'mqtt';
 import type { Clock } from '#common/clock.js';
@@ -12,13 +13,15 @@ import { parseTopic } from '#contract/topics.js';
 import type { EventLog } from '../fleet/events.js';
 import type { Log } from './broker.js';
 import type { Incoming } from './gate.js';
-import { everyUp, serviceName } from './names.js';
+import { createPubacks } from './pubacks.js';
 import { judgePublish } from './rules.js';
 
 export interface OutsideBroker {
   /** Does not wait for the broker: it may come later than the provider. */
   start(): void;
   stop(): Promise<void>;
+  /** What is to be heard has changed. Resolves when the broker knows it, or with the session that knew it not. */
+  follow(): Promise<void>;
   /** Dropped while the broker is away: boxes are told again after their next message. */
   publish(topic: string, payload: string | Buffer, options?: { retain?: boolean; qos?: 0 | 1 }): void;
   reachable(): boolean;
@@ -29,6 +32,14 @@ export interface OutsideBroker {
 export interface OutsideParts {
   url: string;
   protocolVersion: 4 | 5;
+  /** Client id and user name: that of the certificate. */
+  name: string;
+  /** What is to be heard now. */
+  filters: () => readonly string[];
+  /** What the broker may remember of an earlier session, and is not to be heard. */
+  former?: readonly string[];
+  /** Whether the broker keeps what comes while there is no session. */
+  persistent: boolean;
   /** Fresh for each session. */
   credentials: () => Promise<{ key: string; cert: string; ca: string[] }>;
   /** Resolves when the message is stored. */
@@ -44,10 +55,18 @@ const connectMilliseconds = 15_000;
 /** What the broker keeps for a provider that is away, where it is told (MQTT 5). */
 const sessionSeconds = 7 * 86_400;
 const goodMilliseconds = 10_000;
+/** A filter each of one SUBSCRIBE; what is retained under them comes before the next. */
+const filtersAtOnce = 64;
+/** Where what one box says is judged by what it said before, one waits for the other. */
+const together: ReadonlySet<string> = new Set(['health', 'status', 'event', 'reported']);
 
 export function createOutsideBroker({
   url,
   protocolVersion,
+  name,
+  filters,
+  former = [],
+  persistent,
   credentials,
   receive,
   events,
@@ -59,12 +78,21 @@ export function createOutsideBroker({
   let running: Promise<void> | undefined;
   let told: 'nothing' | 'reachable' | 'unreachable' = 'nothing';
   let certificateEnd: number | undefined;
+  let heard = new Set<string>();
+  let following: Promise<void> = Promise.resolve();
+  let inTurn: Promise<unknown> = Promise.resolve();
 
   /** Resolves when the broker may forget the message: it is stored, or it will never be taken. */
   async function take(name: string, payload: Buffer, retain: boolean): Promise<void> {
     const topic = parseTopic(name);
     const verdict = judgePublish(topic?.box ?? '', { topic: name, qos: 1, retain }, () => topic);
-    if (verdict.ok) return receive({ box: verdict.value.box, topic: verdict.value, payload, retain });
+    if (verdict.ok) {
+      const message = { box: verdict.value.box, topic: verdict.value, payload, retain };
+      if (together.has(verdict.value.kind)) return receive(message);
+      const mine = inTurn.then(() => receive(message));
+      inTurn = mine.catch(() => {});
+      return mine;
+    }
     const { code, detail } = verdict.fault;
     events.refused(code, { box: topic?.box, detail: `let through by the broker: ${detail}` });
     // What is retained against the rule would come with each session again.
@@ -78,25 +106,46 @@ export function createOutsideBroker({
     told = now;
   }
 
+  /** Brings the session to what is to be heard. A session that ends in between begins with it. */
+  async function reconcile(client: MqttClient): Promise<void> {
+    const wanted = new Set(filters());
+    const gone = [...heard].filter((filter) => !wanted.has(filter));
+    const fresh = [...wanted].filter((filter) => !heard.has(filter));
+    if (gone.length > 0) await client.unsubscribeAsync(gone);
+    for (const filter of gone) heard.delete(filter);
+    while (fresh.length > 0) {
+      const some = fresh.splice(0, filtersAtOnce);
+      // `rap`: what is retained as it is published must be seen as such, to be refused where it may not be.
+      const granted = await client.subscribeAsync(some, { qos: 1, ...(protocolVersion === 5 && { rap: true }) });
+      if (granted.length < some.length || granted.some(({ qos }) => qos !== 1))
+        throw new Error(`the broker does not let ${name} read ${some[0]}`);
+      for (const filter of some) heard.add(filter);
+    }
+  }
+
   async function session(): Promise<void> {
     const { key, cert, ca } = await credentials();
     const client = mqtt.connect(url, {
-      ...{ key, cert, ca, protocolVersion, clientId: serviceName, username: serviceName, clean: false },
+      ...{ key, cert, ca, protocolVersion, clientId: name, username: name, clean: !persistent },
       ...{ keepalive: 30, connectTimeout: connectMilliseconds, reconnectPeriod: 0, queueQoSZero: false },
-      ...(protocolVersion === 5 && { properties: { sessionExpiryInterval: sessionSeconds, receiveMaximum: 1000 } }),
+      ...(protocolVersion === 5 && {
+        properties: { sessionExpiryInterval: persistent ? sessionSeconds : 0, receiveMaximum: 1000 },
+      }),
     });
     let why = 'the connection was closed';
     client.on('error', (error) => {
       why = error.message;
     });
+    const pubacks = createPubacks(client);
     client.handleMessage = (packet, done) => {
       const { topic, payload, retain } = packet;
       const bytes = typeof payload === 'string' ? Buffer.from(payload) : payload;
-      take(topic, bytes, bytes.length > 0 && (retain ?? false)).then(
-        () => done(),
+      const taken = take(topic, bytes, bytes.length > 0 && (retain ?? false));
+      pubacks.when(packet, taken, done, (error) => {
         // Not acknowledged: it comes again with the next session.
-        (error: unknown) => done(error instanceof Error ? error : new Error(String(error))),
-      );
+        why = error instanceof Error ? error.message : String(error);
+        client.end(true);
+      });
     };
     const abort = () => client.end(true);
     stopping.signal.addEventListener('abort', abort, { once: true });
@@ -110,12 +159,9 @@ export function createOutsideBroker({
       if ('getPeerX509Certificate' in stream && typeof stream.getPeerX509Certificate === 'function')
         certificateEnd = Date.parse(stream.getPeerX509Certificate()?.validTo);
       current = client;
-      const [granted] = await Promise.race([
-        // `rap`: what is retained as it is published must be seen as such, to be refused where it may not be.
-        client.subscribeAsync(everyUp, { qos: 1, ...(protocolVersion === 5 && { rap: true }) }),
-        closed.then(() => Promise.reject(new Error(why))),
-      ]);
-      if (granted?.qos !== 1) throw new Error(`the broker does not let ${serviceName} read ${everyUp}`);
+      heard = new Set(former);
+      following = reconcile(client);
+      await Promise.race([following, closed.then(() => Promise.reject(new Error(why)))]);
       tell('reachable', url);
       await closed;
     } finally {
@@ -151,6 +197,18 @@ export function createOutsideBroker({
     async stop() {
       stopping.abort();
       await running;
+    },
+    async follow() {
+      const client = current;
+      if (!client) return;
+      following = following
+        .then(() => (current === client ? reconcile(client) : undefined))
+        .catch((error: unknown) => {
+          if (current !== client) return;
+          log.warn({ err: error }, 'cannot change what is heard');
+          client.end(true); // the next session begins with it
+        });
+      await following;
     },
     publish(topic, payload, { retain = false, qos = 0 } = {}) {
       current?.publish(topic, payload, { retain, qos }, (error) => {

@@ -23,8 +23,12 @@ export function asking(dir: string | undefined): Ask {
     }
     const rooms = await openRooms({ directory, files, clock: systemClock });
     const { store, boxes, claims, requests, registry, rollouts, members, directory: listed } = rooms;
-    const { events } = rooms;
-    const desk = createFleetDesk({ store, events, clock: systemClock, online: () => false, endings: boxes });
+    const { events, fleetStore } = rooms;
+    const desk = createFleetDesk({
+      ...{ store, events, fleet: fleetStore, clock: systemClock },
+      online: () => false,
+      endings: boxes,
+    });
     try {
       const backup = () => Promise.reject(new Refusal('not-running'));
       const operations = createOperations({

@@ -3,10 +3,13 @@
  * every refusal stands here with code and remedy.
  */
 
+import { randomBytes } from 'node:crypto';
 import type { Clock } from '#common/clock.js';
 import type { Operation } from '#common/commits.js';
-import type { FleetEvent } from '#contract/operator.js';
+import type { ConditionChange, FleetEvent } from '#contract/operator.js';
 import { type ProblemCode, Refusal } from '#contract/problems.js';
+import type { EventQuery, FleetStore } from '../store/fleet.js';
+import { createForwarding } from '../store/forwarding.js';
 import type { Store } from '../store/store.js';
 
 export interface Happening {
@@ -15,18 +18,24 @@ export interface Happening {
   text: string;
   /** Something to be seen to: it is told with its remedy. */
   code?: ProblemCode;
+  condition?: ConditionChange;
 }
 
 export interface EventLog {
   record(event: Happening): void;
   /** Told to whoever listens, and not stored: what happens so often that it would crowd out the rest. */
   announce(event: Happening): void;
-  /** For a writer that must store it together with something else; `tell` is called once that is done. */
-  compose(event: Happening): { operation: Operation; tell(): void };
+  /**
+   * For a writer that must store it together with something else: `operation` in the level store, `event` in a round of
+   * the fleet's. `tell` is called once that is done.
+   */
+  compose(event: Happening): { event: FleetEvent; operation: Operation; tell(): void };
   /** A hostile peer repeats itself: the same code for the same box is written once in ten seconds, with its count. */
   refused(code: ProblemCode, about: { box?: string | undefined; detail?: string | undefined }): void;
   /** The newest, oldest first. */
   recent(limit: number): Promise<FleetEvent[]>;
+  /** The newest of these, oldest first. */
+  find(query: EventQuery): Promise<FleetEvent[]>;
   /** Answers the way to end it. */
   subscribe(listener: (event: FleetEvent) => void): () => void;
   /** How often each code was refused since the start, for `/metrics`. */
@@ -39,11 +48,20 @@ export const keptEvents = 10_000;
 const quietMilliseconds = 10_000;
 const mostQuiet = 1000;
 
-export function createEventLog({ store, clock }: { store: Store; clock: Clock }): EventLog {
+export interface EventLogParts {
+  store: Store;
+  /** Where events go from the level store. Missing: they stay there. */
+  fleet?: FleetStore | undefined;
+  clock: Clock;
+}
+
+export function createEventLog({ store, fleet, clock }: EventLogParts): EventLog {
   const listeners = new Set<(event: FleetEvent) => void>();
   const refusals = new Map<ProblemCode, number>();
   const quiet = new Map<string, { until: number; unsaid: number }>();
   const writing = new Set<Promise<void>>();
+  const forwarding = fleet?.kind === 'postgres' ? createForwarding({ store, fleet, clock }) : undefined;
+  const name = forwarding ? `-${randomBytes(3).toString('hex')}` : '';
   let counter = 0;
   let sincePrune = 0;
 
@@ -59,26 +77,25 @@ export function createEventLog({ store, clock }: { store: Store; clock: Clock })
     if (last !== undefined) await store.events.clear({ lte: last });
   }
 
-  function compose(event: Omit<FleetEvent, 'id' | 'at'>): { operation: Operation; tell(): void } {
+  function compose(told: Omit<FleetEvent, 'id' | 'at'>): { event: FleetEvent; operation: Operation; tell(): void } {
     const at = clock.now();
     counter = (counter + 1) % 1_000_000;
-    const full: FleetEvent = {
-      id: `${String(at).padStart(15, '0')}-${String(counter).padStart(6, '0')}`,
-      at,
-      ...event,
-    };
+    const id = `${String(at).padStart(15, '0')}-${String(counter).padStart(6, '0')}${name}`;
+    const event: FleetEvent = { id, at, ...told };
     return {
-      operation: { type: 'put', sublevel: store.events, key: full.id, value: full },
+      event,
+      operation: { type: 'put', sublevel: store.events, key: id, value: event },
       tell() {
-        for (const listener of listeners) listener(full);
+        for (const listener of listeners) listener(event);
+        forwarding?.wake();
       },
     };
   }
 
   function add(event: Omit<FleetEvent, 'id' | 'at'>): void {
     const { operation, tell } = compose(event);
+    write(store.commit([operation]).then(() => forwarding?.wake()));
     tell();
-    write(store.commit([operation]));
     written();
   }
 
@@ -89,14 +106,22 @@ export function createEventLog({ store, clock }: { store: Store; clock: Clock })
     write(prune());
   }
 
+  async function find(query: EventQuery): Promise<FleetEvent[]> {
+    await Promise.all(writing);
+    if (!fleet) return (await store.events.values({ reverse: true, limit: query.limit }).all()).reverse();
+    await forwarding?.done();
+    return fleet.events(query);
+  }
+
   return {
     refusals,
     record: ({ type, box, text }) => add({ type, box: box ?? null, text }),
-    announce: ({ type, box, text }) => compose({ type, box: box ?? null, text }).tell(),
-    compose({ type, box, text, code }) {
+    announce: ({ type, box, text, condition }) =>
+      compose({ type, box: box ?? null, text, ...(condition && { condition }) }).tell(),
+    compose({ type, box, text, code, condition }) {
       written();
       const remedy = code === undefined ? {} : { code, remedy: new Refusal(code).remedy };
-      return compose({ type, box: box ?? null, text, ...remedy });
+      return compose({ type, box: box ?? null, text, ...remedy, ...(condition && { condition }) });
     },
     refused(code, { box, detail }) {
       refusals.set(code, (refusals.get(code) ?? 0) + 1);
@@ -113,16 +138,15 @@ export function createEventLog({ store, clock }: { store: Store; clock: Clock })
       const repeated = before?.unsaid ? ` (and ${before.unsaid} times more before)` : '';
       add({ type: 'refused', box: box ?? null, text: refusal.message + repeated, code, remedy: refusal.remedy });
     },
-    async recent(limit) {
-      await Promise.all(writing);
-      return (await store.events.values({ reverse: true, limit }).all()).reverse();
-    },
+    recent: (limit) => find({ limit }),
+    find,
     subscribe(listener) {
       listeners.add(listener);
       return () => listeners.delete(listener);
     },
     async stop() {
       await Promise.all(writing);
+      await forwarding?.stop();
     },
   };
 }

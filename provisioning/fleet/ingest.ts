@@ -8,10 +8,11 @@ import type { Clock } from '#common/clock.js';
 import { isDiskFull } from '#common/database.js';
 import type { LedgerHead } from '#contract/ledger.js';
 import { type ProblemCode, Refusal } from '#contract/problems.js';
-import { buildTopic, type Topic } from '#contract/topics.js';
-import type { LifeRecord, Store } from '../store/store.js';
+import { buildTopic, shardOf, type Topic } from '#contract/topics.js';
+import { Conflict, type Fence, type FleetStore } from '../store/fleet.js';
+import type { LifeRecord } from '../store/store.js';
 import type { EventLog } from './events.js';
-import { emptyLife, gapsOf } from './life.js';
+import { allGaps, emptyLife, gapsOf } from './life.js';
 import { createLives } from './lives.js';
 import { createPresence } from './presence.js';
 import { createQuota } from './quota.js';
@@ -24,6 +25,8 @@ export interface Ingest {
   /** The box has no session any more: it is offline, whatever its will says later. */
   left(box: string): void;
   online(box: string): boolean;
+  /** Of shards that this process has gained or lost: what the store holds of their boxes is what counts. */
+  forget(which: (box: string) => boolean): void;
   /** Boxes online, and what was taken since the start, for `/metrics`. */
   counts(): { online: number; messages: number; samples: number; duplicates: number };
   /** Finishes what waits, if the store lets it. */
@@ -31,12 +34,16 @@ export interface Ingest {
 }
 
 export interface IngestParts {
-  store: Store;
+  fleet: FleetStore;
   events: EventLog;
   clock: Clock;
   publish: (topic: string, payload: string) => void;
   /** Why nothing is taken in this box's name, whatever the broker let through. */
-  refusal?: (box: string) => ProblemCode | undefined;
+  refusal?: (box: string) => ProblemCode | undefined | Promise<ProblemCode | undefined>;
+  /** Proof that this process may write of the box now; undefined where it may not. Missing: it owns them all. */
+  fenceOf?: (box: string) => Fence | undefined;
+  /** Another worker owns these now: nothing more is written of them with these tokens. */
+  onShardLost?: (lost: readonly Fence[]) => void;
   /** The head of a box's ledger is on the disk. */
   onHead?: (box: string, head: LedgerHead) => void;
   log: { error(details: object, text: string): void };
@@ -54,15 +61,20 @@ const turnsBeforeRound = 3;
 const retryMilliseconds = 1000;
 const gapQuietMilliseconds = 60_000;
 
+const mostLost = 10_000;
+
+const nameOf = ({ shard, token }: Fence): string => `${shard} ${token}`;
 const sizeOf = ({ said }: Waiting): number => (said.kind === 'health' ? said.value.samples.length + 1 : 1);
 const plural = (count: number, noun: string) => `${count} ${noun}${count === 1 ? '' : 's'}`;
 
-export function createIngest({ store, events, clock, publish, refusal, onHead = () => {}, log }: IngestParts): Ingest {
-  const lives = createLives(store);
+export function createIngest(parts: IngestParts): Ingest {
+  const { fleet, events, clock, publish, refusal, fenceOf, onShardLost = () => {}, onHead = () => {}, log } = parts;
+  const lives = createLives(fleet);
+  const lost = new Set<string>();
   const stopping = new AbortController();
   const quota = createQuota({ clock, burst: 100, perMinute: 20 });
   const presence = createPresence({ events, quota });
-  const taker = createTaker({ store, events, quota, presence, clock, onHead });
+  const taker = createTaker({ events, quota, presence, clock, onHead });
   const gapsTold = new Map<string, number>();
   const totals = { messages: 0, samples: 0, duplicates: 0 };
   let waiting: Waiting[] = [];
@@ -78,7 +90,7 @@ export function createIngest({ store, events, clock, publish, refusal, onHead = 
   }
 
   /** Stores what the group says. Answers what is to be told once that is done. */
-  async function takeAll(group: readonly Waiting[]): Promise<() => void> {
+  async function takeAll(group: readonly Waiting[], fences: readonly Fence[]): Promise<() => void> {
     const known = await lives.load(group.filter(({ said }) => said.kind !== 'left').map(({ box }) => box));
     const round = newRound();
     const now = clock.now();
@@ -86,21 +98,23 @@ export function createIngest({ store, events, clock, publish, refusal, onHead = 
     for (const { box, said } of group) {
       if (said.kind === 'left') {
         round.after.push(() => presence.left(box));
+        round.online.set(box, false);
         continue;
       }
-      const samples = round.samples;
+      const before = round.samples.length;
       const life = round.lives.get(box) ?? known.get(box) ?? emptyLife();
       // By this clock: the box's own may be absurd.
       round.lives.set(box, { ...taker.take(round, box, said, life), lastSeen: now });
-      if (round.samples > samples) fresh.set(box, (fresh.get(box) ?? 0) + round.samples - samples);
+      const came = round.samples.length - before;
+      if (came > 0) fresh.set(box, (fresh.get(box) ?? 0) + came);
     }
     for (const [box, life] of round.lives)
-      round.operations.push({ type: 'put', sublevel: store.lives, key: box, value: life });
+      round.lives.set(box, { ...life, gaps: allGaps(life), version: (life.version ?? 0) + 1 });
 
-    await store.commit(round.operations);
+    await fleet.commit({ ...round, fences });
 
     totals.messages += group.length;
-    totals.samples += round.samples;
+    totals.samples += round.samples.length;
     totals.duplicates += round.duplicates;
     lives.keep(round.lives);
     return () => tellRound(round, known, fresh);
@@ -119,26 +133,61 @@ export function createIngest({ store, events, clock, publish, refusal, onHead = 
       publish(buildTopic({ box, direction: 'down', kind: 'ack' }), JSON.stringify(ack));
   }
 
+  /** Those that may be written now, with the proof of it. The others are another worker's: their boxes send them again. */
+  function ours(group: readonly Waiting[]): { mine: Waiting[]; fences: Fence[] } {
+    if (!fenceOf) return { mine: [...group], fences: [] };
+    const fences = new Map<string, Fence>();
+    const mine = group.filter((entry) => {
+      const fence = fenceOf(entry.box);
+      if (fence && !lost.has(nameOf(fence))) return fences.set(fence.shard, fence);
+      entry.reject(new Refusal('shard-lost', shardOf(entry.box)));
+      return false;
+    });
+    return { mine, fences: [...fences.values()] };
+  }
+
+  function lose(fences: readonly Fence[], error: Refusal): void {
+    const shards = new Set(error.detail?.split(', '));
+    const gone = fences.filter(({ shard }) => shards.has(shard));
+    if (lost.size > mostLost) lost.clear();
+    for (const fence of gone) lost.add(nameOf(fence));
+    onShardLost(gone);
+  }
+
+  /** Whether to try again. What it throws is thought of as the store's fault, which passes. */
+  async function failed(error: unknown, fences: readonly Fence[]): Promise<boolean> {
+    lives.forget();
+    if (error instanceof Conflict) return true;
+    if (error instanceof Refusal && error.code === 'shard-lost') {
+      lose(fences, error);
+      return true;
+    }
+    if (!failing) {
+      log.error({ err: error }, 'cannot store what boxes report; they wait');
+      const code = isDiskFull(error) ? 'disk-full' : error instanceof Refusal ? error.code : 'internal';
+      events.refused(code, { detail: 'what boxes report cannot be stored; they keep it and wait' });
+    }
+    failing = true;
+    if (!stopping.signal.aborted) await clock.sleep(retryMilliseconds, stopping.signal);
+    return !stopping.signal.aborted;
+  }
+
   /** Takes until the store takes it, or until `stop`. */
   async function insist(group: readonly Waiting[]): Promise<void> {
     let tell: () => void;
+    let { mine, fences } = ours(group);
     for (;;) {
       try {
-        tell = await takeAll(group);
+        tell = await takeAll(mine, fences);
         if (failing) events.record({ type: 'store', text: 'the store can be written again' });
         failing = false;
         break;
       } catch (error) {
-        lives.forget();
-        if (!failing) {
-          log.error({ err: error }, 'cannot store what boxes report; they wait');
-          const code = isDiskFull(error) ? 'disk-full' : 'internal';
-          events.refused(code, { detail: 'what boxes report cannot be stored; they keep it and wait' });
+        if (await failed(error, fences)) {
+          ({ mine, fences } = ours(mine));
+          continue;
         }
-        failing = true;
-        if (!stopping.signal.aborted) await clock.sleep(retryMilliseconds, stopping.signal);
-        if (!stopping.signal.aborted) continue;
-        for (const { reject } of group) reject(new Refusal('unavailable', undefined, { cause: error }));
+        for (const { reject } of mine) reject(new Refusal('unavailable', undefined, { cause: error }));
         return;
       }
     }
@@ -147,7 +196,7 @@ export function createIngest({ store, events, clock, publish, refusal, onHead = 
     } catch (error) {
       log.error({ err: error }, 'cannot tell what was stored'); // a listener's fault is no reason to store it again
     }
-    for (const { resolve } of group) resolve();
+    for (const { resolve } of mine) resolve();
   }
 
   async function run(): Promise<void> {
@@ -172,7 +221,9 @@ export function createIngest({ store, events, clock, publish, refusal, onHead = 
 
   return {
     async receive({ box, topic, payload }) {
-      const code = refusal?.(box);
+      const judged = refusal?.(box);
+      // Boxes that are known are judged at once; who waits for the same answer goes on in the order of coming.
+      const code = judged instanceof Promise ? await judged : judged;
       // Taken from the broker, which would only send it again, and dropped without an answer.
       if (code) return events.refused(code, { box, detail: `${box}: what it says is dropped` });
       // Read now, while the round before is on its way to the disk.
@@ -185,6 +236,7 @@ export function createIngest({ store, events, clock, publish, refusal, onHead = 
       enqueue({ box, said: { kind: 'left' }, resolve: () => {}, reject: () => {} });
     },
     online: (box) => presence.online(box),
+    forget: lives.forget,
     counts: () => ({ online: presence.count(), ...totals }),
     async stop() {
       stopping.abort();

@@ -1,18 +1,19 @@
 /** The lives of the boxes that are heard from, kept in memory: thousands of messages come a second. */
-import type { LifeRecord, Store } from '../store/store.js';
+import type { FleetStore } from '../store/fleet.js';
+import type { LifeRecord } from '../store/store.js';
 
 export interface Lives {
   /** Those that are known, of these boxes. */
   load(boxes: readonly string[]): Promise<Map<string, LifeRecord>>;
   /** What has just been committed. */
   keep(lives: ReadonlyMap<string, LifeRecord>): void;
-  /** After a failed commit what the store holds is what counts. */
-  forget(): void;
+  /** After a failed commit, or with another owner in between, what the store holds is what counts. Of all, unless said. */
+  forget(which?: (box: string) => boolean): void;
 }
 
 const mostKept = 5000;
 
-export function createLives(store: Store): Lives {
+export function createLives(fleet: Pick<FleetStore, 'lives'>): Lives {
   const kept = new Map<string, LifeRecord>();
   return {
     async load(boxes) {
@@ -24,9 +25,7 @@ export function createLives(store: Store): Lives {
         else absent.add(box);
       }
       if (absent.size === 0) return found;
-      const keys = [...absent];
-      const values = await store.lives.getMany(keys);
-      for (const [index, value] of values.entries()) if (value) found.set(keys[index]!, value);
+      for (const [box, life] of await fleet.lives([...absent])) found.set(box, life);
       return found;
     },
     keep(lives) {
@@ -40,6 +39,9 @@ export function createLives(store: Store): Lives {
         kept.delete(box);
       }
     },
-    forget: () => kept.clear(),
+    forget(which) {
+      if (!which) return kept.clear();
+      for (const box of [...kept.keys()]) if (which(box)) kept.delete(box);
+    },
   };
 }

@@ -9,6 +9,8 @@ export interface Presence {
   /** No session is left, whatever a will says later. */
   left(box: string): void;
   online(box: string): boolean;
+  /** Whether it is here, and with this session. */
+  isOf(box: string, session: string): boolean;
   count(): number;
 }
 
@@ -34,6 +36,7 @@ export function createPresence({ events, quota }: { events: EventLog; quota: Quo
     },
     left: (box) => end(box, 'the connection was lost'),
     online: (box) => alive.has(box),
+    isOf: (box, session) => alive.get(box) === session,
     count: () => alive.size,
   };
 }

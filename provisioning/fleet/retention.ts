@@ -1,39 +1,32 @@
-/** Clears samples that are older than the provider keeps them, once an hour. */
+/** Once an hour, puts samples that are past their time into the next resolution. */
 import type { Clock } from '#common/clock.js';
-import { type Store, sampleRange } from '../store/store.js';
+import { type FleetStore, type Keep, usualKeep } from '../store/fleet.js';
 
 export interface Retention {
   start(): void;
-  /** Clears now; answers when it is done. */
+  /** Now; answers when it is done. */
   clear(): Promise<void>;
   stop(): Promise<void>;
 }
 
 export interface RetentionParts {
-  store: Store;
+  fleet: Pick<FleetStore, 'sweep'>;
   clock: Clock;
-  days?: number;
+  keep?: Keep | undefined;
   log: { error(details: object, text: string): void };
 }
 
 const hour = 3_600_000;
 
-export function createRetention({ store, clock, days = 30, log }: RetentionParts): Retention {
+export function createRetention({ fleet, clock, keep = usualKeep, log }: RetentionParts): Retention {
   const stopping = new AbortController();
   let running: Promise<void> | undefined;
 
-  async function clear(): Promise<void> {
-    const before = clock.now() - days * 24 * hour;
-    if (before <= 0) return;
-    for await (const box of store.lives.keys()) {
-      if (stopping.signal.aborted) return;
-      await store.samples.clear(sampleRange(box, 0, before - 1));
-    }
-  }
+  const clear = () => fleet.sweep(keep, clock.now(), stopping.signal);
 
   async function run(): Promise<void> {
     while (!stopping.signal.aborted) {
-      await clear().catch((error: unknown) => log.error({ err: error }, 'cannot clear old samples'));
+      await clear().catch((error: unknown) => log.error({ err: error }, 'cannot put old samples together'));
       await clock.sleep(hour, stopping.signal);
     }
   }

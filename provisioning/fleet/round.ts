@@ -1,26 +1,29 @@
 /** What the messages that are taken together change: gathered here, done after the commit or forgotten with it. */
 import type { Clock } from '#common/clock.js';
-import type { Operation } from '#common/commits.js';
 import type { Ack } from '#contract/health.js';
 import type { LedgerHead } from '#contract/ledger.js';
-import type { Birth, Status } from '#contract/status.js';
-import { type LifeRecord, type Store, sampleKey, sampleOperation } from '../store/store.js';
-import type { EventLog } from './events.js';
+import type { FleetEvent } from '#contract/operator.js';
+import type { Birth, Reported, Status } from '#contract/status.js';
+import type { FleetRound, NewSample } from '../store/fleet.js';
+import type { LifeRecord } from '../store/store.js';
+import { changeOf, compareConditions, textOf } from './conditions.js';
+import type { EventLog, Happening } from './events.js';
 import { judgeHead } from './heads.js';
 import { ackOf, emptyLife, takeBirth, takeHealth } from './life.js';
 import type { Presence } from './presence.js';
 import type { Quota } from './quota.js';
 import type { RefusedPayload, Said } from './read.js';
 
-export interface Round {
-  readonly operations: Operation[];
+export interface Round extends Omit<FleetRound, 'fences'> {
+  readonly samples: NewSample[];
+  readonly events: FleetEvent[];
   /** As they are after the round. */
   readonly lives: Map<string, LifeRecord>;
+  readonly online: Map<string, boolean>;
   /** Of whose samples the box is to be told what is here. */
   readonly epochs: Map<string, Set<string>>;
   readonly refused: Map<string, RefusedPayload[]>;
   readonly after: (() => void)[];
-  samples: number;
   duplicates: number;
 }
 
@@ -36,12 +39,13 @@ const rememberedEvents = 100;
 const noEpoch = '0'.repeat(16);
 
 export const newRound = (): Round => ({
-  operations: [],
+  samples: [],
+  events: [],
   lives: new Map(),
+  online: new Map(),
   epochs: new Map(),
   refused: new Map(),
   after: [],
-  samples: 0,
   duplicates: 0,
 });
 
@@ -63,7 +67,6 @@ export function acksOf(round: Round): { box: string; ack: Ack }[] {
 }
 
 export interface TakerParts {
-  store: Store;
   events: EventLog;
   quota: Quota;
   presence: Presence;
@@ -72,9 +75,26 @@ export interface TakerParts {
   onHead: (box: string, head: LedgerHead) => void;
 }
 
-export function createTaker({ store, events, quota, presence, clock, onHead }: TakerParts): Taker {
+export function createTaker({ events, quota, presence, clock, onHead }: TakerParts): Taker {
+  const decided = new WeakMap<object, boolean[]>();
+
+  /** Asked once of each thing that a box said, however often the store must be tried. */
+  function mayWrite(said: object, box: string, index = 0): boolean {
+    const answers = decided.get(said) ?? [];
+    decided.set(said, answers);
+    answers[index] ??= quota.take(box);
+    return answers[index];
+  }
+
+  /** Stored with the round, and told once it is. */
+  function happen(round: Round, happening: Happening): void {
+    const { event, tell } = events.compose(happening);
+    round.events.push(event);
+    round.after.push(tell);
+  }
+
   function refuse(round: Round, box: string, life: LifeRecord, payload: RefusedPayload): LifeRecord {
-    events.refused(payload.code, { box, detail: payload.detail });
+    round.after.push(() => events.refused(payload.code, { box, detail: payload.detail }));
     round.refused.set(box, [...(round.refused.get(box) ?? []), payload]);
     return life;
   }
@@ -92,15 +112,15 @@ export function createTaker({ store, events, quota, presence, clock, onHead }: T
       const { session, epoch } = status;
       round.epochs.set(box, (round.epochs.get(box) ?? new Set()).add(epoch));
       round.after.push(() => presence.born(box, session, status.agent));
+      round.online.set(box, true);
       const born = takeBirth(life, status, clock.now());
       if (born.isNews) {
         const text = `two machines report as this box in turns, the latest as session ${session}`;
-        const { operation, tell } = events.compose({ type: 'cloned-box', box, text, code: 'cloned-box' });
-        round.operations.push(operation);
-        round.after.push(tell);
+        happen(round, { type: 'cloned-box', box, text, code: 'cloned-box' });
       }
       return takeHead(round, box, born.life, status);
     }
+    if (presence.isOf(box, status.session)) round.online.set(box, false);
     const why = status.reason === 'stopped' ? 'stopped' : 'the connection was lost';
     round.after.push(() => presence.died(box, status.session, why));
     return life;
@@ -110,16 +130,21 @@ export function createTaker({ store, events, quota, presence, clock, onHead }: T
     const event = said.value;
     const recent = life.recentEvents ?? [];
     if (recent.includes(event.id)) return life;
-    if (!quota.take(box))
+    if (!mayWrite(said.value, box))
       return refuse(round, box, life, { digest: said.digest, code: 'packet-rate', detail: 'too many events' });
-    const { operation, tell } = events.compose({
-      type: 'event',
-      box,
-      text: `${event.severity}: ${event.type}: ${event.text}`,
-    });
-    round.operations.push(operation);
-    round.after.push(tell);
+    happen(round, { type: 'event', box, text: `${event.severity}: ${event.type}: ${event.text}` });
     return { ...life, recentEvents: [...recent, event.id].slice(-rememberedEvents) };
+  }
+
+  /** Of each condition that begins, ends or changes its severity; a box that never rests is told and not stored. */
+  function takeReported(round: Round, box: string, life: LifeRecord, reported: Reported): LifeRecord {
+    const compared = compareConditions(life.reported?.conditions, reported.conditions);
+    for (const [index, condition] of compared.entries()) {
+      const happening = { type: 'condition', box, text: textOf(condition), condition: changeOf(condition) };
+      if (mayWrite(reported, box, index)) happen(round, happening);
+      else round.after.push(() => events.announce(happening));
+    }
+    return { ...life, reported };
   }
 
   function take(round: Round, box: string, said: Said, life: LifeRecord): LifeRecord {
@@ -127,9 +152,7 @@ export function createTaker({ store, events, quota, presence, clock, onHead }: T
       case 'health': {
         const { epoch } = said.value;
         const taken = takeHealth(life, said.value);
-        for (const { at, seq, values } of taken.fresh)
-          round.operations.push(sampleOperation(store, sampleKey(box, at, epoch, seq), values));
-        round.samples += taken.fresh.length;
+        for (const { at, seq, values } of taken.fresh) round.samples.push({ box, epoch, seq, at, values });
         round.duplicates += said.value.samples.length - taken.fresh.length;
         round.epochs.set(box, (round.epochs.get(box) ?? new Set()).add(epoch));
         return taken.life;
@@ -139,7 +162,7 @@ export function createTaker({ store, events, quota, presence, clock, onHead }: T
       case 'event':
         return takeEvent(round, box, life, said);
       case 'reported':
-        return { ...life, reported: said.value };
+        return takeReported(round, box, life, said.value);
       case 'refused':
         return refuse(round, box, life, said.value);
     }

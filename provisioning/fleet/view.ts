@@ -2,15 +2,16 @@
 import type { Clock } from '#common/clock.js';
 import type { BoxDetail, BoxSummary } from '#contract/operator.js';
 import { Refusal } from '#contract/problems.js';
-import { type BoxRecord, factoryKey, type Store, sampleRange, sampleTime } from '../store/store.js';
+import type { FleetStore } from '../store/fleet.js';
+import { type BoxRecord, factoryKey, type Store } from '../store/store.js';
 import type { Abouts } from './abouts.js';
 import type { Fleet } from './fleet.js';
 import { summaryOf } from './row.js';
 import { standingOf } from './standing.js';
-import { createPicker } from './thin.js';
 
 export interface SummaryParts {
   store: Store;
+  fleet: Pick<FleetStore, 'lives' | 'samples'>;
   online: (box: string) => boolean;
   abouts: Abouts;
   clock: Pick<Clock, 'now'>;
@@ -24,12 +25,12 @@ export interface FleetParts extends SummaryParts {
 type Entry = [id: string, box: BoxRecord];
 
 /** Of boxes that have just been read, in their order. */
-function createSummaries({ store, online, abouts, clock }: SummaryParts) {
+function createSummaries({ fleet, online, abouts, clock }: SummaryParts) {
   return async (entries: readonly Entry[]): Promise<BoxSummary[]> => {
     const ids = entries.map(([id]) => id);
-    const [lives, said] = await Promise.all([store.lives.getMany(ids), abouts.of(entries)]);
+    const [lives, said] = await Promise.all([fleet.lives(ids), abouts.of(entries)]);
     return entries.map(([id, box], index) =>
-      summaryOf({ id, box, life: lives[index], about: said[index] ?? {}, online: online(id) }, clock.now()),
+      summaryOf({ id, box, life: lives.get(id), about: said[index] ?? {}, online: online(id) }, clock.now()),
     );
   };
 }
@@ -44,7 +45,7 @@ export function createPageReader(parts: SummaryParts): (ids: readonly string[]) 
 }
 
 export function createFleet({ endings, ...parts }: FleetParts): Fleet {
-  const { store } = parts;
+  const { store, fleet } = parts;
   const summaries = createSummaries(parts);
 
   return {
@@ -54,8 +55,9 @@ export function createFleet({ endings, ...parts }: FleetParts): Fleet {
     },
 
     async show(id): Promise<BoxDetail> {
-      const [box, life, cut] = await Promise.all([store.boxes.get(id), store.lives.get(id), store.cuts.get(id)]);
+      const [box, lives, cut] = await Promise.all([store.boxes.get(id), fleet.lives([id]), store.cuts.get(id)]);
       if (!box) throw new Refusal('box-unknown', id);
+      const life = lives.get(id);
       const [summary] = await summaries([[id, box]]);
       const device = box.factory && (await store.factories.get(factoryKey(box.factory)));
       return {
@@ -68,14 +70,7 @@ export function createFleet({ endings, ...parts }: FleetParts): Fleet {
       };
     },
 
-    async health(id, { from, to, limit }) {
-      const picker = createPicker<string>(limit);
-      for await (const key of store.samples.keys(sampleRange(id, from, to))) picker.add(key);
-      const keys = picker.picked();
-      const values = await store.samples.getMany(keys);
-      // A sample may have been cleared by its age in between.
-      return keys.flatMap((key, index) => (values[index] ? [{ at: sampleTime(key), values: values[index] }] : []));
-    },
+    health: fleet.samples,
 
     revoke: endings.revoke,
     reinstate: endings.reinstate,

@@ -25,6 +25,7 @@ import type {
 } from '#contract/rollout.js';
 import type { Birth, Reported } from '#contract/status.js';
 import type { Succession } from '#contract/succession.js';
+import type { Bucket } from './rollup.js';
 
 /** Keyed by the hash of its code; its id is the first 12 digits of that hash. */
 export interface ClaimRecord {
@@ -130,6 +131,10 @@ export interface LifeRecord {
   reported?: Reported;
   /** The highest that was seen of each of its ledgers, the newest ledger last. */
   ledgers?: LedgerHead[];
+  /** How often it was written; PostgreSQL's store sees by it that nobody else did in between. */
+  version?: number;
+  /** Samples that were taken and are not stored here, as they were counted when this was written. */
+  gaps?: number;
   /** Ids of its last events: one that is sent twice is told once. */
   recentEvents?: string[];
   health?: { at: number; values: Sample['values'] };
@@ -374,6 +379,9 @@ export interface Store {
   readonly savedFilters: Sub<{ query: string; at: number }>;
   /** `{box}!{time, 16 digits}!{epoch}!{sequence, 16 digits}` to the values. */
   readonly samples: Sub<Sample['values']>;
+  /** `{box}!{begin, 16 digits}`: what five minutes of samples, and an hour of them, came to. */
+  readonly rollupMinutes: Sub<Bucket>;
+  readonly rollupHours: Sub<Bucket>;
   readonly events: Sub<FleetEvent>;
   readonly appIds: Sub<AppIdRecord>;
   readonly releases: Sub<ReleaseRecord>;
@@ -443,6 +451,8 @@ export async function openStore(directory: string): Promise<Store> {
     abouts: db.sublevel<string, AboutRecord>('abouts', json),
     savedFilters: db.sublevel<string, { query: string; at: number }>('savedfilters', json),
     samples: db.sublevel<string, Sample['values']>('samples', json),
+    rollupMinutes: db.sublevel<string, Bucket>('rollupminutes', json),
+    rollupHours: db.sublevel<string, Bucket>('rolluphours', json),
     events: db.sublevel<string, FleetEvent>('events', json),
     appIds: db.sublevel<string, AppIdRecord>('appids', json),
     releases: db.sublevel<string, ReleaseRecord>('releases', json),

@@ -2,6 +2,7 @@
 import t from 'tap';
 import { createEventLog } from '../../provisioning/fleet/events.js';
 import { createFleetDesk } from '../../provisioning/fleet-wiring.js';
+import { createLevelFleet } from '../../provisioning/store/fleet-level.js';
 import { openStore } from '../../provisioning/store/store.js';
 import { tableSuite } from '../support/fleet-table.js';
 import { ownFolder } from '../support/folder.js';
@@ -11,10 +12,11 @@ tableSuite(t, 'beside level', async (test) => {
   const folder = await ownFolder(test);
   const clock = createManualClock();
   const store = await openStore(folder);
-  const events = createEventLog({ store, clock });
+  const fleet = createLevelFleet({ store, clock });
+  const events = createEventLog({ store, fleet, clock });
   const endings = { revoke: async () => {}, reinstate: async () => {}, object: async () => {}, settle: async () => {} };
   const here = new Set<string>();
-  const desk = (online: (box: string) => boolean) => createFleetDesk({ store, events, clock, online, endings });
+  const desk = (online: (box: string) => boolean) => createFleetDesk({ store, fleet, events, clock, online, endings });
   const { table } = desk((box) => here.has(box));
   await table.start();
   const others: { stop(): void }[] = [];

@@ -20,10 +20,11 @@ import { createIngest } from '../../provisioning/fleet/ingest.js';
 import { emptyLife, takeBirth } from '../../provisioning/fleet/life.js';
 import { read } from '../../provisioning/fleet/read.js';
 import { createRetention } from '../../provisioning/fleet/retention.js';
-import { createPicker } from '../../provisioning/fleet/thin.js';
 import { add, emptyTrack, gaps, has, highest, holes, lose, maxRanges } from '../../provisioning/fleet/track.js';
 import { createFleet } from '../../provisioning/fleet/view.js';
+import { createLevelFleet } from '../../provisioning/store/fleet-level.js';
 import { type BoxRecord, isCloned, openStore, type Store } from '../../provisioning/store/store.js';
+import { createPicker } from '../../provisioning/store/thin.js';
 import { createManualClock } from '../support/manual-clock.js';
 import { birth, death, epoch, epoch2, health, quietLog, samples } from '../support/territory.js';
 
@@ -210,7 +211,7 @@ async function openRig(
   const acks: Ack[] = [];
   const heads: LedgerHead[] = [];
   const ingest = createIngest({
-    store: wrap(store),
+    fleet: createLevelFleet({ store: wrap(store), clock }),
     events,
     clock: { now: clock.now, sleep: (_, signal) => systemClock.sleep(5, signal) },
     log: quietLog,
@@ -232,7 +233,7 @@ async function openRig(
     kind: Extract<Topic, { direction: 'up' }>['kind'] & ('status' | 'health'),
     payload: string,
   ) => ingest.receive({ box, topic: { box, direction: 'up', kind }, payload: Buffer.from(payload) });
-  return { store, clock, events, acks, heads, ingest, say };
+  return { store, fleetStore: createLevelFleet({ store, clock }), clock, events, acks, heads, ingest, say };
 }
 
 const record = (more: Partial<BoxRecord> = {}): BoxRecord => ({
@@ -276,10 +277,11 @@ t.test('while the store fails nothing is acknowledged and nothing is lost; the o
 });
 
 t.test('the operator sees what was issued, what the box said, and whether it is here', async (t) => {
-  const { store, ingest, say, acks, clock } = await openRig(t);
+  const { store, fleetStore, ingest, say, acks, clock } = await openRig(t);
   const revoke: string[] = [];
   const fleet = createFleet({
     store,
+    fleet: fleetStore,
     clock,
     abouts: createAbouts({ store, clock }),
     online: (box) => ingest.online(box),
@@ -331,8 +333,8 @@ t.test('the operator sees what was issued, what the box said, and whether it is 
   t.strictSame(revoke, [ids[0]]);
 });
 
-t.test('absurd clocks do not hide what is new, and old samples go', async (t) => {
-  const { store, clock, say } = await openRig(t);
+t.test('absurd clocks do not hide what is new, and old samples are put together', async (t) => {
+  const { store, fleetStore, clock, say } = await openRig(t);
   const box = 'box-aaaaaaaa';
   const one = (seq: number, at: number) => JSON.stringify({ epoch, samples: [{ seq, at, values: { a: seq } }] });
   const day = 86_400_000;
@@ -341,9 +343,14 @@ t.test('absurd clocks do not hide what is new, and old samples go', async (t) =>
   await say(box, 'health', one(3, clock.now() - 29 * day));
   await say('box-aaaaaaaa-2', 'health', one(1, clock.now() - day));
   t.match(await store.lives.get(box), { health: { values: { a: 3 } }, lastSeen: clock.now() });
-  const retention = createRetention({ store, clock, log: quietLog });
+  const retention = createRetention({ fleet: fleetStore, clock, log: quietLog });
   await retention.clear();
-  t.equal((await store.samples.keys().all()).length, 3);
+  t.equal((await store.samples.keys().all()).length, 2, 'a week of them stays as it came');
+  const seen = await fleetStore.samples(box, { from: 0, to: Number.MAX_SAFE_INTEGER, limit: 10 });
+  t.strictSame(
+    seen.map(({ values }) => values.a),
+    [2, 3, 1],
+  );
   await retention.stop();
 });
 

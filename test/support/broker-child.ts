@@ -6,6 +6,7 @@ import { parseJson } from '#contract/parse.js';
 import { createBroker } from '../../provisioning/broker/broker.js';
 import { createEventLog } from '../../provisioning/fleet/events.js';
 import { createIngest } from '../../provisioning/fleet/ingest.js';
+import { createLevelFleet } from '../../provisioning/store/fleet-level.js';
 import { openStore } from '../../provisioning/store/store.js';
 
 const quietLog = { debug() {}, info() {}, warn() {}, error: console.error };
@@ -18,7 +19,7 @@ if (!tls.ok) throw new Error('no PEM');
 const store = await openStore(directory);
 const events = createEventLog({ store, clock: systemClock });
 const ingest = createIngest({
-  store,
+  fleet: createLevelFleet({ store, clock: systemClock }),
   events,
   clock: systemClock,
   log: quietLog,

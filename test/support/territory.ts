@@ -15,6 +15,7 @@ import { type Broker, createBroker } from '../../provisioning/broker/broker.js';
 import type { Limits } from '../../provisioning/broker/limits.js';
 import { createEventLog, type EventLog } from '../../provisioning/fleet/events.js';
 import { createIngest, type Ingest } from '../../provisioning/fleet/ingest.js';
+import { createLevelFleet } from '../../provisioning/store/fleet-level.js';
 import { openStore, type Store } from '../../provisioning/store/store.js';
 import { createTestCa, type KeyAndCertificate, type TestCa } from './certificates.js';
 import { createManualClock, type ManualClock } from './manual-clock.js';
@@ -94,7 +95,7 @@ export async function openTerritory(
   });
   // The store's retries run by the real clock: nothing in the tests waits for them to be quick.
   const ingest = createIngest({
-    store,
+    fleet: createLevelFleet({ store, clock }),
     events,
     clock: { now: clock.now, sleep: (_, signal) => systemClock.sleep(20, signal) },
     publish: (topic, payload) => broker.publish(topic, payload),

@@ -59,7 +59,7 @@ const log = { debug() {}, info() {}, warn: console.error, error: console.error }
 const payload = { up: 0, down: 0 };
 
 const ingest: Ingest = createIngest({
-  ...{ store: rooms.store, events: rooms.events, clock: systemClock, log },
+  ...{ fleet: rooms.fleetStore, events: rooms.events, clock: systemClock, log },
   publish(topic, text) {
     payload.down += Buffer.byteLength(text);
     broker.publish(topic, text, { qos: 1 });

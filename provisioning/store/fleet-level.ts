@@ -1,0 +1,107 @@
+/** The fleet's data in the provider's own level store, for one process. */
+import type { Clock } from '#common/clock.js';
+import type { Operation } from '#common/commits.js';
+import type { FleetEvent, StoredSample } from '#contract/operator.js';
+import { join, pointsOf, rawLimit, type Span } from './chart.js';
+import { type Admission, type FleetStore, type Keep, usualKeep } from './fleet.js';
+import { sweepLevel } from './fleet-level-sweep.js';
+import type { Row } from './rollup.js';
+import { type BoxRecord, type Store, sampleKey, sampleOperation, sampleRange, sampleTime } from './store.js';
+import { createPicker } from './thin.js';
+
+const day = 86_400_000;
+
+const admissionOf = ({ enrolledAt, revokedAt, revocation, settledAt, certificate }: BoxRecord): Admission => ({
+  enrolledAt,
+  certificate: { serial: certificate.serial, notAfter: certificate.notAfter },
+  ...(revokedAt !== undefined && { revokedAt }),
+  ...(revocation && { revocation }),
+  ...(settledAt !== undefined && { settledAt }),
+});
+
+/** Those that are there, by their keys. */
+const found = <V>(keys: readonly string[], values: readonly (V | undefined)[]): Map<string, V> =>
+  new Map(keys.flatMap((key, index) => (values[index] === undefined ? [] : [[key, values[index]] as const])));
+
+export function createLevelFleet({
+  store,
+  clock,
+  keep = usualKeep,
+}: {
+  store: Store;
+  clock: Pick<Clock, 'now'>;
+  keep?: Keep;
+}): FleetStore {
+  const putEvent = (value: FleetEvent): Operation => ({
+    type: 'put',
+    sublevel: store.events,
+    key: value.id,
+    value,
+  });
+
+  async function raw(box: string, { from, to }: Span, limit: number): Promise<StoredSample[]> {
+    const picker = createPicker<string>(limit);
+    for await (const key of store.samples.keys(sampleRange(box, from, to))) picker.add(key);
+    const keys = picker.picked();
+    const values = await store.samples.getMany(keys);
+    // A sample may have been rolled up in between.
+    return keys.flatMap((key, index) => (values[index] ? [{ at: sampleTime(key), values: values[index] }] : []));
+  }
+
+  async function coarse(box: string, { from, to }: Span): Promise<Row[]> {
+    const rows: Row[] = [];
+    for (const sublevel of [store.rollupHours, store.rollupMinutes])
+      for await (const [key, bucket] of sublevel.iterator(sampleRange(box, from, to)))
+        rows.push({ at: sampleTime(key), bucket });
+    return rows;
+  }
+
+  return {
+    kind: 'level',
+    lives: async (boxes) => found(boxes, await store.lives.getMany([...boxes])),
+    async commit({ samples, lives, events }) {
+      const operations = samples.map(({ box, at, epoch, seq, values }) =>
+        sampleOperation(store, sampleKey(box, at, epoch, seq), values),
+      );
+      for (const event of events) operations.push(putEvent(event));
+      for (const [key, value] of lives) operations.push({ type: 'put', sublevel: store.lives, key, value });
+      await store.commit(operations);
+    },
+    async samples(box, span) {
+      const now = clock.now();
+      const rows = await coarse(box, span);
+      const limit = rows.length === 0 ? span.limit : rawLimit(span, now - keep.rawDays * day, now);
+      return join(pointsOf(rows, Math.max(2, span.limit - limit)), await raw(box, span, limit), span.limit);
+    },
+    async *sequences(box) {
+      for await (const key of store.samples.keys(sampleRange(box, 0, Number.MAX_SAFE_INTEGER))) {
+        const [, at, epoch = '', seq] = key.split('!');
+        yield { epoch, seq: Number(seq), at: Number(at) };
+      }
+    },
+
+    record: (events) => store.commit(events.map(putEvent)),
+    async events({ limit, before, box, type }) {
+      const wanted: FleetEvent[] = [];
+      const range = before === undefined ? {} : { lt: before };
+      if (box === undefined && type === undefined)
+        return (await store.events.values({ reverse: true, limit, ...range }).all()).reverse();
+      for await (const event of store.events.values({ reverse: true, ...range })) {
+        if (wanted.length >= limit) break;
+        if ((box === undefined || event.box === box) && (type === undefined || event.type === type)) wanted.push(event);
+      }
+      return wanted.reverse();
+    },
+
+    // The control plane's records lie in the same store.
+    admit: async () => {},
+    async admissions(boxes) {
+      const records = found(boxes, await store.boxes.getMany([...boxes]));
+      return new Map([...records].map(([box, record]) => [box, admissionOf(record)]));
+    },
+    onAdmission: () => () => {},
+    allOffline: async () => {},
+    sweep: (wanted, now, signal) => sweepLevel(store, wanted, now, signal),
+    close: async () => {},
+  };
+}

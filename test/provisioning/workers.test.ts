@@ -1,0 +1,245 @@
+/** Shards divided among workers: the division itself, and the leases in a PostgreSQL that runs. */
+import { createHash } from 'node:crypto';
+import fc from 'fast-check';
+import pg from 'pg';
+import t, { type Test } from 'tap';
+import { systemClock } from '#common/clock.js';
+import { shardOf } from '#contract/topics.js';
+import { createHolding, type Holding } from '../../provisioning/workers/holding.js';
+import { createLeases, lostShards } from '../../provisioning/workers/leases.js';
+import { allShards, plan } from '../../provisioning/workers/plan.js';
+import { testPostgres } from '../support/postgres.js';
+import { quietLog } from '../support/territory.js';
+
+const countsOf = (owners: Iterable<string>): Map<string, number> => {
+  const counts = new Map<string, number>();
+  for (const owner of owners) counts.set(owner, (counts.get(owner) ?? 0) + 1);
+  return counts;
+};
+const names = fc.uniqueArray(fc.string({ minLength: 1, maxLength: 4 }), { minLength: 1, maxLength: 40 });
+const isEven = (counts: readonly number[]) => Math.max(...counts) - Math.min(...counts) <= 1;
+
+t.test('a division gives every shard an owner, evenly, and moves no more than it must', async () => {
+  fc.assert(
+    fc.property(names, fc.array(fc.nat(50), { minLength: 256, maxLength: 256 }), (workers, draws) => {
+      // Some shards belong to the living, some to the dead, some to nobody.
+      const current = new Map(
+        allShards.flatMap((shard, place) => {
+          const owner = draws[place]! < workers.length ? workers[draws[place]!]! : undefined;
+          return owner === undefined ? [] : draws[place]! % 7 === 0 ? [[shard, 'dead one']] : [[shard, owner]];
+        }),
+      );
+      const division = plan(current, workers);
+      const counts = countsOf(division.values());
+      const all = workers.map((worker) => counts.get(worker) ?? 0);
+      const before = countsOf([...current.values()]);
+      const moved = allShards.filter((shard) => {
+        const owner = current.get(shard);
+        return owner !== undefined && workers.includes(owner) && division.get(shard) !== owner;
+      }).length;
+      const least = Math.floor(256 / workers.length);
+      const larger = 256 % workers.length;
+      // Whatever share each may have at best: the larger ones to who has the most.
+      const fewest = workers
+        .map((worker) => before.get(worker) ?? 0)
+        .sort((one, other) => other - one)
+        .reduce((sum, held, place) => sum + Math.max(0, held - least - (place < larger ? 1 : 0)), 0);
+      return division.size === 256 && all.reduce((sum, one) => sum + one, 0) === 256 && isEven(all) && moved === fewest;
+    }),
+  );
+});
+
+t.test('the same rows make the same division, and a division that is in place is left alone', async () => {
+  fc.assert(
+    fc.property(names, (workers) => {
+      const first = plan(new Map(), workers);
+      const again = plan(new Map([...first].reverse()), [...workers].reverse());
+      return allShards.every((shard) => first.get(shard) === again.get(shard));
+    }),
+  );
+});
+
+t.test('every box has a shard of the 256', async () => {
+  fc.assert(
+    fc.property(fc.string(), (box) => {
+      return (
+        allShards.includes(shardOf(box)) && createHash('sha256').update(box).digest('hex').startsWith(shardOf(box))
+      );
+    }),
+  );
+});
+
+async function table(t: Test) {
+  const postgres = await testPostgres(t, { fsync: 'off' });
+  const url = postgres.create('fleet');
+  const pool = new pg.Pool({ connectionString: url, max: 8 });
+  pool.on('error', () => {});
+  t.teardown(() => pool.end());
+  const leases = createLeases(pool);
+  await Promise.all([leases.prepare(), leases.prepare(), leases.prepare()]);
+  return { postgres, pool, leases };
+}
+
+interface Worker extends Holding {
+  name: string;
+}
+
+const parts = {
+  ...{ clock: systemClock, log: quietLog, onTaken() {}, onChange() {}, onBuried() {}, onReplaced() {} },
+  settled: async () => {},
+};
+
+t.test('workers join, leave and die in any order: the shards are owned, evenly, by one each', async (t) => {
+  const { pool, leases } = await table(t);
+  const act = fc.oneof(
+    { weight: 2, arbitrary: fc.record({ kind: fc.constant('join' as const), who: fc.nat(9) }) },
+    { weight: 1, arbitrary: fc.record({ kind: fc.constant('leave' as const), who: fc.nat(9) }) },
+    { weight: 1, arbitrary: fc.record({ kind: fc.constant('die' as const), who: fc.nat(9) }) },
+    { weight: 1, arbitrary: fc.record({ kind: fc.constant('expire' as const), who: fc.nat(9) }) },
+    { weight: 6, arbitrary: fc.record({ kind: fc.constant('renew' as const), who: fc.nat(9) }) },
+  );
+  let run = 0;
+  await fc.assert(
+    fc.asyncProperty(fc.array(act, { maxLength: 30 }), async (acts) => {
+      await pool.query('DELETE FROM workers');
+      run += 1;
+      const alive = new Map<number, Worker>();
+      const tokens = new Map<string, string>();
+      const join = (who: number): Worker => {
+        const name = `run ${run}, ${who}`;
+        return { name, ...createHolding({ ...parts, leases, name, leaseMilliseconds: 3_600_000 }) };
+      };
+      /** One holder for each token, whoever believes what. */
+      const look = () => {
+        for (const [who, worker] of alive)
+          for (const shard of worker.shards()) {
+            const key = `${shard} ${worker.tokenOf(shard)}`;
+            const before = tokens.get(key);
+            if (before !== undefined && before !== `${who}`) throw new Error(`${key} is held by ${before} and ${who}`);
+            tokens.set(key, `${who}`);
+          }
+      };
+      for (const { kind, who } of acts) {
+        const worker = alive.get(who);
+        if (kind === 'join' && !worker) alive.set(who, join(who));
+        else if (kind === 'renew') await worker?.renew();
+        else if (kind === 'leave' && worker) {
+          await worker.stop();
+          alive.delete(who);
+        } else if (kind === 'die' && worker) {
+          await pool.query(`UPDATE workers SET expires = now() - interval '1 s' WHERE name = $1`, [worker.name]);
+          alive.delete(who);
+        } else if (kind === 'expire' && worker)
+          // It slept through its end, and does not know.
+          await pool.query(`UPDATE workers SET expires = now() - interval '1 s' WHERE name = $1`, [worker.name]);
+        look();
+      }
+      if (alive.size === 0) alive.set(0, join(0));
+      for (let round = 0; round < 3; round += 1)
+        for (const worker of alive.values()) {
+          await worker.renew();
+          look();
+        }
+      const counts = [...alive.values()].map((worker) => worker.shards().length);
+      const { shards } = await leases.read();
+      for (const worker of alive.values())
+        for (const shard of worker.shards())
+          if (shards.get(shard)?.token !== worker.tokenOf(shard)) throw new Error(`${shard} is not ${worker.name}'s`);
+      return shards.size === 256 && counts.reduce((sum, one) => sum + one, 0) === 256 && isEven(counts);
+    }),
+    { numRuns: 40 },
+  );
+});
+
+t.test('many at once: nobody gets what another has', async (t) => {
+  const { leases } = await table(t);
+  const workers = Array.from({ length: 8 }, (_, place) => createHolding({ ...parts, leases, name: `w${place}` }));
+  for (let round = 0; round < 4; round += 1) await Promise.allSettled(workers.map((worker) => worker.renew()));
+  const held = workers.flatMap((worker) => worker.shards());
+  t.equal(held.length, 256);
+  t.equal(new Set(held).size, 256);
+  t.strictSame([...new Set(workers.map((worker) => worker.shards().length))], [32]);
+  for (const worker of workers) await worker.stop();
+  t.equal((await leases.read()).shards.size, 0, 'who leaves gives everything back');
+});
+
+t.test('what a former owner commits is refused, and a new owner waits for a commit that is under way', async (t) => {
+  const { pool, leases } = await table(t);
+  const [first, second] = ['a', 'b'].map((name) => createHolding({ ...parts, leases, name }));
+  await first?.renew();
+  const fence = { shard: '2a', token: first?.tokenOf('2a') ?? 0 };
+  const client = await pool.connect();
+  await client.query('BEGIN');
+  t.strictSame(await lostShards(client, [fence, { shard: '2b', token: 999 }]), ['2b']);
+
+  await pool.query(`UPDATE workers SET expires = now() - interval '1 s'`);
+  const order: string[] = [];
+  const taken = second?.renew().then(() => order.push('taken'));
+  // The new owner stands still at the row that the transaction holds: the database says so.
+  for (;;) {
+    const { rows } = await pool.query(`SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock'`);
+    if (rows.length > 0) break;
+  }
+  order.push('committed');
+  await client.query('COMMIT');
+  await taken;
+  t.strictSame(order, ['committed', 'taken']);
+
+  await client.query('BEGIN');
+  t.strictSame(await lostShards(client, [fence]), ['2a'], 'its token is the former one');
+  t.strictSame(await lostShards(client, [{ shard: '2a', token: second?.tokenOf('2a') ?? 0 }]), []);
+  await client.query('ROLLBACK');
+  client.release();
+  await first?.renew();
+  t.strictSame(first?.counts().lost, 256, 'it learns of it, and joins anew');
+  await Promise.all([first?.stop(), second?.stop()]);
+});
+
+t.test('a worker that cannot renew lets go by its own clock, and goes on where nobody took over', async (t) => {
+  const { leases } = await table(t);
+  let now = 0;
+  let changes = 0;
+  let broken = false;
+  const refused = () => Promise.reject(new Error('no way to the database'));
+  const fragile = new Proxy(leases, { get: (own, name) => (broken ? refused : Reflect.get(own, name)) });
+  const worker = createHolding({
+    ...{ ...parts, leases: fragile, name: 'a', leaseMilliseconds: 60_000, elapsed: () => now },
+    onChange() {
+      changes += 1;
+    },
+  });
+  await worker.renew();
+  const token = worker.tokenOf('00');
+  t.ok(token);
+  broken = true;
+  now = 59_000;
+  await t.rejects(worker.renew());
+  t.equal(worker.tokenOf('00'), token);
+  now = 60_000;
+  t.equal(worker.tokenOf('00'), undefined, 'its lease is over, whatever the database says');
+  broken = false;
+  await worker.renew();
+  t.equal(worker.tokenOf('00'), token, 'nobody had taken over: its token is good');
+  t.equal(worker.shards().length, 256);
+  t.equal(changes, 1);
+  await worker.stop();
+  t.equal(changes, 2);
+});
+
+t.test('of two processes by one name the later one lives, and the former does not fight for it', async (t) => {
+  const { leases } = await table(t);
+  let young: Holding | undefined;
+  const replaced = new Promise<void>((resolve) => {
+    const old = createHolding({ ...parts, leases, name: 'twin', renewMilliseconds: 20, onReplaced: resolve });
+    t.teardown(() => old.stop());
+    old.start();
+    young = createHolding({ ...parts, leases, name: 'twin' });
+  });
+  for (let shards = 0; shards < 256; shards = (await leases.read()).shards.size) await systemClock.sleep(5); // a look
+  await young?.renew();
+  await replaced;
+  t.equal((await leases.read()).workers.size, 1);
+  await young?.renew();
+  t.equal(young?.shards().length, 256);
+  await young?.stop();
+});

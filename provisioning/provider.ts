@@ -8,6 +8,7 @@ import { isLoopback } from '#common/web/origin.js';
 import { Refusal } from '#contract/problems.js';
 import { createAdmission } from './admission/admission.js';
 import type { Ways } from './admission/ways.js';
+import { type ApartConfig, createApart } from './apart-wiring.js';
 import { backUp } from './backup/backup.js';
 import type { Boxes } from './boxes/boxes.js';
 import type { Incoming } from './broker/gate.js';
@@ -21,7 +22,8 @@ import { createConsole } from './console/console.js';
 import type { Gauge } from './console/metrics.js';
 import { createAttempts } from './est/attempts.js';
 import { createEst } from './est/est.js';
-import { createIngest, type Ingest } from './fleet/ingest.js';
+import type { Hearing } from './fleet/hearing.js';
+import { createIngest } from './fleet/ingest.js';
 import { createQuota } from './fleet/quota.js';
 import { createReceipts } from './fleet/receipts.js';
 import { createRetention } from './fleet/retention.js';
@@ -52,6 +54,8 @@ export interface ProviderConfig {
   enrolmentsPerSecond?: number;
   /** A broker that is not the provider's own. */
   outside?: OutsideConfig | undefined;
+  /** With a broker outside: what boxes report is stored by workers, in PostgreSQL. */
+  apart?: ApartConfig | undefined;
 }
 
 export interface Provider {
@@ -96,6 +100,7 @@ export function createProvider(
     admission: ways = new Set(['claim']),
     enrolmentsPerSecond,
     outside,
+    apart: apartConfig,
   }: ProviderConfig,
   {
     files,
@@ -142,15 +147,25 @@ export function createProvider(
     const receipts = createReceipts({ ca, clock, log, publish: (topic, payload) => broker.publish(topic, payload) });
     receipts.start();
     // The broker hands messages to ingest, and ingest answers through the broker.
-    const ingest: Ingest = createIngest({
-      fleet: fleetStore,
-      events,
-      clock,
-      log,
-      refusal: taken.refusal,
-      onHead: receipts.give,
-      publish: (topic, payload) => broker.publish(topic, payload),
-    });
+    const apart =
+      apartConfig && outside
+        ? createApart(apartConfig, outside, {
+            ...{ fleet: fleetStore, ca, events, clock, log },
+            refusal: taken.refusal,
+            onHead: receipts.give,
+          })
+        : undefined;
+    const ingest: Hearing =
+      apart?.hearing ??
+      createIngest({
+        fleet: fleetStore,
+        events,
+        clock,
+        log,
+        refusal: taken.refusal,
+        onHead: receipts.give,
+        publish: (topic, payload) => broker.publish(topic, payload),
+      });
     const talk = createQuota({ clock, burst: 20, perMinute: 2 });
     const mail = await openMail({
       ...{ store, registry, members, events, clock, log },
@@ -161,7 +176,7 @@ export function createProvider(
     });
     mail.start();
     const itsParts = {
-      ...{ tls, ca, crl, store, events, clock, log, maxPacketBytes },
+      ...{ tls, ca, crl, store, events, clock, log, maxPacketBytes, besideWorkers: apart !== undefined },
       admit: boxes.admit,
       async receive({ topic, ...message }: Incoming) {
         if (topic.kind === 'app') return mail.receive({ ...message, topic });
@@ -179,6 +194,8 @@ export function createProvider(
     started.push(() => mail.stop());
     const brokerPort = await broker.start(bindAddress(host), portAt(1));
     started.push(() => broker.stop());
+    apart?.start();
+    if (apart) started.push(() => apart.stop());
     urls.broker = outside?.url ?? `mqtts://${name}:${brokerPort}`;
 
     /** Told first that it is meant: a cut in between is made up for at the next start. */
@@ -301,6 +318,7 @@ export function createProvider(
     started.push(() => expiry.stop());
     const gauges = (): Gauge[] => [
       ...messageGauges(mail.counts()),
+      ...(apart?.gauges() ?? []),
       {
         name: 'webizen_expiry_seconds',
         help: 'Until a certificate or list runs out.',

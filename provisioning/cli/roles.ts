@@ -1,5 +1,8 @@
 /** `--role`: what of the provider a process is. */
 import { Refusal } from '#contract/problems.js';
+import type { ApartConfig } from '../apart-wiring.js';
+import { duration } from './arguments.js';
+import { databaseOf } from './database.js';
 
 const roles = ['est', 'ingest', 'api', 'console'] as const;
 type Role = (typeof roles)[number];
@@ -26,3 +29,22 @@ export function rolesOf(args: readonly string[]): Roles {
 }
 
 export const isWorker = (wanted: Roles): boolean => wanted.size === 1 && wanted.has('ingest');
+
+/** A lease is renewed three times before it is over. */
+export const leaseOf = (value = '5s'): number => 1000 * duration(value, '--lease', [1, 300]);
+
+/**
+ * How a control process works with workers; undefined where it keeps everything itself.
+ * @throws Refusal `roles-apart`, `database-address`, `arguments-invalid`
+ */
+export async function apartOf(
+  { broker, database, lease }: { broker?: string; database?: string; lease?: string },
+  wanted: Roles,
+): Promise<ApartConfig | undefined> {
+  const here = wanted.has('ingest');
+  if (broker === undefined || database === undefined) {
+    if (!here) throw new Refusal('roles-apart', 'without ingest it needs --broker and --database');
+    return undefined;
+  }
+  return { database: await databaseOf(database), here, leaseMilliseconds: leaseOf(lease) };
+}

@@ -6,11 +6,10 @@ import { systemClock } from '#common/clock.js';
 import { files } from '#common/files.js';
 import { checkBrokerUrl } from '../broker/outside.js';
 import { createWorker } from '../worker.js';
-import { duration, noMore, readArguments, required, text, wholeNumber } from './arguments.js';
+import { noMore, readArguments, required, text, wholeNumber } from './arguments.js';
 import type { Command } from './command.js';
 import { databaseOf } from './database.js';
-
-const leases = [1, 300] as const;
+import { leaseOf } from './roles.js';
 
 export const serveWorker: Command = async (args, { out, stop }) => {
   const { values, positionals } = readArguments(args, {
@@ -18,7 +17,7 @@ export const serveWorker: Command = async (args, { out, stop }) => {
     ...{ lease: text, host: text, 'metrics-port': text },
   });
   noMore(positionals);
-  const leaseMilliseconds = 1000 * duration(values.lease ?? '5s', '--lease', leases);
+  const leaseMilliseconds = leaseOf(values.lease);
   const port = values['metrics-port'];
   const worker = createWorker(
     {

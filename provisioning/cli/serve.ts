@@ -12,7 +12,7 @@ import { createProvider } from '../provider.js';
 import { checkDirectory, longestLeafSeconds, readTerritory, writeTerritory } from '../territory.js';
 import { duration, noMore, readArguments, required, text, wholeNumber } from './arguments.js';
 import type { Command } from './command.js';
-import { isWorker, rolesOf } from './roles.js';
+import { apartOf, isWorker, rolesOf } from './roles.js';
 
 const defaultPortBase = 8440;
 
@@ -28,7 +28,8 @@ function outsideOf(broker?: string, protocol?: string, helper?: string): Outside
 }
 
 export const serve: Command = async (args, io) => {
-  if (isWorker(rolesOf(args))) return (await import('./serve-worker.js')).serveWorker(args, io);
+  const roles = rolesOf(args);
+  if (isWorker(roles)) return (await import('./serve-worker.js')).serveWorker(args, io);
   const { out, stop, assetsDir } = io;
   const { values, positionals } = readArguments(args, {
     dir: text,
@@ -38,12 +39,14 @@ export const serve: Command = async (args, io) => {
     admission: text,
     'renewal-grace': text,
     enrolments: text,
-    ...{ broker: text, 'broker-protocol': text, 'broker-helper': text },
+    ...{ broker: text, 'broker-protocol': text, 'broker-helper': text, database: text, lease: text },
   });
   noMore(positionals);
   const outside = outsideOf(values.broker, values['broker-protocol'], values['broker-helper']);
+  const apart = await apartOf(values, roles);
   const config = {
     outside,
+    apart,
     assetsDir,
     directory: path.resolve(required(values.dir, '--dir')),
     host: required(values.host ?? 'localhost', '--host'),

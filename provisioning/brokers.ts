@@ -2,7 +2,7 @@
 import type { X509Certificate } from 'node:crypto';
 import type { Clock } from '#common/clock.js';
 import { certificateToPem } from '#common/pki/pem.js';
-import { buildTopic } from '#contract/topics.js';
+import { buildTopic, parseTopic } from '#contract/topics.js';
 import { createBroker, type Log } from './broker/broker.js';
 import { createCuts, noHelper } from './broker/cuts.js';
 import { createDelivery } from './broker/delivery.js';
@@ -55,13 +55,16 @@ export interface BrokerSideParts {
   besideWorkers?: boolean;
 }
 
+/** An acknowledgement that gets lost is asked for again by what it did not cover; it is not worth one of its own. */
+const qosOf = (topic: string): 0 | 1 => (parseTopic(topic)?.kind === 'ack' ? 0 : 1);
+
 export function createOwnBroker({ store, maxPacketBytes, ...parts }: BrokerSideParts): BrokerSide {
   const { clock } = parts;
   const broker = createBroker({ ...parts, limits: { maxPacketBytes } });
   return {
     start: broker.start,
     stop: broker.stop,
-    publish: (topic, payload) => broker.publish(topic, payload, { qos: 1 }),
+    publish: (topic, payload) => broker.publish(topic, payload, { qos: qosOf(topic) }),
     intend: async () => {},
     async end(box) {
       broker.disconnect(box);
@@ -123,7 +126,7 @@ export function createBrokerOutside(
       await delivery?.stop();
       await broker.stop();
     },
-    publish: (topic, payload) => broker.publish(topic, payload, { qos: 1 }),
+    publish: (topic, payload) => broker.publish(topic, payload, { qos: qosOf(topic) }),
     intend: cuts.intend,
     end: cuts.cut,
     secure: () => {}, // it asks for the newest with each session

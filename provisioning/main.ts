@@ -22,6 +22,7 @@ const commands: Record<string, (() => Promise<Command>) | undefined> = {
   broker: async () => (await import('./cli/broker.js')).broker,
   ca: async () => (await import('./cli/ca.js')).ca,
   backup: async () => (await import('./cli/backup.js')).backup,
+  simulate: async () => (await import('./cli/simulate.js')).simulate,
   restore: async () => (await import('./cli/backup.js')).restore,
 };
 
@@ -41,7 +42,7 @@ async function run([name = '', ...args]: string[]): Promise<void> {
     throw new Refusal('arguments-invalid', name === '' ? 'no command is named' : `there is no command "${name}"`);
   const command = await load();
   // Serving ends in order; anything else is short, and ends as the kernel says. Once: who asks twice means it.
-  if (name === 'serve' || name === 'broker')
+  if (name === 'serve' || name === 'broker' || name === 'simulate')
     for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stop.abort());
   await command(args, { out, stop: stop.signal, assetsDir: fileURLToPath(new URL('../console/', import.meta.url)) });
 }

@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { Type } from 'typebox';
 import type { Handlers } from '#common/control.js';
 import { Withdrawal } from '#contract/catalogue.js';
+import { Time } from '#contract/health.js';
 import { ReleasedAppId } from '#contract/manifest.js';
 import { MemberId } from '#contract/member.js';
 import { AppIdPolicy, Decided } from '#contract/member-register.js';
@@ -13,6 +14,7 @@ import {
   NewClaim,
   NewRevocation,
   Reason,
+  type StoredSample,
 } from '#contract/operator.js';
 import { check, describeFaults, type Parsed } from '#contract/parse.js';
 import { Refusal } from '#contract/problems.js';
@@ -44,6 +46,10 @@ const OneClaim = Type.Object({ id: Type.String() });
 const DirectoryFiles = Type.Object({ file: Type.String(), keys: Type.Optional(Type.String()) });
 const OneFile = Type.Object({ file: Type.String({ pattern: '^/' }) });
 const OneBox = Type.Object({ box: Type.String() });
+const SamplesOfBox = Type.Object({
+  ...{ box: Type.String(), from: Time, to: Time },
+  limit: Type.Integer({ minimum: 1, maximum: 10_000 }),
+});
 const RevokedBox = Type.Object({ box: Type.String(), ...NewRevocation.properties });
 const BoxWithReason = Type.Object({ box: Type.String(), ...Reason.properties });
 const OneRequest = Type.Object({ request: Type.String() });
@@ -123,6 +129,10 @@ export function createOperations({
     },
     async 'box.show'(parameters) {
       return fleet.show(wanted(check(OneBox, parameters)).box);
+    },
+    async 'box.samples'(parameters): Promise<StoredSample[]> {
+      const { box, ...range } = wanted(check(SamplesOfBox, parameters));
+      return fleet.health(box, range);
     },
     async 'box.revoke'(parameters) {
       const { box, ...wish } = wanted(check(RevokedBox, parameters));

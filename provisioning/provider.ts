@@ -28,7 +28,7 @@ import { createQuota } from './fleet/quota.js';
 import { createReceipts } from './fleet/receipts.js';
 import { createRetention } from './fleet/retention.js';
 import { createTaken } from './fleet/taken.js';
-import { createFleet } from './fleet/view.js';
+import { createFleetDesk } from './fleet-wiring.js';
 import { createLinkDesk } from './links/desk.js';
 import { tellStanding } from './members/news.js';
 import { declareMemberRoutes } from './members/routes.js';
@@ -192,6 +192,13 @@ export function createProvider(
     started.push(() => receipts.stop());
     started.push(() => ingest.stop());
     started.push(() => mail.stop());
+    const desk = createFleetDesk({
+      ...{ store, events, clock, fleet: fleetStore, online: ingest.online },
+      endings: { ...boxes, revoke: (box, wish) => revoke(box, wish) },
+    });
+    const { fleet } = desk;
+    await desk.table.start();
+    started.push(async () => desk.table.stop());
     const brokerPort = await broker.start(bindAddress(host), portAt(1));
     started.push(() => broker.stop());
     apart?.start();
@@ -299,12 +306,6 @@ export function createProvider(
     await members.start(urls.est);
     started.push(() => members.stop());
 
-    const fleet = createFleet({
-      store,
-      fleet: fleetStore,
-      online: ingest.online,
-      endings: { ...boxes, revoke },
-    });
     const endings = () => [
       { what: 'root', at: Date.parse(ca.root.validTo) },
       { what: 'issuing', at: Date.parse(ca.issuer.certificate.validTo) },

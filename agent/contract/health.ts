@@ -26,13 +26,37 @@ export const Sample = Type.Object(
 );
 export type Sample = Static<typeof Sample>;
 
-/** Payload of `up/health`. Ascending by `seq`. */
+/**
+ * Why a box has given samples up. `thinned`: they were old and many, some of each hour are kept; `budget`: older still,
+ * and there was no room; `dead-letter`: they were refused; `cut`: the power went, or the machine stopped, before they
+ * were on the disk, at most so many.
+ */
+export const LostReason = Type.Union([
+  Type.Literal('thinned'),
+  Type.Literal('budget'),
+  Type.Literal('dead-letter'),
+  Type.Literal('cut'),
+]);
+export type LostReason = Static<typeof LostReason>;
+
+/** The reason only where the provider's profile says that it reads it. */
+export const LostRange = Type.Union([Range, Type.Tuple([Sequence, Sequence, LostReason])]);
+export type LostRange = Static<typeof LostRange>;
+
+/** How many of each a batch carries. */
+export const mostSamples = 500;
+export const mostLost = 100;
+
+/** Payload of `up/health`, as JSON or as `health-codec.ts` has it. Ascending by `seq`. */
 export const HealthBatch = Type.Object(
   {
     epoch: Epoch,
-    samples: Type.Array(Sample, { maxItems: 500 }),
+    samples: Type.Array(Sample, { maxItems: mostSamples }),
     lost: Type.Optional(
-      Type.Array(Range, { maxItems: 100, description: 'sequences that the box no longer has and will not send' }),
+      Type.Array(LostRange, {
+        maxItems: mostLost,
+        description: 'sequences that the box no longer has and will not send, and why',
+      }),
     ),
   },
   { $id: 'HealthBatch', additionalProperties: false },

@@ -1,7 +1,7 @@
 /** Bodies of the operator's API: what console, scripts and the provider's own commands read. */
 import { type Static, Type } from 'typebox';
 import { BoxId } from './box-id.js';
-import { Severity } from './conditions.js';
+import { Condition, mostConditions, Severity } from './conditions.js';
 import { Time } from './health.js';
 import { LeavePhase, LeaveReason } from './leave.js';
 import { Birth, Reported } from './status.js';
@@ -20,6 +20,40 @@ export const BoxState = Type.Union(
 );
 export type BoxState = Static<typeof BoxState>;
 
+export const CareLevel = Type.Union(
+  [Type.Literal('trouble'), Type.Literal('attention'), Type.Literal('good'), Type.Literal('none')],
+  { description: 'trouble and attention need care; none: nothing is expected of it yet, or any more' },
+);
+export type CareLevel = Static<typeof CareLevel>;
+
+/** Whether somebody must see to a box, and why. */
+export const Care = Type.Object({
+  level: CareLevel,
+  reasons: Type.Array(
+    Type.Object({
+      kind: Type.Union(
+        [
+          Type.Literal('cloned'),
+          Type.Literal('silent'),
+          Type.Literal('never-online'),
+          Type.Literal('certificate-ended'),
+          Type.Literal('certificate-ending'),
+          Type.Literal('no-reports'),
+          Type.Literal('condition'),
+        ],
+        {
+          description:
+            'silent: it is offline; never-online: it enrolled over an hour ago; certificate-ending: it should have renewed; no-reports: it is online and says nothing; condition: it says so itself',
+        },
+      ),
+      since: Type.Optional(Time),
+      condition: Type.Optional(Type.String({ description: 'the kind of the condition' })),
+    }),
+    { maxItems: mostConditions + 10, description: 'the worst first; empty: it needs no care' },
+  ),
+});
+export type Care = Static<typeof Care>;
+
 export const BoxSummary = Type.Object(
   {
     id: BoxId,
@@ -35,6 +69,18 @@ export const BoxSummary = Type.Object(
         { description: 'two machines report as this box, first and last seen; until it is settled' },
       ),
     ),
+    label: Type.Optional(Type.String({ maxLength: 200, description: 'whose it is, as the operator says' })),
+    place: Type.Optional(Type.String({ maxLength: 100, description: 'where it stands, as the operator says' })),
+    serial: Type.Optional(Type.String({ description: 'of its device, proven by its factory identity' })),
+    agent: Type.Optional(Type.String({ description: 'version of the agent, as it last said' })),
+    model: Type.Optional(Type.String({ description: 'of the hardware, as it last said' })),
+    conditions: Type.Optional(
+      Type.Array(Condition, {
+        maxItems: mostConditions,
+        description: 'what is amiss now, the worst first; of a box that does not tell, as its newest sample shows it',
+      }),
+    ),
+    care: Type.Optional(Care),
   },
   { $id: 'BoxSummary' },
 );

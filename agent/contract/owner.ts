@@ -107,6 +107,8 @@ export const OwnerView = Type.Object(
   {
     name: Type.String(),
     at: Time,
+    /** Which of two is the newer, of the same run of the agent: they come by stream and by call, in any order. */
+    made: Type.Object({ run: Type.String(), count: Type.Integer({ minimum: 1 }) }),
     setup: NullOr(SetupPage),
     settings: OwnerSettings,
     /** Whether label code and a file on the boot partition may set a new passphrase. */

@@ -18,6 +18,7 @@ import { messagesProblems } from './problems/messages.js';
 import { ownerProblems } from './problems/owner.js';
 import { programsProblems } from './problems/programs.js';
 import { rolloutsProblems } from './problems/rollouts.js';
+import { simulateProblems } from './problems/simulate.js';
 import { storageProblems } from './problems/storage.js';
 import { successionsProblems } from './problems/successions.js';
 import { territoryProblems } from './problems/territory.js';
@@ -41,6 +42,7 @@ const table = {
   ...messagesProblems,
   ...developingProblems,
   ...storageProblems,
+  ...simulateProblems,
   ...rolloutsProblems,
   ...successionsProblems,
   ...workersProblems,

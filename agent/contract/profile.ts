@@ -17,6 +17,12 @@ export const Profile = Type.Object(
       protocolVersion: Type.Union([Type.Literal(4), Type.Literal(5)], { description: '4 is MQTT 3.1.1' }),
       maxPacketBytes: Type.Integer({ minimum: 1024, description: 'larger packets are refused' }),
     }),
+    reads: Type.Optional(
+      Type.Array(Type.String({ maxLength: 40 }), {
+        maxItems: 20,
+        description: 'forms that it reads beside JSON; health-1: compact batches of samples, and why some are lost',
+      }),
+    ),
     /** Who signs credentials and status lists of this territory's members. */
     memberKeys: Type.Optional(MemberKeys),
   },

@@ -7,7 +7,8 @@
  */
 import { createHash } from 'node:crypto';
 import type { Clock } from '#common/clock.js';
-import type { Ack, HealthBatch, Range } from '#contract/health.js';
+import { type Ack, type HealthBatch, mostLost, type Range } from '#contract/health.js';
+import { encodeBatch } from '#contract/health-codec.js';
 import { isProblemCode, Refusal } from '#contract/problems.js';
 import type { Outbox } from './outbox.js';
 
@@ -27,6 +28,7 @@ export interface Courier {
 interface Flight {
   range: Range;
   digest: string;
+  compact: boolean;
   puback: boolean;
 }
 
@@ -39,12 +41,20 @@ const ackMilliseconds = 30_000;
 const longestAckMilliseconds = 600_000;
 const mostStrikes = 5;
 
-export const digestOf = (payload: string): string => createHash('sha256').update(payload).digest('hex').slice(0, 16);
+export const digestOf = (payload: string | Buffer): string =>
+  createHash('sha256').update(payload).digest('hex').slice(0, 16);
+
+/** As providers read it that know of no reasons. */
+function jsonOf({ lost, ...batch }: HealthBatch): Buffer {
+  return Buffer.from(JSON.stringify({ ...batch, ...(lost && { lost: lost.map(([first, last]) => [first, last]) }) }));
+}
 
 export function createCourier(wish: {
   outbox: Outbox;
   maxBytes: number;
-  send: (payload: string) => Promise<void>;
+  /** Whether the provider reads compact batches. */
+  compact: boolean;
+  send: (payload: Buffer) => Promise<void>;
   onRefused: (refusal: Refusal) => void;
   strikes: Strikes;
   clock: Clock;
@@ -55,6 +65,7 @@ export function createCourier(wish: {
   let sent = outbox.state().acknowledged;
   let target = 0;
   let stored = 0; // what the provider said last in this session; a restored provider may know less than we do
+  let { compact } = wish;
   let patience = ackMilliseconds;
   let pumping: Promise<void> | undefined;
   const resend: Range[] = [];
@@ -70,11 +81,11 @@ export function createCourier(wish: {
     const struck = strikes.size > 0; // one suspect at a time, so that blame falls on the right one
     const samples = await outbox.read(from, to, { count: struck ? 1 : batchCount, bytes: wish.maxBytes });
     const end = samples.at(-1)?.seq ?? to;
-    const lost = (await outbox.lostWithin(from, end)).slice(0, 100);
+    const lost = (await outbox.lostWithin(from, end)).slice(0, mostLost);
     if (samples.length === 0 && lost.length === 0) return end;
     const batch: HealthBatch = { epoch, samples, ...(lost.length > 0 ? { lost } : {}) };
-    const payload = JSON.stringify(batch);
-    const flight: Flight = { range: [from, end], digest: digestOf(payload), puback: false };
+    const payload = compact ? encodeBatch(batch) : jsonOf(batch);
+    const flight: Flight = { range: [from, end], digest: digestOf(payload), compact, puback: false };
     flights.push(flight);
     void send(payload).then(
       () => {
@@ -111,6 +122,13 @@ export function createCourier(wish: {
       const flight = flights.find((candidate) => candidate.digest === refused.digest);
       if (!flight) continue;
       const code = isProblemCode(refused.code) ? refused.code : 'message-malformed';
+      if (flight.compact && code === 'message-malformed') {
+        // Perhaps a provider that was put back to a release that does not read it: as JSON nothing need be lost.
+        compact = false;
+        flights = flights.filter((other) => other !== flight);
+        resend.push(flight.range);
+        continue;
+      }
       await outbox.deadLetter(flight.range, code);
       onRefused(new Refusal(code, refused.detail ?? `samples ${flight.range.join(' to ')}`));
       flights = flights.filter((other) => other !== flight);

@@ -6,6 +6,7 @@
 import type { Clock } from '#common/clock.js';
 import type { Moment } from '#common/pki/path.js';
 import type { Ack } from '#contract/health.js';
+import { compactHealth } from '#contract/health-codec.js';
 import { Refusal } from '#contract/problems.js';
 import type { Profile } from '#contract/profile.js';
 import type { Birth, Reported } from '#contract/status.js';
@@ -148,6 +149,7 @@ export function createLink(wish: {
     session = opened;
     courier = createCourier({
       outbox,
+      compact: profile.reads?.includes(compactHealth) ?? false,
       maxBytes: Math.floor(profile.broker.maxPacketBytes / 2),
       send: (payload) => opened.publish({ box: profile.box, direction: 'up', kind: 'health' }, payload),
       onRefused,

@@ -22,7 +22,7 @@ export interface Credentials {
 
 export interface Session {
   /** Resolves with the broker's PUBACK; rejects when the session ends before it. */
-  publish(topic: Topic, payload: string, options?: { retain?: boolean }): Promise<void>;
+  publish(topic: Topic, payload: string | Buffer, options?: { retain?: boolean }): Promise<void>;
   /** Publishes the death and disconnects. */
   end(): Promise<void>;
   /** Resolves when the session is over, however it ended: by the broker's act, or because one side fell silent or stopped. */
@@ -134,7 +134,7 @@ export async function openSession(wish: {
     if (ack.ok) onAck(ack.value);
   });
 
-  const publish = (name: string, payload: string, retain: boolean): Promise<void> =>
+  const publish = (name: string, payload: string | Buffer, retain: boolean): Promise<void> =>
     new Promise((resolve, reject) => {
       unanswered.add(reject);
       client.publish(name, payload, { qos: 1, retain }, (error) => {

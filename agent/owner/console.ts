@@ -1,4 +1,5 @@
 /** The owner's console: pages, API and event stream on the local network, over http and, where offered, https. */
+import { randomBytes } from 'node:crypto';
 import { createServer as createHttp, type Server } from 'node:http';
 import { createServer as createHttps } from 'node:https';
 import path from 'node:path';
@@ -121,6 +122,8 @@ export function createOwnerConsole(parts: OwnerConsoleParts): OwnerConsole {
   let httpsReady = false;
   let appsVersion = 0;
   let noticesVersion = 0;
+  const run = randomBytes(8).toString('hex');
+  let viewsMade = 0;
 
   const localNames =
     parts.mdns === false
@@ -158,6 +161,7 @@ export function createOwnerConsole(parts: OwnerConsoleParts): OwnerConsole {
       },
       appsVersion: () => appsVersion,
       noticesVersion: () => noticesVersion,
+      made: () => ({ run, count: ++viewsMade }),
     };
     const streams = createViewStreams({ view: () => viewOf(view), clock: ticks });
     const access = createAccess({

@@ -17,6 +17,8 @@ export interface ViewParts {
   /** Counts what may be new about apps. */
   appsVersion: () => number;
   noticesVersion: () => number;
+  /** Another one for each view. */
+  made: () => OwnerView['made'];
 }
 
 /** The one under way, or else the newest that ended. */
@@ -56,7 +58,8 @@ function noticesOf({ notices }: OwnerFeatures, version: number): NoticesView {
   return { version, count: all.length, newest: all.slice(0, newestNotices) };
 }
 
-export function viewOf({ features, settings, clock, https, appsVersion, noticesVersion }: ViewParts): OwnerView {
+export function viewOf(parts: ViewParts): OwnerView {
+  const { features, settings, clock, https, appsVersion, noticesVersion, made } = parts;
   const { factory, owner, membership, changes, directory, status } = features;
   const now = settings.now();
   const belongs = membership.view();
@@ -65,6 +68,7 @@ export function viewOf({ features, settings, clock, https, appsVersion, noticesV
   return {
     name: factory.name(),
     at: clock.now(),
+    made: made(),
     setup: setupPage(now, belongs),
     settings: now,
     forgottenAllowed: owner.mayReplace(),

@@ -4,7 +4,7 @@ import { systemClock } from '#common/clock.js';
 import { callControl } from '#common/control.js';
 import { files } from '#common/files.js';
 import { Refusal } from '#contract/problems.js';
-import { createFleet } from '../fleet/view.js';
+import { createFleetDesk } from '../fleet-wiring.js';
 import { createOperations, pageSize } from '../operations.js';
 import { openRooms } from '../rooms.js';
 import { checkDirectory, controlSocket } from '../territory.js';
@@ -23,11 +23,16 @@ export function asking(dir: string | undefined): Ask {
     }
     const rooms = await openRooms({ directory, files, clock: systemClock });
     const { store, boxes, claims, requests, registry, rollouts, members, directory: listed } = rooms;
-    const fleet = createFleet({ store, fleet: rooms.fleetStore, online: () => false, endings: boxes });
+    const { events, fleetStore } = rooms;
+    const desk = createFleetDesk({
+      ...{ store, events, fleet: fleetStore, clock: systemClock },
+      online: () => false,
+      endings: boxes,
+    });
     try {
       const backup = () => Promise.reject(new Refusal('not-running'));
       const operations = createOperations({
-        ...{ claims, fleet, requests, registry, rollouts, members, backup },
+        ...{ claims, fleet: desk.fleet, requests, registry, rollouts, members, backup },
         directory: listed,
       });
       return await operations[operation]?.(parameters);

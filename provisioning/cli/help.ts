@@ -33,6 +33,7 @@ export const help = `webizen-provider: brings boxes into a territory and looks a
   webizen-provider ca roll issuing|root --dir D [--root-key FILE] [--root-out FILE]
   webizen-provider backup --dir D --out FILE
   webizen-provider restore --from FILE --dir D [--crl FILE]
+  webizen-provider simulate --boxes N --est URL --dir D --state S [--for 5m] [--speed N | --rate R] [--faults …] [--verify]
   webizen-provider --version
 
 Each command tells more with --help.
@@ -242,5 +243,34 @@ The file holds the keys of the CA and is not encrypted. Works while the server r
 
 Numbers that must never go back jump ahead, open claims are revoked, and boxes that enrolled or renewed since the backup
 are known again by their certificates when they come. Can be repeated after a cut.
+`,
+  simulate: `webizen-provider simulate: so many boxes that enrol, connect and report as real ones do, for sizing and for trials
+
+  --boxes N        how many
+  --est URL        the provider's EST, such as https://localhost:8440
+  --state S        a folder for their keys and certificates: a second run connects without enrolling
+  --dir D          the directory of the provider that runs here: makes the claim codes, has the root, is asked by --verify
+  --claims FILE    claim codes, one a line, instead of --dir; with
+  --root FILE      the certificate of the territory's root
+  --seed N         who they are and what they measure; the same seed tells the same lives (1)
+  --for T          how long it lasts: 90s, 5m, 2h, 30d (5m)
+  --speed N        their time goes so much faster, and ends now (1)
+  --rate R         instead of --speed: so many samples a second, of all boxes together
+  --interval T     between two samples (60s)
+  --batch N        samples in a batch (15)
+  --at-once N      so many connect at the same time (64)
+  --drain T        how long what waits at the end may take (5m)
+  --faults LIST    with commas:
+                     outage=10%:5m     a share has no network for so long, and goes on measuring
+                     blackout=60%:2m   a share loses its power at one moment, and comes back at one moment: a storm
+                     offline=1%:30d    a share has measured for so long without a network when it begins
+                     duplicate=5%      of the batches are sent twice
+                     reorder=5%        of the batches come after the next one
+                     slow=2%           of the boxes send by drips
+  --verify         asks the provider for every sample of the last six days: each must be stored, and once
+  --json           the report as JSON
+
+Times in --faults and --interval are the boxes' own. Ends with an error when something is not acknowledged, missing or doubled.
+Some of the boxes fill their disk, run hot, leak, have a weak Wi-Fi, a bad supply or a wrong clock.
 `,
 };

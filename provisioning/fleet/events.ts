@@ -51,7 +51,8 @@ export type RoundEvents = Pick<EventLog, 'record' | 'announce' | 'refused'> & {
   compose(event: Happening): { event: FleetEvent; tell(): void };
 };
 
-const kept = 10_000;
+/** Events that are kept at least. */
+export const keptEvents = 10_000;
 
 export interface EventLogParts {
   store: Store;
@@ -77,8 +78,8 @@ export function createEventLog({ store, fleet, clock }: EventLogParts): EventLog
   };
 
   async function prune(): Promise<void> {
-    const keys = await store.events.keys({ reverse: true, limit: kept + 1 }).all();
-    const last = keys[kept];
+    const keys = await store.events.keys({ reverse: true, limit: keptEvents + 1 }).all();
+    const last = keys[keptEvents];
     if (last !== undefined) await store.events.clear({ lte: last });
   }
 
@@ -106,7 +107,7 @@ export function createEventLog({ store, fleet, clock }: EventLogParts): EventLog
 
   function written(): void {
     sincePrune += 1;
-    if (sincePrune < kept / 10) return;
+    if (sincePrune < keptEvents / 10) return;
     sincePrune = 0;
     write(prune());
   }

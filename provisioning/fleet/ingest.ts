@@ -62,6 +62,8 @@ const retryMilliseconds = 1000;
 const gapQuietMilliseconds = 60_000;
 
 const mostLost = 10_000;
+/** In a row; more are no coincidence, and waited for like any other fault. */
+const mostConflicts = 5;
 
 const nameOf = ({ shard, token }: Fence): string => `${shard} ${token}`;
 const sizeOf = ({ said }: Waiting): number => (said.kind === 'health' ? said.value.samples.length + 1 : 1);
@@ -80,6 +82,7 @@ export function createIngest(parts: IngestParts): Ingest {
   let waiting: Waiting[] = [];
   let running: Promise<void> | undefined;
   let failing = false;
+  let conflicts = 0;
 
   function tellGap(box: string, before: number, after: number): void {
     const now = clock.now();
@@ -159,7 +162,7 @@ export function createIngest(parts: IngestParts): Ingest {
   /** Whether to try again. What it throws is thought of as the store's fault, which passes. */
   async function failed(error: unknown, fences: readonly Fence[]): Promise<boolean> {
     lives.forget();
-    if (error instanceof Conflict) return true;
+    if (error instanceof Conflict && conflicts++ < mostConflicts) return true;
     if (error instanceof Refusal && error.code === 'shard-lost') {
       lose(fences, error);
       return true;
@@ -183,6 +186,7 @@ export function createIngest(parts: IngestParts): Ingest {
         tell = await takeAll(mine, fences);
         if (failing) events.record({ type: 'store', text: 'the store can be written again' });
         failing = false;
+        conflicts = 0;
         break;
       } catch (error) {
         if (await failed(error, fences)) {

@@ -4,6 +4,7 @@ import { createHash } from 'node:crypto';
 import type { Static, TSchema } from 'typebox';
 import { Compile } from 'typebox/compile';
 import { HealthBatch } from '#contract/health.js';
+import { decodeCompact, isCompact } from '#contract/health-codec.js';
 import { describeFaults, parseJson } from '#contract/parse.js';
 import type { ProblemCode } from '#contract/problems.js';
 import { BoxEvent, Reported, Status } from '#contract/status.js';
@@ -39,8 +40,15 @@ function reader<T extends TSchema>(schema: T): (payload: Buffer) => Static<T> | 
   };
 }
 
-const readHealth = reader(HealthBatch);
+const readJsonHealth = reader(HealthBatch);
 const readStatus = reader(Status);
+
+function readHealth(payload: Buffer): HealthBatch | string {
+  if (!isCompact(payload)) return readJsonHealth(payload);
+  const decoded = decodeCompact(payload);
+  return decoded.ok ? decoded.value : describeFaults(decoded.faults);
+}
+
 const readEvent = reader(BoxEvent);
 const readReported = reader(Reported);
 

@@ -1,58 +1,67 @@
 /** The boxes as the operator sees them: what was issued, what they said of themselves, whether they are here now. */
-import type { BoxDetail, BoxState, BoxSummary } from '#contract/operator.js';
+import type { Clock } from '#common/clock.js';
+import type { BoxDetail, BoxSummary } from '#contract/operator.js';
 import { Refusal } from '#contract/problems.js';
 import type { FleetStore } from '../store/fleet.js';
-import { type BoxRecord, factoryKey, isCloned, type LifeRecord, type Store } from '../store/store.js';
+import { type BoxRecord, factoryKey, type Store } from '../store/store.js';
+import type { Abouts } from './abouts.js';
 import type { Fleet } from './fleet.js';
-import { allGaps } from './life.js';
+import { summaryOf } from './row.js';
 import { standingOf } from './standing.js';
 
-export interface FleetParts {
+export interface SummaryParts {
   store: Store;
   fleet: Pick<FleetStore, 'lives' | 'samples'>;
   online: (box: string) => boolean;
+  abouts: Abouts;
+  clock: Pick<Clock, 'now'>;
+}
+
+export interface FleetParts extends SummaryParts {
   /** On the disk when they resolve. */
   endings: Pick<Fleet, 'revoke' | 'reinstate' | 'object' | 'settle'>;
 }
 
-export function createFleet({ store, fleet, online, endings }: FleetParts): Fleet {
-  const stateOf = (id: string, box: BoxRecord, life: LifeRecord | undefined): BoxState => {
-    if (box.revokedAt !== undefined) return box.revocation?.reason === 'left' ? 'left' : 'revoked';
-    if (online(id)) return 'online';
-    return life?.birth ? 'offline' : 'enrolled';
-  };
+type Entry = [id: string, box: BoxRecord];
 
-  const clonedOf = (box: BoxRecord, life: LifeRecord | undefined): BoxSummary['cloned'] => {
-    const { cloned } = life ?? {};
-    if (!cloned || !isCloned(box, life)) return null;
-    return { since: Math.max(cloned.since, box.settledAt ?? 0), at: cloned.at };
+/** Of boxes that have just been read, in their order. */
+function createSummaries({ fleet, online, abouts, clock }: SummaryParts) {
+  return async (entries: readonly Entry[]): Promise<BoxSummary[]> => {
+    const ids = entries.map(([id]) => id);
+    const [lives, said] = await Promise.all([fleet.lives(ids), abouts.of(entries)]);
+    return entries.map(([id, box], index) =>
+      summaryOf({ id, box, life: lives.get(id), about: said[index] ?? {}, online: online(id) }, clock.now()),
+    );
   };
+}
 
-  const summarise = (id: string, box: BoxRecord, life: LifeRecord | undefined): BoxSummary => ({
-    id,
-    state: stateOf(id, box, life),
-    lastSeen: life?.lastSeen ?? null,
-    enrolledAt: box.enrolledAt,
-    certificate: { serial: box.certificate.serial, notAfter: box.certificate.notAfter },
-    gaps: life ? allGaps(life) : 0,
-    health: life?.health ?? null,
-    cloned: clonedOf(box, life),
-  });
+/** What a table shows of the boxes of a page. One that is not there any more is left out. */
+export function createPageReader(parts: SummaryParts): (ids: readonly string[]) => Promise<BoxSummary[]> {
+  const summaries = createSummaries(parts);
+  return async (ids) => {
+    const boxes = await parts.store.boxes.getMany([...ids]);
+    return summaries(ids.flatMap((id, index): Entry[] => (boxes[index] ? [[id, boxes[index]]] : [])));
+  };
+}
+
+export function createFleet({ endings, ...parts }: FleetParts): Fleet {
+  const { store, fleet } = parts;
+  const summaries = createSummaries(parts);
 
   return {
     async list({ after, limit }) {
       const boxes = await store.boxes.iterator({ ...(after === undefined ? {} : { gt: after }), limit }).all();
-      const lives = await fleet.lives(boxes.map(([id]) => id));
-      return boxes.map(([id, box]) => summarise(id, box, lives.get(id)));
+      return summaries(boxes);
     },
 
     async show(id): Promise<BoxDetail> {
       const [box, lives, cut] = await Promise.all([store.boxes.get(id), fleet.lives([id]), store.cuts.get(id)]);
       if (!box) throw new Refusal('box-unknown', id);
       const life = lives.get(id);
+      const [summary] = await summaries([[id, box]]);
       const device = box.factory && (await store.factories.get(factoryKey(box.factory)));
       return {
-        ...summarise(id, box, life),
+        ...summary!,
         birth: life?.birth ?? null,
         reported: life?.reported ?? null,
         revokedAt: box.revokedAt ?? null,

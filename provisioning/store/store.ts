@@ -142,6 +142,14 @@ export interface LifeRecord {
   health?: { at: number; values: Sample['values'] };
 }
 
+/** What the operator says of a box. Keyed by box id. */
+export interface AboutRecord {
+  /** Missing: that of its claim code. */
+  label?: string;
+  place?: string;
+  at: number;
+}
+
 /** Who may publish under an app id. Keyed by it, or by `example.*` where an operator has kept a whole domain. */
 export interface AppIdRecord {
   owner: string;
@@ -271,8 +279,10 @@ export interface HeardRecord {
 }
 
 /** Both were here since it was last settled: the return of the one that stays is no news. */
-export const isCloned = ({ settledAt = 0 }: BoxRecord, life: LifeRecord | undefined): boolean =>
-  (life?.cloned?.after ?? 0) > settledAt;
+export const isCloned = (
+  { settledAt = 0 }: Pick<BoxRecord, 'settledAt'>,
+  life: Pick<LifeRecord, 'cloned'> | undefined,
+): boolean => (life?.cloned?.after ?? 0) > settledAt;
 
 /** The newest status lists of members, as compact JWS. */
 export interface StatusListsRecord {
@@ -366,6 +376,7 @@ export interface Store {
   readonly memberSettings: Sub<MemberSettings>;
   readonly successions: Sub<SuccessionRecord>;
   readonly lives: Sub<LifeRecord>;
+  readonly abouts: Sub<AboutRecord>;
   /** `{box}!{time, 16 digits}!{epoch}!{sequence, 16 digits}` to the values. */
   readonly samples: Sub<Sample['values']>;
   /** `{box}!{begin, 16 digits}`: what five minutes of samples, and an hour of them, came to. */
@@ -406,6 +417,8 @@ export interface Store {
   readonly rolloutKeys: Sub<string>;
   /** All of it is on the disk, or none of it. @throws Refusal `disk-full` */
   commit(operations: readonly Operation[]): Promise<void>;
+  /** Told of what has just been committed, before `commit` answers. Answers the way to end it. */
+  onCommitted(listener: (operations: readonly Operation[]) => void): () => void;
   /** Every entry as it is stored, of the moment of the call. */
   snapshot(): AsyncIterable<[string, string]>;
   close(): Promise<void>;
@@ -419,6 +432,7 @@ export async function openStore(directory: string): Promise<Store> {
   const db = await openDatabase(path.join(directory, 'store'), storeVersion);
   const commits: Commits = createCommits(db);
   const json = { valueEncoding: 'json' } as const;
+  const listeners = new Set<(operations: readonly Operation[]) => void>();
   return {
     claims: db.sublevel<string, ClaimRecord>('claims', json),
     boxes: db.sublevel<string, BoxRecord>('boxes', json),
@@ -434,6 +448,7 @@ export async function openStore(directory: string): Promise<Store> {
     memberSettings: db.sublevel<string, MemberSettings>('memberSettings', json),
     successions: db.sublevel<string, SuccessionRecord>('successions', json),
     lives: db.sublevel<string, LifeRecord>('lives', json),
+    abouts: db.sublevel<string, AboutRecord>('abouts', json),
     samples: db.sublevel<string, Sample['values']>('samples', json),
     rollupMinutes: db.sublevel<string, Bucket>('rollupminutes', json),
     rollupHours: db.sublevel<string, Bucket>('rolluphours', json),
@@ -468,6 +483,11 @@ export async function openStore(directory: string): Promise<Store> {
       } catch (error) {
         throw isDiskFull(error) ? new Refusal('disk-full', undefined, { cause: error }) : error;
       }
+      for (const listener of listeners) listener(operations);
+    },
+    onCommitted(listener) {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
     },
     snapshot: () => db.iterator<string, string>({ keyEncoding: 'utf8', valueEncoding: 'utf8' }),
     async close() {

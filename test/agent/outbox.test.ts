@@ -3,8 +3,7 @@ import t, { type Test } from 'tap';
 import { createCommits } from '#common/commits.js';
 import { openDatabase } from '#common/database.js';
 import type { HealthBatch } from '#contract/health.js';
-import { HealthBatch as HealthBatchSchema } from '#contract/health.js';
-import { parseJson } from '#contract/parse.js';
+import { decodeBatch, isCompact } from '#contract/health-codec.js';
 import type { Refusal } from '#contract/problems.js';
 import { networkTotals } from '../../agent/health/probe.js';
 import { createCourier, digestOf, type Strikes } from '../../agent/link/courier.js';
@@ -36,13 +35,13 @@ async function openOutbox(
 function desk() {
   const arrived = new EventEmitter();
   const batches: HealthBatch[] = [];
-  const payloads: string[] = [];
+  const payloads: Buffer[] = [];
   return {
     batches,
     payloads,
     next: () => once(arrived, 'batch'),
-    send: async (payload: string): Promise<void> => {
-      const parsed = parseJson(HealthBatchSchema, payload);
+    send: async (payload: Buffer): Promise<void> => {
+      const parsed = decodeBatch(payload);
       if (!parsed.ok) throw new Error(JSON.stringify(parsed.faults));
       batches.push(parsed.value);
       payloads.push(payload);
@@ -55,7 +54,7 @@ type Post = Parameters<typeof createCourier>[0];
 
 /** A courier with a clock that stands still and nothing held against it, unless the test says otherwise. */
 const courierOf = (post: Pick<Post, 'outbox' | 'send' | 'onRefused'> & Partial<Post>) =>
-  createCourier({ maxBytes: 100_000, strikes: new Map(), clock: createManualClock(), ...post });
+  createCourier({ maxBytes: 100_000, compact: true, strikes: new Map(), clock: createManualClock(), ...post });
 
 t.test('the outbox gives each sample the next sequence, also after it was emptied and opened again', async (t) => {
   const folder = await ownFolder(t);
@@ -223,13 +222,33 @@ t.test(
     await sent;
     sent = provider.next();
     const digest = digestOf(provider.payloads[0] ?? '');
-    courier.acknowledged({ epoch, contiguous: 0, missing: [], refused: [{ digest, code: 'message-malformed' }] });
+    courier.acknowledged({ epoch, contiguous: 0, missing: [], refused: [{ digest, code: 'packet-rate' }] });
     await sent;
     t.same(provider.batches[1], { epoch, samples: [], lost: [[1, 1]] });
-    t.equal(refusals[0]?.code, 'message-malformed');
+    t.equal(refusals[0]?.code, 'packet-rate');
     t.match(outbox.state(), { deadLetters: 1, lost: 1, waiting: 0 });
   },
 );
+
+t.test('a provider that does not read compact batches gets them as JSON, and nothing is lost by it', async (t) => {
+  const outbox = await ownOutbox(t);
+  for (const value of [1, 2]) await outbox.add(sample(value));
+  const { epoch } = outbox.state();
+  const provider = desk();
+  const courier = courierOf({ outbox, send: provider.send, onRefused: t.fail });
+  t.teardown(() => courier.stop({ byBroker: false }));
+  let sent = provider.next();
+  courier.flush();
+  await sent;
+  const [first = Buffer.alloc(0)] = provider.payloads;
+  t.ok(isCompact(first));
+  sent = provider.next();
+  const refused = [{ digest: digestOf(first), code: 'message-malformed' }];
+  courier.acknowledged({ epoch, contiguous: 0, missing: [], refused });
+  await sent;
+  t.match(JSON.parse(String(provider.payloads[1])), { epoch, samples: [{ seq: 1 }, { seq: 2 }] });
+  t.match(outbox.state(), { deadLetters: 0, lost: 0, waiting: 2 });
+});
 
 t.test('a sample at which the broker ends five sessions is set aside, and the next one goes through', async (t) => {
   const outbox = await ownOutbox(t);

@@ -63,8 +63,8 @@ t.test('a code is shown, somebody asks, and the owner says yes', { buffered: tru
   await heading(page, 'You are linked with no company.');
   await look('1-none');
   await press(page, 'Link with a company');
-  await heading(page, 'You are linked with no company.');
-  const code = links.view().code?.code ?? '';
+  await said(page, 'Tell the company this code');
+  const code = links.view().code?.code ?? 'none';
   await said(page, code);
   await look('2-code');
 
@@ -82,6 +82,39 @@ t.test('a code is shown, somebody asks, and the owner says yes', { buffered: tru
   links.alter({ told: false });
   await said(page, 'Your provider could not be told');
   await look('4-list');
+  test.same(complaints, []);
+});
+
+t.test('an answer that was overtaken by news does not bring the past back', { buffered: true }, async (test) => {
+  const { links, page, complaints } = await start(test, sizes.phone);
+  await heading(page, 'You are linked with no company.');
+  let letGo = (): void => {};
+  const released = new Promise<void>((resolve) => {
+    letGo = resolve;
+  });
+  let asked = (): void => {};
+  const answered = new Promise<void>((resolve) => {
+    asked = resolve;
+  });
+  await page.route('**/v1/view', async (route) => {
+    const answer = await route.fetch();
+    asked();
+    await released;
+    await route.fulfill({ response: answer });
+  });
+  await press(page, 'Link with a company'); // and the page asks how things stand
+  await answered;
+  await said(page, 'Tell the company this code');
+  const code = links.view().code?.code ?? 'none';
+  links.ask();
+  await said(page, 'Acme asks to be linked with you.');
+  const late = page.waitForResponse('**/v1/view');
+  letGo();
+  await (await late).finished();
+  const drawn = 'new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))';
+  await page.evaluate(drawn); // the page has read it
+  test.equal(await page.getByText('Acme asks to be linked with you.').count(), 1, 'the news stays');
+  test.equal(await page.getByText(code).count(), 0, 'the code is spent');
   test.same(complaints, []);
 });
 

@@ -13,6 +13,7 @@ import type { Birth } from '#contract/status.js';
 import { shardOf, subtree, type Topic } from '#contract/topics.js';
 import { createFraming } from '../../provisioning/broker/framing.js';
 import { judgePublish, judgeSubscribe } from '../../provisioning/broker/rules.js';
+import { createAbouts } from '../../provisioning/fleet/abouts.js';
 import { createEventLog } from '../../provisioning/fleet/events.js';
 import { judgeHead } from '../../provisioning/fleet/heads.js';
 import { createIngest } from '../../provisioning/fleet/ingest.js';
@@ -281,6 +282,8 @@ t.test('the operator sees what was issued, what the box said, and whether it is 
   const fleet = createFleet({
     store,
     fleet: fleetStore,
+    clock,
+    abouts: createAbouts({ store, clock }),
     online: (box) => ingest.online(box),
     endings: {
       revoke: async (box) => void revoke.push(box),

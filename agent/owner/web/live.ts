@@ -57,6 +57,13 @@ export function createLive(): Live {
     for (const listener of [...listeners]) listener();
   }
 
+  /** One that was asked for before the box pushed another may come after it. */
+  function take(view: OwnerView): void {
+    const { run, count } = state.view?.made ?? { run: '', count: 0 };
+    const isOlder = view.made.run === run && view.made.count < count;
+    set({ reachable: true, answeredAt: Date.now(), ...(isOlder ? {} : { view }) });
+  }
+
   function learn(error: unknown): void {
     if (error instanceof Unreachable) set({ reachable: false });
     if (error instanceof Refused) set({ reachable: true, answeredAt: Date.now() });
@@ -67,7 +74,7 @@ export function createLive(): Live {
     const opened = new EventSource('/v1/events');
     stream = opened;
     opened.addEventListener('message', (message: MessageEvent<string>) => {
-      set({ view: JSON.parse(message.data), reachable: true, answeredAt: Date.now() });
+      take(JSON.parse(message.data));
     });
     // Cut, or the session has ended: which of them, the box is asked.
     opened.addEventListener('error', () => void load());
@@ -94,7 +101,7 @@ export function createLive(): Live {
       });
       if (isIn) {
         follow();
-        set({ view: await call<OwnerView>('GET', '/v1/view') });
+        take(await call<OwnerView>('GET', '/v1/view'));
       }
     } catch (error) {
       learn(error);

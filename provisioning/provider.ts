@@ -19,6 +19,7 @@ import { createCatalogue } from './catalogue/catalogue.js';
 import type { ResolveTxt } from './catalogue/domains.js';
 import { createConsole } from './console/console.js';
 import type { Gauge } from './console/metrics.js';
+import { type DatabaseConfig, mirrorBoxes, openDatabase } from './database-wiring.js';
 import { createAttempts } from './est/attempts.js';
 import { createEst } from './est/est.js';
 import { createIngest, type Ingest } from './fleet/ingest.js';
@@ -36,6 +37,7 @@ import { openResults } from './rollouts/results.js';
 import { declareRolloutRoutes } from './rollouts/routes.js';
 import { createRolloutWatch } from './rollouts/watch.js';
 import { openRooms } from './rooms.js';
+import type { Keep } from './store/fleet.js';
 import { controlSocket, readSecret } from './territory.js';
 
 export interface ProviderConfig {
@@ -52,6 +54,10 @@ export interface ProviderConfig {
   enrolmentsPerSecond?: number;
   /** A broker that is not the provider's own. */
   outside?: OutsideConfig | undefined;
+  /** What boxes tell is kept there instead of in the directory. */
+  database?: DatabaseConfig | undefined;
+  /** How long it is kept; as `usualKeep` unless said. */
+  keep?: Keep | undefined;
 }
 
 export interface Provider {
@@ -96,6 +102,8 @@ export function createProvider(
     admission: ways = new Set(['claim']),
     enrolmentsPerSecond,
     outside,
+    database,
+    keep,
   }: ProviderConfig,
   {
     files,
@@ -121,8 +129,10 @@ export function createProvider(
   }
 
   async function startRooms(): Promise<void> {
-    const rooms = await openRooms({ directory, files, clock });
+    const openFleet = database && openDatabase(database, keep, clock);
+    const rooms = await openRooms({ directory, files, clock, openFleet, keep });
     started.push(() => rooms.close());
+    started.push(mirrorBoxes({ rooms, clock, log }));
     const { territory, store, fleetStore, ca, crl, boxes, claims, requests, events, members, registry, rollouts } =
       rooms;
     const { directory: listed } = rooms;
@@ -141,6 +151,7 @@ export function createProvider(
 
     const receipts = createReceipts({ ca, clock, log, publish: (topic, payload) => broker.publish(topic, payload) });
     receipts.start();
+    await fleetStore.allOffline();
     // The broker hands messages to ingest, and ingest answers through the broker.
     const ingest: Ingest = createIngest({
       fleet: fleetStore,
@@ -212,7 +223,7 @@ export function createProvider(
     });
     started.push(async () => noMoreEndings());
 
-    const retention = createRetention({ fleet: fleetStore, clock, log });
+    const retention = createRetention({ fleet: fleetStore, clock, keep, log });
     retention.start();
     started.push(() => retention.stop());
 

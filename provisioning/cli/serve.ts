@@ -12,6 +12,7 @@ import { createProvider } from '../provider.js';
 import { checkDirectory, longestLeafSeconds, readTerritory, writeTerritory } from '../territory.js';
 import { duration, noMore, readArguments, required, text, wholeNumber } from './arguments.js';
 import type { Command } from './command.js';
+import { databaseFrom, databaseOptions, keepOf } from './database.js';
 
 const defaultPortBase = 8440;
 
@@ -35,11 +36,14 @@ export const serve: Command = async (args, { out, stop, assetsDir }) => {
     'renewal-grace': text,
     enrolments: text,
     ...{ broker: text, 'broker-protocol': text, 'broker-helper': text },
+    ...databaseOptions,
   });
   noMore(positionals);
   const outside = outsideOf(values.broker, values['broker-protocol'], values['broker-helper']);
   const config = {
     outside,
+    database: await databaseFrom(values),
+    keep: keepOf(values),
     assetsDir,
     directory: path.resolve(required(values.dir, '--dir')),
     host: required(values.host ?? 'localhost', '--host'),

@@ -10,6 +10,7 @@ import { workerName } from './broker/names.js';
 import type { OutsideConfig } from './brokers.js';
 import type { Ca } from './ca/ca.js';
 import type { Gauge } from './console/metrics.js';
+import type { DatabaseConfig } from './database-wiring.js';
 import { createEcho } from './fleet/echo.js';
 import type { EventLog } from './fleet/events.js';
 import { createHearing, type Hearing } from './fleet/hearing.js';
@@ -17,8 +18,6 @@ import { createIngestPart, type IngestPart } from './ingest-wiring.js';
 import type { FleetStore } from './store/fleet.js';
 
 export interface ApartConfig {
-  /** `postgres://…` */
-  database: string;
   /** Whether this process is a worker too. */
   here: boolean;
   leaseMilliseconds?: number | undefined;
@@ -36,8 +35,8 @@ export interface Apart {
 const passSeconds = 86_400;
 
 export function createApart(
-  { database, here, leaseMilliseconds }: ApartConfig,
-  outside: OutsideConfig,
+  { here, leaseMilliseconds }: ApartConfig,
+  { outside, database }: { outside: OutsideConfig; database: DatabaseConfig },
   parts: {
     fleet: FleetStore;
     ca: Ca;
@@ -54,7 +53,7 @@ export function createApart(
   const echo = createEcho({ fleet, tell: events.echo, clock });
   const worker: IngestPart | undefined = here
     ? createIngestPart(
-        { name, broker: outside, database, leaseMilliseconds },
+        { name, broker: outside, database: database.url, leaseMilliseconds },
         {
           ...{ fleet, clock, log },
           credentials: async () => ({ ...(await ca.issuePass(name, passSeconds)), ca: [...ca.trusted] }),

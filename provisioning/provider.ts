@@ -20,6 +20,7 @@ import { createCatalogue } from './catalogue/catalogue.js';
 import type { ResolveTxt } from './catalogue/domains.js';
 import { createConsole } from './console/console.js';
 import type { Gauge } from './console/metrics.js';
+import { type DatabaseConfig, mirrorBoxes, openDatabase } from './database-wiring.js';
 import { createAttempts } from './est/attempts.js';
 import { createEst } from './est/est.js';
 import type { Hearing } from './fleet/hearing.js';
@@ -38,6 +39,7 @@ import { openResults } from './rollouts/results.js';
 import { declareRolloutRoutes } from './rollouts/routes.js';
 import { createRolloutWatch } from './rollouts/watch.js';
 import { openRooms } from './rooms.js';
+import type { Keep } from './store/fleet.js';
 import { controlSocket, readSecret } from './territory.js';
 
 export interface ProviderConfig {
@@ -54,8 +56,12 @@ export interface ProviderConfig {
   enrolmentsPerSecond?: number;
   /** A broker that is not the provider's own. */
   outside?: OutsideConfig | undefined;
-  /** With a broker outside: what boxes report is stored by workers, in PostgreSQL. */
-  apart?: ApartConfig | undefined;
+  /** What boxes tell is kept there instead of in the directory. */
+  database?: DatabaseConfig | undefined;
+  /** How long it is kept; as `usualKeep` unless said. */
+  keep?: Keep | undefined;
+  /** With both a broker outside and a database: what boxes report is stored by workers. */
+  workers?: ApartConfig | undefined;
 }
 
 export interface Provider {
@@ -100,7 +106,9 @@ export function createProvider(
     admission: ways = new Set(['claim']),
     enrolmentsPerSecond,
     outside,
-    apart: apartConfig,
+    workers,
+    database,
+    keep,
   }: ProviderConfig,
   {
     files,
@@ -126,8 +134,10 @@ export function createProvider(
   }
 
   async function startRooms(): Promise<void> {
-    const rooms = await openRooms({ directory, files, clock });
+    const openFleet = database && openDatabase(database, keep, clock);
+    const rooms = await openRooms({ directory, files, clock, openFleet, keep });
     started.push(() => rooms.close());
+    started.push(mirrorBoxes({ rooms, clock, log }));
     const { territory, store, fleetStore, ca, crl, boxes, claims, requests, events, members, registry, rollouts } =
       rooms;
     const { directory: listed } = rooms;
@@ -148,13 +158,19 @@ export function createProvider(
     receipts.start();
     // The broker hands messages to ingest, and ingest answers through the broker.
     const apart =
-      apartConfig && outside
-        ? createApart(apartConfig, outside, {
-            ...{ fleet: fleetStore, ca, events, clock, log },
-            refusal: taken.refusal,
-            onHead: receipts.give,
-          })
+      workers && outside && database
+        ? createApart(
+            workers,
+            { outside, database },
+            {
+              ...{ fleet: fleetStore, ca, events, clock, log },
+              refusal: taken.refusal,
+              onHead: receipts.give,
+            },
+          )
         : undefined;
+    // The workers know who is here, and go on when this process does not.
+    if (!apart) await fleetStore.allOffline();
     const ingest: Hearing =
       apart?.hearing ??
       createIngest({
@@ -229,7 +245,7 @@ export function createProvider(
     });
     started.push(async () => noMoreEndings());
 
-    const retention = createRetention({ fleet: fleetStore, clock, log });
+    const retention = createRetention({ fleet: fleetStore, clock, keep, log });
     retention.start();
     started.push(() => retention.stop());
 

@@ -2,7 +2,6 @@
 import { Refusal } from '#contract/problems.js';
 import type { ApartConfig } from '../apart-wiring.js';
 import { duration } from './arguments.js';
-import { databaseOf } from './database.js';
 
 const roles = ['est', 'ingest', 'api', 'console'] as const;
 type Role = (typeof roles)[number];
@@ -34,17 +33,16 @@ export const isWorker = (wanted: Roles): boolean => wanted.size === 1 && wanted.
 export const leaseOf = (value = '5s'): number => 1000 * duration(value, '--lease', [1, 300]);
 
 /**
- * How a control process works with workers; undefined where it keeps everything itself.
- * @throws Refusal `roles-apart`, `database-address`, `arguments-invalid`
+ * Whether workers store what boxes report, and whether this control process is one; undefined where it stores all itself.
+ * @throws Refusal `roles-apart`, `arguments-invalid`
  */
-export async function apartOf(
-  { broker, database, lease }: { broker?: string; database?: string; lease?: string },
+export function workersOf(
+  { broker, lease }: { broker?: string; lease?: string },
   wanted: Roles,
-): Promise<ApartConfig | undefined> {
+  database: unknown,
+): ApartConfig | undefined {
   const here = wanted.has('ingest');
-  if (broker === undefined || database === undefined) {
-    if (!here) throw new Refusal('roles-apart', 'without ingest it needs --broker and --database');
-    return undefined;
-  }
-  return { database: await databaseOf(database), here, leaseMilliseconds: leaseOf(lease) };
+  if (broker !== undefined && database !== undefined) return { here, leaseMilliseconds: leaseOf(lease) };
+  if (!here) throw new Refusal('roles-apart', 'without ingest it needs --broker and --database');
+  return undefined;
 }

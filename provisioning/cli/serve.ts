@@ -12,7 +12,8 @@ import { createProvider } from '../provider.js';
 import { checkDirectory, longestLeafSeconds, readTerritory, writeTerritory } from '../territory.js';
 import { duration, noMore, readArguments, required, text, wholeNumber } from './arguments.js';
 import type { Command } from './command.js';
-import { apartOf, isWorker, rolesOf } from './roles.js';
+import { databaseFrom, databaseOptions, keepOf } from './database.js';
+import { isWorker, rolesOf, workersOf } from './roles.js';
 
 const defaultPortBase = 8440;
 
@@ -39,14 +40,17 @@ export const serve: Command = async (args, io) => {
     admission: text,
     'renewal-grace': text,
     enrolments: text,
-    ...{ broker: text, 'broker-protocol': text, 'broker-helper': text, database: text, lease: text },
+    ...{ broker: text, 'broker-protocol': text, 'broker-helper': text, lease: text },
+    ...databaseOptions,
   });
   noMore(positionals);
   const outside = outsideOf(values.broker, values['broker-protocol'], values['broker-helper']);
-  const apart = await apartOf(values, roles);
+  const database = await databaseFrom(values);
   const config = {
     outside,
-    apart,
+    database,
+    workers: workersOf(values, roles, database),
+    keep: keepOf(values),
     assetsDir,
     directory: path.resolve(required(values.dir, '--dir')),
     host: required(values.host ?? 'localhost', '--host'),

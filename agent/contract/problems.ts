@@ -9,6 +9,7 @@ import { archivesProblems } from './problems/archives.js';
 import { boxProblems } from './problems/box.js';
 import { databaseProblems } from './problems/database.js';
 import { developingProblems } from './problems/developing.js';
+import { hostileProblems } from './problems/hostile.js';
 import { httpProblems } from './problems/http.js';
 import { leaseProblems } from './problems/leases.js';
 import { linkProblems } from './problems/link.js';
@@ -43,6 +44,7 @@ const table = {
   ...developingProblems,
   ...storageProblems,
   ...simulateProblems,
+  ...hostileProblems,
   ...rolloutsProblems,
   ...successionsProblems,
   ...databaseProblems,

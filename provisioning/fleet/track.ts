@@ -50,11 +50,18 @@ export function add(track: Track, first: number, last: number): Track {
 }
 
 /** Takes into `contiguous` what has become so, and gives up the lowest hole when there are too many. */
-function settle({ contiguous, above, lost }: Track): Track {
+function settle({ contiguous, above, lost }: Track, most = maxRanges): Track {
   const [lowest, ...rest] = above;
-  if (!lowest || (lowest[0] > contiguous + 1 && above.length <= maxRanges)) return { contiguous, above, lost };
+  if (!lowest || (lowest[0] > contiguous + 1 && above.length <= most)) return { contiguous, above, lost };
   const hole = Math.max(0, lowest[0] - contiguous - 1);
   return { contiguous: lowest[1], above: rest, lost: lost + hole };
+}
+
+/** At most so many ranges: the lowest holes are given up as lost. */
+export function trim(track: Track, most: number): Track {
+  let trimmed = track;
+  while (trimmed.above.length > most) trimmed = settle(trimmed, most);
+  return trimmed;
 }
 
 /** The box says that it has these no more. Those that are here stay here and are not counted. */

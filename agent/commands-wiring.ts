@@ -113,6 +113,7 @@ export async function openCommands(wish: {
     async onReporting(level) {
       if (level === 'minimum') {
         // What waits was taken for the provider, and is not for it any more: it hears that these are lost.
+        await outbox.commit();
         const { acknowledged, last } = outbox.state();
         await outbox.deadLetter([acknowledged + 1, last], 'reporting-minimum');
         link().flush();

@@ -25,8 +25,7 @@ import { type BoxDirectory, createDirectory } from './directory/directory.js';
 import { createMembership, type MembershipRoom } from './enrolment/membership.js';
 import { openPlaces } from './enrolment/places.js';
 import { type Factory, openFactory } from './factory/factory.js';
-import { createProbe } from './health/probe.js';
-import { createSampler } from './health/sampler.js';
+import { openHealth } from './health-wiring.js';
 import type { Host } from './host/host.js';
 import { isSameMachine } from './host/machine.js';
 import { openIdentity } from './identity/identity.js';
@@ -34,6 +33,7 @@ import { openLeases } from './leases/open.js';
 import { createLink } from './link/link.js';
 import { createOutbox } from './link/outbox.js';
 import { openSession } from './link/session.js';
+import { createSpool } from './link/spool.js';
 import { createRefusals } from './refusals.js';
 import { checkFree, openTime, resetOf } from './reset-wiring.js';
 import { checkDeveloping, checkNobodys, type Simulated } from './simulated.js';
@@ -171,9 +171,12 @@ export async function compose(
   const directory = await directoryOf(ground, { own, onChange: onStanding });
   let voucher = await voucherOf(factory, directory, ground);
   const freeBytes = (): number => host.freeBytes(dataDir);
+  const { intervalSeconds, batchSeconds } = config.health;
   const outbox = await createOutbox({
     store,
     budgetBytes: outboxBudgetBytes,
+    batch: Math.max(1, Math.round(batchSeconds / intervalSeconds)),
+    spool: createSpool({ file: path.join(config.runtimeDir, 'outbox.spool'), boot: await bootId(host) }),
     machine: await host.machine(),
     isSameMachine,
     onMoved: async () => void (await ledger.append({ by: 'box', type: 'other-machine', facts: {} })),
@@ -289,18 +292,14 @@ export async function compose(
       grants: held.map(({ capability }) => capability),
     })),
   ];
-  const probe = createProbe({ host, dataDir });
-  const sampler = createSampler({
-    probe,
-    store: (sample) => provider.keep(sample),
-    stamp: clock.stamp,
-    freeBytes,
-    get intervalSeconds() {
-      return provider.intervals().sampleSeconds;
-    },
-    clock,
-    onRefused,
+  const health = await openHealth({
+    ...{ config, host, clock, store, outbox, membership, freeBytes, onRefused },
+    keep: (sample) => provider.keep(sample),
+    intervalSeconds: () => provider.intervals().sampleSeconds,
+    apps: () => running().map((app) => ({ ...app, pid: app.pid ?? installed?.runner.show(app.id)?.pid ?? null })),
+    onReport: () => link.report(),
   });
+  const { probe, sampler } = health;
 
   let hardware: Birth['hardware'];
   const birth = (session: string): Birth => provider.birth(wholeBirth(session));
@@ -345,7 +344,7 @@ export async function compose(
       return provider.intervals().batchSeconds;
     },
     async access(fresh) {
-      hardware ??= await probe.inventory();
+      hardware = await probe.inventory();
       return membership.access(fresh || !clock.trusted()); // the provider's answer tells the time
     },
     moment: clock.moment,
@@ -440,6 +439,7 @@ export async function compose(
     membership,
     changes,
     reset,
+    health,
     sampler,
     link,
     api,

@@ -19,12 +19,21 @@ import type { CommandRooms } from './commands/operations.js';
 import { openTerritoryDirectory, type TerritoryDirectory } from './directory/directory.js';
 import { createEventLog, type EventLog } from './fleet/events.js';
 import { type MemberDesk, openMembers } from './members/members.js';
+import { type Audit, openAudit } from './operators/audit.js';
+import { type Operators, openOperators } from './operators/operators.js';
 import { createRollouts, type Rollouts } from './rollouts/rollouts.js';
-import type { FleetStore } from './store/fleet.js';
+import type { FleetStore, Keep } from './store/fleet.js';
 import { createLevelFleet } from './store/fleet-level.js';
 import { openStore, type Store } from './store/store.js';
 import { createTurns } from './store/turns.js';
-import { checkDirectory, readTerritory, type Territory, usualRenewalGraceSeconds } from './territory.js';
+import {
+  checkDirectory,
+  readSecret,
+  readTerritory,
+  type Territory,
+  usualRenewalGraceSeconds,
+  writeSecret,
+} from './territory.js';
 
 export interface Rooms {
   readonly territory: Territory;
@@ -42,6 +51,8 @@ export interface Rooms {
   readonly rollouts: Rollouts;
   readonly members: MemberDesk;
   readonly commands: CommandRooms;
+  readonly operators: Operators;
+  readonly audit: Audit;
   close(): Promise<void>;
 }
 
@@ -51,12 +62,15 @@ export async function openRooms({
   files,
   clock,
   openFleet,
+  keep,
 }: {
   directory: string;
   files: Files;
   clock: Clock;
   /** What boxes tell is kept elsewhere than in the level store. */
   openFleet?: ((parts: { store: Store; territory: string }) => Promise<FleetStore>) | undefined;
+  /** How long level keeps what boxes tell. */
+  keep?: Keep | undefined;
 }): Promise<Rooms> {
   await checkDirectory(directory);
   const territory = await readTerritory(files, directory);
@@ -64,7 +78,9 @@ export async function openRooms({
   const ca = await openCa({ files, clock, directory, leafLifetimeSeconds });
   const listed = await openTerritoryDirectory({ files, directory, clock });
   const store = await openStore(directory);
-  const fleetStore = (await openFleet?.({ store, territory: territory.id })) ?? createLevelFleet({ store, clock });
+  const fleetStore =
+    (await openFleet?.({ store, territory: territory.id })) ??
+    createLevelFleet({ store, clock, ...(keep && { keep }) });
   const events = createEventLog({ store, fleet: fleetStore, clock });
   const turns = createTurns();
   const { issue } = ca;
@@ -108,8 +124,14 @@ export async function openRooms({
     keys: await openCommandKeys({ files, directory, clock }),
     diagnostics: createDiagnostics({ directory, files, desk }),
   };
+  const first = {
+    read: () => readSecret(files, directory),
+    write: (secret: string) => writeSecret(files, directory, secret),
+  };
   return {
     commands,
+    operators: await openOperators({ store, clock, turns, first }),
+    audit: await openAudit({ store, clock }),
     territory,
     store,
     fleetStore,

@@ -13,24 +13,27 @@ export interface CommandFeature {
   diagnostics: Pick<Diagnostics, 'read'>;
 }
 
-const config = { consoleAccess: 'operator' } as const;
+const config = { consoleAccess: 'viewer' } as const;
+const acts = { consoleAccess: 'operator', act: 'command.send', on: 'box' } as const;
+const operators = { consoleAccess: 'operator' } as const;
 const OneBox = Type.Object({ id: Type.String({ maxLength: 100 }) });
 const OneCommand = Type.Object({ ...OneBox.properties, command: CommandId });
 
-export function declareCommandRoutes(
-  plain: FastifyInstance,
-  { desk, diagnostics }: CommandFeature,
-  by: (request: object) => string,
-): void {
+export function declareCommandRoutes(plain: FastifyInstance, { desk, diagnostics }: CommandFeature): void {
   const app = plain.withTypeProvider<TypeBoxTypeProvider>();
 
   app.get('/v1/boxes/:id/commands', { config, schema: { params: OneBox } }, async ({ params }) => desk.list(params.id));
-  app.post('/v1/boxes/:id/commands', { config, schema: { params: OneBox, body: NewCommand } }, async (request, reply) =>
-    reply.code(201).send(await desk.send(request.params.id, { ...request.body, by: by(request) })),
+  app.post(
+    '/v1/boxes/:id/commands',
+    { config: acts, schema: { params: OneBox, body: NewCommand } },
+    async (request, reply) =>
+      reply
+        .code(201)
+        .send(await desk.send(request.params.id, { ...request.body, by: request.caller?.name ?? 'operator' })),
   );
   app.get(
     '/v1/boxes/:id/commands/:command/diagnostics',
-    { config, schema: { params: OneCommand } },
+    { config: operators, schema: { params: OneCommand } },
     async ({ params: { id, command } }, reply) =>
       reply
         .type(diagnosticsMediaType)

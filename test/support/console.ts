@@ -10,7 +10,12 @@ import { openCommandDesk } from '../../provisioning/commands/desk.js';
 import { createDiagnostics } from '../../provisioning/commands/diagnostics.js';
 import { createConsole } from '../../provisioning/console/console.js';
 import { createEventLog } from '../../provisioning/fleet/events.js';
+import { createSavedFilters } from '../../provisioning/fleet/saved-filters.js';
+import { openAudit } from '../../provisioning/operators/audit.js';
+import { openOperators } from '../../provisioning/operators/operators.js';
 import { openStore } from '../../provisioning/store/store.js';
+import { createTurns } from '../../provisioning/store/turns.js';
+import { createFedAbouts, createFedTable } from './fed-table.js';
 import { createFedClaims, createFedFleet, createFedRequests } from './fleet.js';
 
 export const secret = 'correct-horse-battery-staple';
@@ -64,13 +69,26 @@ export async function startConsole(
     },
     diagnostics: createDiagnostics({ directory, files, desk }),
   };
+  let firstSecret = secret;
+  const first = {
+    read: async () => firstSecret,
+    async write(now: string) {
+      firstSecret = now;
+    },
+  };
+  const operators = await openOperators({ store, clock, turns: createTurns(), first });
+  const audit = await openAudit({ store, clock });
   const parts = {
     commands,
     fleet,
+    table: createFedTable(fleet.boxes, () => clock.now()),
+    abouts: createFedAbouts(fleet.boxes),
+    filters: createSavedFilters({ store, clock }),
     claims,
     requests,
     events,
-    secret,
+    operators,
+    audit,
     territory,
     clock,
     log: fastify({ logger: false }).log,
@@ -86,12 +104,14 @@ export async function startConsole(
   });
   const port = await running.start(options.host ?? '127.0.0.1', options.port ?? 0);
   return {
-    store,
     desk,
     fleet,
     claims,
     requests,
     events,
+    operators,
+    audit,
+    store,
     port,
     url: `${options.tls ? 'https' : 'http'}://127.0.0.1:${port}`,
     stop: () => running.stop(),

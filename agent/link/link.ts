@@ -27,7 +27,7 @@ export interface Link {
   since(): number | null;
   /** Told at each change. Answers the way to end it. */
   subscribe(listener: (online: boolean) => void): () => void;
-  /** Sends what the outbox has on the disk now rather than with the next batch. */
+  /** Stores and sends what the outbox holds now rather than with the next batch. */
   flush(): void;
   /** What runs has changed. */
   report(): void;
@@ -45,7 +45,8 @@ const much = 100;
 export function createLink(wish: {
   clock: Clock;
   outbox: Outbox;
-  batchSeconds: number;
+  /** Looked at before each wait. */
+  readonly batchSeconds: number;
   /** Asked anew before each session; `fresh` after failures, when the provider may have moved. */
   access: (fresh: boolean) => Promise<{ profile: Profile; credentials: Credentials }>;
   /** By which the broker's certificate is judged, once access is given. */
@@ -68,7 +69,7 @@ export function createLink(wish: {
   /** From 0 to 1. */
   random?: () => number;
 }): Link {
-  const { clock, outbox, batchSeconds, onRefused, random = Math.random } = wish;
+  const { clock, outbox, onRefused, random = Math.random } = wish;
   const listeners = new Set<(online: boolean) => void>();
   const strikes: Strikes = new Map();
   const stopping = new AbortController();
@@ -132,14 +133,14 @@ export function createLink(wish: {
     if (waiting <= much || uncertain > 0) return flush();
     isHeldBack = true;
     courier?.sendNewest();
-    await clock.sleep(random() * batchSeconds * 1000, signal);
+    await clock.sleep(random() * wish.batchSeconds * 1000, signal);
     isHeldBack = false;
     if (!signal.aborted) flush();
   }
 
   async function batches(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
-      await clock.sleep(batchSeconds * 1000, signal);
+      await clock.sleep(wish.batchSeconds * 1000, signal);
       if (signal.aborted) return;
       if (outbox.state().uncertain > 0) await wish.learnTime();
       await commit();
@@ -160,7 +161,7 @@ export function createLink(wish: {
       else if (earlyForApps.length < mostEarly) earlyForApps.push(() => carrier?.heard(...heard)); // the rest comes again
     };
     // Somewhat longer than the batches, each of which is a sign of life: a ping costs about 200 bytes.
-    const keepaliveSeconds = Math.min(1200, batchSeconds + 60);
+    const keepaliveSeconds = Math.min(1200, wish.batchSeconds + 60);
     const opened = await openSession({
       profile,
       credentials,
@@ -270,7 +271,7 @@ export function createLink(wish: {
       listeners.add(listener);
       return () => listeners.delete(listener);
     },
-    flush,
+    flush: () => void commit().then(flush),
     report,
   };
 }

@@ -49,8 +49,8 @@ export interface Outbox {
   /** Committed samples in `[from, to]`, ascending, within both limits, at least one if there is one. */
   read(from: number, to: number, limits: { count: number; bytes: number }): Promise<Sample[]>;
   acknowledge(contiguous: number): Promise<void>;
-  /** Kept aside and never sent again. */
-  deadLetter(range: Range, reason: string): Promise<void>;
+  /** Kept aside and never sent again; the provider hears that it is lost. `reason` is for who looks at it here. */
+  deadLetter(range: Range, reason: string, lost?: LostReason): Promise<void>;
   /**
    * A new epoch, for another provider: what waits is numbered anew from 1, so that the new one counts no gap. Harmless
    * when that was asked for before, whatever the epoch is now. Nothing may be under way between outbox and provider.
@@ -333,7 +333,7 @@ export async function createOutbox(wish: {
         await save({ ...counters, acknowledged: upTo }, removal(gone));
         forget(gone);
       }),
-    deadLetter: ([from, to], reason) =>
+    deadLetter: ([from, to], reason, loss = 'dead-letter') =>
       inTurn(async () => {
         const gone = await stored({ gte: keyOf(from), lte: keyOf(to) });
         if (gone.length === 0) return;
@@ -351,7 +351,7 @@ export async function createOutbox(wish: {
             ...counters,
             deadLetters: deadLetters + gone.length,
             lost: lost + gone.length,
-            named: remember(named, [from, to, 'dead-letter'], acknowledged),
+            named: remember(named, [from, to, loss], acknowledged),
           },
           [...removal(gone), ...kept],
         );

@@ -23,8 +23,7 @@ import { type BoxDirectory, createDirectory } from './directory/directory.js';
 import { createMembership, type MembershipRoom } from './enrolment/membership.js';
 import { openPlaces } from './enrolment/places.js';
 import { type Factory, openFactory } from './factory/factory.js';
-import { createProbe } from './health/probe.js';
-import { createSampler } from './health/sampler.js';
+import { openHealth } from './health-wiring.js';
 import type { Host } from './host/host.js';
 import { isSameMachine } from './host/machine.js';
 import { openIdentity } from './identity/identity.js';
@@ -281,16 +280,12 @@ export async function compose(
       grants: held.map(({ capability }) => capability),
     })),
   ];
-  const probe = createProbe({ host, dataDir });
-  const sampler = createSampler({
-    probe,
-    store: (sample) => outbox.add(sample),
-    stamp: clock.stamp,
-    freeBytes,
-    intervalSeconds,
-    clock,
-    onRefused,
+  const health = await openHealth({
+    ...{ config, host, clock, store, outbox, membership, freeBytes, onRefused },
+    apps: () => running().map((app) => ({ ...app, pid: app.pid ?? installed?.runner.show(app.id)?.pid ?? null })),
+    onReport: () => link.report(),
   });
+  const { probe, sampler } = health;
 
   let hardware: Birth['hardware'];
   const birth = (session: string): Birth => {
@@ -313,7 +308,7 @@ export async function compose(
     outbox,
     batchSeconds,
     async access(fresh) {
-      hardware ??= await probe.inventory();
+      hardware = await probe.inventory();
       return membership.access(fresh || !clock.trusted()); // the provider's answer tells the time
     },
     moment: clock.moment,
@@ -325,7 +320,7 @@ export async function compose(
     reported: () => ({
       at: clock.now(),
       agent: version,
-      ...(membership.awaitsOwner() ? { owner: false } : {}),
+      ...(membership.awaitsOwner() ? { owner: false } : { conditions: health.report() }),
       apps: running().map(({ id, state, sandbox, restarts }) => ({ id, state, sandbox, restarts })),
       leases: holds.leases
         .all()
@@ -418,6 +413,7 @@ export async function compose(
     membership,
     changes,
     reset,
+    health,
     sampler,
     link,
     api,

@@ -5,7 +5,6 @@ import { openDatabase } from '#common/database.js';
 import type { HealthBatch } from '#contract/health.js';
 import { decodeBatch, isCompact } from '#contract/health-codec.js';
 import type { Refusal } from '#contract/problems.js';
-import { networkTotals } from '../../agent/health/probe.js';
 import { createCourier, digestOf, type Strikes } from '../../agent/link/courier.js';
 import { createOutbox, type Outbox } from '../../agent/link/outbox.js';
 
@@ -301,16 +300,4 @@ t.test('a session that fell silent or was stopped blames no sample', async (t) =
     await courier.stop({ byBroker: false });
   }
   t.match(outbox.state(), { deadLetters: 0, waiting: 1 });
-});
-
-t.test("the kernel's network counters are summed over what leads out of the box", async (t) => {
-  const text = `Inter-|   Receive                                                |  Transmit
- face |bytes    packets errs drop fifo frame compressed multicast|bytes    packets errs drop fifo colls carrier compressed
-    lo: 999 1 0 0 0 0 0 0 999 1 0 0 0 0 0 0
-  eth0: 100 1 0 0 0 0 0 0 10 1 0 0 0 0 0 0
-veth0a1: 700 1 0 0 0 0 0 0 700 1 0 0 0 0 0 0
- wlan0:23 1 0 0 0 0 0 0 2 1 0 0 0 0 0 0
-`;
-  t.same(networkTotals(text), { receive: 123, transmit: 12 });
-  t.same(networkTotals('nonsense'), { receive: 0, transmit: 0 });
 });

@@ -102,6 +102,7 @@ const sampler = createSampler({
   probe: {
     sample: async () => life(minute++),
     inventory: () => Promise.reject(new Error('is not asked for')),
+    stop() {},
   },
   store: (sample) => outbox.add(sample),
   stamp: () => ({ at: clock.now() }),

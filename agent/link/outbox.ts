@@ -219,7 +219,7 @@ export async function createOutbox(wish: {
     held += fresh.length;
     bytes += size;
     for (const { sample, open } of fresh) if (open) undated.set(sample.seq, open);
-    await spool?.clear();
+    await spool?.clear().catch(() => {});
   }
 
   /** What waits is numbered from 1, in the same batch. */
@@ -269,7 +269,7 @@ export async function createOutbox(wish: {
     counters = { ...counters, machine };
     await begin({ epoch: randomBytes(8).toString('hex'), followed });
   }
-  await spool?.begin();
+  await spool?.begin().catch(() => {}); // then each sample is committed by itself
   reserve = batch - 1;
   if (!found || (machine !== undefined && before !== machine) || (counters.reserved ?? 0) < counters.last + reserve)
     await save({ ...counters, ...(machine === undefined ? {} : { machine }) }, []);
@@ -381,7 +381,7 @@ export async function createOutbox(wish: {
         await commitAdded();
         reserve = 0;
         if ((counters.reserved ?? 0) > counters.last) await save(counters, []);
-        await spool?.close();
+        await spool?.close().catch(() => {});
       }),
   };
 }

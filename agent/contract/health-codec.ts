@@ -22,7 +22,7 @@ const mostValues = 32_768;
 const latest = 8_640_000_000_000_000;
 const numberOf = new Map(knownNames.map((name, index) => [name, index]));
 const isName = new RegExp(metricNamePattern);
-const reasons: readonly (LostReason | undefined)[] = [undefined, 'thinned', 'budget', 'dead-letter', 'cut'];
+const reasons: readonly (LostReason | undefined)[] = [undefined, 'thinned', 'budget', 'dead-letter', 'cut', 'withheld'];
 
 const attributesOf = (name: string): string => (name.includes('{') ? name.slice(name.indexOf('{')) : '');
 

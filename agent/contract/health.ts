@@ -29,13 +29,14 @@ export type Sample = Static<typeof Sample>;
 /**
  * Why a box has given samples up. `thinned`: they were old and many, some of each hour are kept; `budget`: older still,
  * and there was no room; `dead-letter`: they were refused; `cut`: the power went, or the machine stopped, before they
- * were on the disk, at most so many.
+ * were on the disk, at most so many; `withheld`: the owner does not want them to be told.
  */
 export const LostReason = Type.Union([
   Type.Literal('thinned'),
   Type.Literal('budget'),
   Type.Literal('dead-letter'),
   Type.Literal('cut'),
+  Type.Literal('withheld'),
 ]);
 export type LostReason = Static<typeof LostReason>;
 

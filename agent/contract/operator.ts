@@ -2,7 +2,7 @@
 import { type Static, Type } from 'typebox';
 import { BoxId } from './box-id.js';
 import { Condition, mostConditions, Severity } from './conditions.js';
-import { Time } from './health.js';
+import { LostReason, Time } from './health.js';
 import { LeavePhase, LeaveReason } from './leave.js';
 import { Birth, Reported } from './status.js';
 
@@ -157,6 +157,11 @@ export const BoxDetail = Type.Object(
     reported: NullOr(Reported),
     revokedAt: NullOr(Time),
     standing: BoxStanding,
+    lost: Type.Optional(
+      Type.Partial(Type.Record(LostReason, Type.Integer({ minimum: 1 })), {
+        description: 'of the gaps those that the box gave up, by its reason',
+      }),
+    ),
     cut: Type.Optional(
       Type.Union([Type.Literal('cut'), Type.Literal('not-cut'), Type.Null()], {
         description: 'of a revoked box: whether its session at the broker is over for certain',

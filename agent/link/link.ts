@@ -28,7 +28,7 @@ export interface Link {
   since(): number | null;
   /** Told at each change. Answers the way to end it. */
   subscribe(listener: (online: boolean) => void): () => void;
-  /** Sends what the outbox has on the disk now rather than with the next batch. */
+  /** Stores and sends what the outbox holds now rather than with the next batch. */
   flush(): void;
   /** What runs has changed. */
   report(): void;
@@ -48,6 +48,8 @@ const longestPause = 60_000;
 const reportMilliseconds = 1000;
 /** A session that lasted so long was a good one: the next pause is short again. */
 const goodMilliseconds = 10_000;
+/** A broker that starts again is met by all its boxes: 10,000 in so long is what one core's TLS takes. */
+const longestSpread = 15_000;
 /** So many samples that wait are more than one message. */
 const much = 100;
 
@@ -255,9 +257,11 @@ export function createLink(wish: {
         onRefused(error instanceof Refusal ? error : new Refusal('internal', undefined, { cause: error }));
       }
       if (stopping.signal.aborted) return;
-      if (clock.now() - began > goodMilliseconds) pause = firstPause;
+      const wasGood = clock.now() - began > goodMilliseconds;
+      if (wasGood) pause = firstPause;
       if (held) continue;
-      await clock.sleep(pause * (0.5 + Math.random() / 2), AbortSignal.any([stopping.signal, attempt.signal]));
+      const spread = wasGood ? random() * Math.min(longestSpread, wish.batchSeconds * 100) : 0;
+      await clock.sleep(spread + pause * (0.5 + random() / 2), AbortSignal.any([stopping.signal, attempt.signal]));
       pause = Math.min(pause * 2, longestPause);
     }
   }
@@ -294,7 +298,7 @@ export function createLink(wish: {
       listeners.add(listener);
       return () => listeners.delete(listener);
     },
-    flush,
+    flush: () => void commit().then(flush),
     report,
     async tellAgain() {
       if (!session) throw new Error('there is no session');

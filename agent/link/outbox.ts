@@ -49,8 +49,8 @@ export interface Outbox {
   /** Committed samples in `[from, to]`, ascending, within both limits, at least one if there is one. */
   read(from: number, to: number, limits: { count: number; bytes: number }): Promise<Sample[]>;
   acknowledge(contiguous: number): Promise<void>;
-  /** Kept aside and never sent again. */
-  deadLetter(range: Range, reason: string): Promise<void>;
+  /** Kept aside and never sent again; the provider hears that it is lost. `reason` is for who looks at it here. */
+  deadLetter(range: Range, reason: string, lost?: LostReason): Promise<void>;
   /**
    * A new epoch, for another provider: what waits is numbered anew from 1, so that the new one counts no gap. Harmless
    * when that was asked for before, whatever the epoch is now. Nothing may be under way between outbox and provider.
@@ -219,7 +219,7 @@ export async function createOutbox(wish: {
     held += fresh.length;
     bytes += size;
     for (const { sample, open } of fresh) if (open) undated.set(sample.seq, open);
-    await spool?.clear();
+    await spool?.clear().catch(() => {});
   }
 
   /** What waits is numbered from 1, in the same batch. */
@@ -269,7 +269,7 @@ export async function createOutbox(wish: {
     counters = { ...counters, machine };
     await begin({ epoch: randomBytes(8).toString('hex'), followed });
   }
-  await spool?.begin();
+  await spool?.begin().catch(() => {}); // then each sample is committed by itself
   reserve = batch - 1;
   if (!found || (machine !== undefined && before !== machine) || (counters.reserved ?? 0) < counters.last + reserve)
     await save({ ...counters, ...(machine === undefined ? {} : { machine }) }, []);
@@ -333,7 +333,7 @@ export async function createOutbox(wish: {
         await save({ ...counters, acknowledged: upTo }, removal(gone));
         forget(gone);
       }),
-    deadLetter: ([from, to], reason) =>
+    deadLetter: ([from, to], reason, loss = 'dead-letter') =>
       inTurn(async () => {
         const gone = await stored({ gte: keyOf(from), lte: keyOf(to) });
         if (gone.length === 0) return;
@@ -351,7 +351,7 @@ export async function createOutbox(wish: {
             ...counters,
             deadLetters: deadLetters + gone.length,
             lost: lost + gone.length,
-            named: remember(named, [from, to, 'dead-letter'], acknowledged),
+            named: remember(named, [from, to, loss], acknowledged),
           },
           [...removal(gone), ...kept],
         );
@@ -381,7 +381,7 @@ export async function createOutbox(wish: {
         await commitAdded();
         reserve = 0;
         if ((counters.reserved ?? 0) > counters.last) await save(counters, []);
-        await spool?.close();
+        await spool?.close().catch(() => {});
       }),
   };
 }

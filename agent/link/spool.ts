@@ -7,7 +7,6 @@
  */
 import { type FileHandle, open, readFile, rename, writeFile } from 'node:fs/promises';
 import { Type } from 'typebox';
-import { isErrno } from '#common/files.js';
 import { Epoch, Sample } from '#contract/health.js';
 import { parseJson } from '#contract/parse.js';
 
@@ -25,7 +24,7 @@ export interface Spool {
   /** Empty, of this boot; replaces what was left. */
   begin(): Promise<void>;
   append(entry: Spooled): Promise<void>;
-  /** All of it is committed. */
+  /** All of it is committed. What it leaves behind where it fails is known by its sequence. */
   clear(): Promise<void>;
   close(): Promise<void>;
 }
@@ -36,13 +35,8 @@ export function createSpool({ file, boot }: { file: string; boot: string }): Spo
 
   return {
     async left() {
-      let text: string;
-      try {
-        text = await readFile(file, 'utf8');
-      } catch (error) {
-        if (isErrno(error, 'ENOENT')) return { entries: [], whole: false };
-        throw error;
-      }
+      // Whatever it is that cannot be read, a box starts without it.
+      const text = await readFile(file, 'utf8').catch(() => '');
       const [first = '', ...lines] = text.split('\n').slice(0, -1); // a line that a kill cut has no end
       const begun = parseJson(Head, first);
       const entries: Spooled[] = [];

@@ -9,6 +9,7 @@ const words: Record<LostReason, string> = {
   thinned: 'thinned out while it could not send',
   budget: 'given up for want of room',
   'dead-letter': 'refused',
+  withheld: 'kept back by the owner',
 };
 const reasons = Object.keys(words) as LostReason[];
 

@@ -6,6 +6,7 @@ import type { FleetStore } from '../store/fleet.js';
 import { type BoxRecord, factoryKey, type Store } from '../store/store.js';
 import type { Abouts } from './abouts.js';
 import type { Fleet } from './fleet.js';
+import { lostOf } from './lost.js';
 import { summaryOf } from './row.js';
 import { standingOf } from './standing.js';
 
@@ -66,6 +67,7 @@ export function createFleet({ endings, ...parts }: FleetParts): Fleet {
         reported: life?.reported ?? null,
         revokedAt: box.revokedAt ?? null,
         standing: standingOf(box, device),
+        lost: lostOf(life),
         cut: box.revokedAt === undefined ? null : cut?.state === 'cut' ? 'cut' : 'not-cut',
       };
     },

@@ -29,7 +29,7 @@ const value = fc.oneof(
 );
 const lost: fc.Arbitrary<LostRange> = fc.oneof(
   fc.tuple(sequence, sequence),
-  fc.tuple(sequence, sequence, fc.constantFrom('thinned' as const, 'budget', 'dead-letter', 'cut')),
+  fc.tuple(sequence, sequence, fc.constantFrom('thinned' as const, 'budget', 'dead-letter', 'cut', 'withheld')),
 );
 const batch: fc.Arbitrary<HealthBatch> = fc.record(
   {

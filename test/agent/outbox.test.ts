@@ -9,6 +9,7 @@ import { createCourier, digestOf, type Strikes } from '../../agent/link/courier.
 import { createOutbox, type Outbox } from '../../agent/link/outbox.js';
 
 import { ownFolder } from '../support/folder.js';
+import { lifeOf } from '../support/health-life.js';
 import { createManualClock } from '../support/manual-clock.js';
 
 const sample = (value: number) => ({ at: 1_000 * value, values: { 'system.uptime': value } });
@@ -247,6 +248,44 @@ t.test('a provider that does not read compact batches gets them as JSON, and not
   await sent;
   t.match(JSON.parse(String(provider.payloads[1])), { epoch, samples: [{ seq: 1 }, { seq: 2 }] });
   t.match(outbox.state(), { deadLetters: 0, lost: 0, waiting: 2 });
+});
+
+t.test('a provider that reads no compact batches hears no reasons', async (t) => {
+  const outbox = await ownOutbox(t);
+  for (const value of [1, 2]) await outbox.add(sample(value));
+  await outbox.deadLetter([1, 1], 'publish-refused');
+  const provider = desk();
+  const courier = courierOf({ outbox, send: provider.send, onRefused: t.fail, compact: false });
+  t.teardown(() => courier.stop({ byBroker: false }));
+  const sent = provider.next();
+  courier.flush();
+  await sent;
+  t.match(JSON.parse(String(provider.payloads[0])), { samples: [{ seq: 2 }], lost: [[1, 1]] });
+});
+
+t.test('what is too much for one message goes in several, each as large as it may be', async (t) => {
+  const outbox = await ownOutbox(t);
+  const { samples } = lifeOf({ samples: 60 });
+  for (const { at, values } of samples) await outbox.add({ at, values });
+  const { epoch } = outbox.state();
+  const provider = desk();
+  const maxBytes = 700;
+  const courier = courierOf({ outbox, send: provider.send, onRefused: t.fail, maxBytes });
+  t.teardown(() => courier.stop({ byBroker: false }));
+  courier.flush();
+  let contiguous = 0;
+  while (contiguous < 60) {
+    if (provider.batches.length === 0 || contiguous === provider.batches.flatMap((batch) => batch.samples).length)
+      await provider.next();
+    contiguous = provider.batches.flatMap((batch) => batch.samples).length;
+    courier.acknowledged({ epoch, contiguous, missing: [] });
+  }
+  t.same(
+    provider.batches.flatMap((batch) => batch.samples.map(({ seq }) => seq)),
+    samples.map(({ seq }) => seq),
+  );
+  t.ok(provider.payloads.every(({ length }) => length <= maxBytes));
+  t.ok(provider.payloads.length > 2);
 });
 
 t.test('a sample at which the broker ends five sessions is set aside, and the next one goes through', async (t) => {

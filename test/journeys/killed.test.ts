@@ -6,7 +6,10 @@ import t, { type Test } from 'tap';
 import { systemClock } from '#common/clock.js';
 import { createCommits } from '#common/commits.js';
 import { openDatabase } from '#common/database.js';
+import { realHost } from '../../agent/host/host.js';
 import { createOutbox, type OutboxState } from '../../agent/link/outbox.js';
+import { createSpool } from '../../agent/link/spool.js';
+import { bootId } from '../../agent/time/boot.js';
 import { killed, type TestBox, testBox } from '../support/box.js';
 import { runCommand, type TestProvider, testProvider } from '../support/provider.js';
 import { kills, randomFrom, seed } from '../support/random.js';
@@ -20,8 +23,10 @@ async function outboxOf(box: TestBox): Promise<OutboxState | undefined> {
   if (!existsSync(path.join(box.dataDir, 'store'))) return undefined;
   const db = await openDatabase(path.join(box.dataDir, 'store'), 1);
   const { commit } = createCommits(db);
-  const outbox = await createOutbox({ store: { db, commit }, budgetBytes: 1_000_000 });
+  const spool = createSpool({ file: path.join(box.folder, 'run', 'outbox.spool'), boot: await bootId(realHost) });
+  const outbox = await createOutbox({ store: { db, commit }, budgetBytes: 1_000_000, spool });
   const state = outbox.state();
+  await outbox.close();
   await db.close();
   return state;
 }
@@ -47,11 +52,17 @@ async function killAtRandom(
   }
 }
 
-async function killBoxes(t: Test, provider: TestProvider, times: number, random: () => number): Promise<void> {
+/** @param batchSeconds how many samples share a commit, one a second */
+async function killBoxes(
+  t: Test,
+  provider: TestProvider,
+  { times, random, batchSeconds }: { times: number; random: () => number; batchSeconds: number },
+): Promise<void> {
   const killsOfOneBox = 10;
   for (let done = 0; done < times; done += killsOfOneBox) {
     const claim = await provider.claim();
-    const box = await testBox(t, { ...provider, claim: claim.code });
+    const health = { intervalSeconds: 1, batchSeconds };
+    const box = await testBox(t, { ...provider, claim: claim.code, health });
     await killAtRandom(Math.min(killsOfOneBox, times - done), random, () => box.spawn());
     const left = await outboxOf(box);
     await box.start();
@@ -71,7 +82,10 @@ t.test(
     await provider.start();
     const random = randomFrom(seed);
     const first = Math.ceil(kills / 20) * 10;
-    await Promise.all([killBoxes(t, provider, first, random), killBoxes(t, provider, kills - first, random)]);
+    await Promise.all([
+      killBoxes(t, provider, { times: first, random, batchSeconds: 1 }),
+      killBoxes(t, provider, { times: kills - first, random, batchSeconds: 3 }),
+    ]);
     t.equal((await provider.boxes()).length, (await provider.claims()).length, 'one box a claim');
     for (const { gaps } of await provider.boxes()) t.equal(gaps, 0);
     await provider.stop();

@@ -45,6 +45,7 @@ const OneClaim = Type.Object({ id: Type.String() });
 /** Paths, because a directory is larger than a message: whoever reaches the socket may read what we may. */
 const DirectoryFiles = Type.Object({ file: Type.String(), keys: Type.Optional(Type.String()) });
 const OneFile = Type.Object({ file: Type.String({ pattern: '^/' }) });
+const DatabaseAddress = Type.Object({ url: Type.String() });
 const OneBox = Type.Object({ box: Type.String() });
 const SamplesOfBox = Type.Object({
   ...{ box: Type.String(), from: Time, to: Time },
@@ -92,6 +93,7 @@ export function createOperations({
   directory,
   members,
   reloadCa = async () => {},
+  moveStore,
   backup,
 }: {
   claims: Claims;
@@ -103,6 +105,8 @@ export function createOperations({
   members: MemberDesk;
   /** The files of the CA have changed. */
   reloadCa?: () => Promise<void>;
+  /** From level to the database at this address, while boxes are served. */
+  moveStore: (url: string) => Promise<unknown>;
   backup: (file: string) => Promise<unknown>;
 }): Handlers {
   return {
@@ -121,6 +125,9 @@ export function createOperations({
       await claims.revoke(wanted(check(OneClaim, parameters)).id);
     },
     'ca.reload': () => reloadCa(),
+    async 'store.move'(parameters) {
+      return moveStore(wanted(check(DatabaseAddress, parameters)).url);
+    },
     async backup(parameters) {
       return backup(wanted(check(OneFile, parameters)).file);
     },

@@ -30,9 +30,9 @@ export function asking(dir: string | undefined): Ask {
       endings: boxes,
     });
     try {
-      const backup = () => Promise.reject(new Refusal('not-running'));
+      const notHere = () => Promise.reject(new Refusal('not-running'));
       const operations = createOperations({
-        ...{ claims, fleet: desk.fleet, requests, registry, rollouts, members, backup },
+        ...{ claims, fleet: desk.fleet, requests, registry, rollouts, members, backup: notHere, moveStore: notHere },
         directory: listed,
       });
       return await operations[operation]?.(parameters);

@@ -56,7 +56,7 @@ export interface BrokerSideParts {
 }
 
 /** An acknowledgement that gets lost is asked for again by what it did not cover; it is not worth one of its own. */
-const qosOf = (topic: string): 0 | 1 => (parseTopic(topic)?.kind === 'ack' ? 0 : 1);
+export const qosOf = (topic: string): 0 | 1 => (parseTopic(topic)?.kind === 'ack' ? 0 : 1);
 
 export function createOwnBroker({ store, maxPacketBytes, ...parts }: BrokerSideParts): BrokerSide {
   const { clock } = parts;

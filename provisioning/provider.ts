@@ -23,6 +23,7 @@ import type { Gauge } from './console/metrics.js';
 import { type DatabaseConfig, mirrorBoxes, openDatabase } from './database-wiring.js';
 import { createAttempts } from './est/attempts.js';
 import { createEst } from './est/est.js';
+import { countSequences } from './fleet/counted.js';
 import type { Hearing } from './fleet/hearing.js';
 import { createIngest } from './fleet/ingest.js';
 import { createQuota } from './fleet/quota.js';
@@ -40,7 +41,8 @@ import { declareRolloutRoutes } from './rollouts/routes.js';
 import { createRolloutWatch } from './rollouts/watch.js';
 import { openRooms } from './rooms.js';
 import type { Keep } from './store/fleet.js';
-import { controlSocket, readSecret } from './territory.js';
+import { controlSocket } from './territory.js';
+import { createWatchOperations, withAudit } from './watch-wiring.js';
 
 export interface ProviderConfig {
   directory: string;
@@ -212,7 +214,6 @@ export function createProvider(
       ...{ store, events, clock, fleet: fleetStore, online: ingest.online },
       endings: { ...boxes, revoke: (box, wish) => revoke(box, wish) },
     });
-    const { fleet } = desk;
     await desk.table.start();
     started.push(async () => desk.table.stop());
     const brokerPort = await broker.start(bindAddress(host), portAt(1));
@@ -353,14 +354,14 @@ export function createProvider(
             ],
       ),
     ];
-    const secret = await readSecret(files, directory);
     const plain = isLoopback(host);
-    const operators = createConsole({
-      fleet,
+    const pages = createConsole({
+      ...desk,
       claims,
       requests,
       events,
-      secret,
+      operators: rooms.operators,
+      audit: rooms.audit,
       territory: { id, name: called, jurisdiction, law },
       assetsDir,
       clock,
@@ -368,14 +369,14 @@ export function createProvider(
       gauges,
       ...(plain ? {} : { tls: { key: tls.key, cert: tls.cert } }),
     });
-    started.push(() => operators.stop());
-    const consolePort = await operators.start(bindAddress(host), portAt(2));
+    started.push(() => pages.stop());
+    const consolePort = await pages.start(bindAddress(host), portAt(2));
     urls.console = `${plain ? 'http' : 'https'}://${name}:${consolePort}`;
 
     certificate.onChange((now: ServerTls) => {
       est.secure(now);
       broker.secure(now);
-      operators.secure({ key: now.key, cert: now.cert });
+      pages.secure({ key: now.key, cert: now.cert });
     });
     certificate.start();
     started.push(() => certificate.stop());
@@ -383,16 +384,20 @@ export function createProvider(
     // Last: who reaches the socket finds everything else running.
     const control = await serveControl(
       controlSocket(directory),
-      createOperations({
-        claims,
-        fleet,
-        requests,
-        directory: listed,
-        members,
-        registry,
-        rollouts,
-        reloadCa: ca.reload,
-        backup: (file) => backUp({ directory, territory: id, store, clock, file }),
+      withAudit(rooms.audit, {
+        ...createWatchOperations(rooms),
+        ...createOperations({
+          claims,
+          ...desk,
+          requests,
+          directory: listed,
+          members,
+          registry,
+          rollouts,
+          reloadCa: ca.reload,
+          backup: (file) => backUp({ directory, territory: id, store, clock, file }),
+          count: (box, since) => countSequences(fleetStore, box, since),
+        }),
       }),
     );
     started.push(() => control.close());

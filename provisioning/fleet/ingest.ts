@@ -11,9 +11,11 @@ import { type ProblemCode, Refusal } from '#contract/problems.js';
 import { buildTopic, shardOf, type Topic } from '#contract/topics.js';
 import { Conflict, type Fence, type FleetStore } from '../store/fleet.js';
 import type { LifeRecord } from '../store/store.js';
+import { costOf, createBudget } from './budget.js';
 import type { RoundEvents } from './events.js';
 import { allGaps, emptyLife, gapsOf } from './life.js';
 import { createLives } from './lives.js';
+import { describeLost, lostOf } from './lost.js';
 import { createPresence } from './presence.js';
 import { createQuota } from './quota.js';
 import { read, type Said } from './read.js';
@@ -75,6 +77,7 @@ export function createIngest(parts: IngestParts): Ingest {
   const lost = new Set<string>();
   const stopping = new AbortController();
   const quota = createQuota({ clock, burst: 100, perMinute: 20 });
+  const budget = createBudget({ clock });
   const presence = createPresence({ events, quota });
   const taker = createTaker({ events, quota, presence, clock, onHead });
   const gapsTold = new Map<string, number>();
@@ -84,12 +87,12 @@ export function createIngest(parts: IngestParts): Ingest {
   let failing = false;
   let conflicts = 0;
 
-  function tellGap(box: string, before: number, after: number): void {
+  function tellGap(box: string, before: number, after: number, why: string): void {
     const now = clock.now();
     if (now < (gapsTold.get(box) ?? 0) + gapQuietMilliseconds) return;
     if (gapsTold.size > 10_000) gapsTold.clear();
     gapsTold.set(box, now);
-    events.record({ type: 'gap', box, text: `${plural(after - before, 'sample')} missing, ${after} in all` });
+    events.record({ type: 'gap', box, text: `${plural(after - before, 'sample')} missing${why}, ${after} in all` });
   }
 
   /** Stores what the group says. Answers what is to be told once that is done. */
@@ -132,7 +135,8 @@ export function createIngest(parts: IngestParts): Ingest {
       const [before, after] = [known.get(box), round.lives.get(box)].map((life) =>
         life ? [...epochs].reduce((sum, epoch) => sum + gapsOf(life, epoch), 0) : 0,
       );
-      if (after! > before!) tellGap(box, before!, after!);
+      if (after! > before!)
+        tellGap(box, before!, after!, describeLost(lostOf(known.get(box)), lostOf(round.lives.get(box))));
     }
     for (const { box, ack } of acksOf(round))
       publish(buildTopic({ box, direction: 'down', kind: 'ack' }), JSON.stringify(ack));
@@ -232,8 +236,15 @@ export function createIngest(parts: IngestParts): Ingest {
       const code = judged instanceof Promise ? await judged : judged;
       // Taken from the broker, which would only send it again, and dropped without an answer.
       if (code) return events.refused(code, { box, detail: `${box}: what it says is dropped` });
+      // A birth is short, and who is over its budget is here all the same.
+      if (!budget.has(box) && (topic.kind !== 'status' || payload.length > 4096))
+        return events.refused('box-over-budget', {
+          box,
+          detail: `${box}: a message of ${payload.length} bytes is dropped`,
+        });
       // Read now, while the round before is on its way to the disk.
       const said = read(topic, payload);
+      budget.spend(box, costOf(said, payload.length));
       return new Promise((resolve, reject) => enqueue({ box, said, resolve, reject }));
     },
     left(box) {

@@ -17,7 +17,7 @@ async function whole(t: Test, { counted }: Fleet): Promise<void> {
 
 t.test('of what boxes report nothing is lost and nothing doubled', async (t) => {
   const fleet = await openFleet(t, { boxes: 50 });
-  let [first, second, third] = await Promise.all([1, 2, 3].map(fleet.worker));
+  let [first, second, third] = await Promise.all([1, 2, 3].map((number) => fleet.worker(number)));
   if (!first || !second || !third) throw new Error('three workers were asked for');
   await fleet.shared(first.name, second.name, third.name);
   await fleet.moved();

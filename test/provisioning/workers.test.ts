@@ -71,9 +71,12 @@ t.test('every box has a shard of the 256', async () => {
   );
 });
 
+const postgres = await testPostgres(t, { fsync: 'off' });
+let databases = 0;
+
 async function table(t: Test) {
-  const postgres = await testPostgres(t, { fsync: 'off' });
-  const url = postgres.create('fleet');
+  databases += 1;
+  const url = postgres.create(`fleet${databases}`);
   const pool = new pg.Pool({ connectionString: url, max: 8 });
   pool.on('error', () => {});
   t.teardown(() => pool.end());

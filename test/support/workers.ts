@@ -9,7 +9,7 @@ import { systemClock } from '#common/clock.js';
 import { openPostgresFleet } from '../../provisioning/store/postgres/fleet.js';
 import { ownFolder } from './folder.js';
 import { enterBoxes } from './identities.js';
-import { type TestMosquitto, testMosquitto } from './mosquitto.js';
+import { type Elsewhere, type TestMosquitto, testMosquitto } from './mosquitto.js';
 import { type TestPostgres, testPostgres } from './postgres.js';
 import { askCommand, command, type TestProvider, testProvider } from './provider.js';
 import { createSpeakingBox, type SpeakingBox } from './speaking-box.js';
@@ -29,23 +29,33 @@ export interface Fleet {
   postgres: TestPostgres;
   database: string;
   boxes: readonly SpeakingBox[];
-  worker(number: number): Promise<WorkerProcess>;
+  worker(number: number, place?: Partial<WorkerPlace>): Promise<WorkerProcess>;
   /** Shards by the names of their owners, as the database has them. */
   shares(): Promise<Map<string, number>>;
-  /** Resolves once these own all the shards, evenly. */
+  /** Resolves once these own all the shards, evenly, and nobody else lives. */
   shared(...names: string[]): Promise<void>;
   /** Resolves once every box has something acknowledged that it took after the call. */
   moved(): Promise<void>;
+  /** Resolves once no box has a session. */
+  silent(): Promise<void>;
   /** The boxes rest until all is acknowledged; resolves with how many samples that is, and what the database lacks. */
   counted(): Promise<{ samples: number; wrong: string[] }>;
 }
 
 const tickMilliseconds = 200;
 
+export interface WorkerPlace {
+  directory: string;
+  broker: string;
+  database: string;
+  /** What the command is put behind. */
+  run?: readonly string[];
+}
+
 /** Of the territory in the directory, as the built command. */
 export async function startWorker(
   t: Test,
-  { directory, broker, database }: { directory: string; broker: string; database: string },
+  { directory, broker, database, run = [] }: WorkerPlace,
   number: number,
 ): Promise<WorkerProcess> {
   const out = path.join(await ownFolder(t), `${number}`);
@@ -53,9 +63,11 @@ export async function startWorker(
     ...['worker', 'add', '--dir', directory, '--number', `${number}`, '--out', out],
   ]);
   if (made.status !== 0) throw new Error(made.stderr);
+  const [program = '', ...before] = [...run, process.execPath];
   const child = spawn(
-    process.execPath,
+    program,
     [
+      ...before,
       ...[command('webizen-provider'), 'serve', '--role', 'ingest', '--dir', out, '--metrics-port', '0'],
       ...['--broker', broker, '--database', database, '--lease', '3s'],
     ],
@@ -88,10 +100,21 @@ export async function startWorker(
   };
 }
 
-export async function openFleet(t: Test, { boxes: count }: { boxes: number }): Promise<Fleet> {
+export interface FleetWish {
+  boxes: number;
+  /** Where the broker runs. */
+  broker?: Elsewhere;
+  /** Of the database's `postgresql.conf`. */
+  settings?: Record<string, string>;
+}
+
+export async function openFleet(t: Test, { boxes: count, broker, settings }: FleetWish): Promise<Fleet> {
   const provider = await testProvider(t);
   const { boxes: identities, admissions } = await enterBoxes(provider.directory, count);
-  const [mosquitto, postgres] = await Promise.all([testMosquitto(t, provider.directory), testPostgres(t)]);
+  const [mosquitto, postgres] = await Promise.all([
+    testMosquitto(t, provider.directory, 4, broker),
+    testPostgres(t, settings),
+  ]);
   const database = postgres.create('fleet');
   const store = await openPostgresFleet({ url: database, territory: 'test', clock: systemClock });
   await store.admit(admissions);
@@ -115,15 +138,15 @@ export async function openFleet(t: Test, { boxes: count }: { boxes: number }): P
 
   async function shares(): Promise<Map<string, number>> {
     const { rows } = await pool.query<{ name: string; count: string }>(
-      'SELECT name, count(*) FROM shards JOIN workers ON owner = workers.id GROUP BY name',
+      'SELECT name, count(*) FROM shards JOIN workers ON owner = workers.id WHERE expires > now() GROUP BY name',
     );
     return new Map(rows.map(({ name, count }) => [name, Number(count)]));
   }
 
   return {
     ...{ provider, mosquitto, postgres, database, boxes, shares },
-    worker: (number) =>
-      startWorker(t, { directory: provider.directory, broker: mosquitto.outside.url, database }, number),
+    worker: (number, place) =>
+      startWorker(t, { directory: provider.directory, broker: mosquitto.outside.url, database, ...place }, number),
     async shared(...names) {
       const least = Math.floor(256 / names.length);
       for (;;) {
@@ -134,6 +157,9 @@ export async function openFleet(t: Test, { boxes: count }: { boxes: number }): P
     },
     async moved() {
       await Promise.all(boxes.map((box) => box.until(box.last() + 1)));
+    },
+    async silent() {
+      await Promise.all(boxes.map((box) => box.lost()));
     },
     async counted() {
       resting = true;

@@ -44,11 +44,14 @@ const inOrder = (which: string): string => `SELECT shard FROM shards WHERE ${whi
 export function createLeases(sql: Sql): Leases {
   return {
     async enlist({ id, name, leaseMilliseconds, displace }) {
-      if (displace) await sql.query('DELETE FROM workers WHERE name = $1', [name]);
+      // In one statement, so that a namesake that still runs cannot come back in between; its row is gone first, since
+      // it is counted.
       const { rowCount } = await sql.query(
-        `INSERT INTO workers (id, name, expires) VALUES ($1, $2, now() + $3 * interval '1 millisecond')
+        `WITH former AS (DELETE FROM workers WHERE name = $2 AND $4 RETURNING id)
+         INSERT INTO workers (id, name, expires)
+         SELECT $1, $2, now() + $3 * interval '1 millisecond' FROM (SELECT count(*) FROM former) AS gone
          ON CONFLICT (name) DO NOTHING`,
-        [id, name, leaseMilliseconds],
+        [id, name, leaseMilliseconds, displace],
       );
       return rowCount === 1;
     },

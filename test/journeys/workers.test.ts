@@ -72,36 +72,48 @@ t.test('of what boxes report nothing is lost and nothing doubled', async (t) => 
   await whole(t, fleet);
 });
 
-t.test(
-  'a box comes in at the control process, reports to a worker, and is seen, receipted and cut off as ever',
-  async (t) => {
-    const postgres = await testPostgres(t);
-    const database = postgres.create('fleet');
-    const provider = await testProvider(t, { provider: { database: { url: database }, workers: { here: false } } });
-    const mosquitto = await testMosquitto(t, provider.directory);
-    provider.useBroker(mosquitto.outside);
-    await provider.start();
-    await startWorker(t, { directory: provider.directory, broker: mosquitto.outside.url, database }, 1);
-    const box = await testBox(t, { ...provider, claim: (await provider.claim()).code });
-    await box.start();
-    const { id } = await provider.until(({ state }) => state === 'online');
-    await box.until(({ health }) => health.acknowledged > 0);
-    t.match(await provider.api(`/v1/boxes/${id}`), { state: 'online', gaps: 0, birth: { kind: 'birth' } });
-    const { ledger } = box.agent?.rooms() ?? {};
-    while (!(await ledger?.export())?.receipt) await systemClock.sleep(20); // a look, not an event
+/** A control process, and a box that an owner could have. */
+async function control(t: Test, here: boolean) {
+  const postgres = await testPostgres(t);
+  const database = postgres.create('fleet');
+  const provider = await testProvider(t, { provider: { database: { url: database }, workers: { here } } });
+  const mosquitto = await testMosquitto(t, provider.directory);
+  provider.useBroker(mosquitto.outside);
+  await provider.start();
+  if (!here) await startWorker(t, { directory: provider.directory, broker: mosquitto.outside.url, database }, 1);
+  const owned = () => postgres.ask('fleet', 'SELECT count(*) FROM shards WHERE owner IS NOT NULL');
+  while (owned() !== '256') await systemClock.sleep(100); // a look, not an event
+  const box = await testBox(t, { ...provider, claim: (await provider.claim()).code });
+  await box.start();
+  const { id } = await provider.until(({ state }) => state === 'online');
+  await box.until(({ health }) => health.acknowledged > 0);
+  t.match(await provider.api(`/v1/boxes/${id}`), { state: 'online', gaps: 0, birth: { kind: 'birth' } });
+  const { ledger } = box.agent?.rooms() ?? {};
+  while (!(await ledger?.export())?.receipt) await systemClock.sleep(20); // a look, not an event
+  return {
+    ...{ provider, box },
+    async revoke() {
+      const left = box.until(({ link }) => !link.online);
+      await provider.api(`/v1/boxes/${id}/revoke`, { method: 'POST', body: {} });
+      await left;
+      const shown = () => provider.api<BoxDetail>(`/v1/boxes/${id}`);
+      while ((await shown()).cut !== 'cut') await systemClock.sleep(50); // a look, not an event
+      t.equal((await shown()).state, 'revoked');
+    },
+  };
+}
 
-    // The control process is away, and what the box reports is stored all the same.
-    await provider.stop();
-    const reached = box.agent?.status().health.lastSequence ?? 0;
-    await box.until(({ health }) => health.acknowledged > reached);
-    await provider.start();
-    await provider.until(({ state }) => state === 'online');
+t.test('a box comes in at the control process, reports to a worker, and is seen, receipted and cut off', async (t) => {
+  const { provider, box, revoke } = await control(t, false);
+  await provider.stop();
+  const reached = box.agent?.status().health.lastSequence ?? 0;
+  await box.until(({ health }) => health.acknowledged > reached);
+  await provider.start();
+  await provider.until(({ state }) => state === 'online');
+  await revoke();
+});
 
-    const left = box.until(({ link }) => !link.online);
-    await provider.api(`/v1/boxes/${id}/revoke`, { method: 'POST', body: {} });
-    await left;
-    const shown = () => provider.api<BoxDetail>(`/v1/boxes/${id}`);
-    while ((await shown()).cut !== 'cut') await systemClock.sleep(50); // a look, not an event
-    t.equal((await shown()).state, 'revoked');
-  },
-);
+t.test('a control process that is a worker too does all of it', async (t) => {
+  const { revoke } = await control(t, true);
+  await revoke();
+});

@@ -11,6 +11,7 @@ import { createHolding, type Holding } from '../../provisioning/workers/holding.
 import { createLeases } from '../../provisioning/workers/leases.js';
 import { allShards, plan } from '../../provisioning/workers/plan.js';
 import { testPostgres } from '../support/postgres.js';
+import { runCommand } from '../support/provider.js';
 import { epoch, quietLog } from '../support/territory.js';
 
 const countsOf = (owners: Iterable<string>): Map<string, number> => {
@@ -285,4 +286,14 @@ t.test('of two processes by one name the later one lives, and the former does no
   await young?.renew();
   t.equal(young?.shards().length, 256);
   await young?.stop();
+});
+
+t.test('roles that cannot be, and folders that are none, are refused in words', async (t) => {
+  const serve = (...args: string[]) => runCommand('webizen-provider', ['serve', '--dir', '/nowhere', ...args]);
+  t.match(serve('--role', 'est'), { status: 1, stderr: /roles-apart/ });
+  t.match(serve('--role', 'est,api,console'), { status: 1, stderr: /roles-apart/ });
+  t.match(serve('--role', 'dust'), { status: 2, stderr: /arguments-invalid/ });
+  t.match(serve('--role', 'ingest', '--broker', 'mqtts://b:8883'), { status: 2, stderr: /--database is missing/ });
+  const database = ['--database', 'postgres://x:y@127.0.0.1:9/z'];
+  t.match(serve('--role=ingest', '--broker', 'mqtts://b:8883', ...database), { status: 1, stderr: /worker-missing/ });
 });

@@ -100,10 +100,17 @@ export function createIngestPart(
     ...{ url: broker.url, protocolVersion: broker.protocolVersion, name, credentials, receive, events, clock, log },
     // Nothing waits for a worker that is gone: another hears its shards by then.
     persistent: false,
+    keepaliveSeconds: Math.max(2, Math.round(leaseMilliseconds / 1000)),
     filters: () => holding.shards().flatMap(upOfShard),
   });
 
+  let reachedAt = Number.NEGATIVE_INFINITY;
   const holding: Holding = createHolding({
+    isAble() {
+      const now = performance.now();
+      if (link.reachable()) reachedAt = now;
+      return now - reachedAt < leaseMilliseconds;
+    },
     ...{ leases: createLeases(sessions), name, leaseMilliseconds, onReplaced, clock, log },
     ...(renewMilliseconds !== undefined && { renewMilliseconds }),
     onTaken(shards) {

@@ -40,6 +40,8 @@ export interface OutsideParts {
   former?: readonly string[];
   /** Whether the broker keeps what comes while there is no session. */
   persistent: boolean;
+  /** How soon a broker that fell silent is noticed: after half as long again. 30 unless said. */
+  keepaliveSeconds?: number;
   /** Fresh for each session. */
   credentials: () => Promise<{ key: string; cert: string; ca: string[] }>;
   /** Resolves when the message is stored. */
@@ -67,6 +69,7 @@ export function createOutsideBroker({
   filters,
   former = [],
   persistent,
+  keepaliveSeconds = 30,
   credentials,
   receive,
   events,
@@ -127,7 +130,7 @@ export function createOutsideBroker({
     const { key, cert, ca } = await credentials();
     const client = mqtt.connect(url, {
       ...{ key, cert, ca, protocolVersion, clientId: name, username: name, clean: !persistent },
-      ...{ keepalive: 30, connectTimeout: connectMilliseconds, reconnectPeriod: 0, queueQoSZero: false },
+      ...{ keepalive: keepaliveSeconds, connectTimeout: connectMilliseconds, reconnectPeriod: 0, queueQoSZero: false },
       ...(protocolVersion === 5 && {
         properties: { sessionExpiryInterval: persistent ? sessionSeconds : 0, receiveMaximum: 1000 },
       }),

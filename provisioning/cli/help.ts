@@ -36,6 +36,8 @@ export const help = `webizen-provider: brings boxes into a territory and looks a
   webizen-provider directory show --dir D [--json]
   webizen-provider alliance init|territory|maker|url|publish|rotate --dir A
   webizen-provider maker init|make-box|list --dir M
+  webizen-provider serve --role ingest --dir W --broker mqtts://H:P --database-file F
+  webizen-provider worker add --dir D --number N --out W
   webizen-provider broker config mosquitto --dir D --out DIR --host H [--port N]
   webizen-provider broker helper --at DIR [--port N] [--broker mqtts://localhost:P]
   webizen-provider operator add|list|role|remove|reset --dir D
@@ -80,6 +82,11 @@ The root's key is needed again to make a new CA (ca roll); serving does not need
   --broker URL     an MQTT broker outside, instead of the provider's own; see broker config
   --broker-protocol N   what boxes speak with it: 4 for MQTT 3.1.1, 5 (4)
   --broker-helper URL   the helper beside it, which takes revocation lists
+  --role ROLES     what this process is (est,ingest,api,console); with --broker and --database only:
+                     est,api,console   all but storing what boxes report, which is left to workers
+                     ingest            a worker: --dir is what worker add made
+  --lease T        a worker that is silent for so long is taken over (5s)
+  --metrics-port N of a worker: where it counts, at /metrics, on --host (127.0.0.1); 0 for a free one
   --database URL   a PostgreSQL database for what boxes tell, instead of the directory: postgres://user:password@host/name
   --database-file F     a file that holds this line: a command line is read by everybody on the machine
   --keep-raw T     how long each sample is kept as it came (7d), then
@@ -99,6 +106,14 @@ Prints each address on a line of its own, then "ready".
 While the server runs it serves its boxes and copies beside. Say it as often as you like: what is there is not copied
 again. Then stop the server and start it with --database-file: it moves what has come since, before it serves. From then
 on it refuses to start without. Claims, certificates, members and the catalogue stay in the directory.
+`,
+  worker: `webizen-provider worker: processes that store what boxes report
+
+  worker add --dir D --number N --out W [--lifetime 398d]
+      makes the folder of worker N, 1 to 63: its name at the broker, a key and a certificate for that, and whom it
+      trusts there. Again for the same N: a new certificate, which it takes with its next session
+
+A worker needs the broker and the database, and nothing of the territory's directory. See docs/provider.md, section 17.
 `,
   claim: `webizen-provider claim: the codes that let a box enrol, each once
 

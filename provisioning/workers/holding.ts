@@ -34,6 +34,8 @@ export interface HoldingParts {
   /** How long a worker that is silent still counts as living. */
   leaseMilliseconds?: number;
   renewMilliseconds?: number;
+  /** Whether it hears its boxes: one that does not leaves them to others, and comes again when it does. */
+  isAble?: () => boolean;
   /** Called before anything of them comes: what was known of their boxes may be old. */
   onTaken: (shards: readonly string[]) => void;
   /** What is held has changed: the broker is to be told. */
@@ -60,6 +62,7 @@ export function createHolding({
   name,
   leaseMilliseconds = usualLease,
   renewMilliseconds = usualRenewal,
+  isAble = () => true,
   onTaken,
   onChange,
   settled,
@@ -128,7 +131,17 @@ export function createHolding({
     totals.givenBack += shards.length;
   }
 
+  async function leave(): Promise<void> {
+    lost([...held.keys()]);
+    workers = 0;
+    const me = id;
+    if (me === undefined) return;
+    await leases.dismiss(me);
+    id = undefined;
+  }
+
   async function renew(): Promise<void> {
+    if (!isAble()) return leave();
     const me = await live();
     const buried = await leases.bury();
     if (buried.length > 0) onBuried(buried);
@@ -184,11 +197,11 @@ export function createHolding({
       const me = id;
       if (me === undefined) return;
       const waited = new AbortController();
-      const leave = async () => {
+      const inOrder = async () => {
         await settled();
         await leases.dismiss(me);
       };
-      await Promise.race([leave().catch(() => {}), clock.sleep(leaseMilliseconds, waited.signal)]);
+      await Promise.race([inOrder().catch(() => {}), clock.sleep(leaseMilliseconds, waited.signal)]);
       waited.abort();
     },
     tokenOf: (shard) => (elapsed() < until ? held.get(shard) : undefined),

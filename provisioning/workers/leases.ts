@@ -4,7 +4,8 @@
  * clock counts: a worker's own may be anything, and may stand still.
  *
  * Each owner of a shard has a higher token than the one before. What a worker stores carries its tokens, and is refused
- * whole when one of them is not the shard's any more (store/fleet.ts): a worker that slept through its end can do no harm.
+ * whole when one of them is not the shard's any more (store/postgres/rounds.ts, whose room makes the tables too): a worker
+ * that slept through its end can do no harm.
  */
 
 /** A pool of `pg`, or one client of it. */
@@ -20,8 +21,6 @@ export interface Division {
 }
 
 export interface Leases {
-  /** Makes the tables, once. */
-  prepare(): Promise<void>;
   /**
    * From now on it lives, so long. Whoever goes by this name is no more, if it is to be displaced; else it is left, and
    * the answer is false.
@@ -39,39 +38,20 @@ export interface Leases {
   dismiss(id: string): Promise<void>;
 }
 
-/** Two starts at once must not make the same table. */
-const preparing = 0x77656269;
-
-const tables = `
-CREATE TABLE IF NOT EXISTS workers (
-  id text PRIMARY KEY,
-  name text NOT NULL UNIQUE,
-  since timestamptz NOT NULL DEFAULT now(),
-  expires timestamptz NOT NULL
-);
-CREATE TABLE IF NOT EXISTS shards (
-  shard text PRIMARY KEY CHECK (shard ~ '^[0-9a-f]{2}$'),
-  owner text REFERENCES workers (id) ON DELETE SET NULL,
-  token bigint NOT NULL DEFAULT 0,
-  since timestamptz NOT NULL DEFAULT now()
-);
-INSERT INTO shards (shard) SELECT lpad(to_hex(n), 2, '0') FROM generate_series(0, 255) AS n ON CONFLICT DO NOTHING;
-`;
-
 /** Rows are locked in the order of the shards, as a commit locks them: two that wait for each other cannot be. */
 const inOrder = (which: string): string => `SELECT shard FROM shards WHERE ${which} ORDER BY shard FOR UPDATE`;
 
 export function createLeases(sql: Sql): Leases {
   return {
-    async prepare() {
-      await sql.query(`BEGIN; SELECT pg_advisory_xact_lock(${preparing}); ${tables} COMMIT;`);
-    },
     async enlist({ id, name, leaseMilliseconds, displace }) {
-      if (displace) await sql.query('DELETE FROM workers WHERE name = $1', [name]);
+      // In one statement, so that a namesake that still runs cannot come back in between; its row is gone first, since
+      // it is counted.
       const { rowCount } = await sql.query(
-        `INSERT INTO workers (id, name, expires) VALUES ($1, $2, now() + $3 * interval '1 millisecond')
+        `WITH former AS (DELETE FROM workers WHERE name = $2 AND $4 RETURNING id)
+         INSERT INTO workers (id, name, expires)
+         SELECT $1, $2, now() + $3 * interval '1 millisecond' FROM (SELECT count(*) FROM former) AS gone
          ON CONFLICT (name) DO NOTHING`,
-        [id, name, leaseMilliseconds],
+        [id, name, leaseMilliseconds, displace],
       );
       return rowCount === 1;
     },
@@ -118,18 +98,4 @@ export function createLeases(sql: Sql): Leases {
       await sql.query('DELETE FROM workers WHERE id = $1', [id]);
     },
   };
-}
-
-/**
- * Holds these shards until the transaction ends, if they are still owned by these tokens: nobody else can become their
- * owner before it is over. Answers those that are not.
- */
-export async function lostShards(sql: Sql, fences: readonly { shard: string; token: number }[]): Promise<string[]> {
-  const { rows } = await sql.query<{ shard: string }>(
-    `SELECT shard FROM shards JOIN unnest($1::text[], $2::bigint[]) AS mine (shard, token) USING (shard, token)
-     ORDER BY shard FOR SHARE OF shards`,
-    [fences.map(({ shard }) => shard), fences.map(({ token }) => token)],
-  );
-  const held = new Set(rows.map(({ shard }) => shard));
-  return fences.flatMap(({ shard }) => (held.has(shard) ? [] : [shard]));
 }

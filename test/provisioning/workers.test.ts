@@ -5,11 +5,14 @@ import pg from 'pg';
 import t, { type Test } from 'tap';
 import { systemClock } from '#common/clock.js';
 import { shardOf } from '#contract/topics.js';
+import type { Fence, FleetRound } from '../../provisioning/store/fleet.js';
+import { openPostgresFleet } from '../../provisioning/store/postgres/fleet.js';
 import { createHolding, type Holding } from '../../provisioning/workers/holding.js';
-import { createLeases, lostShards } from '../../provisioning/workers/leases.js';
+import { createLeases } from '../../provisioning/workers/leases.js';
 import { allShards, plan } from '../../provisioning/workers/plan.js';
 import { testPostgres } from '../support/postgres.js';
-import { quietLog } from '../support/territory.js';
+import { runCommand } from '../support/provider.js';
+import { epoch, quietLog } from '../support/territory.js';
 
 const countsOf = (owners: Iterable<string>): Map<string, number> => {
   const counts = new Map<string, number>();
@@ -69,15 +72,19 @@ t.test('every box has a shard of the 256', async () => {
   );
 });
 
+const postgres = await testPostgres(t, { fsync: 'off' });
+let databases = 0;
+
 async function table(t: Test) {
-  const postgres = await testPostgres(t, { fsync: 'off' });
-  const url = postgres.create('fleet');
+  databases += 1;
+  const url = postgres.create(`fleet${databases}`);
   const pool = new pg.Pool({ connectionString: url, max: 8 });
   pool.on('error', () => {});
   t.teardown(() => pool.end());
   const leases = createLeases(pool);
-  await Promise.all([leases.prepare(), leases.prepare(), leases.prepare()]);
-  return { postgres, pool, leases };
+  const store = await openPostgresFleet({ url, territory: 'test', clock: systemClock });
+  await store.close();
+  return { pool, leases, url };
 }
 
 interface Worker extends Holding {
@@ -163,37 +170,55 @@ t.test('many at once: nobody gets what another has', async (t) => {
   t.equal((await leases.read()).shards.size, 0, 'who leaves gives everything back');
 });
 
-t.test('what a former owner commits is refused, and a new owner waits for a commit that is under way', async (t) => {
-  const { pool, leases } = await table(t);
-  const [first, second] = ['a', 'b'].map((name) => createHolding({ ...parts, leases, name }));
-  await first?.renew();
-  const fence = { shard: '2a', token: first?.tokenOf('2a') ?? 0 };
-  const client = await pool.connect();
-  await client.query('BEGIN');
-  t.strictSame(await lostShards(client, [fence, { shard: '2b', token: 999 }]), ['2b']);
+t.test(
+  'what a former owner commits is refused whole, and a new owner waits for a commit that is under way',
+  async (t) => {
+    const { pool, leases, url } = await table(t);
+    const store = await openPostgresFleet({ url, territory: 'test', clock: systemClock });
+    t.teardown(() => store.close());
+    const [first, second] = ['a', 'b'].map((name) => createHolding({ ...parts, leases, name }));
+    if (!first || !second) throw new Error('two were asked for');
+    await first.renew();
+    const box = Array.from({ length: 5000 }, (_, n) => `box-${n}aaaa`).find((id) => shardOf(id) === '2a') ?? '';
+    const round = (version: number, fences: Fence[]): FleetRound => ({
+      samples: [{ box, epoch, seq: version, at: 1_700_000_000_000 + version, values: {} }],
+      lives: new Map([[box, { lastSeen: 1, tracks: {}, version }]]),
+      ...{ events: [], online: new Map([[box, true]]), fences },
+    });
+    const fence = { shard: '2a', token: first.tokenOf('2a') ?? 0 };
+    await store.commit(round(1, [fence]));
+    await t.rejects(store.commit(round(2, [fence, { shard: '2b', token: 999 }])), { code: 'shard-lost', detail: '2b' });
 
-  await pool.query(`UPDATE workers SET expires = now() - interval '1 s'`);
-  const order: string[] = [];
-  const taken = second?.renew().then(() => order.push('taken'));
-  // The new owner stands still at the row that the transaction holds: the database says so.
-  for (;;) {
-    const { rows } = await pool.query(`SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock'`);
-    if (rows.length > 0) break;
-  }
-  order.push('committed');
-  await client.query('COMMIT');
-  await taken;
-  t.strictSame(order, ['committed', 'taken']);
+    // A commit that stands still in the middle: somebody else holds a row that it wants.
+    const holder = await pool.connect();
+    await holder.query('BEGIN');
+    await holder.query('SELECT 1 FROM lives WHERE box = $1 FOR UPDATE', [box]);
+    const waits = async (count: number) => {
+      for (;;) {
+        const { rows } = await pool.query(`SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock'`);
+        if (rows.length >= count) return;
+      }
+    };
+    const order: string[] = [];
+    const stored = store.commit(round(2, [fence])).then(() => order.push('stored'));
+    await waits(1);
+    await pool.query(`UPDATE workers SET expires = now() - interval '1 s'`);
+    const taken = second.renew().then(() => order.push('taken'));
+    await waits(2);
+    await holder.query('COMMIT');
+    holder.release();
+    await Promise.all([stored, taken]);
+    t.strictSame(order, ['stored', 'taken']);
 
-  await client.query('BEGIN');
-  t.strictSame(await lostShards(client, [fence]), ['2a'], 'its token is the former one');
-  t.strictSame(await lostShards(client, [{ shard: '2a', token: second?.tokenOf('2a') ?? 0 }]), []);
-  await client.query('ROLLBACK');
-  client.release();
-  await first?.renew();
-  t.strictSame(first?.counts().lost, 256, 'it learns of it, and joins anew');
-  await Promise.all([first?.stop(), second?.stop()]);
-});
+    await t.rejects(store.commit(round(3, [fence])), { code: 'shard-lost', detail: '2a' });
+    await store.commit(round(3, [{ shard: '2a', token: second.tokenOf('2a') ?? 0 }]));
+    const { rows } = await pool.query('SELECT seq FROM samples ORDER BY seq');
+    t.strictSame(rows, [{ seq: '1' }, { seq: '2' }, { seq: '3' }], 'of what was refused nothing is there');
+    await first.renew();
+    t.equal(first.counts().lost, 256, 'the former owner learns of it, and joins anew');
+    await Promise.all([first.stop(), second.stop()]);
+  },
+);
 
 t.test('a worker that cannot renew lets go by its own clock, and goes on where nobody took over', async (t) => {
   const { leases } = await table(t);
@@ -226,6 +251,25 @@ t.test('a worker that cannot renew lets go by its own clock, and goes on where n
   t.equal(changes, 2);
 });
 
+t.test('a worker that does not hear its boxes leaves them to others, and comes again when it does', async (t) => {
+  const { leases } = await table(t);
+  let deaf = true;
+  const worker = createHolding({ ...parts, leases, name: 'deaf', isAble: () => !deaf });
+  await worker.renew();
+  t.equal((await leases.read()).workers.size, 0, 'it does not come before it hears');
+  deaf = false;
+  await worker.renew();
+  t.equal(worker.shards().length, 256);
+  const before = worker.tokenOf('00') ?? 0;
+  deaf = true;
+  await worker.renew();
+  t.strictSame([worker.shards(), (await leases.read()).workers.size], [[], 0]);
+  deaf = false;
+  await worker.renew();
+  t.equal(worker.tokenOf('00'), before + 1);
+  await worker.stop();
+});
+
 t.test('of two processes by one name the later one lives, and the former does not fight for it', async (t) => {
   const { leases } = await table(t);
   let young: Holding | undefined;
@@ -242,4 +286,14 @@ t.test('of two processes by one name the later one lives, and the former does no
   await young?.renew();
   t.equal(young?.shards().length, 256);
   await young?.stop();
+});
+
+t.test('roles that cannot be, and folders that are none, are refused in words', async (t) => {
+  const serve = (...args: string[]) => runCommand('webizen-provider', ['serve', '--dir', '/nowhere', ...args]);
+  t.match(serve('--role', 'est'), { status: 1, stderr: /roles-apart/ });
+  t.match(serve('--role', 'est,api,console'), { status: 1, stderr: /roles-apart/ });
+  t.match(serve('--role', 'dust'), { status: 2, stderr: /arguments-invalid/ });
+  t.match(serve('--role', 'ingest', '--broker', 'mqtts://b:8883'), { status: 2, stderr: /--database is missing/ });
+  const database = ['--database', 'postgres://x:y@127.0.0.1:9/z'];
+  t.match(serve('--role=ingest', '--broker', 'mqtts://b:8883', ...database), { status: 1, stderr: /worker-missing/ });
 });

@@ -25,9 +25,17 @@ const env = { ...process.env, PATH: `${process.env.PATH}:/usr/sbin` };
 const isRoot = process.getuid?.() === 0;
 const user = isRoot ? 'mosquitto' : execFileSync('id', ['-un'], { encoding: 'utf8' }).trim();
 
-async function listens(port: number): Promise<void> {
+/** In a network of its own. */
+export interface Elsewhere {
+  /** Addresses that it is reached by, the test's own first. */
+  hosts: readonly [string, ...string[]];
+  /** What a command is put behind to run there. */
+  run: readonly string[];
+}
+
+async function listens(host: string, port: number): Promise<void> {
   for (let attempt = 0; attempt < 200; attempt += 1) {
-    const socket = connect(port, '127.0.0.1');
+    const socket = connect(port, host);
     const there = await once(socket, 'connect').then(
       () => true,
       () => false,
@@ -50,14 +58,17 @@ export async function testMosquitto(
   t: Teardown,
   directory: string,
   protocolVersion: 4 | 5 = 4,
+  elsewhere?: Elsewhere,
 ): Promise<TestMosquitto> {
+  const host = elsewhere?.hosts[0] ?? '127.0.0.1';
+  const hosts = (elsewhere?.hosts ?? [host]).flatMap((one) => ['--host', one]);
   const parent = await ownFolder(t);
   await chmod(parent, 0o711);
   const folder = path.join(parent, 'm');
   const port = await freePortBase();
   const made = runCommand('webizen-provider', [
-    ...['broker', 'config', 'mosquitto', '--dir', directory, '--out', folder, '--host', '127.0.0.1'],
-    ...['--port', String(port), '--bind', '127.0.0.1', '--user', user],
+    ...['broker', 'config', 'mosquitto', '--dir', directory, '--out', folder, ...hosts],
+    ...['--port', String(port), '--bind', elsewhere ? '0.0.0.0' : host, '--user', user],
   ]);
   if (made.status !== 0) throw new Error(made.stderr);
   if (isRoot) execFileSync('chown', ['-R', `${user}:`, folder]);
@@ -66,10 +77,11 @@ export async function testMosquitto(
 
   const mosquitto: TestMosquitto = {
     folder,
-    outside: { url: `mqtts://127.0.0.1:${port}`, protocolVersion, helper: `https://127.0.0.1:${port + 1}` },
+    outside: { url: `mqtts://${host}:${port}`, protocolVersion, helper: `https://127.0.0.1:${port + 1}` },
     async start() {
-      broker = spawn('mosquitto', ['-c', path.join(folder, 'mosquitto.conf')], { env, stdio: 'ignore' });
-      await listens(port);
+      const [name = '', ...args] = [...(elsewhere?.run ?? []), 'mosquitto', '-c', path.join(folder, 'mosquitto.conf')];
+      broker = spawn(name, args, { env, stdio: 'ignore' });
+      await listens(host, port);
     },
     async stop() {
       await ended(broker, 'SIGTERM');
@@ -98,6 +110,6 @@ export async function testMosquitto(
     await ended(broker, 'SIGKILL');
   });
   await mosquitto.start();
-  await mosquitto.helper.start();
+  if (!elsewhere) await mosquitto.helper.start();
   return mosquitto;
 }

@@ -20,6 +20,8 @@ export interface SpeakingBox {
   covered(): number;
   /** Resolves once everything up to it is acknowledged. */
   until(sequence: number): Promise<void>;
+  /** Resolves once it has no session: at once, or when it notices. */
+  lost(): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -46,6 +48,7 @@ export function createSpeakingBox({ id, key, cert, ca }: Identity, url: string):
   let silence: NodeJS.Timeout | undefined;
   let pause: NodeJS.Timeout | undefined;
   let stopped = false;
+  const losses = new Set<() => void>();
 
   const next = (): Range | undefined => {
     for (let range = again.shift(); range; range = again.shift()) {
@@ -137,6 +140,8 @@ export function createSpeakingBox({ id, key, cert, ca }: Identity, url: string):
     });
     mine.once('close', () => {
       mine.end(true);
+      for (const resolve of losses) resolve();
+      losses.clear();
       if (mine !== client || stopped) return;
       client = undefined;
       pause = setTimeout(connect, pauseMilliseconds * (0.5 + Math.random()));
@@ -156,6 +161,11 @@ export function createSpeakingBox({ id, key, cert, ca }: Identity, url: string):
       new Promise((resolve) => {
         if (covered >= sequence) resolve();
         else waiting.add({ sequence, resolve });
+      }),
+    lost: () =>
+      new Promise((resolve) => {
+        if (client?.connected) losses.add(resolve);
+        else resolve();
       }),
     async stop() {
       stopped = true;

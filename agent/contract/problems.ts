@@ -10,6 +10,7 @@ import { boxProblems } from './problems/box.js';
 import { databaseProblems } from './problems/database.js';
 import { developingProblems } from './problems/developing.js';
 import { fleetProblems } from './problems/fleet.js';
+import { hostileProblems } from './problems/hostile.js';
 import { httpProblems } from './problems/http.js';
 import { leaseProblems } from './problems/leases.js';
 import { linkProblems } from './problems/link.js';
@@ -24,6 +25,7 @@ import { storageProblems } from './problems/storage.js';
 import { successionsProblems } from './problems/successions.js';
 import { territoryProblems } from './problems/territory.js';
 import { toolsProblems } from './problems/tools.js';
+import { watchProblems } from './problems/watch.js';
 import { workersProblems } from './problems/workers.js';
 
 const table = {
@@ -44,11 +46,13 @@ const table = {
   ...developingProblems,
   ...storageProblems,
   ...simulateProblems,
+  ...hostileProblems,
   ...rolloutsProblems,
   ...successionsProblems,
-  ...fleetProblems,
+  ...watchProblems,
   ...databaseProblems,
   ...workersProblems,
+  ...fleetProblems,
 } as const;
 
 export type ProblemCode = keyof typeof table;

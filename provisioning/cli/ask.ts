@@ -4,10 +4,12 @@ import { systemClock } from '#common/clock.js';
 import { callControl } from '#common/control.js';
 import { files } from '#common/files.js';
 import { Refusal } from '#contract/problems.js';
+import { countSequences } from '../fleet/counted.js';
 import { createFleetDesk } from '../fleet-wiring.js';
 import { createOperations, pageSize } from '../operations.js';
 import { openRooms } from '../rooms.js';
 import { checkDirectory, controlSocket } from '../territory.js';
+import { createWatchOperations, withAudit } from '../watch-wiring.js';
 import { required } from './arguments.js';
 
 export type Ask = (operation: string, parameters: unknown) => Promise<unknown>;
@@ -31,9 +33,13 @@ export function asking(dir: string | undefined): Ask {
     });
     try {
       const backup = () => Promise.reject(new Refusal('not-running'));
-      const operations = createOperations({
-        ...{ ...desk, claims, requests, registry, rollouts, members, backup },
-        directory: listed,
+      const operations = withAudit(rooms.audit, {
+        ...createWatchOperations(rooms),
+        ...createOperations({
+          ...{ ...desk, claims, requests, registry, rollouts, members, backup },
+          count: (box, since) => countSequences(fleetStore, box, since),
+          directory: listed,
+        }),
       });
       return await operations[operation]?.(parameters);
     } finally {

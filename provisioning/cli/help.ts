@@ -34,6 +34,8 @@ export const help = `webizen-provider: brings boxes into a territory and looks a
   webizen-provider maker init|make-box|list --dir M
   webizen-provider broker config mosquitto --dir D --out DIR --host H [--port N]
   webizen-provider broker helper --at DIR [--port N] [--broker mqtts://localhost:P]
+  webizen-provider operator add|list|role|remove|reset --dir D
+  webizen-provider audit list|verify|export --dir D
   webizen-provider ca show --dir D
   webizen-provider ca roll issuing|root --dir D [--root-key FILE] [--root-out FILE]
   webizen-provider backup --dir D --out FILE
@@ -73,6 +75,12 @@ The root's key is needed again to make a new CA (ca roll); serving does not need
   --broker URL     an MQTT broker outside, instead of the provider's own; see broker config
   --broker-protocol N   what boxes speak with it: 4 for MQTT 3.1.1, 5 (4)
   --broker-helper URL   the helper beside it, which takes revocation lists
+  --database URL   a PostgreSQL database for what boxes tell, instead of the directory: postgres://user:password@host/name
+  --database-file F     a file that holds this line: a command line is read by everybody on the machine
+  --keep-raw T     how long each sample is kept as it came (7d), then
+  --keep-minutes T what five minutes of them came to (90d), and
+  --keep-hours T   what an hour came to (730d)
+  --keep-events T  how long what happened is kept in the database (90d)
 
 Prints each address on a line of its own, then "ready".
 `,
@@ -240,6 +248,32 @@ CODE is the one that the owner reads out, XXXX-XXXX. Works while the server runs
       --host is a name of the broker's host, and can be repeated; --at is where the files will lie there
   broker helper --at DIR [--host 0.0.0.0] [--port 8446] [--broker mqtts://localhost:8883]
       runs beside mosquitto until it is told to stop: puts each new revocation list in its place, and proves it
+`,
+  operator: `webizen-provider operator: who may use the console and the operator's API
+
+  operator add NAME --role viewer|operator|admin --dir D
+      prints the secret that NAME signs in with, once: only its hash is kept
+  operator list --dir D [--json]
+  operator role NAME viewer|operator|admin --dir D
+  operator reset NAME --dir D
+      a new secret; the one before ends at once, with whatever was opened with it
+  operator remove NAME --dir D
+
+A viewer reads; an operator acts on boxes, claims, requests and alerts; an admin sets up operators and alert rules, and
+reads the audit log. The first admin is called admin, and its secret lies in D/operator.secret.
+Works while the server runs and while it does not.
+`,
+  audit: `webizen-provider audit: what operators did, hash-chained
+
+  audit list --dir D [--limit N] [--who NAME] [--json]
+      the newest N acts (50), the oldest of them first, with what became of each
+  audit verify --dir D [--head N:HASH]
+      follows the chain from its beginning and prints its head; with --head, also that a head noted earlier is part of it,
+      which shows that nothing was cut off its end since
+  audit export --out FILE --dir D
+      for webizen ledger verify FILE
+
+Commands on the machine are acts of "(this machine)". Works while the server runs and while it does not.
 `,
   ca: `webizen-provider ca: the certification authority of the territory
 

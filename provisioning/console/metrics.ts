@@ -51,7 +51,7 @@ type Series = readonly [labels: Record<string, string>, value: number];
 
 const escaped = (text: string): string => text.replace(/\\/g, '\\\\').replace(/"/g, '\\"').replace(/\n/g, '\\n');
 
-function family(name: string, type: 'gauge' | 'counter', help: string, series: readonly Series[]): string {
+export function family(name: string, type: 'gauge' | 'counter', help: string, series: readonly Series[]): string {
   const lines = series.map(([labels, value]) => {
     const inside = Object.entries(labels).map(([key, text]) => `${key}="${escaped(text)}"`);
     return `${name}${inside.length > 0 ? `{${inside.join(',')}}` : ''} ${value}`;

@@ -20,7 +20,7 @@ export function matcher(filter: FleetFilter, now: number): (row: FleetRow) => bo
     (places === undefined || places.has(row.place)) &&
     (care === undefined || care.has(levelOfRank(rankAt(row, now)))) &&
     ((kinds === undefined && severities === undefined) || row.conditions.some(isOne)) &&
-    words.every((word) => row.text.includes(word));
+    (words.length === 0 || words.every((word) => row.text.includes(word)));
 }
 
 interface Found {

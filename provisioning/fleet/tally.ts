@@ -50,6 +50,7 @@ export function glanceOf(rows: readonly FleetRow[], now: number): Omit<FleetGlan
     more(agents, row.agent);
     more(models, row.model);
     more(places, row.place);
+    if (row.conditions.length === 0) continue;
     // A kind that it has of two disks is one box that has it; fresh if the newer is.
     const own = new Map<string, FleetRow['conditions'][number]>();
     for (const one of row.conditions) {

@@ -13,6 +13,7 @@ import { archive } from './archive.js';
 import type { Conditions, Figure } from './compare.js';
 import { directory } from './directory.js';
 import { est } from './est.js';
+import { fleet } from './fleet.js';
 import { health } from './health.js';
 import { ingest, ingestPostgres } from './ingest.js';
 import { install } from './install.js';
@@ -38,6 +39,8 @@ aims['path.check'] = least(0.4);
 aims['memory.idle'] = most(1.9);
 aims['memory.worked'] = most(2.2);
 aims.start = most(2);
+aims['fleet.table'] = { text: '≤ 50 ms', met: (figure) => figure.value <= 50 };
+aims['health.cpu'] = { text: '≤ 2 ms', met: (figure) => figure.value <= 2 };
 aims['wire.day'] = most(1);
 aims['health.cpu'] = most(5);
 
@@ -92,6 +95,7 @@ try {
   await measure('directory', () => directory(conditions));
   await measure('path', () => pathCheck(conditions));
   await measure('archive', () => archive(workshop, conditions));
+  await measure('fleet', () => fleet(workshop, conditions));
   await measure('admission', () => admission(workshop, conditions));
   if (['est', 'renewal', 'ingest', 'memory'].some(wanted)) {
     const territory = await openTerritory(workshop);

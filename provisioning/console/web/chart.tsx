@@ -221,7 +221,12 @@ export function Chart(props: {
 
   const pointedAt = cursor === undefined ? undefined : columns.times[cursor];
   return (
-    <figure class="panel chart" data-chart={spec.id} data-points={columns.times.length - columns.gaps.length}>
+    <figure
+      class="panel chart"
+      data-chart={spec.id}
+      data-points={columns.times.length - columns.gaps.length}
+      data-span={to - from}
+    >
       <figcaption>
         <h2>{spec.title}</h2>
         <p class="values">

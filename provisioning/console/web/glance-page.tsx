@@ -111,7 +111,7 @@ function Shares(props: {
 }) {
   const { tally, field } = props;
   const all = tally.values.reduce((sum, { boxes }) => sum + boxes, tally.others.boxes);
-  if (all === 0) return null;
+  if (all === 0 || tally.values.every(({ value }) => value === '')) return null;
   return (
     <Panel id={props.id} heading={props.heading}>
       <ul class="tally">

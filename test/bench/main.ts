@@ -13,6 +13,7 @@ import { archive } from './archive.js';
 import type { Conditions, Figure } from './compare.js';
 import { directory } from './directory.js';
 import { est } from './est.js';
+import { fleet } from './fleet.js';
 import { health } from './health.js';
 import { ingest } from './ingest.js';
 import { install } from './install.js';
@@ -37,6 +38,7 @@ aims['path.check'] = least(0.4);
 aims['memory.idle'] = most(1.9);
 aims['memory.worked'] = most(2.2);
 aims.start = most(2);
+aims['fleet.memory'] = most(1.6);
 aims['health.cpu'] = { text: '≤ 2 ms', met: (figure) => figure.value <= 2 };
 
 const say = (line: string) => console.log(line);
@@ -91,12 +93,13 @@ try {
   await measure('path', () => pathCheck(conditions));
   await measure('archive', () => archive(workshop, conditions));
   await measure('admission', () => admission(workshop, conditions));
-  if (['est', 'renewal', 'ingest', 'memory'].some(wanted)) {
+  if (['est', 'renewal', 'ingest', 'memory', 'fleet'].some(wanted)) {
     const territory = await openTerritory(workshop);
     await measure('est', () => est(workshop, territory, conditions));
     await measure('renewal', () => renewal(workshop, territory, conditions));
     await measure('ingest', () => ingest(workshop, territory, conditions));
     await measure('memory', () => memory(workshop, territory, conditions));
+    await measure('fleet', () => fleet(workshop, territory, conditions));
   }
   if (wire) await measure('wire', wire);
   await measure('install', () => install(workshop, conditions));

@@ -26,6 +26,7 @@ import type { Claims } from './claims/claims.js';
 import { parseDirectoryKeys, type TerritoryDirectory } from './directory/directory.js';
 import type { CountedRange } from './fleet/counted.js';
 import type { Fleet } from './fleet/fleet.js';
+import { createFleetOperations, type FleetOperationParts } from './fleet/operations.js';
 import type { MemberDesk } from './members/members.js';
 import { createMemberOperations } from './members/operations.js';
 import type { Rollouts } from './rollouts/rollouts.js';
@@ -88,6 +89,9 @@ export function createOperations({
   rollouts,
   directory,
   members,
+  table,
+  abouts,
+  filters,
   reloadCa = async () => {},
   backup,
   count,
@@ -104,8 +108,9 @@ export function createOperations({
   backup: (file: string) => Promise<unknown>;
   /** Of a box, which raw samples are here. */
   count: (box: string, since: number) => Promise<CountedRange[]>;
-}): Handlers {
+} & FleetOperationParts): Handlers {
   return {
+    ...createFleetOperations({ fleet, table, abouts, filters }),
     ...createMemberOperations({ members, pageSize }),
     async 'claim.create'(parameters): Promise<CreatedClaim[]> {
       const { count, ...wish } = wanted(check(CreateClaims, parameters));

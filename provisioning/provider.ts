@@ -8,6 +8,7 @@ import { isLoopback } from '#common/web/origin.js';
 import { Refusal } from '#contract/problems.js';
 import { createAdmission } from './admission/admission.js';
 import type { Ways } from './admission/ways.js';
+import { type ApartConfig, createApart } from './apart-wiring.js';
 import { backUp } from './backup/backup.js';
 import type { Boxes } from './boxes/boxes.js';
 import type { Incoming } from './broker/gate.js';
@@ -19,10 +20,12 @@ import { createCatalogue } from './catalogue/catalogue.js';
 import type { ResolveTxt } from './catalogue/domains.js';
 import { createConsole } from './console/console.js';
 import type { Gauge } from './console/metrics.js';
+import { type DatabaseConfig, mirrorBoxes, openDatabase } from './database-wiring.js';
 import { createAttempts } from './est/attempts.js';
 import { createEst } from './est/est.js';
 import { countSequences } from './fleet/counted.js';
-import { createIngest, type Ingest } from './fleet/ingest.js';
+import type { Hearing } from './fleet/hearing.js';
+import { createIngest } from './fleet/ingest.js';
 import { createQuota } from './fleet/quota.js';
 import { createReceipts } from './fleet/receipts.js';
 import { createRetention } from './fleet/retention.js';
@@ -37,7 +40,9 @@ import { openResults } from './rollouts/results.js';
 import { declareRolloutRoutes } from './rollouts/routes.js';
 import { createRolloutWatch } from './rollouts/watch.js';
 import { openRooms } from './rooms.js';
-import { controlSocket, readSecret } from './territory.js';
+import type { Keep } from './store/fleet.js';
+import { controlSocket } from './territory.js';
+import { createWatchOperations, withAudit } from './watch-wiring.js';
 
 export interface ProviderConfig {
   directory: string;
@@ -53,6 +58,12 @@ export interface ProviderConfig {
   enrolmentsPerSecond?: number;
   /** A broker that is not the provider's own. */
   outside?: OutsideConfig | undefined;
+  /** What boxes tell is kept there instead of in the directory. */
+  database?: DatabaseConfig | undefined;
+  /** How long it is kept; as `usualKeep` unless said. */
+  keep?: Keep | undefined;
+  /** With both a broker outside and a database: what boxes report is stored by workers. */
+  workers?: ApartConfig | undefined;
 }
 
 export interface Provider {
@@ -97,6 +108,9 @@ export function createProvider(
     admission: ways = new Set(['claim']),
     enrolmentsPerSecond,
     outside,
+    workers,
+    database,
+    keep,
   }: ProviderConfig,
   {
     files,
@@ -122,8 +136,10 @@ export function createProvider(
   }
 
   async function startRooms(): Promise<void> {
-    const rooms = await openRooms({ directory, files, clock });
+    const openFleet = database && openDatabase(database, keep, clock);
+    const rooms = await openRooms({ directory, files, clock, openFleet, keep });
     started.push(() => rooms.close());
+    started.push(mirrorBoxes({ rooms, clock, log }));
     const { territory, store, fleetStore, ca, crl, boxes, claims, requests, events, members, registry, rollouts } =
       rooms;
     const { directory: listed } = rooms;
@@ -143,15 +159,31 @@ export function createProvider(
     const receipts = createReceipts({ ca, clock, log, publish: (topic, payload) => broker.publish(topic, payload) });
     receipts.start();
     // The broker hands messages to ingest, and ingest answers through the broker.
-    const ingest: Ingest = createIngest({
-      fleet: fleetStore,
-      events,
-      clock,
-      log,
-      refusal: taken.refusal,
-      onHead: receipts.give,
-      publish: (topic, payload) => broker.publish(topic, payload),
-    });
+    const apart =
+      workers && outside && database
+        ? createApart(
+            workers,
+            { outside, database },
+            {
+              ...{ fleet: fleetStore, ca, events, clock, log },
+              refusal: taken.refusal,
+              onHead: receipts.give,
+            },
+          )
+        : undefined;
+    // The workers know who is here, and go on when this process does not.
+    if (!apart) await fleetStore.allOffline();
+    const ingest: Hearing =
+      apart?.hearing ??
+      createIngest({
+        fleet: fleetStore,
+        events,
+        clock,
+        log,
+        refusal: taken.refusal,
+        onHead: receipts.give,
+        publish: (topic, payload) => broker.publish(topic, payload),
+      });
     const talk = createQuota({ clock, burst: 20, perMinute: 2 });
     const mail = await openMail({
       ...{ store, registry, members, events, clock, log },
@@ -162,7 +194,7 @@ export function createProvider(
     });
     mail.start();
     const itsParts = {
-      ...{ tls, ca, crl, store, events, clock, log, maxPacketBytes },
+      ...{ tls, ca, crl, store, events, clock, log, maxPacketBytes, besideWorkers: apart !== undefined },
       admit: boxes.admit,
       async receive({ topic, ...message }: Incoming) {
         if (topic.kind === 'app') return mail.receive({ ...message, topic });
@@ -182,11 +214,12 @@ export function createProvider(
       ...{ store, events, clock, fleet: fleetStore, online: ingest.online },
       endings: { ...boxes, revoke: (box, wish) => revoke(box, wish) },
     });
-    const { fleet } = desk;
     await desk.table.start();
     started.push(async () => desk.table.stop());
     const brokerPort = await broker.start(bindAddress(host), portAt(1));
     started.push(() => broker.stop());
+    apart?.start();
+    if (apart) started.push(() => apart.stop());
     urls.broker = outside?.url ?? `mqtts://${name}:${brokerPort}`;
 
     /** Told first that it is meant: a cut in between is made up for at the next start. */
@@ -213,7 +246,7 @@ export function createProvider(
     });
     started.push(async () => noMoreEndings());
 
-    const retention = createRetention({ fleet: fleetStore, clock, log });
+    const retention = createRetention({ fleet: fleetStore, clock, keep, log });
     retention.start();
     started.push(() => retention.stop());
 
@@ -303,6 +336,7 @@ export function createProvider(
     started.push(() => expiry.stop());
     const gauges = (): Gauge[] => [
       ...messageGauges(mail.counts()),
+      ...(apart?.gauges() ?? []),
       {
         name: 'webizen_expiry_seconds',
         help: 'Until a certificate or list runs out.',
@@ -320,14 +354,14 @@ export function createProvider(
             ],
       ),
     ];
-    const secret = await readSecret(files, directory);
     const plain = isLoopback(host);
-    const operators = createConsole({
-      fleet,
+    const pages = createConsole({
+      ...desk,
       claims,
       requests,
       events,
-      secret,
+      operators: rooms.operators,
+      audit: rooms.audit,
       territory: { id, name: called, jurisdiction, law },
       assetsDir,
       clock,
@@ -335,14 +369,14 @@ export function createProvider(
       gauges,
       ...(plain ? {} : { tls: { key: tls.key, cert: tls.cert } }),
     });
-    started.push(() => operators.stop());
-    const consolePort = await operators.start(bindAddress(host), portAt(2));
+    started.push(() => pages.stop());
+    const consolePort = await pages.start(bindAddress(host), portAt(2));
     urls.console = `${plain ? 'http' : 'https'}://${name}:${consolePort}`;
 
     certificate.onChange((now: ServerTls) => {
       est.secure(now);
       broker.secure(now);
-      operators.secure({ key: now.key, cert: now.cert });
+      pages.secure({ key: now.key, cert: now.cert });
     });
     certificate.start();
     started.push(() => certificate.stop());
@@ -350,17 +384,20 @@ export function createProvider(
     // Last: who reaches the socket finds everything else running.
     const control = await serveControl(
       controlSocket(directory),
-      createOperations({
-        claims,
-        fleet,
-        requests,
-        directory: listed,
-        members,
-        registry,
-        rollouts,
-        reloadCa: ca.reload,
-        backup: (file) => backUp({ directory, territory: id, store, clock, file }),
-        count: (box, since) => countSequences(fleetStore, box, since),
+      withAudit(rooms.audit, {
+        ...createWatchOperations(rooms),
+        ...createOperations({
+          claims,
+          ...desk,
+          requests,
+          directory: listed,
+          members,
+          registry,
+          rollouts,
+          reloadCa: ca.reload,
+          backup: (file) => backUp({ directory, territory: id, store, clock, file }),
+          count: (box, since) => countSequences(fleetStore, box, since),
+        }),
       }),
     );
     started.push(() => control.close());

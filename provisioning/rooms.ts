@@ -15,12 +15,21 @@ import { type Claims, createClaims, type Redemption } from './claims/claims.js';
 import { openTerritoryDirectory, type TerritoryDirectory } from './directory/directory.js';
 import { createEventLog, type EventLog } from './fleet/events.js';
 import { type MemberDesk, openMembers } from './members/members.js';
+import { type Audit, openAudit } from './operators/audit.js';
+import { type Operators, openOperators } from './operators/operators.js';
 import { createRollouts, type Rollouts } from './rollouts/rollouts.js';
-import type { FleetStore } from './store/fleet.js';
+import type { FleetStore, Keep } from './store/fleet.js';
 import { createLevelFleet } from './store/fleet-level.js';
 import { openStore, type Store } from './store/store.js';
 import { createTurns } from './store/turns.js';
-import { checkDirectory, readTerritory, type Territory, usualRenewalGraceSeconds } from './territory.js';
+import {
+  checkDirectory,
+  readSecret,
+  readTerritory,
+  type Territory,
+  usualRenewalGraceSeconds,
+  writeSecret,
+} from './territory.js';
 
 export interface Rooms {
   readonly territory: Territory;
@@ -37,6 +46,8 @@ export interface Rooms {
   readonly registry: Registry;
   readonly rollouts: Rollouts;
   readonly members: MemberDesk;
+  readonly operators: Operators;
+  readonly audit: Audit;
   close(): Promise<void>;
 }
 
@@ -46,12 +57,15 @@ export async function openRooms({
   files,
   clock,
   openFleet,
+  keep,
 }: {
   directory: string;
   files: Files;
   clock: Clock;
   /** What boxes tell is kept elsewhere than in the level store. */
   openFleet?: ((parts: { store: Store; territory: string }) => Promise<FleetStore>) | undefined;
+  /** How long level keeps what boxes tell. */
+  keep?: Keep | undefined;
 }): Promise<Rooms> {
   await checkDirectory(directory);
   const territory = await readTerritory(files, directory);
@@ -59,7 +73,9 @@ export async function openRooms({
   const ca = await openCa({ files, clock, directory, leafLifetimeSeconds });
   const listed = await openTerritoryDirectory({ files, directory, clock });
   const store = await openStore(directory);
-  const fleetStore = (await openFleet?.({ store, territory: territory.id })) ?? createLevelFleet({ store, clock });
+  const fleetStore =
+    (await openFleet?.({ store, territory: territory.id })) ??
+    createLevelFleet({ store, clock, ...(keep && { keep }) });
   const events = createEventLog({ store, fleet: fleetStore, clock });
   const turns = createTurns();
   const { issue } = ca;
@@ -97,7 +113,13 @@ export async function openRooms({
     ...{ store, files, clock, directory, listedAt, events },
     ...{ territory: id, appIds: registry },
   });
+  const first = {
+    read: () => readSecret(files, directory),
+    write: (secret: string) => writeSecret(files, directory, secret),
+  };
   return {
+    operators: await openOperators({ store, clock, turns, first }),
+    audit: await openAudit({ store, clock }),
     territory,
     store,
     fleetStore,

@@ -59,3 +59,6 @@ export async function readSecret(files: Files, directory: string): Promise<strin
   if (!secret) throw new Refusal('territory-missing', `${secretFile(directory)} is missing or empty`);
   return secret;
 }
+
+export const writeSecret = (files: Files, directory: string, secret: string): Promise<void> =>
+  files.write(secretFile(directory), `${secret}\n`, 0o600);

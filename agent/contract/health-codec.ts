@@ -83,9 +83,9 @@ function readNames(from: BitReader): string[] | undefined {
     } else {
       if (from.bits(1) === 1) attributes = readText(from);
       const base = from.bits(1) === 1 ? readText(from) : knownNames[from.bits(8)];
-      name = base === undefined ? undefined : base + attributes;
+      if (base !== undefined && isName.test(base + attributes)) name = base + attributes;
     }
-    if (from.failed() || name === undefined || names.has(name) || !isName.test(name)) return undefined;
+    if (from.failed() || name === undefined || names.has(name)) return undefined;
     names.add(name);
   }
   return [...names];

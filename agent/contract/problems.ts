@@ -9,6 +9,7 @@ import { archivesProblems } from './problems/archives.js';
 import { boxProblems } from './problems/box.js';
 import { databaseProblems } from './problems/database.js';
 import { developingProblems } from './problems/developing.js';
+import { fleetProblems } from './problems/fleet.js';
 import { hostileProblems } from './problems/hostile.js';
 import { httpProblems } from './problems/http.js';
 import { leaseProblems } from './problems/leases.js';
@@ -24,6 +25,7 @@ import { storageProblems } from './problems/storage.js';
 import { successionsProblems } from './problems/successions.js';
 import { territoryProblems } from './problems/territory.js';
 import { toolsProblems } from './problems/tools.js';
+import { watchProblems } from './problems/watch.js';
 import { workersProblems } from './problems/workers.js';
 
 const table = {
@@ -47,8 +49,10 @@ const table = {
   ...hostileProblems,
   ...rolloutsProblems,
   ...successionsProblems,
+  ...watchProblems,
   ...databaseProblems,
   ...workersProblems,
+  ...fleetProblems,
 } as const;
 
 export type ProblemCode = keyof typeof table;

@@ -9,6 +9,7 @@ import { createFleetDesk } from '../fleet-wiring.js';
 import { createOperations, pageSize } from '../operations.js';
 import { openRooms } from '../rooms.js';
 import { checkDirectory, controlSocket } from '../territory.js';
+import { createWatchOperations, withAudit } from '../watch-wiring.js';
 import { required } from './arguments.js';
 
 export type Ask = (operation: string, parameters: unknown) => Promise<unknown>;
@@ -32,13 +33,17 @@ export function asking(dir: string | undefined): Ask {
     });
     try {
       const backup = () => Promise.reject(new Refusal('not-running'));
-      const operations = createOperations({
-        ...{ claims, fleet: desk.fleet, requests, registry, rollouts, members, backup },
-        count: (box, since) => countSequences(fleetStore, box, since),
-        directory: listed,
+      const operations = withAudit(rooms.audit, {
+        ...createWatchOperations(rooms),
+        ...createOperations({
+          ...{ ...desk, claims, requests, registry, rollouts, members, backup },
+          count: (box, since) => countSequences(fleetStore, box, since),
+          directory: listed,
+        }),
       });
       return await operations[operation]?.(parameters);
     } finally {
+      desk.table.stop();
       await rooms.close();
     }
   };

@@ -11,6 +11,11 @@ export const help = `webizen-provider: brings boxes into a territory and looks a
   webizen-provider box reinstate ID --dir D
   webizen-provider box settle ID --dir D
   webizen-provider box object ID --dir D --reason TEXT
+  webizen-provider fleet glance --dir D [--json]
+  webizen-provider fleet list --dir D [FILTER] [--sort S] [--all] [--json]
+  webizen-provider fleet show ID --dir D [--json]
+  webizen-provider fleet about ID --dir D [--label TEXT] [--place TEXT]
+  webizen-provider fleet filters|save|forget --dir D
   webizen-provider request list --dir D [--json]
   webizen-provider request approve CODE --dir D
   webizen-provider request refuse CODE --dir D --reason TEXT
@@ -29,6 +34,8 @@ export const help = `webizen-provider: brings boxes into a territory and looks a
   webizen-provider maker init|make-box|list --dir M
   webizen-provider broker config mosquitto --dir D --out DIR --host H [--port N]
   webizen-provider broker helper --at DIR [--port N] [--broker mqtts://localhost:P]
+  webizen-provider operator add|list|role|remove|reset --dir D
+  webizen-provider audit list|verify|export --dir D
   webizen-provider ca show --dir D
   webizen-provider ca roll issuing|root --dir D [--root-key FILE] [--root-out FILE]
   webizen-provider backup --dir D --out FILE
@@ -68,6 +75,12 @@ The root's key is needed again to make a new CA (ca roll); serving does not need
   --broker URL     an MQTT broker outside, instead of the provider's own; see broker config
   --broker-protocol N   what boxes speak with it: 4 for MQTT 3.1.1, 5 (4)
   --broker-helper URL   the helper beside it, which takes revocation lists
+  --database URL   a PostgreSQL database for what boxes tell, instead of the directory: postgres://user:password@host/name
+  --database-file F     a file that holds this line: a command line is read by everybody on the machine
+  --keep-raw T     how long each sample is kept as it came (7d), then
+  --keep-minutes T what five minutes of them came to (90d), and
+  --keep-hours T   what an hour came to (730d)
+  --keep-events T  how long what happened is kept in the database (90d)
 
 Prints each address on a line of its own, then "ready".
 `,
@@ -94,6 +107,27 @@ Works while the server runs and while it does not.
       tells the owner what you have against a departure that was announced; it does not prevent it
 
 Works while the server runs and while it does not.
+`,
+  fleet: `webizen-provider fleet: all boxes at a glance, as a table, and one by one; the console does the same
+
+  fleet glance --dir D [--json]
+      how many need care, are in which state, have which condition, version, model and place; what changed in a day
+  fleet list --dir D [FILTER] [--saved NAME] [--sort S] [--reverse] [--all] [--cursor C] [--json]
+      100 boxes, those that need care first; --all goes on to the end, with --json a page a line
+  fleet show ID --dir D [--json]
+  fleet about ID --dir D [--label TEXT] [--place TEXT]
+      says whose box it is and where it stands; an empty text takes that back
+  fleet filters --dir D [--json]
+  fleet save NAME --dir D FILTER
+      keeps a filter under a name, for every operator; forget NAME deletes it
+
+  FILTER is any of these, and all that are said must hold; one said twice holds for either:
+    --state enrolled|online|offline|revoked|left    --care trouble|attention|good|none
+    --condition KIND   --severity trouble|attention|info   --agent VERSION   --model TEXT   --place TEXT
+    --search TEXT      words that are part of id, label, place or the serial number of the device
+  S is attention (the worst first), lastSeen (the longest unheard), id or agent (the oldest version)
+
+Works while the server runs and while it does not; without it, nobody is online.
 `,
   app: `webizen-provider app: what members publish in the catalogue
 
@@ -214,6 +248,32 @@ CODE is the one that the owner reads out, XXXX-XXXX. Works while the server runs
       --host is a name of the broker's host, and can be repeated; --at is where the files will lie there
   broker helper --at DIR [--host 0.0.0.0] [--port 8446] [--broker mqtts://localhost:8883]
       runs beside mosquitto until it is told to stop: puts each new revocation list in its place, and proves it
+`,
+  operator: `webizen-provider operator: who may use the console and the operator's API
+
+  operator add NAME --role viewer|operator|admin --dir D
+      prints the secret that NAME signs in with, once: only its hash is kept
+  operator list --dir D [--json]
+  operator role NAME viewer|operator|admin --dir D
+  operator reset NAME --dir D
+      a new secret; the one before ends at once, with whatever was opened with it
+  operator remove NAME --dir D
+
+A viewer reads; an operator acts on boxes, claims, requests and alerts; an admin sets up operators and alert rules, and
+reads the audit log. The first admin is called admin, and its secret lies in D/operator.secret.
+Works while the server runs and while it does not.
+`,
+  audit: `webizen-provider audit: what operators did, hash-chained
+
+  audit list --dir D [--limit N] [--who NAME] [--json]
+      the newest N acts (50), the oldest of them first, with what became of each
+  audit verify --dir D [--head N:HASH]
+      follows the chain from its beginning and prints its head; with --head, also that a head noted earlier is part of it,
+      which shows that nothing was cut off its end since
+  audit export --out FILE --dir D
+      for webizen ledger verify FILE
+
+Commands on the machine are acts of "(this machine)". Works while the server runs and while it does not.
 `,
   ca: `webizen-provider ca: the certification authority of the territory
 

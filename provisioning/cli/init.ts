@@ -9,7 +9,14 @@ import { Refusal } from '#contract/problems.js';
 import { createCa } from '../ca/make.js';
 import { openSigningKeys } from '../members/signing-key.js';
 import { openStore } from '../store/store.js';
-import { longestLeafSeconds, secretFile, shortestLeafSeconds, Territory, writeTerritory } from '../territory.js';
+import {
+  longestLeafSeconds,
+  secretFile,
+  shortestLeafSeconds,
+  Territory,
+  writeSecret,
+  writeTerritory,
+} from '../territory.js';
 import { duration, noMore, readArguments, required, text } from './arguments.js';
 import type { Command } from './command.js';
 
@@ -69,8 +76,8 @@ export const init: Command = async (args, { out }) => {
 
   await prepare(directory);
   await createCa({ files, clock: systemClock, directory, territory: territory.value, rootOut });
-  const secret = secretFile(directory);
-  if (!(await files.read(secret))) await files.write(secret, `${randomBytes(32).toString('base64url')}\n`, 0o600);
+  if (!(await files.read(secretFile(directory))))
+    await writeSecret(files, directory, randomBytes(32).toString('base64url'));
   await openSigningKeys({ files, directory, clock: systemClock });
   await (await openStore(directory)).close();
   await writeTerritory(files, directory, territory.value);

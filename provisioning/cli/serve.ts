@@ -12,6 +12,8 @@ import { createProvider } from '../provider.js';
 import { checkDirectory, longestLeafSeconds, readTerritory, writeTerritory } from '../territory.js';
 import { duration, noMore, readArguments, required, text, wholeNumber } from './arguments.js';
 import type { Command } from './command.js';
+import { databaseFrom, databaseOptions, keepOf } from './database.js';
+import { isWorker, rolesOf, workersOf } from './roles.js';
 
 const defaultPortBase = 8440;
 
@@ -26,20 +28,29 @@ function outsideOf(broker?: string, protocol?: string, helper?: string): Outside
   return { url: checkBrokerUrl(broker), protocolVersion, helper };
 }
 
-export const serve: Command = async (args, { out, stop, assetsDir }) => {
+export const serve: Command = async (args, io) => {
+  const roles = rolesOf(args);
+  if (isWorker(roles)) return (await import('./serve-worker.js')).serveWorker(args, io);
+  const { out, stop, assetsDir } = io;
   const { values, positionals } = readArguments(args, {
     dir: text,
+    role: text,
     host: text,
     'port-base': text,
     admission: text,
     'renewal-grace': text,
     enrolments: text,
-    ...{ broker: text, 'broker-protocol': text, 'broker-helper': text },
+    ...{ broker: text, 'broker-protocol': text, 'broker-helper': text, lease: text },
+    ...databaseOptions,
   });
   noMore(positionals);
   const outside = outsideOf(values.broker, values['broker-protocol'], values['broker-helper']);
+  const database = await databaseFrom(values);
   const config = {
     outside,
+    database,
+    workers: workersOf(values, roles, database),
+    keep: keepOf(values),
     assetsDir,
     directory: path.resolve(required(values.dir, '--dir')),
     host: required(values.host ?? 'localhost', '--host'),

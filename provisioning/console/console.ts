@@ -13,20 +13,26 @@ import type { Requests } from '../admission/requests.js';
 import type { Claims } from '../claims/claims.js';
 import type { EventLog } from '../fleet/events.js';
 import type { Fleet } from '../fleet/fleet.js';
+import type { Audit } from '../operators/audit.js';
+import type { Operators } from '../operators/operators.js';
 import { createAccess } from './access.js';
+import { auditActs } from './acts.js';
 import { createMetrics, type Gauge } from './metrics.js';
 import { declareRoutes, type Territory } from './routes.js';
+import type { FleetRouteParts } from './routes-fleet.js';
+import { declareOperatorRoutes } from './routes-operators.js';
 import { createSecretCheck } from './secret.js';
 import { sessionLimits } from './session-limits.js';
 import { createEventStreams } from './stream.js';
 
-export interface ConsoleParts {
+export interface ConsoleParts extends Omit<FleetRouteParts, 'fleet'> {
   fleet: Fleet;
   claims: Claims;
   requests: Requests;
   events: EventLog;
-  /** What the operator signs in with. */
-  secret: string;
+  /** Who signs in, and what each of them does. */
+  operators: Operators;
+  audit: Audit;
   territory: Territory;
   /** Where the built console lies: index.html, main.js, main.css. */
   assetsDir: string;
@@ -54,21 +60,24 @@ const limits = {
   maxHeaderSize: 16_384,
 };
 /** The pages that the console's one document draws. */
-const pages = ['/', '/boxes/:id', '/claims', '/requests', '/events'];
+const pages = ['/', '/boxes', '/boxes/:id', '/claims', '/requests', '/events', '/alerts', '/operators', '/audit'];
 const handshakeTimeout = 10_000;
 const bodyLimit = 16 * 1024;
 
 export function createConsole(parts: ConsoleParts): Console {
-  const { fleet, claims, requests, events, secret, territory, assetsDir, clock, log, tls } = parts;
-  const secrets = createSecretCheck({ secret, clock, events });
+  const { fleet, table, abouts, filters, claims, requests, events, operators, audit } = parts;
+  const { territory, assetsDir, clock, log, tls } = parts;
+  const secrets = createSecretCheck({ find: operators.find, clock, events });
   const access = createAccess({
+    operators,
     secrets,
     sessions: createSessions({ clock, limits: sessionLimits }),
     secure: tls !== undefined,
   });
   const streams = createEventStreams({ events, clock });
+  access.onEnded(streams.recheck);
   const metrics = createMetrics({
-    ...{ fleet, claims, requests, events, clock },
+    ...{ table, claims, requests, events, clock },
     territory: territory.id,
     gauges: parts.gauges,
   });
@@ -87,7 +96,9 @@ export function createConsole(parts: ConsoleParts): Console {
     app.removeContentTypeParser('text/plain'); // what a form of another site may send without asking first
     answerProblems(app);
     access.guard(app);
-    declareRoutes(app, { fleet, claims, requests, streams, metrics, access, territory, clock });
+    auditActs(app, { audit, log });
+    declareRoutes(app, { fleet, table, abouts, filters, claims, requests, streams, metrics, access, territory, clock });
+    declareOperatorRoutes(app, { operators, audit });
     await serveAssets(app, { directory: assetsDir, pages, config: { consoleAccess: 'open' } });
     await app.ready();
     return app;

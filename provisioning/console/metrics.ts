@@ -1,11 +1,11 @@
 /** `/metrics` in the Prometheus text format 0.0.4. Labels have few values: none names a box. */
 import type { Clock } from '#common/clock.js';
 import { version } from '#common/version.js';
-import type { BoxState, Claim } from '#contract/operator.js';
+import type { Claim } from '#contract/operator.js';
 import type { Requests } from '../admission/requests.js';
 import type { Claims } from '../claims/claims.js';
 import type { EventLog } from '../fleet/events.js';
-import type { Fleet } from '../fleet/fleet.js';
+import type { FleetTable } from '../fleet/table.js';
 
 export interface Metrics {
   start(): void;
@@ -22,7 +22,6 @@ export interface Gauge {
 
 export const metricsType = 'text/plain; version=0.0.4; charset=utf-8';
 
-const boxStates: readonly BoxState[] = ['enrolled', 'online', 'offline', 'revoked', 'left'];
 const claimStates: readonly Claim['state'][] = ['open', 'used', 'expired', 'revoked'];
 /** What events are counted by; a type that is not among them is counted as `other`. */
 const eventTypes = new Set([
@@ -47,19 +46,21 @@ const eventTypes = new Set([
   'admission-approved',
   'admission-refused',
 ]);
-const pageSize = 1000;
 
 type Series = readonly [labels: Record<string, string>, value: number];
 
 const escaped = (text: string): string => text.replace(/\\/g, '\\\\').replace(/"/g, '\\"').replace(/\n/g, '\\n');
 
-function family(name: string, type: 'gauge' | 'counter', help: string, series: readonly Series[]): string {
+export function family(name: string, type: 'gauge' | 'counter', help: string, series: readonly Series[]): string {
   const lines = series.map(([labels, value]) => {
     const inside = Object.entries(labels).map(([key, text]) => `${key}="${escaped(text)}"`);
     return `${name}${inside.length > 0 ? `{${inside.join(',')}}` : ''} ${value}`;
   });
   return [`# HELP ${name} ${help}`, `# TYPE ${name} ${type}`, ...lines, ''].join('\n');
 }
+
+const seriesOf = (label: string, counts: Record<string, number>): Series[] =>
+  Object.entries(counts).map(([value, count]) => [{ [label]: value }, count]);
 
 const byState = <S extends string>(states: readonly S[], found: Iterable<S>): Series[] => {
   const counts = new Map<S, number>(states.map((state) => [state, 0]));
@@ -68,7 +69,7 @@ const byState = <S extends string>(states: readonly S[], found: Iterable<S>): Se
 };
 
 export function createMetrics({
-  fleet,
+  table,
   claims,
   requests,
   events,
@@ -76,7 +77,7 @@ export function createMetrics({
   territory,
   gauges = () => [],
 }: {
-  fleet: Fleet;
+  table: Pick<FleetTable, 'counts'>;
   claims: Claims;
   requests: Requests;
   events: EventLog;
@@ -86,21 +87,6 @@ export function createMetrics({
 }): Metrics {
   const counted = new Map<string, number>();
   const ends: (() => void)[] = [];
-
-  async function boxes(): Promise<{ states: BoxState[]; gaps: number }> {
-    const states: BoxState[] = [];
-    let gaps = 0;
-    for (let after: string | undefined, more = true; more; ) {
-      const page = await fleet.list({ after, limit: pageSize });
-      for (const box of page) {
-        states.push(box.state);
-        gaps += box.gaps;
-      }
-      after = page.at(-1)?.id;
-      more = page.length === pageSize;
-    }
-    return { states, gaps };
-  }
 
   return {
     start() {
@@ -112,13 +98,18 @@ export function createMetrics({
       );
     },
     async text() {
-      const [{ states, gaps }, handedOut, asked] = await Promise.all([boxes(), claims.list(), requests.list()]);
+      const [{ states, care, gaps }, handedOut, asked] = await Promise.all([
+        table.counts(),
+        claims.list(),
+        requests.list(),
+      ]);
       const memory = process.memoryUsage();
       const cpu = process.cpuUsage();
       const started = clock.now() / 1000 - process.uptime();
       return [
         family('webizen_provider_info', 'gauge', 'The provider that runs.', [[{ version, territory }, 1]]),
-        family('webizen_boxes', 'gauge', 'Boxes of the territory by state.', byState(boxStates, states)),
+        family('webizen_boxes', 'gauge', 'Boxes of the territory by state.', seriesOf('state', states)),
+        family('webizen_boxes_care', 'gauge', 'Boxes by the care that they need.', seriesOf('care', care)),
         family('webizen_samples_missing', 'gauge', 'Samples that were taken and are not stored here: the gaps.', [
           [{}, gaps],
         ]),

@@ -13,6 +13,7 @@ import type { Claims } from '../claims/claims.js';
 import type { Fleet } from '../fleet/fleet.js';
 import type { Access } from './access.js';
 import { type Metrics, metricsType } from './metrics.js';
+import { declareFleetRoutes, type FleetRouteParts } from './routes-fleet.js';
 import type { EventStreams } from './stream.js';
 import { parseRange } from './times.js';
 
@@ -37,10 +38,13 @@ const Period = Type.Object({
 });
 const OfBox = Type.Object({ box: Type.Optional(BoxId) });
 
-const operator = { consoleAccess: 'operator' } as const;
-const open = { consoleAccess: 'open' } as const;
+const viewer = { consoleAccess: 'viewer' } as const;
+const acts = (act: string, on?: string) => ({ consoleAccess: 'operator', act, ...(on && { on }) }) as const;
 
-export interface RouteParts {
+const signsIn = { consoleAccess: 'open', act: 'session.open', harmless: true } as const;
+const signsOut = { consoleAccess: 'viewer', act: 'session.close', harmless: true } as const;
+
+export interface RouteParts extends FleetRouteParts {
   fleet: Fleet;
   claims: Claims;
   requests: Requests;
@@ -69,78 +73,93 @@ function validateByContract(app: FastifyInstance): void {
   });
 }
 
-export function declareRoutes(
-  plain: FastifyInstance,
-  { fleet, claims, requests, streams, metrics, access, territory, clock }: RouteParts,
-): void {
+export function declareRoutes(plain: FastifyInstance, parts: RouteParts): void {
+  const { fleet, claims, requests, streams, metrics, access, territory, clock } = parts;
   validateByContract(plain);
+  declareFleetRoutes(plain, parts);
   const app = plain.withTypeProvider<TypeBoxTypeProvider>();
 
-  app.post('/v1/session', { config: open, schema: { body: Secret } }, async (request, reply) => {
+  app.post('/v1/session', { config: signsIn, schema: { body: Secret } }, async (request, reply) => {
     access.signIn(request, reply, request.body.secret);
     return reply.code(204).send();
   });
-  app.delete('/v1/session', { config: operator }, async (request, reply) => {
+  app.delete('/v1/session', { config: signsOut }, async (request, reply) => {
     access.signOut(request, reply);
     return reply.code(204).send();
   });
-  app.get('/v1/territory', { config: operator }, async () => territory);
+  app.get('/v1/territory', { config: viewer }, async () => territory);
 
-  app.get('/v1/boxes', { config: operator, schema: { querystring: Page } }, async ({ query }) => fleet.list(query));
-  app.get('/v1/boxes/:id', { config: operator, schema: { params: OneBox } }, async ({ params }) =>
-    fleet.show(params.id),
-  );
+  app.get('/v1/boxes', { config: viewer, schema: { querystring: Page } }, async ({ query }) => fleet.list(query));
+  app.get('/v1/boxes/:id', { config: viewer, schema: { params: OneBox } }, async ({ params }) => fleet.show(params.id));
   app.get(
     '/v1/boxes/:id/health',
-    { config: operator, schema: { params: OneBox, querystring: Period } },
+    { config: viewer, schema: { params: OneBox, querystring: Period } },
     async ({ params, query }) => {
       const range = parseRange(query, clock.now());
       return fleet.health(params.id, { ...range, limit: query.limit });
     },
   );
-  app.post('/v1/boxes/:id/revoke', { config: operator, schema: { params: OneBox } }, async ({ params, body }) => {
-    const wish = check(NewRevocation, body ?? {}); // it may come without a body
-    if (!wish.ok) throw new Refusal('body-invalid', describeFaults(wish.faults));
-    await fleet.revoke(params.id, wish.value);
-    return fleet.show(params.id);
-  });
-  app.post('/v1/boxes/:id/reinstate', { config: operator, schema: { params: OneBox } }, async ({ params }) => {
-    await fleet.reinstate(params.id);
-    return fleet.show(params.id);
-  });
-  app.post('/v1/boxes/:id/settle', { config: operator, schema: { params: OneBox } }, async ({ params }) => {
-    await fleet.settle(params.id);
-    return fleet.show(params.id);
-  });
+  app.post(
+    '/v1/boxes/:id/revoke',
+    { config: acts('box.revoke', 'box'), schema: { params: OneBox } },
+    async ({ params, body }) => {
+      const wish = check(NewRevocation, body ?? {}); // it may come without a body
+      if (!wish.ok) throw new Refusal('body-invalid', describeFaults(wish.faults));
+      await fleet.revoke(params.id, wish.value);
+      return fleet.show(params.id);
+    },
+  );
+  app.post(
+    '/v1/boxes/:id/reinstate',
+    { config: acts('box.reinstate', 'box'), schema: { params: OneBox } },
+    async ({ params }) => {
+      await fleet.reinstate(params.id);
+      return fleet.show(params.id);
+    },
+  );
+  app.post(
+    '/v1/boxes/:id/settle',
+    { config: acts('box.settle', 'box'), schema: { params: OneBox } },
+    async ({ params }) => {
+      await fleet.settle(params.id);
+      return fleet.show(params.id);
+    },
+  );
   app.post(
     '/v1/boxes/:id/object',
-    { config: operator, schema: { params: OneBox, body: Reason } },
+    { config: acts('box.object', 'box'), schema: { params: OneBox, body: Reason } },
     async ({ params, body }) => {
       await fleet.object(params.id, body.reason);
       return fleet.show(params.id);
     },
   );
 
-  app.get('/v1/requests', { config: operator }, async () => requests.list());
-  app.post('/v1/requests/:id/approve', { config: operator, schema: { params: OneBox } }, async ({ params }) =>
-    requests.approve(params.id),
+  app.get('/v1/requests', { config: viewer }, async () => requests.list());
+  app.post(
+    '/v1/requests/:id/approve',
+    { config: acts('request.approve', 'request'), schema: { params: OneBox } },
+    async ({ params }) => requests.approve(params.id),
   );
   app.post(
     '/v1/requests/:id/refuse',
-    { config: operator, schema: { params: OneBox, body: Reason } },
+    { config: acts('request.refuse', 'request'), schema: { params: OneBox, body: Reason } },
     async ({ params, body }) => requests.refuse(params.id, body.reason),
   );
 
-  app.get('/v1/claims', { config: operator }, async () => claims.list());
-  app.post('/v1/claims', { config: operator, schema: { body: NewClaim } }, async (request, reply) =>
+  app.get('/v1/claims', { config: viewer }, async () => claims.list());
+  app.post('/v1/claims', { config: acts('claim.create'), schema: { body: NewClaim } }, async (request, reply) =>
     reply.code(201).send(await claims.create(request.body)),
   );
-  app.delete('/v1/claims/:id', { config: operator, schema: { params: OneBox } }, async ({ params }, reply) => {
-    await claims.revoke(params.id);
-    return reply.code(204).send();
-  });
+  app.delete(
+    '/v1/claims/:id',
+    { config: acts('claim.revoke', 'claim'), schema: { params: OneBox } },
+    async ({ params }, reply) => {
+      await claims.revoke(params.id);
+      return reply.code(204).send();
+    },
+  );
 
-  app.get('/v1/events', { config: operator, schema: { querystring: OfBox } }, async (request, reply) => {
+  app.get('/v1/events', { config: viewer, schema: { querystring: OfBox } }, async (request, reply) => {
     const { box } = request.query;
     reply.header('vary', 'accept');
     if (/application\/json/.test(request.headers.accept ?? '')) return streams.recent({ box });
@@ -148,7 +167,7 @@ export function declareRoutes(
     return reply;
   });
 
-  app.get('/metrics', { config: operator }, async (_request, reply) =>
+  app.get('/metrics', { config: viewer }, async (_request, reply) =>
     reply.type(metricsType).send(await metrics.text()),
   );
 }

@@ -12,7 +12,7 @@ import type { EventLog } from '../fleet/events.js';
 export interface StreamFilter {
   /** Only the events of this box. */
   box?: string | undefined;
-  /** Asked at each keep-alive: a stream must not outlive the session that opened it. */
+  /** Asked at each keep-alive and at `recheck`: a stream must not outlive the session that opened it. */
   allowed: () => boolean;
 }
 
@@ -21,6 +21,8 @@ export interface EventStreams {
   recent(filter: { box?: string | undefined; since?: string | undefined }): Promise<FleetEvent[]>;
   /** Answers at once and goes on until either side ends it. @throws Refusal `too-many-streams` */
   open(request: FastifyRequest, reply: FastifyReply, filter: StreamFilter): void;
+  /** Ends those that are not allowed any more. */
+  recheck(): void;
   stop(): void;
 }
 
@@ -36,7 +38,7 @@ const retryMilliseconds = 3000;
 const frame = (event: FleetEvent): string => `id: ${event.id}\ndata: ${JSON.stringify(event)}\n\n`;
 
 export function createEventStreams({ events, clock }: { events: EventLog; clock: Clock }): EventStreams {
-  const streams = new Set<AbortController>();
+  const streams = new Map<AbortController, StreamFilter>();
 
   async function recent({ box, since }: { box?: string | undefined; since?: string | undefined }) {
     const found = await events.recent(box === undefined && since === undefined ? recentEvents : searched);
@@ -93,15 +95,18 @@ export function createEventStreams({ events, clock }: { events: EventLog; clock:
     open(request, reply, filter) {
       if (streams.size >= mostStreams) throw new Refusal('too-many-streams');
       const ending = new AbortController();
-      streams.add(ending);
+      streams.set(ending, filter);
       reply.hijack();
       follow(request, reply, filter, ending).catch((error: unknown) => {
         request.log.error({ err: error }, 'cannot go on with an event stream');
         ending.abort(); // the page comes back and asks again
       });
     },
+    recheck() {
+      for (const [stream, { allowed }] of streams) if (!allowed()) stream.abort();
+    },
     stop() {
-      for (const stream of streams) stream.abort();
+      for (const stream of streams.keys()) stream.abort();
     },
   };
 }

@@ -7,7 +7,12 @@ import { type Clock, systemClock } from '#common/clock.js';
 import type { BoxDetail } from '#contract/operator.js';
 import { createConsole } from '../../provisioning/console/console.js';
 import { createEventLog } from '../../provisioning/fleet/events.js';
+import { createSavedFilters } from '../../provisioning/fleet/saved-filters.js';
+import { openAudit } from '../../provisioning/operators/audit.js';
+import { openOperators } from '../../provisioning/operators/operators.js';
 import { openStore } from '../../provisioning/store/store.js';
+import { createTurns } from '../../provisioning/store/turns.js';
+import { createFedAbouts, createFedTable } from './fed-table.js';
 import { createFedClaims, createFedFleet, createFedRequests } from './fleet.js';
 
 export const secret = 'correct-horse-battery-staple';
@@ -52,12 +57,25 @@ export async function startConsole(
   const fleet = createFedFleet(() => clock.now());
   const claims = createFedClaims(() => clock.now());
   const requests = createFedRequests(() => clock.now());
+  let firstSecret = secret;
+  const first = {
+    read: async () => firstSecret,
+    async write(now: string) {
+      firstSecret = now;
+    },
+  };
+  const operators = await openOperators({ store, clock, turns: createTurns(), first });
+  const audit = await openAudit({ store, clock });
   const parts = {
     fleet,
+    table: createFedTable(fleet.boxes, () => clock.now()),
+    abouts: createFedAbouts(fleet.boxes),
+    filters: createSavedFilters({ store, clock }),
     claims,
     requests,
     events,
-    secret,
+    operators,
+    audit,
     territory,
     clock,
     log: fastify({ logger: false }).log,
@@ -77,6 +95,9 @@ export async function startConsole(
     claims,
     requests,
     events,
+    operators,
+    audit,
+    store,
     port,
     url: `${options.tls ? 'https' : 'http'}://127.0.0.1:${port}`,
     stop: () => running.stop(),

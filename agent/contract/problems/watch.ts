@@ -1,0 +1,23 @@
+/** Operators and their roles, the audit log, alert rules and their delivery. */
+import type { ProblemTable } from './table.js';
+
+export const watchProblems = {
+  'role-missing': [
+    403,
+    'this needs a role that you do not have',
+    'ask an admin of the territory to do it, or for the role',
+  ],
+  'operator-unknown': [404, 'there is no such operator', 'look at webizen-provider operator list'],
+  'operator-exists': [409, 'there is an operator of this name already', 'choose another name, or give it a new secret'],
+  'operator-built-in': [
+    409,
+    'the first admin can neither be removed nor given another role',
+    'give it a new secret with webizen-provider operator reset admin',
+  ],
+  'operators-too-many': [409, 'there are as many operators as a territory may have', 'remove those who have left'],
+  'audit-damaged': [
+    409,
+    'the audit log is not what was written: its chain is broken',
+    'keep a copy of the directory, find out who could write to it, and compare with an exported log',
+  ],
+} as const satisfies ProblemTable;

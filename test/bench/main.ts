@@ -39,7 +39,6 @@ aims['memory.idle'] = most(1.9);
 aims['memory.worked'] = most(2.2);
 aims.start = most(2);
 aims['fleet.memory'] = most(1.6);
-aims['health.cpu'] = { text: '≤ 2 ms', met: (figure) => figure.value <= 2 };
 aims['wire.day'] = most(1);
 aims['health.cpu'] = most(5);
 

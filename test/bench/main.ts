@@ -23,6 +23,7 @@ import { messages } from './messages.js';
 import { path as pathCheck } from './path.js';
 import { renewal } from './renewal.js';
 import { start } from './start.js';
+import { stored } from './stored.js';
 import { telling } from './telling.js';
 import { openTerritory } from './territory.js';
 import { startWire } from './wire.js';
@@ -102,6 +103,7 @@ try {
     await measure('memory', () => memory(workshop, territory, conditions));
     await measure('fleet', () => fleet(workshop, territory, conditions));
   }
+  await measure('stored', () => stored(workshop, conditions));
   if (wire) await measure('wire', wire);
   await measure('install', () => install(workshop, conditions));
   if (wanted('libraries')) {

@@ -40,7 +40,12 @@ export function conditionsAt(life: Life, at: number): Condition[] {
   look('under-voltage', 'attention', (at) => isUnderVoltage(life, at), 'the supply falls below 4.63 V');
   look('clock-untrusted', 'info', () => clockOff !== undefined, 'no server has told the time');
   look('wifi-weak', 'info', (at) => weakWifi && (signal(life, at) ?? 0) < -80, 'the Wi-Fi signal is below -80 dBm');
-  look('memory-low', 'attention', (at) => leakPerHour > 0 && uptime(life, at) > 2 * day, 'the agent takes more each day');
+  look(
+    'memory-low',
+    'attention',
+    (at) => leakPerHour > 0 && uptime(life, at) > 2 * day,
+    'the agent takes more each day',
+  );
   for (const app of apps)
     if (app.restartsPerDay > 24)
       found.push({

@@ -30,7 +30,8 @@ bench: build ## figures beside their references, into build/bench.json
 
 soak: build ## the tests at full size
 	@KILLS=1000 node tools/test.mjs
-	@BOXES=10000 node build/test/bench/main.js renewal
+	@BOXES=10000 node build/test/bench/main.js renewal fleet
+	@BOXES=10000 node tools/test.mjs storm
 
 spec: build ## write docs/spec and the client's types again from the code
 	@node build/test/support/write-spec.js

@@ -56,6 +56,8 @@ interface Running {
 }
 
 const tickMilliseconds = 1000;
+/** As long as a box waits: when the power comes back to a city, the last of its handshakes is late. */
+const handshakeTimeout = 20_000;
 const ignore = () => {};
 /** What aedes says when a session ends for no fault in what the box said. */
 const quietErrors = new Set([
@@ -116,7 +118,7 @@ export function createBroker({ admit, receive, left, events, clock, log, ...part
     aedes.on('connectionError', failed);
 
     const server = createServer(
-      { ...tls, requestCert: true, rejectUnauthorized: false, minVersion: 'TLSv1.2', handshakeTimeout: 10_000 },
+      { ...tls, requestCert: true, rejectUnauthorized: false, minVersion: 'TLSv1.2', handshakeTimeout },
       (socket) => accept(socket),
     );
     server.maxConnections = limits.connections;

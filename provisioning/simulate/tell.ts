@@ -39,8 +39,13 @@ export function conditionsAt(life: Life, at: number): Condition[] {
   look('hot', 'attention', (at) => temperature(life, at) > 75, `${Math.round(temperature(life, now))} °C`);
   look('under-voltage', 'attention', (at) => isUnderVoltage(life, at), 'the supply falls below 4.63 V');
   look('clock-untrusted', 'info', () => clockOff !== undefined, 'no server has told the time');
-  look('weak-signal', 'info', (at) => weakWifi && (signal(life, at) ?? 0) < -80, 'the Wi-Fi signal is below -80 dBm');
-  look('memory-growing', 'attention', (at) => leakPerHour > 0 && uptime(life, at) > 2 * day, 'the agent grows');
+  look('wifi-weak', 'info', (at) => weakWifi && (signal(life, at) ?? 0) < -80, 'the Wi-Fi signal is below -80 dBm');
+  look(
+    'memory-low',
+    'attention',
+    (at) => leakPerHour > 0 && uptime(life, at) > 2 * day,
+    'the agent takes more each day',
+  );
   for (const app of apps)
     if (app.restartsPerDay > 24)
       found.push({

@@ -1,124 +1,210 @@
 /**
- * A page of the fleet's table over a hundred thousand stored boxes, read from the store and all: how long it takes at
- * the 99th of a hundred questions, beside a bare filter and sort of the same boxes lying in an array.
+ * So many simulated boxes before the built provider: memory for each, how fast all are back after a power cut, and how
+ * long a sample takes to the console. The references: a bare TLS server that holds as many connections and takes as many
+ * at once; a bare aedes with a bare mqtt.js subscriber.
  */
+import { readFile } from 'node:fs/promises';
 import path from 'node:path';
+import { connect, createSecureContext, type SecureContext, type TLSSocket } from 'node:tls';
+import mqtt from 'mqtt';
 import { systemClock } from '#common/clock.js';
-import type { FleetQuery } from '#contract/fleet.js';
-import type { BoxSummary } from '#contract/operator.js';
-import { createEventLog } from '../../provisioning/fleet/events.js';
-import { createFleetDesk } from '../../provisioning/fleet-wiring.js';
-import { createLevelFleet } from '../../provisioning/store/fleet-level.js';
-import { openStore } from '../../provisioning/store/store.js';
-import { fillFleet } from '../support/filled-fleet.js';
-import { type Conditions, type Figure, figure, inTurns } from './compare.js';
-import type { Workshop } from './workshop.js';
+import { buildTopic } from '#contract/topics.js';
+import type { Identity } from '../../provisioning/simulate/identities.js';
+import { createSimulation, type Simulation } from '../../provisioning/simulate/simulation.js';
+import { quantile } from '../../provisioning/simulate/tally.js';
+import { type Conditions, type Figure, figure } from './compare.js';
+import { encodePublish, openPublisher } from './publisher.js';
+import type { EnrolledBox, Territory } from './territory.js';
+import { cpuMilliseconds, part, pause, residentBytes, type Workshop } from './workshop.js';
 
-const limit = 50;
+const enrolAtOnce = 16;
+/** What the handshakes have left behind is gone by then. */
+const settleMilliseconds = 3000;
+const { signal } = new AbortController();
+const seconds = (since: number): number => (performance.now() - since) / 1000;
 
-/** What operators ask for: the worst, the oldest, one place, one model, a name, a condition. */
-const questions: readonly FleetQuery[] = [
-  { limit },
-  { limit, care: ['trouble', 'attention'] },
-  { limit, sort: 'lastSeen' },
-  { limit, sort: 'id', reverse: true },
-  { limit, sort: 'agent' },
-  { limit, state: ['offline'], place: ['Shannon'] },
-  { limit, model: ['Raspberry Pi 3 Model B Plus'], agent: ['0.9.0'], sort: 'lastSeen' },
-  { limit, condition: ['hot', 'sd-wearing'], severity: ['attention'] },
-  { limit, search: 'walker tasman' },
-  { limit, search: 'tui-0543' },
-];
-
-const ranks = ['trouble', 'attention', 'good', 'none'];
-const isIn = <T>(list: readonly T[] | undefined, value: T): boolean => list === undefined || list.includes(value);
-
-function bare(boxes: readonly BoxSummary[], query: FleetQuery): BoxSummary[] {
-  const words = (query.search ?? '').toLowerCase().split(' ').filter(Boolean);
-  const { condition, severity } = query;
-  const found = boxes.filter(
-    (box) =>
-      isIn(query.state, box.state) &&
-      isIn(query.care, box.care?.level ?? 'none') &&
-      isIn(query.agent, box.agent ?? '') &&
-      isIn(query.model, box.model ?? '') &&
-      isIn(query.place, box.place ?? '') &&
-      (!condition || box.conditions?.some((one) => isIn(condition, one.kind) && isIn(severity, one.severity))) &&
-      words.every((word) => `${box.id} ${box.label} ${box.place} ${box.serial}`.toLowerCase().includes(word)),
-  );
-  const key = (box: BoxSummary): string | number => {
-    if (query.sort === 'lastSeen') return box.lastSeen ?? 0;
-    if (query.sort === 'agent') return box.agent ?? '';
-    return query.sort === 'id' ? '' : ranks.indexOf(box.care?.level ?? 'none');
+async function enrolMany(territory: Territory, count: number): Promise<EnrolledBox[]> {
+  const claims = await territory.claims(count);
+  const boxes: EnrolledBox[] = [];
+  const worker = async () => {
+    for (let claim = claims.pop(); claim; claim = claims.pop()) boxes.push(await territory.enrol(claim));
   };
-  const way = query.reverse ? -1 : 1;
-  found.sort((a, b) => {
-    const [m, n] = [key(a), key(b)];
-    if (m !== n) return m < n ? -way : way;
-    return a.id < b.id ? -way : way;
-  });
-  return found.slice(0, limit);
+  await Promise.all(Array.from({ length: enrolAtOnce }, worker));
+  return boxes;
 }
 
-/** The time that 99 of a hundred answers keep, in milliseconds. */
-async function slowest(rounds: number, ask: (query: FleetQuery) => unknown): Promise<number> {
-  const times: number[] = [];
-  for (let round = 0; round < rounds; round += 1)
-    for (const question of questions) {
-      const began = performance.now();
-      await ask(question);
-      times.push(performance.now() - began);
-    }
-  times.sort((a, b) => a - b);
-  return times[Math.floor((times.length - 1) * 0.99)] ?? 0;
+/** All at once; answers the connections. */
+function connectAll(port: number, contexts: readonly SecureContext[]): Promise<TLSSocket[]> {
+  const one = (secureContext: SecureContext) =>
+    new Promise<TLSSocket>((resolve, reject) => {
+      const socket = connect({ host: '127.0.0.1', port, secureContext }, () => resolve(socket));
+      socket.on('error', reject);
+    });
+  return Promise.all(contexts.map(one));
 }
 
-export async function fleet(workshop: Workshop, { short, say }: Conditions): Promise<Figure[]> {
-  const count = short ? 5000 : 100_000;
-  const folder = path.join(await workshop.folder(), 'fleet');
-  await fillFleet(folder, count, Date.now());
-  const store = await openStore(folder);
-  const clock = systemClock;
-  const events = createEventLog({ store, clock });
-  const endings = { revoke: async () => {}, reinstate: async () => {}, object: async () => {}, settle: async () => {} };
-  const parts = { store, events, clock, endings, online: (box: string) => Number(box.slice(4)) % 20 !== 0 };
-  const before = process.memoryUsage().heapUsed;
-  const { table, fleet: view } = createFleetDesk({ ...parts, fleet: createLevelFleet({ store, clock }) });
+interface Held {
+  kibibytes: number;
+  /** Connections a second, when all come at once. */
+  rate: number;
+  cpuMillisecondsEach: number;
+}
+
+async function bareTls(workshop: Workshop, territory: Territory, identities: readonly Identity[]): Promise<Held> {
+  const bare = await workshop.serve([part('bare-tls'), territory.directory]);
+  const port = Number(bare.said[0]);
+  const contexts = identities.map(({ key, cert }) => createSecureContext({ ca: territory.root, key, cert }));
+  const before = await residentBytes(bare.pid);
+  const first = await connectAll(port, contexts);
+  await pause(settleMilliseconds);
+  const kibibytes = ((await residentBytes(bare.pid)) - before) / 1024 / identities.length;
+  for (const socket of first) socket.destroy();
+  const cpu = await cpuMilliseconds(bare.pid);
   const began = performance.now();
-  await table.start();
-  const started = performance.now() - began;
-  global.gc?.();
-  const each = (process.memoryUsage().heapUsed - before) / count;
-  say(
-    `an index of ${count} boxes is read in ${Math.round(started)} ms${global.gc ? `, ${Math.round(each)} B a box` : ''}`,
-  );
+  const again = await connectAll(port, contexts);
+  const rate = identities.length / seconds(began);
+  const cpuMillisecondsEach = ((await cpuMilliseconds(bare.pid)) - cpu) / identities.length;
+  for (const socket of again) socket.destroy();
+  await bare.stop();
+  return { kibibytes, rate, cpuMillisecondsEach };
+}
 
-  const boxes: BoxSummary[] = [];
-  for (let after: string | undefined, more = true; more; ) {
-    const page = await view.list({ after, limit: 1000 });
-    boxes.push(...page);
-    after = page.at(-1)?.id;
-    more = page.length === 1000;
+async function ours(territory: Territory, simulation: Simulation, count: number): Promise<Held> {
+  const { pid } = territory.program;
+  const before = await residentBytes(pid);
+  await simulation.live(signal, () => simulation.online() === count);
+  await pause(settleMilliseconds);
+  const kibibytes = ((await residentBytes(pid)) - before) / 1024 / count;
+  const cpu = await cpuMilliseconds(pid);
+  const began = performance.now();
+  await simulation.blackout(signal);
+  const rate = count / seconds(began);
+  return { kibibytes, rate, cpuMillisecondsEach: ((await cpuMilliseconds(pid)) - cpu) / count };
+}
+
+/** One sample after the other, each until `arrived` has told of it: milliseconds. */
+async function waits(count: number, send: (index: number) => unknown, arrived: (told: () => void) => void) {
+  const found: number[] = [];
+  let told = () => {};
+  arrived(() => told());
+  for (let index = 0; index < count; index += 1) {
+    const began = performance.now();
+    await new Promise<void>((resolve) => {
+      told = resolve;
+      send(index);
+    });
+    found.push(performance.now() - began);
   }
-  const rounds = short ? 2 : 20;
-  const ours = () => slowest(rounds, (query) => table.query(query));
-  const theirs = () => slowest(rounds, (query) => bare(boxes, query));
-  await slowest(2, (query) => table.query(query)); // both warm before the first count
-  await slowest(2, (query) => bare(boxes, query));
-  const pages = await inTurns(short ? 3 : 5, ours, theirs);
-  const tally = () => {
-    const counts = new Map<string, number>();
-    for (const { agent, model, place, state } of boxes)
-      for (const value of [agent, model, place, state]) counts.set(value ?? '', (counts.get(value ?? '') ?? 0) + 1);
-    return counts;
-  };
-  const glances = await inTurns(
-    short ? 3 : 5,
-    () => slowest(rounds, () => table.glance()),
-    () => slowest(rounds, tally),
+  return found;
+}
+
+const sampleOf = (sequence: number): string =>
+  JSON.stringify({
+    epoch: 'e2e2e2e2e2e2e2e2',
+    samples: [{ seq: sequence, at: Date.now(), values: { 'hw.temperature': 51.1, 'system.uptime': sequence } }],
+  });
+
+/** The last one may be told of before the broker has answered it. */
+const closed = (): void => {};
+
+async function toConsole(territory: Territory, box: EnrolledBox, count: number): Promise<number[]> {
+  const secret = (await readFile(path.join(territory.directory, 'operator.secret'), 'utf8')).trim();
+  const reply = await fetch(`${territory.console}/v1/events?box=${box.id}`, {
+    headers: { authorization: `Bearer ${secret}` },
+  });
+  if (!reply.ok || !reply.body) throw new Error(`the stream of events answers ${reply.status}`);
+  const reader = reply.body.pipeThrough(new TextDecoderStream()).getReader();
+  let told = () => {};
+  const reading = (async () => {
+    for (let chunk = await reader.read(); !chunk.done; chunk = await reader.read())
+      if (chunk.value.includes('"type":"health"')) told();
+  })();
+  const publisher = await openPublisher(territory.brokerPort, box);
+  try {
+    return await waits(
+      count,
+      (index) => publisher.publish([encodePublish(box.id, sampleOf(index + 1), index)]).catch(closed),
+      (tell) => {
+        told = tell;
+      },
+    );
+  } finally {
+    publisher.close();
+    await reader.cancel();
+    await reading;
+  }
+}
+
+async function toSubscriber(workshop: Workshop, territory: Territory, [one, other]: EnrolledBox[], count: number) {
+  if (!one || !other) throw new Error('nobody is enrolled');
+  const bare = await workshop.serve([part('bare-broker'), territory.directory]);
+  const port = Number(bare.said[0]);
+  const { key, cert } = other;
+  const client = await mqtt.connectAsync(`mqtts://127.0.0.1:${port}`, {
+    key,
+    cert,
+    ca: territory.root,
+    protocolVersion: 4,
+  });
+  await client.subscribeAsync(buildTopic({ box: one.id, direction: 'up', kind: 'health' }), { qos: 1 });
+  const publisher = await openPublisher(port, one);
+  const found = await waits(
+    count,
+    (index) => publisher.publish([encodePublish(one.id, sampleOf(index + 1), index)]).catch(closed),
+    (told) => client.on('message', told),
   );
-  table.stop();
-  await events.stop();
-  await store.close();
-  return [figure('fleet.table', 'ms p99', pages), figure('fleet.glance', 'ms p99', glances)];
+  publisher.close();
+  await client.endAsync(true);
+  await bare.stop();
+  return found;
+}
+
+export async function fleet(
+  workshop: Workshop,
+  territory: Territory,
+  { short, boxes, say }: Conditions,
+): Promise<Figure[]> {
+  const count = short ? Math.min(100, boxes) : boxes;
+  const probes = short ? 50 : 1000;
+  const [one, other, ...enrolled] = await enrolMany(territory, count + 2);
+  if (!one || !other) throw new Error('nobody is enrolled');
+  const identities: Identity[] = enrolled.map(({ id, key, cert }) => ({ id, key, cert }));
+  const simulation = createSimulation(
+    {
+      ...{ identities, root: territory.root, broker: { host: '127.0.0.1', port: territory.brokerPort } },
+      ...{
+        seed: 1,
+        lasts: 3_600_000,
+        speed: 1,
+        intervalMilliseconds: 60_000,
+        batch: 15,
+        faults: {},
+        atOnce: count,
+        compact: true,
+      },
+    },
+    systemClock,
+  );
+  workshop.teardown(() => simulation.stop());
+  const bare = await bareTls(workshop, territory, identities);
+  const held = await ours(territory, simulation, count);
+  const latency = await toConsole(territory, one, probes);
+  const bareLatency = await toSubscriber(workshop, territory, [one, other], probes);
+  const isWhole = await simulation.drain(AbortSignal.timeout(60_000));
+  if (!isWhole) throw new Error('the boxes have not been acknowledged what they sent');
+  await simulation.stop();
+  say(
+    `fleet: ${count} boxes; CPU a connection: provider ${held.cpuMillisecondsEach.toFixed(2)} ms, bare TLS ` +
+      `${bare.cpuMillisecondsEach.toFixed(2)} ms; all back after ${(count / held.rate).toFixed(1)} s, ` +
+      `bare ${(count / bare.rate).toFixed(1)} s; sample to console p50 ${quantile(latency, 0.5).toFixed(1)} ms, ` +
+      `bare ${quantile(bareLatency, 0.5).toFixed(1)} ms`,
+  );
+  return [
+    figure('fleet.memory', 'KiB a box', { value: held.kibibytes, reference: bare.kibibytes }),
+    figure('fleet.storm', 'boxes/s back', { value: held.rate, reference: bare.rate }),
+    figure('fleet.latency', 'ms to console, p99', {
+      value: quantile(latency, 0.99),
+      reference: quantile(bareLatency, 0.99),
+    }),
+  ];
 }

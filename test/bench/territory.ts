@@ -27,6 +27,8 @@ export interface Territory {
   est: string;
   estPort: number;
   brokerPort: number;
+  /** Of the operator's API. */
+  console: string;
   program: Program;
   /** PEM of the root. */
   root: string;
@@ -80,6 +82,7 @@ export async function openTerritory(workshop: Workshop, more: readonly string[] 
     est: `https://127.0.0.1:${port('est')}`,
     estPort: port('est'),
     brokerPort: port('broker'),
+    console: `http://127.0.0.1:${port('console')}`,
     program,
     root,
     caSha256: new X509Certificate(root).fingerprint256,

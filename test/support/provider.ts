@@ -76,7 +76,7 @@ export interface TestProvider {
   /** From its next start on. */
   useBroker(outside: OutsideConfig): void;
   /** As the built command; answers the process. */
-  spawn(): Promise<ChildProcess>;
+  spawn(more?: string[]): Promise<ChildProcess>;
   claim(wish?: { lifetimeSeconds?: number }): Promise<CreatedClaim>;
   api<T>(path: string, options?: { method?: string; body?: unknown }): Promise<T>;
   boxes(): Promise<BoxSummary[]>;
@@ -178,8 +178,8 @@ export async function testProvider(
       await running?.stop();
       running = undefined;
     },
-    async spawn() {
-      const args = ['serve', '--dir', directory, '--host', '127.0.0.1', '--port-base', String(portBase)];
+    async spawn(more = []) {
+      const args = ['serve', '--dir', directory, '--host', '127.0.0.1', '--port-base', String(portBase), ...more];
       if (outside) args.push('--broker', outside.url, '--broker-protocol', String(outside.protocolVersion));
       if (outside?.helper) args.push('--broker-helper', outside.helper);
       const child = spawn(process.execPath, [command('webizen-provider'), ...args], {

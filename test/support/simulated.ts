@@ -13,6 +13,7 @@ import { day, minute } from '../../provisioning/simulate/life.js';
 import { createSimulation, type Simulation, type SimulationWish } from '../../provisioning/simulate/simulation.js';
 import { judge, type Verdict } from '../../provisioning/simulate/verify.js';
 import { createLevelFleet } from '../../provisioning/store/fleet-level.js';
+import { openPostgresFleet } from '../../provisioning/store/postgres/fleet.js';
 import { openStore } from '../../provisioning/store/store.js';
 
 const atOnce = 50;
@@ -54,10 +55,16 @@ export async function simulationOf(
   );
 }
 
-/** Counts every sequence in the store of a provider that does not run; of the last six days, as older ones are thinned. */
-export async function countStored(directory: string, { boxes }: Simulation): Promise<Verdict> {
+/**
+ * Counts every sequence in the store of a provider that does not run, level's or that of a database; of the last six days,
+ * as older ones are thinned.
+ */
+export async function countStored(directory: string, { boxes }: Simulation, database?: string): Promise<Verdict> {
   const store = await openStore(directory);
-  const fleet = createLevelFleet({ store, clock: systemClock });
+  const fleet =
+    database === undefined
+      ? createLevelFleet({ store, clock: systemClock })
+      : await openPostgresFleet({ url: database, territory: 'test', clock: systemClock });
   const since = Date.now() - 6 * day;
   const sum: Verdict = { expected: 0, stored: 0, missing: 0, doubled: 0 };
   try {
@@ -70,6 +77,7 @@ export async function countStored(directory: string, { boxes }: Simulation): Pro
       sum.doubled += doubled;
     }
   } finally {
+    await fleet.close();
     await store.close();
   }
   return sum;

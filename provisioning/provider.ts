@@ -8,6 +8,7 @@ import { isLoopback } from '#common/web/origin.js';
 import { Refusal } from '#contract/problems.js';
 import { createAdmission } from './admission/admission.js';
 import type { Ways } from './admission/ways.js';
+import { openAlertWatch } from './alerts-wiring.js';
 import { backUp } from './backup/backup.js';
 import type { Boxes } from './boxes/boxes.js';
 import type { Incoming } from './broker/gate.js';
@@ -301,7 +302,12 @@ export function createProvider(
     const expiry = createExpiryWatch({ clock, events, endings });
     expiry.start();
     started.push(() => expiry.stop());
+    const { leafLifetimeSeconds: leafSeconds } = territory;
+    const alerts = await openAlertWatch({ ...{ store, events, clock, log, leafSeconds }, boxes: fleet, territory: id });
+    alerts.start();
+    started.push(() => alerts.stop());
     const gauges = (): Gauge[] => [
+      ...alerts.gauges(),
       ...messageGauges(mail.counts()),
       {
         name: 'webizen_expiry_seconds',
@@ -328,6 +334,7 @@ export function createProvider(
       events,
       operators: rooms.operators,
       audit: rooms.audit,
+      alerts,
       territory: { id, name: called, jurisdiction, law },
       assetsDir,
       clock,

@@ -19,6 +19,7 @@ import { createAccess } from './access.js';
 import { auditActs } from './acts.js';
 import { createMetrics, type Gauge } from './metrics.js';
 import { declareRoutes, type Territory } from './routes.js';
+import { type AlertDesk, declareAlertRoutes } from './routes-alerts.js';
 import { declareOperatorRoutes } from './routes-operators.js';
 import { createSecretCheck } from './secret.js';
 import { sessionLimits } from './session-limits.js';
@@ -32,6 +33,7 @@ export interface ConsoleParts {
   /** Who signs in, and what each of them does. */
   operators: Operators;
   audit: Audit;
+  alerts: AlertDesk;
   territory: Territory;
   /** Where the built console lies: index.html, main.js, main.css. */
   assetsDir: string;
@@ -97,6 +99,7 @@ export function createConsole(parts: ConsoleParts): Console {
     auditActs(app, { audit, log });
     declareRoutes(app, { fleet, claims, requests, streams, metrics, access, territory, clock });
     declareOperatorRoutes(app, { operators, audit });
+    declareAlertRoutes(app, parts.alerts);
     await serveAssets(app, { directory: assetsDir, pages, config: { consoleAccess: 'open' } });
     await app.ready();
     return app;

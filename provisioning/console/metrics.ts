@@ -17,6 +17,8 @@ export interface Metrics {
 export interface Gauge {
   name: string;
   help: string;
+  /** A gauge unless said. */
+  type?: 'counter';
   series: readonly Series[];
 }
 
@@ -146,7 +148,7 @@ export function createMetrics({
           'Events since the start by type.',
           [...counted].map(([type, count]) => [{ type }, count]),
         ),
-        ...gauges().map(({ name, help, series }) => family(name, 'gauge', help, series)),
+        ...gauges().map(({ name, help, type, series }) => family(name, type ?? 'gauge', help, series)),
         family('process_resident_memory_bytes', 'gauge', 'Resident memory.', [[{}, memory.rss]]),
         family('nodejs_heap_used_bytes', 'gauge', 'Heap in use.', [[{}, memory.heapUsed]]),
         family('process_cpu_seconds_total', 'counter', 'CPU time, user and system.', [

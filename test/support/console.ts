@@ -5,6 +5,7 @@ import path from 'node:path';
 import { fastify } from 'fastify';
 import { type Clock, systemClock } from '#common/clock.js';
 import type { BoxDetail } from '#contract/operator.js';
+import { openAlertWatch } from '../../provisioning/alerts-wiring.js';
 import { createConsole } from '../../provisioning/console/console.js';
 import { createEventLog } from '../../provisioning/fleet/events.js';
 import { openAudit } from '../../provisioning/operators/audit.js';
@@ -64,7 +65,15 @@ export async function startConsole(
   };
   const operators = await openOperators({ store, clock, turns: createTurns(), first });
   const audit = await openAudit({ store, clock });
+  const log = fastify({ logger: false }).log;
+  const leafSeconds = (30 * day) / 1000;
+  const alerts = await openAlertWatch({
+    ...{ store, events, clock, log, leafSeconds },
+    boxes: fleet,
+    territory: 'test',
+  });
   const parts = {
+    alerts,
     fleet,
     claims,
     requests,
@@ -73,13 +82,14 @@ export async function startConsole(
     audit,
     territory,
     clock,
-    log: fastify({ logger: false }).log,
+    log,
     assetsDir: path.resolve('build/console'),
     ...(options.tls ? { tls: options.tls } : {}),
   };
   let running = createConsole(parts);
   t.teardown(async () => {
     await running.stop();
+    await alerts.stop();
     await events.stop();
     await store.close();
     await rm(directory, { recursive: true });
@@ -92,6 +102,7 @@ export async function startConsole(
     events,
     operators,
     audit,
+    alerts,
     store,
     port,
     url: `${options.tls ? 'https' : 'http'}://127.0.0.1:${port}`,

@@ -39,6 +39,7 @@ export interface Agent {
     | 'api'
     | 'clock'
     | 'egress'
+    | 'outbox'
     | 'sampler'
   >;
   /** Resolves when it is certain to happen; `onRestart` is told behind it. */
@@ -57,7 +58,7 @@ export interface Around {
 }
 
 function statusOf(parts: Parts): AgentStatus {
-  const { clock, refusals, outbox, storage, membership, changes, ledger, owner, sampler, link } = parts;
+  const { clock, refusals, outbox, storage, membership, changes, ledger, owner, health, link } = parts;
   const view = membership.view();
   const { box, certificate, phase } = view.current;
   const { epoch, last, acknowledged, waiting, deadLetters, lost } = outbox.state();
@@ -73,7 +74,11 @@ function statusOf(parts: Parts): AgentStatus {
     ledger: ledger.head() ?? null,
     owner: owner.isSet(),
     link: { online: link.online(), since: link.since() },
-    health: { epoch, lastSequence: last, acknowledged, waiting, deadLetters, lost, latest: sampler.latest() },
+    health: {
+      ...{ epoch, lastSequence: last, acknowledged, waiting, deadLetters, lost },
+      latest: health.sampler.latest(),
+      conditions: health.conditions.list(),
+    },
     apps: parts.running().map((app) => ({ ...app, usedBytes: storage.usedBytes(app.id) })),
     refusals: refusals.list(),
   };
@@ -137,6 +142,7 @@ export function createAgent(config: Config, host: Host, around: Around): Agent {
     const made = await compose(config, host, log, { signal, simulated: around.simulated });
     parts = made;
     undo.push(() => made.store.close());
+    undo.push(() => made.outbox.close());
     undo.push(() => made.clock.stop());
     made.clock.start();
     undo.push(made.clock.subscribe(() => void made.putTimesRight()));
@@ -179,7 +185,7 @@ export function createAgent(config: Config, host: Host, around: Around): Agent {
     undo.push(() => made.apps.stop());
     await made.apps.start();
     undo.push(() => made.api.announceShutdown());
-    undo.push(() => made.sampler.stop());
+    undo.push(() => made.health.stop());
     undo.push(() => made.link.stop());
     joining = join(made).catch((error: unknown) => {
       if (!signal.aborted) log.error({ err: error }, 'cannot go on enrolling');
@@ -213,6 +219,7 @@ export function createAgent(config: Config, host: Host, around: Around): Agent {
       },
       status: () => statusOf(made),
       link: made.link,
+      conditions: made.health.conditions,
       notices: made.notices,
       ...(made.installed && {
         apps: made.installed.installer.desk,

@@ -23,8 +23,7 @@ import { type BoxDirectory, createDirectory } from './directory/directory.js';
 import { createMembership, type MembershipRoom } from './enrolment/membership.js';
 import { openPlaces } from './enrolment/places.js';
 import { type Factory, openFactory } from './factory/factory.js';
-import { createProbe } from './health/probe.js';
-import { createSampler } from './health/sampler.js';
+import { openHealth } from './health-wiring.js';
 import type { Host } from './host/host.js';
 import { isSameMachine } from './host/machine.js';
 import { openIdentity } from './identity/identity.js';
@@ -32,6 +31,7 @@ import { openLeases } from './leases/open.js';
 import { createLink } from './link/link.js';
 import { createOutbox } from './link/outbox.js';
 import { openSession } from './link/session.js';
+import { createSpool } from './link/spool.js';
 import { createRefusals } from './refusals.js';
 import { checkFree, openTime, resetOf } from './reset-wiring.js';
 import { checkDeveloping, checkNobodys, type Simulated } from './simulated.js';
@@ -159,9 +159,12 @@ export async function compose(
   const directory = await directoryOf(ground, { own, onChange: onStanding });
   let voucher = await voucherOf(factory, directory, ground);
   const freeBytes = (): number => host.freeBytes(dataDir);
+  const { intervalSeconds, batchSeconds } = config.health;
   const outbox = await createOutbox({
     store,
     budgetBytes: outboxBudgetBytes,
+    batch: Math.max(1, Math.round(batchSeconds / intervalSeconds)),
+    spool: createSpool({ file: path.join(config.runtimeDir, 'outbox.spool'), boot: await bootId(host) }),
     machine: await host.machine(),
     isSameMachine,
     onMoved: async () => void (await ledger.append({ by: 'box', type: 'other-machine', facts: {} })),
@@ -277,16 +280,12 @@ export async function compose(
       grants: held.map(({ capability }) => capability),
     })),
   ];
-  const probe = createProbe({ host, dataDir });
-  const sampler = createSampler({
-    probe,
-    store: (sample) => outbox.add(sample),
-    stamp: clock.stamp,
-    freeBytes,
-    intervalSeconds: config.health.intervalSeconds,
-    clock,
-    onRefused,
+  const health = await openHealth({
+    ...{ config, host, clock, store, outbox, membership, freeBytes, onRefused },
+    apps: () => running().map((app) => ({ ...app, pid: app.pid ?? installed?.runner.show(app.id)?.pid ?? null })),
+    onReport: () => link.report(),
   });
+  const { probe, sampler } = health;
 
   let hardware: Birth['hardware'];
   const birth = (session: string): Birth => {
@@ -307,9 +306,9 @@ export async function compose(
   const link = createLink({
     clock,
     outbox,
-    batchSeconds: config.health.batchSeconds,
+    batchSeconds,
     async access(fresh) {
-      hardware ??= await probe.inventory();
+      hardware = await probe.inventory();
       return membership.access(fresh || !clock.trusted()); // the provider's answer tells the time
     },
     moment: clock.moment,
@@ -321,7 +320,7 @@ export async function compose(
     reported: () => ({
       at: clock.now(),
       agent: version,
-      ...(membership.awaitsOwner() ? { owner: false } : {}),
+      ...(membership.awaitsOwner() ? { owner: false } : { conditions: health.report() }),
       apps: running().map(({ id, state, sandbox, restarts }) => ({ id, state, sandbox, restarts })),
       leases: holds.leases
         .all()
@@ -414,6 +413,7 @@ export async function compose(
     membership,
     changes,
     reset,
+    health,
     sampler,
     link,
     api,

@@ -185,7 +185,7 @@ export function parseConfig(text: string): Config {
     developing: file.developing ?? false,
     bootDir: file.bootDir === undefined ? undefined : path.resolve(file.bootDir),
     claimCodeFile: file.claimCodeFile,
-    health: { intervalSeconds: file.health?.intervalSeconds ?? 60, batchSeconds: file.health?.batchSeconds ?? 300 },
+    health: { intervalSeconds: file.health?.intervalSeconds ?? 60, batchSeconds: file.health?.batchSeconds ?? 900 },
     apps: file.apps ?? [],
   };
 }

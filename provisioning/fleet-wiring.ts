@@ -4,6 +4,7 @@ import { type Abouts, createAbouts } from './fleet/abouts.js';
 import type { EventLog } from './fleet/events.js';
 import type { Fleet } from './fleet/fleet.js';
 import { createIndexTable, type IndexTable } from './fleet/index-table.js';
+import { createSavedFilters, type SavedFilters } from './fleet/saved-filters.js';
 import { createFleet, createPageReader, type FleetParts } from './fleet/view.js';
 import type { FleetStore } from './store/fleet.js';
 import type { Store } from './store/store.js';
@@ -12,6 +13,7 @@ export interface FleetDesk {
   fleet: Fleet;
   abouts: Abouts;
   table: IndexTable;
+  filters: SavedFilters;
 }
 
 export function createFleetDesk(parts: {
@@ -26,6 +28,7 @@ export function createFleetDesk(parts: {
   const { store, fleet, events, clock, online } = parts;
   return {
     abouts,
+    filters: createSavedFilters({ store, clock }),
     fleet: createFleet({ ...parts, abouts }),
     table: createIndexTable({
       ...{ store, events, clock, online },

@@ -14,7 +14,6 @@ import {
   NewClaim,
   NewRevocation,
   Reason,
-  type StoredSample,
 } from '#contract/operator.js';
 import { check, describeFaults, type Parsed } from '#contract/parse.js';
 import { Refusal } from '#contract/problems.js';
@@ -25,7 +24,9 @@ import { type AppDetail, type AppSummary, listApps, showApp } from './catalogue/
 import type { Registry } from './catalogue/registry.js';
 import type { Claims } from './claims/claims.js';
 import { parseDirectoryKeys, type TerritoryDirectory } from './directory/directory.js';
+import type { CountedRange } from './fleet/counted.js';
 import type { Fleet } from './fleet/fleet.js';
+import { createFleetOperations, type FleetOperationParts } from './fleet/operations.js';
 import type { MemberDesk } from './members/members.js';
 import { createMemberOperations } from './members/operations.js';
 import type { Rollouts } from './rollouts/rollouts.js';
@@ -46,10 +47,7 @@ const OneClaim = Type.Object({ id: Type.String() });
 const DirectoryFiles = Type.Object({ file: Type.String(), keys: Type.Optional(Type.String()) });
 const OneFile = Type.Object({ file: Type.String({ pattern: '^/' }) });
 const OneBox = Type.Object({ box: Type.String() });
-const SamplesOfBox = Type.Object({
-  ...{ box: Type.String(), from: Time, to: Time },
-  limit: Type.Integer({ minimum: 1, maximum: 10_000 }),
-});
+const CountOfBox = Type.Object({ box: Type.String(), since: Time });
 const RevokedBox = Type.Object({ box: Type.String(), ...NewRevocation.properties });
 const BoxWithReason = Type.Object({ box: Type.String(), ...Reason.properties });
 const OneRequest = Type.Object({ request: Type.String() });
@@ -91,8 +89,12 @@ export function createOperations({
   rollouts,
   directory,
   members,
+  table,
+  abouts,
+  filters,
   reloadCa = async () => {},
   backup,
+  count,
 }: {
   claims: Claims;
   fleet: Fleet;
@@ -104,8 +106,11 @@ export function createOperations({
   /** The files of the CA have changed. */
   reloadCa?: () => Promise<void>;
   backup: (file: string) => Promise<unknown>;
-}): Handlers {
+  /** Of a box, which raw samples are here. */
+  count: (box: string, since: number) => Promise<CountedRange[]>;
+} & FleetOperationParts): Handlers {
   return {
+    ...createFleetOperations({ fleet, table, abouts, filters }),
     ...createMemberOperations({ members, pageSize }),
     async 'claim.create'(parameters): Promise<CreatedClaim[]> {
       const { count, ...wish } = wanted(check(CreateClaims, parameters));
@@ -130,9 +135,9 @@ export function createOperations({
     async 'box.show'(parameters) {
       return fleet.show(wanted(check(OneBox, parameters)).box);
     },
-    async 'box.samples'(parameters): Promise<StoredSample[]> {
-      const { box, ...range } = wanted(check(SamplesOfBox, parameters));
-      return fleet.health(box, range);
+    async 'box.count'(parameters): Promise<CountedRange[]> {
+      const { box, since } = wanted(check(CountOfBox, parameters));
+      return count(box, since);
     },
     async 'box.revoke'(parameters) {
       const { box, ...wish } = wanted(check(RevokedBox, parameters));

@@ -22,6 +22,7 @@ import { createConsole } from './console/console.js';
 import type { Gauge } from './console/metrics.js';
 import { createAttempts } from './est/attempts.js';
 import { createEst } from './est/est.js';
+import { countSequences } from './fleet/counted.js';
 import { createIngest, type Ingest } from './fleet/ingest.js';
 import { createQuota } from './fleet/quota.js';
 import { createReceipts } from './fleet/receipts.js';
@@ -80,6 +81,21 @@ const messageGauges = ({ up, down, received, refused }: ReturnType<Mail['counts'
     series: [
       [{ answer: 'stored' }, received],
       [{ answer: 'refused' }, refused],
+    ],
+  },
+];
+
+const ingestGauges = ({ online, messages, samples, duplicates }: ReturnType<Ingest['counts']>): Gauge[] => [
+  { name: 'webizen_boxes_connected', help: 'Boxes with a session now.', series: [[{}, online]] },
+  {
+    ...{ name: 'webizen_ingest_messages_total', type: 'counter', help: 'Messages of boxes taken since the start.' },
+    series: [[{}, messages]],
+  },
+  {
+    ...{ name: 'webizen_ingest_samples_total', type: 'counter', help: 'Samples taken since the start.' },
+    series: [
+      [{ sample: 'new' }, samples],
+      [{ sample: 'duplicate' }, duplicates],
     ],
   },
 ];
@@ -183,7 +199,6 @@ export function createProvider(
       ...{ store, events, clock, fleet: fleetStore, online: ingest.online },
       endings: { ...boxes, revoke: (box, wish) => revoke(box, wish) },
     });
-    const { fleet } = desk;
     await desk.table.start();
     started.push(async () => desk.table.stop());
     const brokerPort = await broker.start(bindAddress(host), portAt(1));
@@ -303,11 +318,21 @@ export function createProvider(
     expiry.start();
     started.push(() => expiry.stop());
     const { leafLifetimeSeconds: leafSeconds } = territory;
-    const alerts = await openAlertWatch({ ...{ store, events, clock, log, leafSeconds }, boxes: fleet, territory: id });
+    const alerts = await openAlertWatch({
+      ...{ store, events, clock, log, leafSeconds },
+      boxes: desk.fleet,
+      territory: id,
+    });
     alerts.start();
     started.push(() => alerts.stop());
     const gauges = (): Gauge[] => [
       ...alerts.gauges(),
+      ...ingestGauges(ingest.counts()),
+      {
+        name: 'webizen_audit_entries',
+        help: 'Entries of the audit log.',
+        series: [[{}, rooms.audit.head()?.length ?? 0]],
+      },
       ...messageGauges(mail.counts()),
       {
         name: 'webizen_expiry_seconds',
@@ -328,7 +353,7 @@ export function createProvider(
     ];
     const plain = isLoopback(host);
     const pages = createConsole({
-      fleet,
+      ...desk,
       claims,
       requests,
       events,
@@ -361,7 +386,7 @@ export function createProvider(
         ...createWatchOperations(rooms),
         ...createOperations({
           claims,
-          fleet,
+          ...desk,
           requests,
           directory: listed,
           members,
@@ -369,6 +394,7 @@ export function createProvider(
           rollouts,
           reloadCa: ca.reload,
           backup: (file) => backUp({ directory, territory: id, store, clock, file }),
+          count: (box, since) => countSequences(fleetStore, box, since),
         }),
       }),
     );

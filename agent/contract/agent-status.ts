@@ -3,6 +3,7 @@ import { type Static, Type } from 'typebox';
 import { BoxId } from './box-id.js';
 import { Capability } from './capabilities.js';
 import { Change } from './changes.js';
+import { Condition } from './conditions.js';
 import { Epoch, Sample, Time } from './health.js';
 import { LedgerHead } from './ledger.js';
 import { Membership } from './membership.js';
@@ -55,6 +56,7 @@ export const AgentStatus = Type.Object(
         description: 'samples given up: dead letters, and what the budget had no room for',
       }),
       latest: Type.Union([Sample, Type.Null()]),
+      conditions: Type.Array(Condition, { description: 'what is amiss now, the worst first' }),
     }),
     apps: Type.Array(
       Type.Object({

@@ -151,9 +151,15 @@ export const BoxAbout = Type.Object(
 );
 export type BoxAbout = Static<typeof BoxAbout>;
 
-/** In the order of the schema. */
-export const filterNames = Object.keys(FleetFilter.properties) as (keyof FleetFilter)[];
-
-/** What a query says of the boxes, without the order and the page. */
-export const fleetFields = (query: FleetQuery): FleetFilter =>
-  Object.fromEntries(filterNames.flatMap((name) => (query[name] === undefined ? [] : [[name, query[name]]])));
+export const FilterName = Type.String({ minLength: 1, maxLength: 60, pattern: '^\\S(.*\\S)?$' });
+/** Shared by all operators of a territory. */
+export const SavedFilter = Type.Object(
+  {
+    name: FilterName,
+    query: Type.String({ maxLength: 4000, description: 'as in the address of the table, without cursor and limit' }),
+  },
+  { $id: 'SavedFilter', additionalProperties: false },
+);
+export type SavedFilter = Static<typeof SavedFilter>;
+/** How many a territory keeps. */
+export const mostSavedFilters = 100;

@@ -43,7 +43,7 @@ export const Care = Type.Object({
         ],
         {
           description:
-            'silent: it is offline; never-online: it enrolled over an hour ago; certificate-ending: it should have renewed; no-reports: it is online and says nothing; condition: it says so itself',
+            'silent: it is offline, and not heard from for a while; never-online: it enrolled over an hour ago; certificate-ending: it should have renewed; no-reports: it is online and says nothing; condition: it says so itself',
         },
       ),
       since: Type.Optional(Time),

@@ -9,6 +9,7 @@ import { archivesProblems } from './problems/archives.js';
 import { boxProblems } from './problems/box.js';
 import { databaseProblems } from './problems/database.js';
 import { developingProblems } from './problems/developing.js';
+import { fleetProblems } from './problems/fleet.js';
 import { httpProblems } from './problems/http.js';
 import { leaseProblems } from './problems/leases.js';
 import { linkProblems } from './problems/link.js';
@@ -49,6 +50,7 @@ const table = {
   ...watchProblems,
   ...databaseProblems,
   ...workersProblems,
+  ...fleetProblems,
 } as const;
 
 export type ProblemCode = keyof typeof table;

@@ -1,93 +1,89 @@
 /**
- * Measures this machine. The minute's sample uses only calls that spawn no process: systeminformation's `mem` and
- * `currentLoad`, and the kernel's own files where its calls would start df, ip or sensors.
+ * Measures this machine. A sample spawns no process and asks no device: it reads what the kernel holds ready. Which files
+ * there are is found out once an hour, as cards and adapters come and go.
  */
-import { arch, cpus, uptime } from 'node:os';
-// Its parts by name: the whole of it is 20 modules, of which the rest would only take memory.
-import { currentLoad } from 'systeminformation/lib/cpu.js';
-import { mem } from 'systeminformation/lib/memory.js';
-import { osInfo } from 'systeminformation/lib/osinfo.js';
-import { system } from 'systeminformation/lib/system.js';
+import { uptime } from 'node:os';
 import type { Sample } from '#contract/health.js';
-import type { MetricName } from '#contract/metrics.js';
-import type { Birth } from '#contract/status.js';
 import type { Host } from '../host/host.js';
+import { watchOwnProcess } from './probe/agent.js';
+import { type AppPlace, createAppReader } from './probe/apps.js';
+import { type BoardPlaces, findBoard, readBoard } from './probe/board.js';
+import { type DiskPlaces, findDisks, readDisks, spaceOf } from './probe/disks.js';
+import { createInventory, type Inventory } from './probe/inventory.js';
+import { createMemory } from './probe/memory.js';
+import { readNetwork } from './probe/network.js';
+import { createProcessor } from './probe/processor.js';
+import type { Measured } from './probe/values.js';
 
 export type Values = Sample['values'];
+export type { AppPlace } from './probe/apps.js';
 
 export interface Probe {
   sample(): Promise<Values>;
-  /** Slow and spawning: once at start. */
-  inventory(): Promise<NonNullable<Birth['hardware']>>;
+  /** Slow and spawning where something has changed, and the first time. */
+  inventory(): Promise<Inventory>;
+  stop(): void;
 }
 
-/** Loopback, and what is only between containers and the machine: it never leaves the box, and would count twice. */
-const inside = /^(lo|veth|docker|podman|cni|br-|virbr)/;
+/** What the agent knows of the time: whether it does, and how far the system's clock is ahead of it, in seconds. */
+export interface TimeKnown {
+  trusted: boolean;
+  offsetSeconds: number | undefined;
+}
 
-/** Bytes received and sent by all interfaces that lead out; counters of the kernel (proc_net_dev(5)). */
-export function networkTotals(text: string): { receive: number; transmit: number } {
-  const totals = { receive: 0, transmit: 0 };
-  for (const line of text.split('\n')) {
-    const [name, counters] = line.split(':');
-    if (!counters || inside.test(name?.trim() ?? '')) continue;
-    const fields = counters.trim().split(/\s+/).map(Number);
-    totals.receive += fields[0] || 0;
-    totals.transmit += fields[8] || 0;
+const findAgainMilliseconds = 3_600_000;
+
+export function createProbe({
+  host,
+  dataDir,
+  apps = () => [],
+  time,
+}: {
+  host: Host;
+  dataDir: string;
+  apps?: () => readonly AppPlace[];
+  time?: () => TimeKnown;
+}): Probe {
+  const { kernel, list, monotonic } = host;
+  const processor = createProcessor(kernel);
+  const memory = createMemory(kernel);
+  const readApps = createAppReader(kernel);
+  const inventory = createInventory({ kernel, list });
+  let own: ReturnType<typeof watchOwnProcess> | undefined;
+  let found: { at: number; disks: DiskPlaces; board: BoardPlaces } | undefined;
+
+  async function places() {
+    if (!found || monotonic() - found.at >= findAgainMilliseconds) {
+      const [disks, board] = await Promise.all([findDisks(list), findBoard(kernel, list)]);
+      found = { at: monotonic(), disks, board };
+    }
+    return found;
   }
-  return totals;
-}
 
-async function temperature(host: Host): Promise<number | undefined> {
-  const zones = await Promise.all(
-    [0, 1, 2, 3].map((zone) => host.kernel(`/sys/class/thermal/thermal_zone${zone}/temp`)),
-  );
-  const degrees = zones
-    .flatMap((text) => (text ? [Number(text) / 1000] : []))
-    .filter((value) => value > -100 && value < 200);
-  return degrees.length > 0 ? Math.max(...degrees) : undefined;
-}
-
-const round = (value: number, digits: number): number => Number(value.toFixed(digits));
-
-export function createProbe({ host, dataDir }: { host: Host; dataDir: string }): Probe {
   return {
     async sample() {
-      const [memory, load, space, network, degrees] = await Promise.all([
-        mem(),
-        currentLoad(),
-        host.space(dataDir),
-        host.kernel('/proc/net/dev'),
-        temperature(host),
+      own ??= watchOwnProcess();
+      const { disks, board } = await places();
+      const parts: Measured[] = await Promise.all([
+        processor(),
+        memory(),
+        Promise.all([host.space(dataDir), host.space('/').catch(() => undefined)]).then((spaces) => spaceOf(...spaces)),
+        readDisks(kernel, disks),
+        readBoard(kernel, board),
+        readNetwork(kernel),
+        readApps(apps()),
       ]);
-      const inUse = memory.total - memory.available;
-      const values: Partial<Record<MetricName, number>> = {
-        'system.cpu.utilization': round(load.currentLoad / 100, 4),
-        'system.memory.limit': memory.total,
-        'system.memory.usage': inUse,
-        'system.memory.utilization': round(inUse / memory.total, 4),
-        'system.filesystem.limit': space.totalBytes,
-        'system.filesystem.usage': space.totalBytes - space.freeBytes,
-        'system.filesystem.utilization': round(1 - space.freeBytes / Math.max(1, space.totalBytes), 4),
+      const now = time?.();
+      parts.push(own.read(), {
         'system.uptime': Math.round(uptime()),
-        'process.memory.usage': process.memoryUsage.rss(),
-      };
-      if (network !== undefined) {
-        const totals = networkTotals(network);
-        values['system.network.io{network.io.direction=receive}'] = totals.receive;
-        values['system.network.io{network.io.direction=transmit}'] = totals.transmit;
-      }
-      if (degrees !== undefined) values['hw.temperature'] = round(degrees, 1);
-      return Object.fromEntries(Object.entries(values).filter(([, value]) => Number.isFinite(value)));
+        'system.clock.trusted': now && Number(now.trusted),
+        'system.clock.offset': now?.offsetSeconds,
+      });
+      const values: Values = {};
+      for (const [name, value] of parts.flatMap(Object.entries)) if (Number.isFinite(value)) values[name] = value;
+      return values;
     },
-    async inventory() {
-      const [machine, os] = await Promise.all([system(), osInfo()]);
-      const text = (...words: string[]) => words.filter(Boolean).join(' ').slice(0, 200) || 'unknown';
-      return {
-        model: text(machine.manufacturer, machine.model),
-        os: text(os.distro, os.release),
-        arch: arch(),
-        cpus: cpus().length || 1,
-      };
-    },
+    inventory,
+    stop: () => own?.stop(),
   };
 }

@@ -18,6 +18,8 @@ const reserveBytes = 2 * 1024 * 1024;
 
 export function createSampler(wish: {
   probe: Probe;
+  /** Sees each sample, also where there is no room to store it. Never rejects. */
+  assess?: (values: Values) => Promise<void>;
   store: (sample: Stamp & { values: Values }) => Promise<Sample>;
   /** The time of a sample, and how to put it right where it is not known yet. */
   stamp: () => Stamp;
@@ -34,6 +36,7 @@ export function createSampler(wish: {
   async function sampleNow(): Promise<void> {
     try {
       const values = await probe.sample();
+      await wish.assess?.(values);
       // Not stored, so no sequence is spent on it: the provider sees the time without samples, not a gap.
       if (wish.freeBytes() < reserveBytes) throw new Refusal('disk-full', 'health samples are not taken meanwhile');
       latest = await wish.store({ ...wish.stamp(), values });

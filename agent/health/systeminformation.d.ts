@@ -1,10 +1,4 @@
 /** The parts of systeminformation, which publishes the types of the whole alone. */
-declare module 'systeminformation/lib/cpu.js' {
-  export { currentLoad } from 'systeminformation';
-}
-declare module 'systeminformation/lib/memory.js' {
-  export { mem } from 'systeminformation';
-}
 declare module 'systeminformation/lib/osinfo.js' {
   export { osInfo } from 'systeminformation';
 }

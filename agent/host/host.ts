@@ -1,6 +1,5 @@
 /** What the agent does to the machine it runs on. Tests hand in another one; everything else in the agent is real. */
-import { statfsSync } from 'node:fs';
-import { readdir, readFile, statfs } from 'node:fs/promises';
+import { readdirSync, readFileSync, statfsSync } from 'node:fs';
 import type { Socket } from 'node:net';
 import { type Clock, systemClock } from '#common/clock.js';
 import { type Files, files } from '#common/files.js';
@@ -9,6 +8,9 @@ import { machineOf } from './machine.js';
 export interface Space {
   totalBytes: number;
   freeBytes: number;
+  /** How many files there can be, and how many more; both 0 where the filesystem does not count them. */
+  inodes: number;
+  freeInodes: number;
 }
 
 export interface Host {
@@ -22,6 +24,8 @@ export interface Host {
   freeBytes(directory: string): number;
   /** A file of /proc or /sys; undefined where the machine has none. */
   kernel(file: string): Promise<string | undefined>;
+  /** The names in a directory of /proc or /sys, sorted; empty where the machine has none. */
+  list(directory: string): Promise<string[]>;
   /** What tells this machine from another, for `isSameMachine`; undefined where nothing does. */
   machine(): Promise<string | undefined>;
   /** The network that apps' tunnels go out to; the machine's own where nothing is said. */
@@ -33,20 +37,37 @@ export interface Host {
   };
 }
 
-const kernel = (file: string): Promise<string | undefined> => readFile(file, 'utf8').catch(() => undefined);
+/** At once: the kernel answers out of its memory, and a turn through the thread pool costs seven times the reading. */
+async function kernel(file: string): Promise<string | undefined> {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch {
+    return undefined;
+  }
+}
+
+async function list(directory: string): Promise<string[]> {
+  try {
+    return readdirSync(directory).toSorted();
+  } catch {
+    return [];
+  }
+}
 
 export const realHost: Host = {
   clock: systemClock,
   files,
   monotonic: () => Number(process.hrtime.bigint() / 1_000_000n), // CLOCK_MONOTONIC: since boot, across restarts
   async space(directory) {
-    const found = await statfs(directory);
-    return { totalBytes: found.blocks * found.bsize, freeBytes: found.bavail * found.bsize };
+    const found = statfsSync(directory); // as `kernel`
+    const { blocks, bavail, bsize, files: inodes, ffree: freeInodes } = found;
+    return { totalBytes: blocks * bsize, freeBytes: bavail * bsize, inodes, freeInodes };
   },
   freeBytes(directory) {
     const found = statfsSync(directory);
     return found.bavail * found.bsize;
   },
   kernel,
-  machine: () => machineOf({ kernel, interfaces: () => readdir('/sys/class/net').catch(() => []) }),
+  list,
+  machine: () => machineOf({ kernel, interfaces: () => list('/sys/class/net') }),
 };

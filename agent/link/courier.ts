@@ -15,6 +15,8 @@ import type { Outbox } from './outbox.js';
 export interface Courier {
   /** Sends what has been stored until now. */
   flush(): void;
+  /** The newest sample out of its turn, in which it goes again: for who looks at the box now. */
+  sendNewest(): void;
   acknowledged(ack: Ack): void;
   /** Whether samples are on their way, or wait for their turn. */
   isBusy(): boolean;
@@ -36,7 +38,11 @@ interface Flight {
 export type Strikes = Map<number, number>;
 
 const window = 4;
+/** As many as a message has room for anyhow; compact ones take an hour's in less than 2 kB. */
 const batchCount = 100;
+const compactCount = 300;
+/** JSON takes at most so much more than the compact form of the same samples is allowed. */
+const compactBytes = 2 ** 20;
 const ackMilliseconds = 30_000;
 const longestAckMilliseconds = 600_000;
 const mostStrikes = 5;
@@ -68,6 +74,7 @@ export function createCourier(wish: {
   let { compact } = wish;
   let patience = ackMilliseconds;
   let pumping: Promise<void> | undefined;
+  let newest: Flight | undefined;
   const resend: Range[] = [];
   const side = new Set<Promise<void>>();
 
@@ -79,22 +86,47 @@ export function createCourier(wish: {
   async function fly(from: number, to: number): Promise<number> {
     const { epoch } = outbox.state();
     const struck = strikes.size > 0; // one suspect at a time, so that blame falls on the right one
-    const samples = await outbox.read(from, to, { count: struck ? 1 : batchCount, bytes: wish.maxBytes });
-    const end = samples.at(-1)?.seq ?? to;
-    const lost = (await outbox.lostWithin(from, end)).slice(0, mostLost);
-    if (samples.length === 0 && lost.length === 0) return end;
-    const batch: HealthBatch = { epoch, samples, ...(lost.length > 0 ? { lost } : {}) };
-    const payload = compact ? encodeBatch(batch) : jsonOf(batch);
-    const flight: Flight = { range: [from, end], digest: digestOf(payload), compact, puback: false };
-    flights.push(flight);
+    const limits = compact ? { count: compactCount, bytes: compactBytes } : { count: batchCount, bytes: wish.maxBytes };
+    let samples = await outbox.read(from, to, { ...limits, ...(struck && { count: 1 }) });
+    let end = samples.at(-1)?.seq ?? to;
+    let lost = await outbox.lostWithin(from, end);
+    for (;;) {
+      if (lost.length > mostLost) {
+        lost = lost.slice(0, mostLost);
+        end = lost.at(-1)?.[1] ?? end;
+        samples = samples.filter(({ seq }) => seq <= end);
+      }
+      if (samples.length === 0 && lost.length === 0) return end;
+      const payload = build({ epoch, samples, ...(lost.length > 0 ? { lost } : {}) });
+      if (payload.length <= wish.maxBytes || samples.length <= 1) {
+        flights.push(launch(payload, [from, end]));
+        return end;
+      }
+      samples = samples.slice(0, samples.length >> 1);
+      end = samples.at(-1)?.seq ?? end;
+      lost = await outbox.lostWithin(from, end);
+    }
+  }
+
+  const build = (batch: HealthBatch): Buffer => (compact ? encodeBatch(batch) : jsonOf(batch));
+
+  function launch(payload: Buffer, range: Range): Flight {
+    const flight: Flight = { range, digest: digestOf(payload), compact, puback: false };
     void send(payload).then(
       () => {
         flight.puback = true;
-        strikes.delete(from);
+        strikes.delete(range[0]);
       },
       () => {}, // the session ended: stop() judges
     );
-    return end;
+    return flight;
+  }
+
+  async function flyNewest(): Promise<void> {
+    const { epoch, last } = outbox.state();
+    const samples = await outbox.read(last, last, { count: 1, bytes: wish.maxBytes });
+    // No flight is kept of it: it goes again in its turn, with whatever that brings.
+    if (samples.length > 0 && strikes.size === 0) newest = launch(build({ epoch, samples }), [last, last]);
   }
 
   async function pump(): Promise<void> {
@@ -167,13 +199,16 @@ export function createCourier(wish: {
       target = outbox.state().last;
       move();
     },
+    sendNewest() {
+      beside(flyNewest());
+    },
     acknowledged(ack) {
       beside(settle(ack));
     },
     isBusy: () => flights.length > 0 || resend.length > 0 || sent < target,
     async stop({ byBroker }) {
       ended.abort();
-      const suspect = flights.find((flight) => !flight.puback);
+      const suspect = [...flights, ...(newest ? [newest] : [])].find((flight) => !flight.puback);
       if (suspect && byBroker) {
         const [from] = suspect.range;
         const count = (strikes.get(from) ?? 0) + 1;

@@ -4,6 +4,7 @@
  */
 
 import type { Clock } from '#common/clock.js';
+import { isDiskFull } from '#common/database.js';
 import type { Moment } from '#common/pki/path.js';
 import type { Ack } from '#contract/health.js';
 import { compactHealth } from '#contract/health-codec.js';
@@ -26,7 +27,7 @@ export interface Link {
   since(): number | null;
   /** Told at each change. Answers the way to end it. */
   subscribe(listener: (online: boolean) => void): () => void;
-  /** Sends what the outbox holds now rather than with the next batch. */
+  /** Sends what the outbox has on the disk now rather than with the next batch. */
   flush(): void;
   /** What runs has changed. */
   report(): void;
@@ -38,6 +39,8 @@ const longestPause = 60_000;
 const reportMilliseconds = 1000;
 /** A session that lasted so long was a good one: the next pause is short again. */
 const goodMilliseconds = 10_000;
+/** So many samples that wait are more than one message. */
+const much = 100;
 
 export function createLink(wish: {
   clock: Clock;
@@ -62,8 +65,10 @@ export function createLink(wish: {
   /** Opened for each session, behind its birth. */
   apps?: { open(port: Port): Carrier };
   onRefused: (refusal: Refusal) => void;
+  /** From 0 to 1. */
+  random?: () => number;
 }): Link {
-  const { clock, outbox, batchSeconds, onRefused } = wish;
+  const { clock, outbox, batchSeconds, onRefused, random = Math.random } = wish;
   const listeners = new Set<(online: boolean) => void>();
   const strikes: Strikes = new Map();
   const stopping = new AbortController();
@@ -75,6 +80,7 @@ export function createLink(wish: {
   let held: { released: Promise<void>; release: () => void } | undefined;
   let attempt = new AbortController();
   let busy: Promise<void> | undefined;
+  let isHeldBack = false;
   let reporting: { again: boolean } | undefined;
 
   function tell(online: boolean): void {
@@ -104,9 +110,31 @@ export function createLink(wish: {
     });
   }
 
+  async function commit(): Promise<void> {
+    await outbox.commit().catch((error: unknown) => {
+      const code = isDiskFull(error) ? 'disk-full' : 'internal';
+      onRefused(new Refusal(code, 'cannot store health samples; they wait', { cause: error }));
+    });
+  }
+
   /** A sample whose time is not known waits: what the provider has stored is not put right any more. */
   function flush(): void {
-    if (outbox.state().uncertain === 0) courier?.flush();
+    if (outbox.state().uncertain === 0 && !isHeldBack) courier?.flush();
+  }
+
+  /**
+   * What a new session sends first. After an outage many boxes come back at once, each with much: the newest sample goes
+   * at once, so that the provider sees how each is, and what waited begins at a random moment of the next interval.
+   */
+  async function flushFirst(signal: AbortSignal): Promise<void> {
+    await commit();
+    const { waiting, uncertain } = outbox.state();
+    if (waiting <= much || uncertain > 0) return flush();
+    isHeldBack = true;
+    courier?.sendNewest();
+    await clock.sleep(random() * batchSeconds * 1000, signal);
+    isHeldBack = false;
+    if (!signal.aborted) flush();
   }
 
   async function batches(signal: AbortSignal): Promise<void> {
@@ -114,6 +142,7 @@ export function createLink(wish: {
       await clock.sleep(batchSeconds * 1000, signal);
       if (signal.aborted) return;
       if (outbox.state().uncertain > 0) await wish.learnTime();
+      await commit();
       flush();
     }
   }
@@ -130,8 +159,8 @@ export function createLink(wish: {
       if (carrier) carrier.heard(...heard);
       else if (earlyForApps.length < mostEarly) earlyForApps.push(() => carrier?.heard(...heard)); // the rest comes again
     };
-    // Keepalive no shorter than the batches: a ping costs about 200 bytes.
-    const keepaliveSeconds = Math.min(1200, Math.max(60, batchSeconds));
+    // Somewhat longer than the batches, each of which is a sign of life: a ping costs about 200 bytes.
+    const keepaliveSeconds = Math.min(1200, batchSeconds + 60);
     const opened = await openSession({
       profile,
       credentials,
@@ -161,7 +190,7 @@ export function createLink(wish: {
     send();
     const flushing = batches(over.signal);
     await wish.onBirth();
-    flush();
+    const first = flushFirst(over.signal);
     const samples = courier;
     carrier = wish.apps?.open({
       box: profile.box,
@@ -175,7 +204,7 @@ export function createLink(wish: {
     session = undefined;
     over.abort();
     tell(false);
-    await Promise.all([courier.stop(end), carrier?.stop(end), flushing]);
+    await Promise.all([courier.stop(end), carrier?.stop(end), flushing, first]);
     courier = undefined;
   }
 

@@ -1,15 +1,25 @@
 /**
  * Health samples that the provider has not acknowledged, on disk.
  *
- * Invariants: a sample's sequence is given once, at the moment it is durably stored. It leaves the outbox only when a
- * `down/ack` covers it, or when it is given up, which is counted and told to the provider. The epoch is random and made
- * with the store, and anew where the store wakes up in another machine: it may be a copy, and the one that it was copied
- * from goes on by the old epoch.
+ * Invariants. Up to `batch` samples wait in memory, and in the spool, for one synced commit. A sample's sequence is given
+ * with that commit; nothing outside this file sees one before (the one that `add` answers is what it will be). A
+ * commit also reserves, durably, the sequences that the samples after it can need. So whatever ends the agent:
+ * - an orderly stop commits what waits and gives the reserve back;
+ * - after a kill the spool still holds all that was added, and the next start commits it under the same sequences;
+ * - after a power cut the spool is gone. What it held is at most the reserve: that is counted as lost, for the reason
+ *   `cut`, and numbering goes on behind it, so that the provider sees a gap that is explained, and no sequence stands for
+ *   two samples.
+ * A sample leaves the outbox only when a `down/ack` covers it, or when it is given up, which is counted and told to the
+ * provider with the reason. The epoch is random and made with the store, and anew where the store wakes up in another
+ * machine: it may be a copy, and the one that it was copied from goes on by the old epoch.
  */
 import { randomBytes } from 'node:crypto';
 import type { Database, Operation } from '#common/commits.js';
-import type { Range, Sample } from '#contract/health.js';
+import type { LostRange, LostReason, Range, Sample } from '#contract/health.js';
 import type { BootTime, Stamp, Uncertain } from '../time/trusted-time.js';
+import { explain, type NamedLoss, remember } from './losses.js';
+import type { Spool, Spooled } from './spool.js';
+import { after, nextStep, notThinned, stays, type Thinned } from './thinning.js';
 
 export interface OutboxState {
   epoch: string;
@@ -17,6 +27,7 @@ export interface OutboxState {
   last: number;
   /** Everything up to here is the provider's. */
   acknowledged: number;
+  /** On the disk and before it. */
   waiting: number;
   /** Of those that wait, how many were taken before the time was known. */
   uncertain: number;
@@ -26,14 +37,16 @@ export interface OutboxState {
 
 export interface Outbox {
   state(): OutboxState;
-  /** Durable when it resolves. */
+  /** Outlives the agent when it resolves, and the power with the next commit, at the latest when `batch` wait. */
   add(sample: Omit<Sample, 'seq'> & Stamp): Promise<Sample>;
+  /** What was added is durable when it resolves. */
+  commit(): Promise<void>;
   /**
    * The time of this boot is known: what was taken in it gets its true time, in one batch. What is left of earlier boots
    * keeps the earliest time that it can have, as nothing tells how long the box was without power.
    */
   correct(known: BootTime): Promise<void>;
-  /** Samples in `[from, to]`, ascending, within both limits, at least one if there is one. */
+  /** Committed samples in `[from, to]`, ascending, within both limits, at least one if there is one. */
   read(from: number, to: number, limits: { count: number; bytes: number }): Promise<Sample[]>;
   acknowledge(contiguous: number): Promise<void>;
   /** Kept aside and never sent again. */
@@ -43,8 +56,10 @@ export interface Outbox {
    * when that was asked for before, whatever the epoch is now. Nothing may be under way between outbox and provider.
    */
   renumber(epoch: string): Promise<void>;
-  /** Sequences within `[from, to]` that were given and are no longer held. */
-  lostWithin(from: number, to: number): Promise<Range[]>;
+  /** Sequences within `[from, to]` that were given and are no longer held, with the reason where one is known. */
+  lostWithin(from: number, to: number): Promise<LostRange[]>;
+  /** An orderly end: all is committed, and nothing is counted as lost. Nothing may be added afterwards. */
+  close(): Promise<void>;
 }
 
 interface Counters {
@@ -57,6 +72,10 @@ interface Counters {
   followed?: string;
   /** Where the epoch was made. */
   machine?: string;
+  /** The highest sequence that a sample in memory can have. Missing: `last`. */
+  reserved?: number;
+  thinned?: Thinned;
+  named?: NamedLoss[];
 }
 
 interface Dead {
@@ -64,20 +83,27 @@ interface Dead {
   sample: Sample;
 }
 
+type Added = Omit<Sample, 'seq'> & Stamp;
+
 const keyOf = (sequence: number): string => String(sequence).padStart(16, '0');
 const keptDead = 1000;
+const sizeOf = (sample: Sample): number => JSON.stringify(sample).length;
 
 export async function createOutbox(wish: {
   store: { db: Database; commit(operations: readonly Operation[]): Promise<void> };
-  /** The oldest samples are given up beyond it. */
+  /** Beyond it the oldest samples are thinned, and at last given up. */
   budgetBytes: number;
+  /** So many samples share a synced commit; one unless said. */
+  batch?: number;
+  /** Without it a kill costs what a power cut costs. */
+  spool?: Spool;
   /** What tells this machine from others; undefined where nothing does, and the epoch stays. */
   machine?: string | undefined;
   isSameMachine?: (one: string, other: string) => boolean;
   /** The store was another machine's; the epoch changes behind it. May be called again after a cut. */
   onMoved?: () => Promise<void>;
 }): Promise<Outbox> {
-  const { store, budgetBytes, machine, isSameMachine = (one, other) => one === other } = wish;
+  const { store, budgetBytes, batch = 1, spool, machine, isSameMachine = (one, other) => one === other } = wish;
   const samples = store.db.sublevel<string, Sample>('outbox', { valueEncoding: 'json' });
   // Beside the samples, not in them: a release that knows nothing of it sends a time that is too early, and no more.
   const undatedOnDisk = store.db.sublevel<string, Uncertain>('outboxUndated', { valueEncoding: 'json' });
@@ -93,12 +119,13 @@ export async function createOutbox(wish: {
     lost: 0,
     ...(machine === undefined ? {} : { machine }),
   };
-  let waiting = 0;
+  let held = 0;
   let bytes = 0;
+  let added: Added[] = [];
+  let reserve = 0; // none before all that was left is taken care of
   let known: BootTime | undefined;
-  const sizeOf = (sample: Sample): number => JSON.stringify(sample).length;
   for await (const sample of samples.values()) {
-    waiting += 1;
+    held += 1;
     bytes += sizeOf(sample);
   }
   /** By sequence: what was taken before the time was known. */
@@ -114,14 +141,13 @@ export async function createOutbox(wish: {
   }
 
   async function save(next: Counters, operations: Operation[]): Promise<void> {
-    await store.commit([...operations, { type: 'put', sublevel: meta, key: 'counters', value: next }]);
-    counters = next;
+    const value = { ...next, reserved: next.last + reserve };
+    await store.commit([...operations, { type: 'put', sublevel: meta, key: 'counters', value }]);
+    counters = value;
   }
 
-  async function held(range: { gte?: string; lte?: string; limit?: number }): Promise<Sample[]> {
-    return samples.values(range).all();
-  }
-
+  const stored = (range: { gte?: string; lte?: string; limit?: number }): Promise<Sample[]> =>
+    samples.values(range).all();
   const put = (sample: Sample): Operation => ({
     type: 'put',
     sublevel: samples,
@@ -138,66 +164,139 @@ export async function createOutbox(wish: {
   }
 
   function forget(gone: readonly Sample[]): void {
-    waiting -= gone.length;
+    held -= gone.length;
     for (const sample of gone) {
       bytes -= sizeOf(sample);
       undated.delete(sample.seq);
     }
   }
 
+  const trueTime = ({ boot, monotonic }: Uncertain): number | undefined =>
+    known?.boot === boot ? Math.floor(known.zero + monotonic) : undefined;
+
+  /** What has to go so that so many bytes more have room. */
+  async function makeRoom(more: number): Promise<{ gone: Sample[]; thinned: Thinned }> {
+    const gone = new Map<number, Sample>();
+    let thinned = counters.thinned ?? notThinned;
+    for (let over = bytes + more - budgetBytes; over > 0; ) {
+      const step = nextStep(thinned, counters);
+      if (!step) break;
+      let { to } = step;
+      for (const sample of await stored({ gte: keyOf(step.from), lte: keyOf(to) })) {
+        if (gone.has(sample.seq) || stays(sample.seq, step)) continue;
+        gone.set(sample.seq, sample);
+        over -= sizeOf(sample);
+        if (step.every === 'none' && over <= 0) {
+          to = sample.seq;
+          break;
+        }
+      }
+      thinned = after(thinned, step, to);
+    }
+    return { gone: [...gone.values()], thinned };
+  }
+
+  async function commitAdded(): Promise<void> {
+    const taken = added;
+    if (taken.length === 0) return;
+    const fresh = taken.map(({ at, values, uncertain }, index) => {
+      const since = uncertain && trueTime(uncertain); // the time may have come since it was taken
+      const sample: Sample = { seq: counters.last + index + 1, at: since ?? at, values };
+      return { sample, open: since === undefined ? uncertain : undefined };
+    });
+    const size = fresh.reduce((sum, { sample }) => sum + sizeOf(sample), 0);
+    const { gone, thinned } = await makeRoom(size);
+    const lost = counters.lost + gone.length;
+    await save({ ...counters, last: counters.last + fresh.length, lost, ...(thinned !== notThinned && { thinned }) }, [
+      ...removal(gone),
+      ...fresh.map(({ sample }) => put(sample)),
+      ...fresh.flatMap(({ sample: { seq }, open }): Operation[] =>
+        open ? [{ type: 'put', sublevel: undatedOnDisk, key: keyOf(seq), value: open }] : [],
+      ),
+    ]);
+    added = added.slice(taken.length);
+    forget(gone);
+    held += fresh.length;
+    bytes += size;
+    for (const { sample, open } of fresh) if (open) undated.set(sample.seq, open);
+    await spool?.clear();
+  }
+
   /** What waits is numbered from 1, in the same batch. */
   async function begin(next: Pick<Counters, 'epoch' | 'followed'>): Promise<void> {
-    const waited = await held({});
+    await commitAdded();
+    const waited = await stored({});
     const moved = waited.map((sample, index): Sample => ({ ...sample, seq: index + 1 }));
-    await save({ ...counters, ...next, last: moved.length, acknowledged: 0 }, [
+    const { thinned: _thinned, named: _named, ...kept } = counters;
+    await save({ ...kept, ...next, last: moved.length, acknowledged: 0 }, [
       ...removal(waited),
       ...moved.map((value): Operation => ({ type: 'put', sublevel: samples, key: keyOf(value.seq), value })),
     ]);
     forget(waited);
-    waiting += moved.length;
+    held += moved.length;
     for (const sample of moved) bytes += sizeOf(sample);
   }
 
+  /** What the agent before had not committed: from the spool, or counted. */
+  async function recover(): Promise<void> {
+    const { last, reserved = last, epoch, named = [], lost, acknowledged } = counters;
+    if (reserved <= last) return;
+    const { entries, whole } = (await spool?.left()) ?? { entries: [], whole: false };
+    for (const entry of entries)
+      if (entry.epoch === epoch && entry.sample.seq === last + added.length + 1)
+        added.push({ ...entry.sample, ...(entry.uncertain && { uncertain: entry.uncertain }) });
+    await commitAdded();
+    if (whole || counters.last >= reserved) return;
+    const loss: NamedLoss = [counters.last + 1, reserved, 'cut' satisfies LostReason];
+    const count = reserved - counters.last;
+    await save({ ...counters, last: reserved, lost: lost + count, named: remember(named, loss, acknowledged) }, []);
+  }
+
+  /** False: it has to be committed now. */
+  const isSpooled = (entry: Spooled): Promise<boolean> =>
+    spool
+      ? spool.append(entry).then(
+          () => true,
+          () => false,
+        )
+      : Promise.resolve(true);
+
+  await recover();
   const before = counters.machine;
   if (machine !== undefined && before !== undefined && !isSameMachine(before, machine)) {
     await wish.onMoved?.();
     const followed = counters.followed ?? counters.epoch;
     counters = { ...counters, machine };
     await begin({ epoch: randomBytes(8).toString('hex'), followed });
-  } else if (!found || (machine !== undefined && before !== machine))
+  }
+  await spool?.begin();
+  reserve = batch - 1;
+  if (!found || (machine !== undefined && before !== machine) || (counters.reserved ?? 0) < counters.last + reserve)
     await save({ ...counters, ...(machine === undefined ? {} : { machine }) }, []);
 
-  const trueTime = ({ boot, monotonic }: Uncertain): number | undefined =>
-    known?.boot === boot ? Math.floor(known.zero + monotonic) : undefined;
-
   return {
-    state: () => ({ ...counters, waiting, uncertain: undated.size }),
-    add: ({ uncertain, at, values }) =>
+    state: () => ({
+      ...counters,
+      waiting: held + added.length,
+      uncertain: undated.size + added.filter(({ uncertain }) => uncertain && trueTime(uncertain) === undefined).length,
+    }),
+    add: (sample) =>
       inTurn(async () => {
-        const since = uncertain && trueTime(uncertain); // the time may have come since it was taken
-        const sample: Sample = { seq: counters.last + 1, at: since ?? at, values };
-        const open = since === undefined ? uncertain : undefined;
-        const size = sizeOf(sample);
-        const evicted: Sample[] = [];
-        if (bytes + size > budgetBytes) {
-          let over = bytes + size - budgetBytes;
-          for (const old of await held({ limit: 8 })) {
-            if (over <= 0) break;
-            evicted.push(old);
-            over -= sizeOf(old);
-          }
+        const { at, values, uncertain } = sample;
+        const since = uncertain && trueTime(uncertain);
+        const next: Sample = { seq: counters.last + added.length + 1, at: since ?? at, values };
+        const entry = { epoch: counters.epoch, sample: next, ...(uncertain && { uncertain }) };
+        added.push({ at, values, ...(uncertain && { uncertain }) });
+        if (added.length < batch && (await isSpooled(entry))) return next;
+        try {
+          await commitAdded();
+        } catch (error) {
+          added = added.slice(0, -1); // the ones before it were promised, and wait on
+          throw error;
         }
-        await save({ ...counters, last: sample.seq, lost: counters.lost + evicted.length }, [
-          ...removal(evicted),
-          put(sample),
-          ...(open ? [{ type: 'put' as const, sublevel: undatedOnDisk, key: keyOf(sample.seq), value: open }] : []),
-        ]);
-        forget(evicted);
-        waiting += 1;
-        bytes += size;
-        if (open) undated.set(sample.seq, open);
-        return sample;
+        return next;
       }),
+    commit: () => inTurn(commitAdded),
     correct: (now) =>
       inTurn(async () => {
         known = now;
@@ -218,25 +317,25 @@ export async function createOutbox(wish: {
         undated.clear();
       }),
     async read(from, to, limits) {
-      const found = await held({ gte: keyOf(from), lte: keyOf(to), limit: limits.count });
+      const some = await stored({ gte: keyOf(from), lte: keyOf(to), limit: limits.count });
       let size = 0;
-      const taken = found.findIndex((sample) => {
+      const taken = some.findIndex((sample) => {
         size += sizeOf(sample) + 1;
         return size > limits.bytes;
       });
-      return taken < 0 ? found : found.slice(0, Math.max(1, taken));
+      return taken < 0 ? some : some.slice(0, Math.max(1, taken));
     },
     acknowledge: (contiguous) =>
       inTurn(async () => {
         const upTo = Math.min(contiguous, counters.last); // a provider cannot acknowledge what was never taken
         if (upTo <= counters.acknowledged) return;
-        const gone = await held({ lte: keyOf(upTo) });
+        const gone = await stored({ lte: keyOf(upTo) });
         await save({ ...counters, acknowledged: upTo }, removal(gone));
         forget(gone);
       }),
     deadLetter: ([from, to], reason) =>
       inTurn(async () => {
-        const gone = await held({ gte: keyOf(from), lte: keyOf(to) });
+        const gone = await stored({ gte: keyOf(from), lte: keyOf(to) });
         if (gone.length === 0) return;
         const kept = gone.map(
           (sample): Operation => ({
@@ -246,8 +345,14 @@ export async function createOutbox(wish: {
             value: { reason, sample },
           }),
         );
+        const { named = [], acknowledged, deadLetters, lost } = counters;
         await save(
-          { ...counters, deadLetters: counters.deadLetters + gone.length, lost: counters.lost + gone.length },
+          {
+            ...counters,
+            deadLetters: deadLetters + gone.length,
+            lost: lost + gone.length,
+            named: remember(named, [from, to, 'dead-letter'], acknowledged),
+          },
           [...removal(gone), ...kept],
         );
         forget(gone);
@@ -268,7 +373,15 @@ export async function createOutbox(wish: {
         next = sequence + 1;
       }
       if (next <= end) ranges.push([next, end]);
-      return ranges;
+      const { acknowledged, thinned = notThinned, named = [] } = counters;
+      return ranges.flatMap((range) => explain(range, { acknowledged, thinned, named }));
     },
+    close: () =>
+      inTurn(async () => {
+        await commitAdded();
+        reserve = 0;
+        if ((counters.reserved ?? 0) > counters.last) await save(counters, []);
+        await spool?.close();
+      }),
   };
 }

@@ -76,6 +76,7 @@ const daily = 24 * 3_600_000;
 /** The addresses that the one document draws. */
 const pages = [
   '/',
+  '/health',
   '/history',
   '/notices',
   '/settings',
@@ -209,7 +210,7 @@ export function createOwnerConsole(parts: OwnerConsoleParts): OwnerConsole {
     await app.ready();
     const tell = (): void => streams.tell();
     stop.push(membership.onChange(tell), changes.on(tell), ledger.onAppend(tell));
-    stop.push(parts.link.subscribe(tell), parts.time.subscribe(tell));
+    stop.push(parts.link.subscribe(tell), parts.time.subscribe(tell), parts.conditions.subscribe(tell));
     if (parts.links) stop.push(parts.links.onChange(tell));
     stop.push(
       parts.notices.onChange(() => {

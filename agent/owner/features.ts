@@ -7,6 +7,7 @@ import type { Changes } from '../changes/changes.js';
 import type { Ledger, OwnerSigner } from '../consent/ledger.js';
 import type { Owner } from '../consent/owner-key.js';
 import type { Memberships, Reset } from '../enrolment/membership.js';
+import type { Conditions } from '../health/conditions.js';
 import type { Link } from '../link/link.js';
 import type { OwnerLinks } from '../links/links.js';
 import type { Notices } from '../notices/notices.js';
@@ -54,6 +55,8 @@ export interface OwnerFeatures {
   status(): AgentStatus;
   /** Told when the box goes on or off line. Answers the way to end it. */
   link: Pick<Link, 'subscribe'>;
+  /** Told when what is amiss has changed. */
+  conditions: Pick<Conditions, 'subscribe'>;
   notices: Pick<Notices, 'list' | 'dismiss' | 'dismissAll' | 'onChange'>;
   time: Pick<TrustedTime, 'offered' | 'lower' | 'subscribe'>;
   /** Without it the pages about apps are not offered. */

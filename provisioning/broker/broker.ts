@@ -67,6 +67,12 @@ const quietErrors = new Set([
   'broker closed',
 ]);
 
+/**
+ * A box may ask for no MQTT keep-alive. Longer than the quarter of an hour between two batches: each asking of the
+ * kernel's costs about 100 bytes, and once a minute these would be more than all that a box says.
+ */
+const keepAliveMilliseconds = 20 * 60_000;
+
 export function createBroker({ admit, receive, left, events, clock, log, ...parts }: BrokerParts): Broker {
   const limits: Limits = { ...defaultLimits, ...parts.limits };
   const sessions = new Map<string, Session>();
@@ -132,7 +138,7 @@ export function createBroker({ admit, receive, left, events, clock, log, ...part
         return void socket.destroy();
       }
       socket.setNoDelay(true);
-      socket.setKeepAlive(true, 60_000); // a box may ask for no MQTT keep-alive
+      socket.setKeepAlive(true, keepAliveMilliseconds);
       const guard = new Guard(socket, limits, (why) => tell(session, why));
       const session = createSession(guard, certificate);
       guards.add(guard);

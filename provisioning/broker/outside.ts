@@ -44,7 +44,7 @@ export interface OutsideParts {
   credentials: () => Promise<{ key: string; cert: string; ca: string[] }>;
   /** Resolves when the message is stored. */
   receive: (message: Incoming) => Promise<void>;
-  events: EventLog;
+  events: Pick<EventLog, 'record' | 'refused'>;
   clock: Clock;
   log: Log;
 }

@@ -4,6 +4,7 @@ import { systemClock } from '#common/clock.js';
 import { callControl } from '#common/control.js';
 import { files } from '#common/files.js';
 import { Refusal } from '#contract/problems.js';
+import { countSequences } from '../fleet/counted.js';
 import { createFleetDesk } from '../fleet-wiring.js';
 import { createOperations, pageSize } from '../operations.js';
 import { openRooms } from '../rooms.js';
@@ -35,12 +36,14 @@ export function asking(dir: string | undefined): Ask {
       const operations = withAudit(rooms.audit, {
         ...createWatchOperations(rooms),
         ...createOperations({
-          ...{ claims, fleet: desk.fleet, requests, registry, rollouts, members, backup },
+          ...{ ...desk, claims, requests, registry, rollouts, members, backup },
+          count: (box, since) => countSequences(fleetStore, box, since),
           directory: listed,
         }),
       });
       return await operations[operation]?.(parameters);
     } finally {
+      desk.table.stop();
       await rooms.close();
     }
   };

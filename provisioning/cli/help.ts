@@ -11,6 +11,11 @@ export const help = `webizen-provider: brings boxes into a territory and looks a
   webizen-provider box reinstate ID --dir D
   webizen-provider box settle ID --dir D
   webizen-provider box object ID --dir D --reason TEXT
+  webizen-provider fleet glance --dir D [--json]
+  webizen-provider fleet list --dir D [FILTER] [--sort S] [--all] [--json]
+  webizen-provider fleet show ID --dir D [--json]
+  webizen-provider fleet about ID --dir D [--label TEXT] [--place TEXT]
+  webizen-provider fleet filters|save|forget --dir D
   webizen-provider request list --dir D [--json]
   webizen-provider request approve CODE --dir D
   webizen-provider request refuse CODE --dir D --reason TEXT
@@ -96,6 +101,27 @@ Works while the server runs and while it does not.
       tells the owner what you have against a departure that was announced; it does not prevent it
 
 Works while the server runs and while it does not.
+`,
+  fleet: `webizen-provider fleet: all boxes at a glance, as a table, and one by one; the console does the same
+
+  fleet glance --dir D [--json]
+      how many need care, are in which state, have which condition, version, model and place; what changed in a day
+  fleet list --dir D [FILTER] [--saved NAME] [--sort S] [--reverse] [--all] [--cursor C] [--json]
+      100 boxes, those that need care first; --all goes on to the end, with --json a page a line
+  fleet show ID --dir D [--json]
+  fleet about ID --dir D [--label TEXT] [--place TEXT]
+      says whose box it is and where it stands; an empty text takes that back
+  fleet filters --dir D [--json]
+  fleet save NAME --dir D FILTER
+      keeps a filter under a name, for every operator; forget NAME deletes it
+
+  FILTER is any of these, and all that are said must hold; one said twice holds for either:
+    --state enrolled|online|offline|revoked|left    --care trouble|attention|good|none
+    --condition KIND   --severity trouble|attention|info   --agent VERSION   --model TEXT   --place TEXT
+    --search TEXT      words that are part of id, label, place or the serial number of the device
+  S is attention (the worst first), lastSeen (the longest unheard), id or agent (the oldest version)
+
+Works while the server runs and while it does not; without it, nobody is online.
 `,
   app: `webizen-provider app: what members publish in the catalogue
 

@@ -12,6 +12,7 @@ import { createProvider } from '../provider.js';
 import { checkDirectory, longestLeafSeconds, readTerritory, writeTerritory } from '../territory.js';
 import { duration, noMore, readArguments, required, text, wholeNumber } from './arguments.js';
 import type { Command } from './command.js';
+import { isWorker, rolesOf } from './roles.js';
 
 const defaultPortBase = 8440;
 
@@ -26,9 +27,12 @@ function outsideOf(broker?: string, protocol?: string, helper?: string): Outside
   return { url: checkBrokerUrl(broker), protocolVersion, helper };
 }
 
-export const serve: Command = async (args, { out, stop, assetsDir }) => {
+export const serve: Command = async (args, io) => {
+  if (isWorker(rolesOf(args))) return (await import('./serve-worker.js')).serveWorker(args, io);
+  const { out, stop, assetsDir } = io;
   const { values, positionals } = readArguments(args, {
     dir: text,
+    role: text,
     host: text,
     'port-base': text,
     admission: text,

@@ -6,16 +6,17 @@ import { table } from '#common/columns.js';
 import { callControl } from '#common/control.js';
 import { files } from '#common/files.js';
 import { parseClaimCode } from '#contract/claim-code.js';
-import { CreatedClaim, StoredSample } from '#contract/operator.js';
+import { CreatedClaim } from '#contract/operator.js';
 import { check, describeFaults } from '#contract/parse.js';
 import { Refusal } from '#contract/problems.js';
-import { brokerOf, enrolAll } from '../simulate/enrol.js';
+import { CountedRange } from '../fleet/counted.js';
+import { enrolAll, profileOf } from '../simulate/enrol.js';
 import { parseFaults } from '../simulate/faults.js';
 import { openFolder } from '../simulate/identities.js';
 import { day } from '../simulate/life.js';
 import { createSimulation, type Simulation } from '../simulate/simulation.js';
 import { quantile } from '../simulate/tally.js';
-import { type Verdict, verifyBox } from '../simulate/verify.js';
+import { judge, type Verdict } from '../simulate/verify.js';
 import { checkDirectory, controlSocket } from '../territory.js';
 import { duration, fileText, flag, noMore, readArguments, required, text, wholeNumber } from './arguments.js';
 import type { Command, Io } from './command.js';
@@ -89,20 +90,20 @@ async function claimsOf({ dir, values }: Wanted, count: number): Promise<string[
 
 async function verify({ dir, intervalMilliseconds }: Wanted, { boxes, kept }: Simulation): Promise<Verdict> {
   const socket = controlSocket(required(dir, '--dir'));
-  async function samples(box: string, range: object): Promise<StoredSample[]> {
-    const answer = check(Type.Array(StoredSample), await callControl(socket, 'box.samples', { box, ...range }));
-    if (!answer.ok) throw new Error(`cannot read the samples: ${describeFaults(answer.faults)}`);
-    return answer.value;
-  }
   const since = Date.now() - verifiedDays * day;
   const all = kept();
-  const sum: Verdict = { expected: 0, stored: 0, missing: 0, doubled: 0, strange: 0 };
+  const sum: Verdict = { expected: 0, stored: 0, missing: 0, doubled: 0 };
   const waiting = [...boxes];
   async function worker(): Promise<void> {
     for (let box = waiting.pop(); box; box = waiting.pop()) {
-      const counted = { id: box.id, kept: all.get(box.id)!, off: box.life.clockOff ?? 0 };
-      const verdict = await verifyBox(counted, { intervalMilliseconds, since, samples });
-      for (const key of Object.keys(sum) as (keyof Verdict)[]) sum[key] += verdict[key];
+      const answer = check(Type.Array(CountedRange), await callControl(socket, 'box.count', { box: box.id, since }));
+      if (!answer.ok) throw new Error(`cannot read the count: ${describeFaults(answer.faults)}`);
+      const itsWish = { intervalMilliseconds, since, clockOff: box.life.clockOff ?? 0 };
+      const { expected, stored, missing, doubled } = judge(all.get(box.id)!, answer.value, itsWish);
+      sum.expected += expected;
+      sum.stored += stored;
+      sum.missing += missing;
+      sum.doubled += doubled;
     }
   }
   await Promise.all(Array.from({ length: verifyAtOnce }, worker));
@@ -170,7 +171,7 @@ export const simulate: Command = async (args, io) => {
   });
   const [first] = identities;
   if (!first) return;
-  const broker = await brokerOf(territory, first);
+  const { compact, ...broker } = await profileOf(territory, first);
   const simulation = createSimulation(
     {
       identities,
@@ -184,6 +185,7 @@ export const simulate: Command = async (args, io) => {
       batch,
       faults,
       atOnce,
+      compact,
     },
     systemClock,
   );

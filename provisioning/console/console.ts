@@ -20,12 +20,13 @@ import { auditActs } from './acts.js';
 import { createMetrics, type Gauge } from './metrics.js';
 import { declareRoutes, type Territory } from './routes.js';
 import { type AlertDesk, declareAlertRoutes } from './routes-alerts.js';
+import type { FleetRouteParts } from './routes-fleet.js';
 import { declareOperatorRoutes } from './routes-operators.js';
 import { createSecretCheck } from './secret.js';
 import { sessionLimits } from './session-limits.js';
 import { createEventStreams } from './stream.js';
 
-export interface ConsoleParts {
+export interface ConsoleParts extends Omit<FleetRouteParts, 'fleet'> {
   fleet: Fleet;
   claims: Claims;
   requests: Requests;
@@ -61,12 +62,13 @@ const limits = {
   maxHeaderSize: 16_384,
 };
 /** The pages that the console's one document draws. */
-const pages = ['/', '/boxes/:id', '/claims', '/requests', '/events', '/alerts', '/operators', '/audit'];
+const pages = ['/', '/boxes', '/boxes/:id', '/claims', '/requests', '/events', '/alerts', '/operators', '/audit'];
 const handshakeTimeout = 10_000;
 const bodyLimit = 16 * 1024;
 
 export function createConsole(parts: ConsoleParts): Console {
-  const { fleet, claims, requests, events, operators, audit, territory, assetsDir, clock, log, tls } = parts;
+  const { fleet, table, abouts, filters, claims, requests, events, operators, audit } = parts;
+  const { territory, assetsDir, clock, log, tls } = parts;
   const secrets = createSecretCheck({ find: operators.find, clock, events });
   const access = createAccess({
     operators,
@@ -77,7 +79,7 @@ export function createConsole(parts: ConsoleParts): Console {
   const streams = createEventStreams({ events, clock });
   access.onEnded(streams.recheck);
   const metrics = createMetrics({
-    ...{ fleet, claims, requests, events, clock },
+    ...{ table, claims, requests, events, clock },
     territory: territory.id,
     gauges: parts.gauges,
   });
@@ -97,7 +99,7 @@ export function createConsole(parts: ConsoleParts): Console {
     answerProblems(app);
     access.guard(app);
     auditActs(app, { audit, log });
-    declareRoutes(app, { fleet, claims, requests, streams, metrics, access, territory, clock });
+    declareRoutes(app, { fleet, table, abouts, filters, claims, requests, streams, metrics, access, territory, clock });
     declareOperatorRoutes(app, { operators, audit });
     declareAlertRoutes(app, parts.alerts);
     await serveAssets(app, { directory: assetsDir, pages, config: { consoleAccess: 'open' } });

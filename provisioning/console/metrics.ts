@@ -1,11 +1,12 @@
 /** `/metrics` in the Prometheus text format 0.0.4. Labels have few values: none names a box. */
 import type { Clock } from '#common/clock.js';
 import { version } from '#common/version.js';
-import type { BoxState, Claim } from '#contract/operator.js';
+import type { Claim } from '#contract/operator.js';
 import type { Requests } from '../admission/requests.js';
 import type { Claims } from '../claims/claims.js';
 import type { EventLog } from '../fleet/events.js';
-import type { Fleet } from '../fleet/fleet.js';
+import type { FleetTable } from '../fleet/table.js';
+import { fleetGauges } from './fleet-metrics.js';
 
 export interface Metrics {
   start(): void;
@@ -18,13 +19,12 @@ export interface Gauge {
   name: string;
   help: string;
   /** A gauge unless said. */
-  type?: 'counter';
+  type?: 'gauge' | 'counter';
   series: readonly Series[];
 }
 
 export const metricsType = 'text/plain; version=0.0.4; charset=utf-8';
 
-const boxStates: readonly BoxState[] = ['enrolled', 'online', 'offline', 'revoked', 'left'];
 const claimStates: readonly Claim['state'][] = ['open', 'used', 'expired', 'revoked'];
 /** What events are counted by; a type that is not among them is counted as `other`. */
 const eventTypes = new Set([
@@ -48,14 +48,19 @@ const eventTypes = new Set([
   'admission-asked',
   'admission-approved',
   'admission-refused',
+  'condition',
+  'alert',
+  'alert-undelivered',
+  'store',
 ]);
-const pageSize = 1000;
+
+const admissionsMilliseconds = 15_000;
 
 type Series = readonly [labels: Record<string, string>, value: number];
 
 const escaped = (text: string): string => text.replace(/\\/g, '\\\\').replace(/"/g, '\\"').replace(/\n/g, '\\n');
 
-function family(name: string, type: 'gauge' | 'counter', help: string, series: readonly Series[]): string {
+export function family(name: string, type: 'gauge' | 'counter', help: string, series: readonly Series[]): string {
   const lines = series.map(([labels, value]) => {
     const inside = Object.entries(labels).map(([key, text]) => `${key}="${escaped(text)}"`);
     return `${name}${inside.length > 0 ? `{${inside.join(',')}}` : ''} ${value}`;
@@ -69,8 +74,10 @@ const byState = <S extends string>(states: readonly S[], found: Iterable<S>): Se
   return [...counts].map(([state, count]) => [{ state }, count]);
 };
 
+const told = ({ name, help, type = 'gauge', series }: Gauge): string => family(name, type, help, series);
+
 export function createMetrics({
-  fleet,
+  table,
   claims,
   requests,
   events,
@@ -78,7 +85,7 @@ export function createMetrics({
   territory,
   gauges = () => [],
 }: {
-  fleet: Fleet;
+  table: Pick<FleetTable, 'glance'>;
   claims: Claims;
   requests: Requests;
   events: EventLog;
@@ -89,19 +96,18 @@ export function createMetrics({
   const counted = new Map<string, number>();
   const ends: (() => void)[] = [];
 
-  async function boxes(): Promise<{ states: BoxState[]; gaps: number }> {
-    const states: BoxState[] = [];
-    let gaps = 0;
-    for (let after: string | undefined, more = true; more; ) {
-      const page = await fleet.list({ after, limit: pageSize });
-      for (const box of page) {
-        states.push(box.state);
-        gaps += box.gaps;
-      }
-      after = page.at(-1)?.id;
-      more = page.length === pageSize;
-    }
-    return { states, gaps };
+  let counts: { at: number; handedOut: Series[]; waiting: number } | undefined;
+  /** All of them are read for it, so that who asks often gets an answer of the last quarter of a minute. */
+  async function admissions(): Promise<{ handedOut: Series[]; waiting: number }> {
+    const now = clock.now();
+    if (counts && Math.abs(now - counts.at) < admissionsMilliseconds) return counts;
+    const [all, asked] = await Promise.all([claims.list(), requests.list()]);
+    const handedOut = byState(
+      claimStates,
+      all.map(({ state }) => state),
+    );
+    counts = { at: now, handedOut, waiting: asked.filter(({ state }) => state === 'waiting').length };
+    return counts;
   }
 
   return {
@@ -114,28 +120,17 @@ export function createMetrics({
       );
     },
     async text() {
-      const [{ states, gaps }, handedOut, asked] = await Promise.all([boxes(), claims.list(), requests.list()]);
+      const [glance, { handedOut, waiting }] = await Promise.all([table.glance(), admissions()]);
       const memory = process.memoryUsage();
       const cpu = process.cpuUsage();
       const started = clock.now() / 1000 - process.uptime();
       return [
         family('webizen_provider_info', 'gauge', 'The provider that runs.', [[{ version, territory }, 1]]),
-        family('webizen_boxes', 'gauge', 'Boxes of the territory by state.', byState(boxStates, states)),
-        family('webizen_samples_missing', 'gauge', 'Samples that were taken and are not stored here: the gaps.', [
-          [{}, gaps],
-        ]),
+        ...fleetGauges(glance).map(told),
         family('webizen_admission_requests', 'gauge', 'Boxes that wait for an operator to admit them.', [
-          [{}, asked.filter(({ state }) => state === 'waiting').length],
+          [{}, waiting],
         ]),
-        family(
-          'webizen_claims',
-          'gauge',
-          'Claim codes by state.',
-          byState(
-            claimStates,
-            handedOut.map(({ state }) => state),
-          ),
-        ),
+        family('webizen_claims', 'gauge', 'Claim codes by state.', handedOut),
         family(
           'webizen_refusals_total',
           'counter',
@@ -148,7 +143,7 @@ export function createMetrics({
           'Events since the start by type.',
           [...counted].map(([type, count]) => [{ type }, count]),
         ),
-        ...gauges().map(({ name, help, type, series }) => family(name, type ?? 'gauge', help, series)),
+        ...gauges().map(told),
         family('process_resident_memory_bytes', 'gauge', 'Resident memory.', [[{}, memory.rss]]),
         family('nodejs_heap_used_bytes', 'gauge', 'Heap in use.', [[{}, memory.heapUsed]]),
         family('process_cpu_seconds_total', 'counter', 'CPU time, user and system.', [

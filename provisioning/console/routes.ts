@@ -13,6 +13,7 @@ import type { Claims } from '../claims/claims.js';
 import type { Fleet } from '../fleet/fleet.js';
 import type { Access } from './access.js';
 import { type Metrics, metricsType } from './metrics.js';
+import { declareFleetRoutes, type FleetRouteParts } from './routes-fleet.js';
 import type { EventStreams } from './stream.js';
 import { parseRange } from './times.js';
 
@@ -43,7 +44,7 @@ const acts = (act: string, on?: string) => ({ consoleAccess: 'operator', act, ..
 const signsIn = { consoleAccess: 'open', act: 'session.open', harmless: true } as const;
 const signsOut = { consoleAccess: 'viewer', act: 'session.close', harmless: true } as const;
 
-export interface RouteParts {
+export interface RouteParts extends FleetRouteParts {
   fleet: Fleet;
   claims: Claims;
   requests: Requests;
@@ -72,11 +73,10 @@ function validateByContract(app: FastifyInstance): void {
   });
 }
 
-export function declareRoutes(
-  plain: FastifyInstance,
-  { fleet, claims, requests, streams, metrics, access, territory, clock }: RouteParts,
-): void {
+export function declareRoutes(plain: FastifyInstance, parts: RouteParts): void {
+  const { fleet, claims, requests, streams, metrics, access, territory, clock } = parts;
   validateByContract(plain);
+  declareFleetRoutes(plain, parts);
   const app = plain.withTypeProvider<TypeBoxTypeProvider>();
 
   app.post('/v1/session', { config: signsIn, schema: { body: Secret } }, async (request, reply) => {

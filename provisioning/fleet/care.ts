@@ -1,4 +1,4 @@
-/** Whether a box needs care, and why. Pure. What only time brings about is known in advance, as `lateAt`. */
+/** Whether a box needs care, and why. Pure. What only time brings about is known in advance. */
 import type { Condition, Severity } from '#contract/conditions.js';
 import type { BoxState, Care, CareLevel } from '#contract/operator.js';
 
@@ -18,6 +18,11 @@ const day = 24 * hour;
 const endingMilliseconds = 5 * day;
 /** More than two batches of the longest interval, a quarter of an hour, are missing. */
 const quietMilliseconds = 40 * 60_000;
+/**
+ * Who is restarted, or loses its line for a moment, is back by then; and so are all of them after the provider itself was
+ * restarted, though the last batch of some was a quarter of an hour old.
+ */
+const silentMilliseconds = 20 * 60_000;
 
 const levels: readonly CareLevel[] = ['trouble', 'attention', 'good', 'none'];
 /** 0 is the worst. */
@@ -36,21 +41,32 @@ const renewalLateAt = ({ certificateUntil, enrolledAt }: CareFacts): number =>
 
 const isGone = ({ state }: CareFacts): boolean => state === 'revoked' || state === 'left';
 
-/** From when on the box needs care if nothing is heard and done; infinity: never. */
-export function lateAt(facts: CareFacts): number {
-  if (isGone(facts)) return Number.POSITIVE_INFINITY;
+/** When time alone brings it about that the box needs care, if nothing is heard and done, and how much. */
+export interface Late {
+  /** Infinity: never. */
+  at: number;
+  rank: number;
+}
+
+export function lateness(facts: CareFacts): Late {
+  const { state, enrolledAt, lastSeen } = facts;
+  if (isGone(facts)) return { at: Number.POSITIVE_INFINITY, rank: 3 };
+  if (state === 'offline') return { at: (lastSeen ?? 0) + silentMilliseconds, rank: 0 };
   const renewal = renewalLateAt(facts);
-  if (facts.state === 'enrolled') return Math.min(renewal, facts.enrolledAt + hour);
-  return facts.state === 'online' ? Math.min(renewal, (facts.lastSeen ?? 0) + quietMilliseconds) : renewal;
+  const silent = state === 'enrolled' ? enrolledAt + hour : (lastSeen ?? 0) + quietMilliseconds;
+  return { at: Math.min(renewal, silent), rank: 1 };
 }
 
 /** The rank of what needs no time to show. */
 export function plainRank(facts: CareFacts): number {
   if (isGone(facts)) return 3;
-  if (facts.state === 'offline' || facts.cloned) return 0;
+  if (facts.cloned) return 0;
   const worst = Math.min(2, ...facts.conditions.map(({ severity }) => severityRank(severity)));
-  return facts.state === 'enrolled' && worst === 2 ? 3 : worst;
+  return facts.state !== 'online' && worst === 2 ? 3 : worst;
 }
+
+export const rankAt = (row: { rank: number; late: Late }, now: number): number =>
+  now >= row.late.at ? Math.min(row.rank, row.late.rank) : row.rank;
 
 /** @param now milliseconds since 1970, by our clock */
 export function careOf(facts: CareFacts, now: number): Care {
@@ -58,7 +74,8 @@ export function careOf(facts: CareFacts, now: number): Care {
   const { state, enrolledAt, lastSeen, certificateUntil, cloned } = facts;
   const reasons: Care['reasons'] = [];
   if (cloned) reasons.push({ kind: 'cloned', since: cloned.since });
-  if (state === 'offline') reasons.push({ kind: 'silent', ...(lastSeen !== null && { since: lastSeen }) });
+  if (state === 'offline' && now >= (lastSeen ?? 0) + silentMilliseconds)
+    reasons.push({ kind: 'silent', ...(lastSeen !== null && { since: lastSeen }) });
   for (const { kind, severity, since } of worstFirst(facts.conditions))
     if (severity !== 'info') reasons.push({ kind: 'condition', condition: kind, since });
   if (now >= certificateUntil) reasons.push({ kind: 'certificate-ended', since: certificateUntil });
@@ -66,6 +83,6 @@ export function careOf(facts: CareFacts, now: number): Care {
   if (state === 'enrolled' && now >= enrolledAt + hour) reasons.push({ kind: 'never-online', since: enrolledAt });
   if (state === 'online' && now >= (lastSeen ?? 0) + quietMilliseconds)
     reasons.push({ kind: 'no-reports', ...(lastSeen !== null && { since: lastSeen }) });
-  const rank = now >= lateAt(facts) ? Math.min(1, plainRank(facts)) : plainRank(facts);
+  const rank = rankAt({ rank: plainRank(facts), late: lateness(facts) }, now);
   return { level: levelOfRank(rank), reasons };
 }

@@ -11,6 +11,7 @@ import { type ProblemCode, Refusal } from '#contract/problems.js';
 import type { EventQuery, FleetStore } from '../store/fleet.js';
 import { createForwarding } from '../store/forwarding.js';
 import type { Store } from '../store/store.js';
+import { createQuiet } from './quiet.js';
 
 export interface Happening {
   type: string;
@@ -30,6 +31,8 @@ export interface EventLog {
    * the fleet's. `tell` is called once that is done.
    */
   compose(event: Happening): { event: FleetEvent; operation: Operation; tell(): void };
+  /** What another process has stored is told to whoever listens here. */
+  echo(event: FleetEvent): void;
   /** A hostile peer repeats itself: the same code for the same box is written once in ten seconds, with its count. */
   refused(code: ProblemCode, about: { box?: string | undefined; detail?: string | undefined }): void;
   /** The newest, oldest first. */
@@ -43,10 +46,13 @@ export interface EventLog {
   stop(): Promise<void>;
 }
 
+/** What ingest does with it, in a process that may have no level store. */
+export type RoundEvents = Pick<EventLog, 'record' | 'announce' | 'refused'> & {
+  compose(event: Happening): { event: FleetEvent; tell(): void };
+};
+
 /** Events that are kept at least. */
 export const keptEvents = 10_000;
-const quietMilliseconds = 10_000;
-const mostQuiet = 1000;
 
 export interface EventLogParts {
   store: Store;
@@ -58,7 +64,7 @@ export interface EventLogParts {
 export function createEventLog({ store, fleet, clock }: EventLogParts): EventLog {
   const listeners = new Set<(event: FleetEvent) => void>();
   const refusals = new Map<ProblemCode, number>();
-  const quiet = new Map<string, { until: number; unsaid: number }>();
+  const quiet = createQuiet(clock);
   const writing = new Set<Promise<void>>();
   const forwarding = fleet?.kind === 'postgres' ? createForwarding({ store, fleet, clock }) : undefined;
   const name = forwarding ? `-${randomBytes(3).toString('hex')}` : '';
@@ -118,6 +124,10 @@ export function createEventLog({ store, fleet, clock }: EventLogParts): EventLog
     record: ({ type, box, text }) => add({ type, box: box ?? null, text }),
     announce: ({ type, box, text, condition }) =>
       compose({ type, box: box ?? null, text, ...(condition && { condition }) }).tell(),
+    echo(event) {
+      if (forwarding && event.id.endsWith(name)) return; // told here when it happened
+      for (const listener of listeners) listener(event);
+    },
     compose({ type, box, text, code, condition }) {
       written();
       const remedy = code === undefined ? {} : { code, remedy: new Refusal(code).remedy };
@@ -125,17 +135,10 @@ export function createEventLog({ store, fleet, clock }: EventLogParts): EventLog
     },
     refused(code, { box, detail }) {
       refusals.set(code, (refusals.get(code) ?? 0) + 1);
-      const key = `${code} ${box ?? ''}`;
-      const now = clock.now();
-      const before = quiet.get(key);
-      if (before && now < before.until) {
-        before.unsaid += 1;
-        return;
-      }
-      if (quiet.size >= mostQuiet) quiet.clear();
-      quiet.set(key, { until: now + quietMilliseconds, unsaid: 0 });
+      const unsaid = quiet.take(code, box);
+      if (unsaid === undefined) return;
       const refusal = new Refusal(code, detail);
-      const repeated = before?.unsaid ? ` (and ${before.unsaid} times more before)` : '';
+      const repeated = unsaid > 0 ? ` (and ${unsaid} times more before)` : '';
       add({ type: 'refused', box: box ?? null, text: refusal.message + repeated, code, remedy: refusal.remedy });
     },
     recent: (limit) => find({ limit }),

@@ -1,10 +1,8 @@
 /** One pass over the rows: those that match, counted, and of these the first few after a place. Pure. */
 import type { FleetFilter, FleetQuery } from '#contract/fleet.js';
-import { levelOfRank } from './care.js';
+import { levelOfRank, rankAt } from './care.js';
 import { type After, keyOf, type SortKey, sortOf, wordsOf } from './pages.js';
 import type { FleetRow } from './row.js';
-
-export const rankAt = (row: FleetRow, now: number): number => (now >= row.lateAt ? Math.min(1, row.rank) : row.rank);
 
 const setOf = <T>(values: readonly T[] | undefined): ReadonlySet<T> | undefined => values && new Set(values);
 

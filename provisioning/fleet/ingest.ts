@@ -11,9 +11,10 @@ import { type ProblemCode, Refusal } from '#contract/problems.js';
 import { buildTopic, shardOf, type Topic } from '#contract/topics.js';
 import { Conflict, type Fence, type FleetStore } from '../store/fleet.js';
 import type { LifeRecord } from '../store/store.js';
-import type { EventLog } from './events.js';
+import type { RoundEvents } from './events.js';
 import { allGaps, emptyLife, gapsOf } from './life.js';
 import { createLives } from './lives.js';
+import { describeLost, lostOf } from './lost.js';
 import { createPresence } from './presence.js';
 import { createQuota } from './quota.js';
 import { read, type Said } from './read.js';
@@ -28,14 +29,14 @@ export interface Ingest {
   /** Of shards that this process has gained or lost: what the store holds of their boxes is what counts. */
   forget(which: (box: string) => boolean): void;
   /** Boxes online, and what was taken since the start, for `/metrics`. */
-  counts(): { online: number; messages: number; samples: number; duplicates: number };
+  counts(): { online: number; rounds: number; messages: number; samples: number; duplicates: number };
   /** Finishes what waits, if the store lets it. */
   stop(): Promise<void>;
 }
 
 export interface IngestParts {
   fleet: FleetStore;
-  events: EventLog;
+  events: RoundEvents;
   clock: Clock;
   publish: (topic: string, payload: string) => void;
   /** Why nothing is taken in this box's name, whatever the broker let through. */
@@ -62,6 +63,8 @@ const retryMilliseconds = 1000;
 const gapQuietMilliseconds = 60_000;
 
 const mostLost = 10_000;
+/** In a row; more are no coincidence, and waited for like any other fault. */
+const mostConflicts = 5;
 
 const nameOf = ({ shard, token }: Fence): string => `${shard} ${token}`;
 const sizeOf = ({ said }: Waiting): number => (said.kind === 'health' ? said.value.samples.length + 1 : 1);
@@ -76,17 +79,18 @@ export function createIngest(parts: IngestParts): Ingest {
   const presence = createPresence({ events, quota });
   const taker = createTaker({ events, quota, presence, clock, onHead });
   const gapsTold = new Map<string, number>();
-  const totals = { messages: 0, samples: 0, duplicates: 0 };
+  const totals = { rounds: 0, messages: 0, samples: 0, duplicates: 0 };
   let waiting: Waiting[] = [];
   let running: Promise<void> | undefined;
   let failing = false;
+  let conflicts = 0;
 
-  function tellGap(box: string, before: number, after: number): void {
+  function tellGap(box: string, before: number, after: number, why: string): void {
     const now = clock.now();
     if (now < (gapsTold.get(box) ?? 0) + gapQuietMilliseconds) return;
     if (gapsTold.size > 10_000) gapsTold.clear();
     gapsTold.set(box, now);
-    events.record({ type: 'gap', box, text: `${plural(after - before, 'sample')} missing, ${after} in all` });
+    events.record({ type: 'gap', box, text: `${plural(after - before, 'sample')} missing${why}, ${after} in all` });
   }
 
   /** Stores what the group says. Answers what is to be told once that is done. */
@@ -104,7 +108,8 @@ export function createIngest(parts: IngestParts): Ingest {
       const before = round.samples.length;
       const life = round.lives.get(box) ?? known.get(box) ?? emptyLife();
       // By this clock: the box's own may be absurd.
-      round.lives.set(box, { ...taker.take(round, box, said, life), lastSeen: now });
+      const next = taker.take(round, box, said, life);
+      if (next !== life || !round.still.has(box)) round.lives.set(box, { ...next, lastSeen: now });
       const came = round.samples.length - before;
       if (came > 0) fresh.set(box, (fresh.get(box) ?? 0) + came);
     }
@@ -113,6 +118,7 @@ export function createIngest(parts: IngestParts): Ingest {
 
     await fleet.commit({ ...round, fences });
 
+    totals.rounds += 1;
     totals.messages += group.length;
     totals.samples += round.samples.length;
     totals.duplicates += round.duplicates;
@@ -127,7 +133,8 @@ export function createIngest(parts: IngestParts): Ingest {
       const [before, after] = [known.get(box), round.lives.get(box)].map((life) =>
         life ? [...epochs].reduce((sum, epoch) => sum + gapsOf(life, epoch), 0) : 0,
       );
-      if (after! > before!) tellGap(box, before!, after!);
+      if (after! > before!)
+        tellGap(box, before!, after!, describeLost(lostOf(known.get(box)), lostOf(round.lives.get(box))));
     }
     for (const { box, ack } of acksOf(round))
       publish(buildTopic({ box, direction: 'down', kind: 'ack' }), JSON.stringify(ack));
@@ -157,7 +164,7 @@ export function createIngest(parts: IngestParts): Ingest {
   /** Whether to try again. What it throws is thought of as the store's fault, which passes. */
   async function failed(error: unknown, fences: readonly Fence[]): Promise<boolean> {
     lives.forget();
-    if (error instanceof Conflict) return true;
+    if (error instanceof Conflict && conflicts++ < mostConflicts) return true;
     if (error instanceof Refusal && error.code === 'shard-lost') {
       lose(fences, error);
       return true;
@@ -181,6 +188,7 @@ export function createIngest(parts: IngestParts): Ingest {
         tell = await takeAll(mine, fences);
         if (failing) events.record({ type: 'store', text: 'the store can be written again' });
         failing = false;
+        conflicts = 0;
         break;
       } catch (error) {
         if (await failed(error, fences)) {

@@ -60,12 +60,22 @@ export function takeHealth(
     track = add(track, sample.seq, sample.seq);
     fresh.push(sample);
   }
-  for (const [first, last] of lost) track = lose(track, first, last);
+  for (const [first, last, reason] of lost) track = lose(track, first, last, reason);
   return { life: { ...withTrack(life, epoch, track), ...(health && { health }) }, fresh };
 }
 
-/** Of one epoch: the ranges between what has come, and what the box has given up. */
-export const gapsOf = (life: LifeRecord, epoch: string): number => gaps(trackOf(life, epoch), 0);
+/**
+ * Of one epoch: the ranges between what has come, and what the box has given up. Not what its last birth announced: after
+ * an outage the newest sample comes first.
+ */
+export function gapsOf(life: LifeRecord, epoch: string): number {
+  const track = trackOf(life, epoch);
+  const announced = life.birth?.epoch === epoch ? life.birth.lastSequence : 0;
+  return holes(track, highest(track)).reduce(
+    (sum, [from, to]) => sum + Math.max(0, to - Math.max(from, announced + 1) + 1),
+    track.lost,
+  );
+}
 
 /** Samples that were taken, by the box's own count at its birth, and are not stored here. */
 export function allGaps(life: LifeRecord): number {

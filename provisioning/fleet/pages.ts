@@ -1,6 +1,7 @@
 /** How a table is filtered, sorted and cut into pages, said once for every store that does it. Pure. */
 import { createHash } from 'node:crypto';
-import { type FleetQuery, type FleetSort, filterNames } from '#contract/fleet.js';
+import type { FleetQuery, FleetSort } from '#contract/fleet.js';
+import { filterNames } from '#contract/fleet-query.js';
 import { Refusal } from '#contract/problems.js';
 import type { FleetRow } from './row.js';
 

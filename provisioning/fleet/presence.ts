@@ -1,20 +1,20 @@
 /** Which boxes are here now. At the start none is, until its birth comes. */
-import type { EventLog } from './events.js';
+import type { RoundEvents } from './events.js';
 import type { Quota } from './quota.js';
 
 export interface Presence {
   born(box: string, session: string, agent: string): void;
+  /** Its birth was stored before, by this process or another: nothing is told. */
+  known(box: string, session: string): void;
   /** The will of a session that the box itself has replaced says nothing about the box. */
   died(box: string, session: string, why: string): void;
   /** No session is left, whatever a will says later. */
   left(box: string): void;
   online(box: string): boolean;
-  /** Whether it is here, and with this session. */
-  isOf(box: string, session: string): boolean;
   count(): number;
 }
 
-export function createPresence({ events, quota }: { events: EventLog; quota: Quota }): Presence {
+export function createPresence({ events, quota }: { events: RoundEvents; quota: Quota }): Presence {
   /** With the session of the birth. */
   const alive = new Map<string, string>();
 
@@ -31,12 +31,14 @@ export function createPresence({ events, quota }: { events: EventLog; quota: Quo
       if (!alive.has(box)) tell(box, 'online', `agent ${agent}`);
       alive.set(box, session);
     },
+    known(box, session) {
+      alive.set(box, session);
+    },
     died(box, session, why) {
       if (alive.get(box) === session) end(box, why);
     },
     left: (box) => end(box, 'the connection was lost'),
     online: (box) => alive.has(box),
-    isOf: (box, session) => alive.get(box) === session,
     count: () => alive.size,
   };
 }

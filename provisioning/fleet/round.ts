@@ -1,4 +1,5 @@
 /** What the messages that are taken together change: gathered here, done after the commit or forgotten with it. */
+import { isDeepStrictEqual } from 'node:util';
 import type { Clock } from '#common/clock.js';
 import type { Ack } from '#contract/health.js';
 import type { LedgerHead } from '#contract/ledger.js';
@@ -7,7 +8,7 @@ import type { Birth, Reported, Status } from '#contract/status.js';
 import type { FleetRound, NewSample } from '../store/fleet.js';
 import type { LifeRecord } from '../store/store.js';
 import { changeOf, compareConditions, textOf } from './conditions.js';
-import type { EventLog, Happening } from './events.js';
+import type { Happening, RoundEvents } from './events.js';
 import { judgeHead } from './heads.js';
 import { ackOf, emptyLife, takeBirth, takeHealth } from './life.js';
 import type { Presence } from './presence.js';
@@ -23,6 +24,8 @@ export interface Round extends Omit<FleetRound, 'fences'> {
   /** Of whose samples the box is to be told what is here. */
   readonly epochs: Map<string, Set<string>>;
   readonly refused: Map<string, RefusedPayload[]>;
+  /** What is known of a box that said what it had said before, and was not heard by that: it goes unwritten. */
+  readonly still: Map<string, LifeRecord>;
   readonly after: (() => void)[];
   duplicates: number;
 }
@@ -45,6 +48,7 @@ export const newRound = (): Round => ({
   online: new Map(),
   epochs: new Map(),
   refused: new Map(),
+  still: new Map(),
   after: [],
   duplicates: 0,
 });
@@ -53,7 +57,7 @@ export const newRound = (): Round => ({
 export function acksOf(round: Round): { box: string; ack: Ack }[] {
   const acks: { box: string; ack: Ack }[] = [];
   for (const box of new Set([...round.epochs.keys(), ...round.refused.keys()])) {
-    const life = round.lives.get(box) ?? emptyLife();
+    const life = round.lives.get(box) ?? round.still.get(box) ?? emptyLife();
     const epochs = [...(round.epochs.get(box) ?? [life.birth?.epoch ?? noEpoch])];
     const refused = [...(round.refused.get(box) ?? [])];
     for (const epoch of epochs) {
@@ -67,7 +71,7 @@ export function acksOf(round: Round): { box: string; ack: Ack }[] {
 }
 
 export interface TakerParts {
-  events: EventLog;
+  events: RoundEvents;
   quota: Quota;
   presence: Presence;
   clock: Pick<Clock, 'now'>;
@@ -107,12 +111,23 @@ export function createTaker({ events, quota, presence, clock, onHead }: TakerPar
     return heads.length === 0 ? life : { ...life, ledgers: [...heads] };
   }
 
+  /** Retained, and handed out again by a broker to whoever subscribes: the box itself has said nothing. */
+  function heardBefore(round: Round, box: string, life: LifeRecord): LifeRecord {
+    round.still.set(box, life);
+    return life;
+  }
+
   function takeStatus(round: Round, box: string, life: LifeRecord, status: Status): LifeRecord {
     if (status.kind === 'birth') {
       const { session, epoch } = status;
       round.epochs.set(box, (round.epochs.get(box) ?? new Set()).add(epoch));
-      round.after.push(() => presence.born(box, session, status.agent));
+      const isKnown = isDeepStrictEqual(life.birth, status);
+      round.after.push(() => (isKnown ? presence.known(box, session) : presence.born(box, session, status.agent)));
       round.online.set(box, true);
+      if (isKnown) {
+        takeHead(round, box, life, status); // the box may wait for its receipt
+        return heardBefore(round, box, life);
+      }
       const born = takeBirth(life, status, clock.now());
       if (born.isNews) {
         const text = `two machines report as this box in turns, the latest as session ${session}`;
@@ -120,10 +135,10 @@ export function createTaker({ events, quota, presence, clock, onHead }: TakerPar
       }
       return takeHead(round, box, born.life, status);
     }
-    if (presence.isOf(box, status.session)) round.online.set(box, false);
+    if (life.birth?.session === status.session) round.online.set(box, false);
     const why = status.reason === 'stopped' ? 'stopped' : 'the connection was lost';
     round.after.push(() => presence.died(box, status.session, why));
-    return life;
+    return life.ended === status.session ? heardBefore(round, box, life) : { ...life, ended: status.session };
   }
 
   function takeEvent(round: Round, box: string, life: LifeRecord, said: SaidEvent): LifeRecord {
@@ -138,6 +153,7 @@ export function createTaker({ events, quota, presence, clock, onHead }: TakerPar
 
   /** Of each condition that begins, ends or changes its severity; a box that never rests is told and not stored. */
   function takeReported(round: Round, box: string, life: LifeRecord, reported: Reported): LifeRecord {
+    if (isDeepStrictEqual(life.reported, reported)) return heardBefore(round, box, life);
     const compared = compareConditions(life.reported?.conditions, reported.conditions);
     for (const [index, condition] of compared.entries()) {
       const happening = { type: 'condition', box, text: textOf(condition), condition: changeOf(condition) };

@@ -2,7 +2,7 @@
 import type { Condition } from '#contract/conditions.js';
 import type { BoxState, BoxSummary } from '#contract/operator.js';
 import { type BoxRecord, isCloned, type LifeRecord } from '../store/store.js';
-import { type CareFacts, careOf, lateAt, plainRank, worstFirst } from './care.js';
+import { type CareFacts, careOf, type Late, lateness, plainRank, worstFirst } from './care.js';
 import { allGaps } from './life.js';
 
 /** What the operator says of a box, or its claim code did. */
@@ -50,10 +50,10 @@ export interface FleetRow {
   place: string;
   conditions: readonly ConditionPart[];
   gaps: number;
-  /** 0 trouble, 1 attention, 2 good, 3 none; from `lateAt` on at most 1. */
+  /** 0 trouble, 1 attention, 2 good, 3 none: what needs no time to show. */
   rank: number;
-  /** Infinity: never. */
-  lateAt: number;
+  /** From then on the rank is that one, if it is lower. */
+  late: Late;
   /** What is searched: id, label, place and serial number in lower case, a line each. */
   text: string;
   /** Sorts as the version does. ASCII. */
@@ -64,7 +64,7 @@ const percent = (share: number): string => `${Math.round(share * 100)} % in use`
 /** Of a box that does not tell its conditions its newest sample shows some. */
 const limits: readonly { metric: string; kind: string; from: number; say: (value: number) => string }[] = [
   { metric: 'system.filesystem.utilization', kind: 'disk-full', from: 0.9, say: percent },
-  { metric: 'system.memory.utilization', kind: 'memory-full', from: 0.95, say: percent },
+  { metric: 'system.memory.utilization', kind: 'memory-low', from: 0.95, say: percent },
   { metric: 'hw.temperature', kind: 'hot', from: 80, say: (value) => `${Math.round(value)} °C` },
 ];
 
@@ -139,7 +139,7 @@ export function rowOf(facts: Facts): FleetRow {
     conditions: care.conditions,
     gaps: life?.gaps ?? 0,
     rank: plainRank(care),
-    lateAt: lateAt(care),
+    late: lateness(care),
     text: [id, about.label ?? '', about.place ?? '', box.serial].join('\n').toLowerCase(),
     agentKey: versionKey(life?.agent ?? ''),
   };

@@ -1,7 +1,6 @@
 /** Counts over all boxes: what the glance and `/metrics` say. Pure. */
 import type { FleetCounts, FleetGlance, Tally } from '#contract/fleet.js';
-import { levelOfRank, severityRank } from './care.js';
-import { rankAt } from './index-scan.js';
+import { levelOfRank, rankAt, severityRank } from './care.js';
 import type { FleetRow } from './row.js';
 
 const mostListed = 20;

@@ -3,8 +3,9 @@
  *
  * What is declared lost is covered too, so that it is not asked for again, and counted for ever.
  */
-import type { Range } from '#contract/health.js';
+import type { LostReason, Range } from '#contract/health.js';
 import type { Track } from '../store/store.js';
+import { addLost } from './lost.js';
 
 /** So many separate ranges are kept above `contiguous`; beyond it the lowest hole is given up as lost. */
 export const maxRanges = 1000;
@@ -50,18 +51,23 @@ export function add(track: Track, first: number, last: number): Track {
 }
 
 /** Takes into `contiguous` what has become so, and gives up the lowest hole when there are too many. */
-function settle({ contiguous, above, lost }: Track): Track {
+function settle(track: Track): Track {
+  const { contiguous, above, lost } = track;
   const [lowest, ...rest] = above;
-  if (!lowest || (lowest[0] > contiguous + 1 && above.length <= maxRanges)) return { contiguous, above, lost };
+  if (!lowest || (lowest[0] > contiguous + 1 && above.length <= maxRanges)) return track;
   const hole = Math.max(0, lowest[0] - contiguous - 1);
-  return { contiguous: lowest[1], above: rest, lost: lost + hole };
+  return { ...track, contiguous: lowest[1], above: rest, lost: lost + hole };
 }
 
 /** The box says that it has these no more. Those that are here stay here and are not counted. */
-export function lose(track: Track, first: number, last: number): Track {
+export function lose(track: Track, first: number, last: number, reason?: LostReason): Track {
   const absent = holes(track, last).reduce((sum, [from, to]) => sum + Math.max(0, to - Math.max(from, first) + 1), 0);
   const after = add(track, first, last);
-  return { ...after, lost: after.lost + absent };
+  return {
+    ...after,
+    lost: after.lost + absent,
+    ...(reason && absent > 0 && { why: addLost(after.why, reason, absent) }),
+  };
 }
 
 /** What is not covered, up to and including `last`. */

@@ -55,7 +55,7 @@ export interface SimulatedBox {
 const mostInBatch = 100;
 const window = 4;
 const ackMilliseconds = 30_000;
-const connectMilliseconds = 60_000;
+const connectMilliseconds = 120_000;
 const firstPause = 1000;
 const longestPause = 60_000;
 const dripBytes = 400;

@@ -7,6 +7,7 @@ import { keyFromPem, signerOf } from '#common/pki/keys.js';
 import { certificateToPem, decodeBody, encodeBody } from '#common/pki/pem.js';
 import { parseCertsOnly } from '#common/pki/pkcs7.js';
 import { commonNameOf } from '#common/pki/subject.js';
+import { compactHealth } from '#contract/health-codec.js';
 import { describeFaults, parseJson } from '#contract/parse.js';
 import { isProblemCode, Problem, Refusal } from '#contract/problems.js';
 import { Profile } from '#contract/profile.js';
@@ -140,12 +141,20 @@ export async function enrolAll(wish: {
   return identities;
 }
 
-/** Where the territory's broker is, as it tells an enrolled box. @throws Refusal */
-export async function brokerOf(territory: Territory, { key, cert }: Identity): Promise<{ host: string; port: number }> {
+/** Where the territory's broker is, and whether it reads compact batches, as an enrolled box is told. @throws Refusal */
+export async function profileOf(
+  territory: Territory,
+  { key, cert }: Identity,
+): Promise<{ host: string; port: number; compact: boolean }> {
   const answer = await ask(territory, '/v1/profile', { key, cert });
   if (answer.status !== 200) refuse(answer);
   const profile = parseJson(Profile, answer.body);
   if (!profile.ok) throw new Refusal('est-protocol', describeFaults(profile.faults));
-  const url = new URL(profile.value.broker.url);
-  return { host: url.hostname.replace(/^\[|\]$/g, ''), port: Number(url.port || '8883') };
+  const { broker, reads = [] } = profile.value;
+  const url = new URL(broker.url);
+  return {
+    host: url.hostname.replace(/^\[|\]$/g, ''),
+    port: Number(url.port || '8883'),
+    compact: reads.includes(compactHealth),
+  };
 }

@@ -164,6 +164,6 @@ export function measure(life: Life, at: number): Sample['values'] {
     'hw.temperature': round(temperature(life, at), 1),
     'system.uptime': Math.floor(up / 1000),
     'process.memory.usage': 70 * 2 ** 20 + grown,
-    ...(strength === undefined ? {} : { 'system.network.wifi.signal': strength }),
+    ...(strength === undefined ? {} : { 'system.network.wireless.signal': strength }),
   };
 }

@@ -2,6 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import type { Clock } from '#common/clock.js';
 import type { HealthBatch } from '#contract/health.js';
+import { encodeBatch } from '#contract/health-codec.js';
 import { type Book, type Kept, openBook } from './book.js';
 import { createBox, type SimulatedBox } from './box.js';
 import { absencesOf, backlogOf, blackoutAt, type Faults } from './faults.js';
@@ -28,15 +29,16 @@ export interface SimulationWish {
   faults: Faults;
   /** So many connect at the same time, unless power comes back to all of them. */
   atOnce: number;
-  encode?: (batch: HealthBatch) => string | Buffer;
+  /** Whether the territory reads compact batches; JSON otherwise. */
+  compact?: boolean;
 }
 
 export interface Simulation {
   readonly tally: Tally;
   readonly boxes: readonly SimulatedBox[];
   online(): number;
-  /** Lives until its time is over or the signal aborts. */
-  live(signal: AbortSignal): Promise<void>;
+  /** Lives until its time is over, this holds, or the signal aborts. */
+  live(signal: AbortSignal, until?: () => boolean): Promise<void>;
   /** Everybody comes back, and what waits goes out: true once all of it is covered, false when `signal` aborts before. */
   drain(signal: AbortSignal): Promise<boolean>;
   /** Resolves when no connection is left. */
@@ -58,7 +60,7 @@ export function createSimulation(wish: SimulationWish, clock: Clock): Simulation
   const from = began - (speed - 1) * lasts;
   const now = () => Math.min(from + (clock.now() - began) * speed, Math.max(began + lasts, clock.now()));
   const tally = createTally(now);
-  const encode = wish.encode ?? ((one: HealthBatch) => JSON.stringify(one));
+  const encode = wish.compact ? encodeBatch : (one: HealthBatch) => JSON.stringify(one);
 
   function newBook(life: Life): Kept {
     // Batches of different boxes are due at different times.
@@ -120,7 +122,7 @@ export function createSimulation(wish: SimulationWish, clock: Clock): Simulation
     tally,
     boxes,
     online: () => count('online'),
-    live: (signal) => turns(() => clock.now() >= began + lasts, signal),
+    live: (signal, until = () => false) => turns(() => until() || clock.now() >= began + lasts, signal),
     async drain(signal) {
       for (const box of boxes) box.finish();
       const done = () => boxes.every(({ book }) => isCovered(book));

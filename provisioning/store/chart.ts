@@ -1,6 +1,6 @@
 /** From stored samples in three resolutions to the points of a chart. Pure. */
 import type { StoredSample } from '#contract/operator.js';
-import { pointOf, type Row, rollUp } from './rollup.js';
+import { hoursMilliseconds, pointOf, type Row, rollUp } from './rollup.js';
 
 export interface Span {
   from: number;
@@ -17,6 +17,13 @@ export function rawLimit({ from, to, limit }: Span, rawSince: number, now: numbe
   if (from >= rawSince || end <= from) return limit;
   const share = Math.max(0, end - Math.max(from, rawSince)) / (end - from);
   return Math.min(limit, Math.max(2, Math.round(limit * share)));
+}
+
+/** Which resolution of the coarse ones fits: up to the answer those of an hour, from there on
+ * those of five minutes. Hours all over where points are hours apart. */
+export function hoursUntil({ from, to, limit }: Span, minutesSince: number, now: number): number {
+  const end = Math.min(to, now);
+  return (end - from) / Math.max(1, limit) >= hoursMilliseconds ? Number.MAX_SAFE_INTEGER : minutesSince;
 }
 
 /** Rows of both coarse resolutions, in buckets as wide as so many points need. Ascending. */

@@ -2,22 +2,12 @@
 import type { Clock } from '#common/clock.js';
 import type { Operation } from '#common/commits.js';
 import type { FleetEvent, StoredSample } from '#contract/operator.js';
-import { join, pointsOf, rawLimit, type Span } from './chart.js';
-import { type Admission, type FleetStore, type Keep, usualKeep } from './fleet.js';
+import { hoursUntil, join, pointsOf, rawLimit, type Span } from './chart.js';
+import { admissionOf, cutsOf, type FleetStore, type Keep, usualKeep } from './fleet.js';
 import { sweepLevel } from './fleet-level-sweep.js';
 import type { Row } from './rollup.js';
-import { type BoxRecord, type Store, sampleKey, sampleOperation, sampleRange, sampleTime } from './store.js';
+import { type Store, sampleKey, sampleOperation, sampleRange, sampleTime } from './store.js';
 import { createPicker } from './thin.js';
-
-const day = 86_400_000;
-
-const admissionOf = ({ enrolledAt, revokedAt, revocation, settledAt, certificate }: BoxRecord): Admission => ({
-  enrolledAt,
-  certificate: { serial: certificate.serial, notAfter: certificate.notAfter },
-  ...(revokedAt !== undefined && { revokedAt }),
-  ...(revocation && { revocation }),
-  ...(settledAt !== undefined && { settledAt }),
-});
 
 /** Those that are there, by their keys. */
 const found = <V>(keys: readonly string[], values: readonly (V | undefined)[]): Map<string, V> =>
@@ -48,11 +38,14 @@ export function createLevelFleet({
     return keys.flatMap((key, index) => (values[index] ? [{ at: sampleTime(key), values: values[index] }] : []));
   }
 
-  async function coarse(box: string, { from, to }: Span): Promise<Row[]> {
+  async function coarse(box: string, { from, to }: Span, until: number): Promise<Row[]> {
     const rows: Row[] = [];
-    for (const sublevel of [store.rollupHours, store.rollupMinutes])
-      for await (const [key, bucket] of sublevel.iterator(sampleRange(box, from, to)))
+    const read = async (sublevel: Store['rollupHours'], first: number, last: number) => {
+      for await (const [key, bucket] of sublevel.iterator(sampleRange(box, first, last)))
         rows.push({ at: sampleTime(key), bucket });
+    };
+    await read(store.rollupHours, from, Math.min(to, until - 1));
+    await read(store.rollupMinutes, Math.max(from, until), to);
     return rows;
   }
 
@@ -69,8 +62,9 @@ export function createLevelFleet({
     },
     async samples(box, span) {
       const now = clock.now();
-      const rows = await coarse(box, span);
-      const limit = rows.length === 0 ? span.limit : rawLimit(span, now - keep.rawDays * day, now);
+      const { raw: rawSince, minutes } = cutsOf(keep, now);
+      const rows = await coarse(box, span, hoursUntil(span, minutes, now));
+      const limit = rows.length === 0 ? span.limit : rawLimit(span, rawSince, now);
       return join(pointsOf(rows, Math.max(2, span.limit - limit)), await raw(box, span, limit), span.limit);
     },
     async *sequences(box) {

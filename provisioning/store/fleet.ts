@@ -38,6 +38,14 @@ export type Admission = Pick<BoxRecord, 'enrolledAt' | 'revokedAt' | 'revocation
   certificate: { serial: string; notAfter: number };
 };
 
+export const admissionOf = ({ enrolledAt, revokedAt, revocation, settledAt, certificate }: BoxRecord): Admission => ({
+  enrolledAt,
+  certificate: { serial: certificate.serial, notAfter: certificate.notAfter },
+  ...(revokedAt !== undefined && { revokedAt }),
+  ...(revocation && { revocation }),
+  ...(settledAt !== undefined && { settledAt }),
+});
+
 export interface EventQuery {
   limit: number;
   /** Only those before this id. */
@@ -53,9 +61,24 @@ export interface Keep {
   minutesDays: number;
   /** Of one hour. */
   hoursDays: number;
+  /** Of events, in PostgreSQL; level keeps the newest 10,000. */
+  eventsDays: number;
 }
 
-export const usualKeep: Keep = { rawDays: 7, minutesDays: 90, hoursDays: 730 };
+export const usualKeep: Keep = { rawDays: 7, minutesDays: 90, hoursDays: 730, eventsDays: 90 };
+
+const hour = 3_600_000;
+
+/** Before when each goes, on the hour. */
+export const cutsOf = (keep: Keep, now: number): { raw: number; minutes: number; hours: number; events: number } => {
+  const cut = (days: number) => Math.max(0, Math.floor(now / hour - days * 24) * hour);
+  return {
+    raw: cut(keep.rawDays),
+    minutes: cut(Math.max(keep.minutesDays, keep.rawDays)),
+    hours: cut(Math.max(keep.hoursDays, keep.minutesDays, keep.rawDays)),
+    events: cut(keep.eventsDays),
+  };
+};
 
 /**
  * Every method rejects with Refusal `database-unreachable` while PostgreSQL is away, and `disk-full` where there is no

@@ -7,7 +7,7 @@ import type { AbstractSublevel } from 'abstract-level';
 import { type Commits, createCommits, type Database, type Operation } from '#common/commits.js';
 import { isDiskFull, openDatabase } from '#common/database.js';
 import type { PublicJwk } from '#contract/directory.js';
-import type { Sample } from '#contract/health.js';
+import type { LostReason, Sample } from '#contract/health.js';
 import type { LeavePhase, LeaveReason } from '#contract/leave.js';
 import type { LedgerEntry, LedgerHead } from '#contract/ledger.js';
 import type { MemberLink, OfferedRelease } from '#contract/links.js';
@@ -113,6 +113,8 @@ export interface Track {
   above: [number, number][];
   /** Sequences that the box has declared lost; they count as gaps for ever. */
   lost: number;
+  /** Of those, how many for which reason, where the box gave one. */
+  why?: Partial<Record<LostReason, number>>;
 }
 
 /** What the box has said of itself. Keyed by box id, written by ingest alone. */
@@ -120,6 +122,8 @@ export interface LifeRecord {
   lastSeen: number;
   tracks: Record<string, Track>;
   birth?: Birth;
+  /** The session of its last death, as it was told. */
+  ended?: string;
   /** Epochs of its births, the last one last. Missing: that of `birth` is the only one. */
   born?: string[];
   /** When its last birth came, by this clock. */
@@ -376,6 +380,8 @@ export interface Store extends WatchStore {
   readonly successions: Sub<SuccessionRecord>;
   readonly lives: Sub<LifeRecord>;
   readonly abouts: Sub<AboutRecord>;
+  /** By name: what to ask the fleet's table for. */
+  readonly savedFilters: Sub<{ query: string; at: number }>;
   /** `{box}!{time, 16 digits}!{epoch}!{sequence, 16 digits}` to the values. */
   readonly samples: Sub<Sample['values']>;
   /** `{box}!{begin, 16 digits}`: what five minutes of samples, and an hour of them, came to. */
@@ -449,6 +455,7 @@ export async function openStore(directory: string): Promise<Store> {
     successions: db.sublevel<string, SuccessionRecord>('successions', json),
     lives: db.sublevel<string, LifeRecord>('lives', json),
     abouts: db.sublevel<string, AboutRecord>('abouts', json),
+    savedFilters: db.sublevel<string, { query: string; at: number }>('savedfilters', json),
     samples: db.sublevel<string, Sample['values']>('samples', json),
     rollupMinutes: db.sublevel<string, Bucket>('rollupminutes', json),
     rollupHours: db.sublevel<string, Bucket>('rolluphours', json),

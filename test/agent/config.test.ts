@@ -8,7 +8,7 @@ const right = {
   runtimeDir: '/run/webizen',
   territory: { est: 'https://provider.example:8440', caSha256: 'ab'.repeat(32) },
   claimCodeFile: '/etc/webizen/claim',
-  health: { intervalSeconds: 60, batchSeconds: 300 },
+  health: { intervalSeconds: 60, batchSeconds: 900 },
   apps: [{ id: 'visits', command: ['/bin/true'], grants: ['storage', 'health.read'], quotaBytes: 1024 }],
 };
 
@@ -25,7 +25,7 @@ function refusalOf(text: string): Refusal {
 t.test('a right configuration is read, with health and apps left to their defaults', async (t) => {
   t.match(parseConfig(JSON.stringify(right)), { health: { intervalSeconds: 60 }, apps: [{ id: 'visits' }] });
   const { health: _health, apps: _apps, claimCodeFile: _file, ...least } = right;
-  t.match(parseConfig(JSON.stringify(least)), { health: { intervalSeconds: 60, batchSeconds: 300 }, apps: [] });
+  t.match(parseConfig(JSON.stringify(least)), { health: { intervalSeconds: 60, batchSeconds: 900 }, apps: [] });
 });
 
 t.test(

@@ -17,7 +17,8 @@ import { createAbouts } from '../../provisioning/fleet/abouts.js';
 import { createEventLog } from '../../provisioning/fleet/events.js';
 import { judgeHead } from '../../provisioning/fleet/heads.js';
 import { createIngest } from '../../provisioning/fleet/ingest.js';
-import { emptyLife, takeBirth } from '../../provisioning/fleet/life.js';
+import { allGaps, emptyLife, gapsOf, takeBirth, takeHealth } from '../../provisioning/fleet/life.js';
+import { describeLost, lostOf } from '../../provisioning/fleet/lost.js';
 import { read } from '../../provisioning/fleet/read.js';
 import { createRetention } from '../../provisioning/fleet/retention.js';
 import { add, emptyTrack, gaps, has, highest, holes, lose, maxRanges } from '../../provisioning/fleet/track.js';
@@ -55,6 +56,30 @@ t.test('a track agrees with a plain set, whatever comes in whatever order', asyn
     }),
   );
   t.end();
+});
+
+t.test('why samples are lost is counted by reason, each sequence once, and told in words', async (t) => {
+  const epoch = 'e'.repeat(16);
+  const birth: Birth = { kind: 'birth', session: epoch, epoch, lastSequence: 20, at: 1, agent: '1', api: '1.0' };
+  const { life } = takeBirth(emptyLife(), birth, 1);
+  const { life: taken } = takeHealth(life, {
+    epoch,
+    samples: [{ seq: 20, at: 1, values: {} }],
+    lost: [
+      [1, 4, 'thinned'],
+      [3, 6, 'cut'],
+      [7, 7],
+      [9, 9, 'dead-letter'],
+    ],
+  });
+  t.same(lostOf(taken), { thinned: 4, cut: 2, 'dead-letter': 1 });
+  t.equal(gapsOf(taken, epoch), 8, 'what the birth announced is on its way');
+  t.equal(allGaps(taken), 19);
+  t.equal(
+    describeLost(lostOf(life), lostOf(taken)),
+    ' (2 lost to a power cut, at most; 4 thinned out while it could not send; 1 refused)',
+  );
+  t.equal(describeLost(lostOf(taken), lostOf(taken)), '');
 });
 
 t.test('a box that leaves holes without end has the lowest given up, and counted', (t) => {

@@ -8,10 +8,12 @@ import type { BoxDetail } from '#contract/operator.js';
 import { openAlertWatch } from '../../provisioning/alerts-wiring.js';
 import { createConsole } from '../../provisioning/console/console.js';
 import { createEventLog } from '../../provisioning/fleet/events.js';
+import { createSavedFilters } from '../../provisioning/fleet/saved-filters.js';
 import { openAudit } from '../../provisioning/operators/audit.js';
 import { openOperators } from '../../provisioning/operators/operators.js';
 import { openStore } from '../../provisioning/store/store.js';
 import { createTurns } from '../../provisioning/store/turns.js';
+import { createFedAbouts, createFedTable } from './fed-table.js';
 import { createFedClaims, createFedFleet, createFedRequests } from './fleet.js';
 
 export const secret = 'correct-horse-battery-staple';
@@ -75,6 +77,9 @@ export async function startConsole(
   const parts = {
     alerts,
     fleet,
+    table: createFedTable(fleet.boxes, () => clock.now()),
+    abouts: createFedAbouts(fleet.boxes),
+    filters: createSavedFilters({ store, clock }),
     claims,
     requests,
     events,

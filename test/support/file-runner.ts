@@ -110,7 +110,7 @@ export function fileRunner(folder: string, at: (name: string) => void = () => {}
     },
     show(id): AppRun | undefined {
       const app = supervised.get(id);
-      return app && { state: 'running', restarts: 0, health: null, sandbox: 'podman' };
+      return app && { state: 'running', restarts: 0, health: null, sandbox: 'podman', pid: null };
     },
     leftovers: async () => Object.entries(engine().containers).map(([id, { release }]) => ({ id, release })),
     onChange(listener) {

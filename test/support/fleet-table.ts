@@ -3,8 +3,8 @@
 import { deepStrictEqual, strictEqual } from 'node:assert';
 import fc from 'fast-check';
 import type { Test } from 'tap';
-import type { FleetQuery } from '#contract/fleet.js';
-import { FleetGlance, FleetPage, fleetFields } from '#contract/fleet.js';
+import { FleetGlance, FleetPage, type FleetQuery } from '#contract/fleet.js';
+import { fleetFields } from '#contract/fleet-query.js';
 import type { BoxSummary } from '#contract/operator.js';
 import { check } from '#contract/parse.js';
 import { Refusal } from '#contract/problems.js';
@@ -261,20 +261,26 @@ export function tableSuite(
     await subject.write('box-aaaaaaaa', { box: boxRecord(now, {}) });
     await subject.write('box-bbbbbbbb', { box: boxRecord(now, {}), life: lifeRecord(now, {}) });
     await subject.present('box-bbbbbbbb', true);
+    await subject.write('box-cccccccc', { box: boxRecord(now, { gone: 'revoked' }), life: lifeRecord(now, {}) });
+    await subject.write('box-dddddddd', { box: boxRecord(now, {}), life: lifeRecord(now + 25 * 60_000, {}) });
     const levels = async () =>
       Object.fromEntries((await subject.table.query({})).boxes.map(({ id, care }) => [id, care?.level]));
-    t.strictSame(await levels(), { 'box-aaaaaaaa': 'none', 'box-bbbbbbbb': 'good' });
+    const [a, b, c, d] = ['box-aaaaaaaa', 'box-bbbbbbbb', 'box-cccccccc', 'box-dddddddd'] as const;
+    const quiet = { [a]: 'none', [c]: 'none', [d]: 'none' };
+    t.strictSame(await levels(), { [b]: 'good', ...quiet });
     subject.clock.advance(39 * 60_000);
-    t.strictSame((await subject.table.counts()).care, { trouble: 0, attention: 0, good: 1, none: 1 });
+    t.strictSame((await subject.table.counts()).care, { trouble: 0, attention: 0, good: 1, none: 3 });
     subject.clock.advance(60_000);
-    t.strictSame(await levels(), { 'box-bbbbbbbb': 'attention', 'box-aaaaaaaa': 'none' }, 'here, and silent for long');
-    subject.clock.advance(20 * 60_000);
+    t.strictSame(await levels(), { [b]: 'attention', ...quiet }, 'here, and silent for long');
+    subject.clock.advance(5 * 60_000);
+    t.strictSame(await levels(), { ...quiet, [d]: 'trouble', [b]: 'attention' }, 'away for long');
+    subject.clock.advance(15 * 60_000);
     t.strictSame(
       await levels(),
-      { 'box-aaaaaaaa': 'attention', 'box-bbbbbbbb': 'attention' },
+      { [d]: 'trouble', [a]: 'attention', [b]: 'attention', [c]: 'none' },
       'never online for an hour',
     );
-    t.strictSame(ids((await subject.table.query({ care: ['attention'] })).boxes), ['box-aaaaaaaa', 'box-bbbbbbbb']);
+    t.strictSame(ids((await subject.table.query({ care: ['attention'] })).boxes), [a, b]);
   });
 
   test.test(

@@ -6,6 +6,7 @@ import { Refusal } from '#contract/problems.js';
 import type { Requests } from '../../provisioning/admission/requests.js';
 import type { Claims } from '../../provisioning/claims/claims.js';
 import type { Fleet } from '../../provisioning/fleet/fleet.js';
+import { summaryOfDetail, withCare } from './fed-table.js';
 
 export interface FedFleet extends Fleet {
   readonly boxes: Map<string, BoxDetail>;
@@ -36,12 +37,10 @@ export function createFedFleet(now: () => number): FedFleet {
       return sorted
         .filter((box) => after === undefined || box.id > after)
         .slice(0, limit)
-        .map(
-          ({ birth: _birth, reported: _reported, revokedAt: _revokedAt, standing: _standing, ...summary }) => summary,
-        );
+        .map((box) => summaryOfDetail(box, now()));
     },
     async show(id) {
-      return find(id);
+      return withCare(find(id), now());
     },
     async health(id, { from, to, limit }) {
       find(id);

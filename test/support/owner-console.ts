@@ -9,6 +9,7 @@ import { type Clock, systemClock } from '#common/clock.js';
 import { files } from '#common/files.js';
 import type { AgentStatus } from '#contract/agent-status.js';
 import type { Change } from '#contract/changes.js';
+import type { Condition } from '#contract/conditions.js';
 import type { DirectoryTerritory } from '#contract/directory.js';
 import type { Election, Member, Membership } from '#contract/membership.js';
 import { type ProblemCode, problem, Refusal } from '#contract/problems.js';
@@ -75,7 +76,33 @@ const nobody: Member = {
   problem: null,
 };
 
-function statusOf(member: Member, { online, offered }: { online: boolean; offered: number | null }): AgentStatus {
+/** A Raspberry Pi's on a quiet day. */
+export const calmValues = {
+  'system.cpu.utilization': 0.07,
+  'system.memory.limit': 4e9,
+  'system.memory.usage': 2.08e9,
+  'system.memory.utilization': 0.52,
+  'system.filesystem.limit': 31.3e9,
+  'system.filesystem.usage': 12.8e9,
+  'system.filesystem.utilization': 0.41,
+  'system.network.io{network.io.direction=receive}': 8.4e9,
+  'system.network.io{network.io.direction=transmit}': 1.2e9,
+  'system.network.wireless.signal': -58,
+  'hw.physical_disk.endurance_utilization{hw.physical_disk.state=remaining}': 0.9,
+  'hw.status{hw.state=under_voltage}': 0,
+  'hw.status{hw.state=under_voltage_since_boot}': 0,
+  'hw.temperature': 48,
+  'system.uptime': 1_900_000,
+};
+
+interface Fed {
+  online: boolean;
+  offered: number | null;
+  conditions: Condition[];
+  values: Record<string, number>;
+}
+
+function statusOf(member: Member, { online, offered, conditions, values }: Fed): AgentStatus {
   return {
     agent: '0.2.0',
     state: member.phase === 'enrolled' ? 'enrolled' : 'enrolling',
@@ -98,8 +125,9 @@ function statusOf(member: Member, { online, offered }: { online: boolean; offere
       latest: {
         seq: 1200,
         at: Date.now() - 20_000,
-        values: { 'system.filesystem.utilization': 0.41, 'system.memory.utilization': 0.52, 'hw.temperature': 48 },
+        values,
       },
+      conditions,
     },
     apps: [],
     refusals: [],
@@ -266,6 +294,8 @@ export async function startOwnerConsole(
     resets: [] as string[],
     offered: null as number | null,
     isSuspended: false,
+    conditions: [] as Condition[],
+    values: { ...calmValues } as Record<string, number>,
   };
   const parts: OwnerConsoleParts = {
     factory: {
@@ -304,6 +334,7 @@ export async function startOwnerConsole(
     },
     status: () => statusOf(fed.current(), box),
     link: { subscribe: (listener) => listen(() => listener(box.online)) },
+    conditions: { subscribe: (listener) => listen(() => listener({ changed: true })) },
     time: {
       offered: () => box.offered ?? undefined,
       async lower() {

@@ -180,6 +180,8 @@ export async function testProvider(
     },
     async spawn() {
       const args = ['serve', '--dir', directory, '--host', '127.0.0.1', '--port-base', String(portBase)];
+      if (outside) args.push('--broker', outside.url, '--broker-protocol', String(outside.protocolVersion));
+      if (outside?.helper) args.push('--broker-helper', outside.helper);
       const child = spawn(process.execPath, [command('webizen-provider'), ...args], {
         stdio: ['ignore', 'pipe', 'inherit'],
       });

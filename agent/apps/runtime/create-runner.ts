@@ -80,7 +80,9 @@ export function createRunner({
     },
     show(id) {
       const app = apps.get(id);
-      return app && { state: app.state(), restarts: app.restarts(), health: app.health(), sandbox: engine.sandbox };
+      if (!app) return undefined;
+      const { sandbox } = engine;
+      return { state: app.state(), restarts: app.restarts(), health: app.health(), sandbox, pid: app.pid() };
     },
     leftovers: engine.leftovers,
     logs: engine.logs,

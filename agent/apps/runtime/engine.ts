@@ -7,6 +7,8 @@ import type { RunApp, Runner } from './runner.js';
 export interface Run {
   container: string;
   startedAt: string;
+  /** Its first process, as this machine counts; absent where the engine does not tell. */
+  pid?: number;
 }
 
 /** What a health check needs of the place that an app runs in. */

@@ -105,7 +105,8 @@ export function createPodmanEngine({
     try {
       const container = await run(app);
       const found = await podman.container(container);
-      return { container, startedAt: found?.State.StartedAt ?? '' };
+      const pid = found?.State.Pid ?? 0; // 0: it has ended meanwhile
+      return { container, startedAt: found?.State.StartedAt ?? '', ...(pid > 0 ? { pid } : {}) };
     } catch (error) {
       if (error instanceof Refusal && error.code === 'runtime-failed')
         throw new Refusal('app-start-failed', error.detail, { cause: error });

@@ -26,6 +26,7 @@ const Container = Type.Object({
   State: Type.Object({
     Status: Type.String(),
     Running: Type.Boolean(),
+    Pid: Type.Optional(Type.Integer()),
     OOMKilled: Type.Optional(Type.Boolean()),
     ExitCode: Type.Integer(),
     Error: Type.Optional(Type.String()),

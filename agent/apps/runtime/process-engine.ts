@@ -143,7 +143,7 @@ export function createProcessEngine({
     });
     const live: Live = {
       ...{ app, begun, output, first: first ?? Promise.resolve(begun.pid), end: undefined },
-      run: { container: `${app.id} ${begun.pid}`, startedAt: String(clock.now()) },
+      run: { container: `${app.id} ${begun.pid}`, startedAt: String(clock.now()), pid: begun.pid },
     };
     void begun.ended.then((end) => {
       live.end = end;

@@ -30,6 +30,8 @@ export interface AppRun {
   /** What is wrong with it; null while its health check passes, or is not due yet. */
   health: Static<typeof Told> | null;
   sandbox: Sandbox;
+  /** Of its first process while it runs; null where the engine does not tell. */
+  pid: number | null;
 }
 
 export interface Runner {

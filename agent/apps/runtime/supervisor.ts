@@ -29,6 +29,7 @@ export interface Supervised {
   state(): AppState;
   health(): Static<typeof Told> | null;
   restarts(): number;
+  pid(): number | null;
 }
 
 export function createSupervised({
@@ -166,5 +167,6 @@ export function createSupervised({
     state: () => state,
     health: () => (problem ? told(problem) : null),
     restarts: () => restarts,
+    pid: () => run?.pid ?? null,
   };
 }

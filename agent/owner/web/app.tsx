@@ -11,6 +11,7 @@ import { Company } from './company.js';
 import { Forgotten } from './forgotten.js';
 import { clockTime } from './format.js';
 import { GetApp } from './get-app.js';
+import { Health } from './health.js';
 import { History } from './history.js';
 import { Home, type HomeProps } from './home.js';
 import { Install } from './install.js';
@@ -74,6 +75,7 @@ function Body({ live, state }: PageProps) {
   if (!view) return <Skeleton />;
   if (state.recoveryCode !== undefined || view.setup !== null) return <Setup live={live} state={state} view={view} />;
   const props = { live, state, view };
+  if (path === '/health') return <Health {...props} />;
   if (path === '/history') return <History {...props} />;
   if (path === '/notices') return <AllNotices {...props} />;
   if (path === '/settings') return <Settings {...props} />;
@@ -105,7 +107,7 @@ function Header({ live, state }: PageProps) {
       </div>
       {isHome && (
         <nav aria-label={texts.nav.label}>
-          <Link to="/" current={path === '/'}>
+          <Link to="/" current={path === '/' || path === '/health'}>
             {texts.nav.home}
           </Link>
           {view.apps && (

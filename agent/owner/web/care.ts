@@ -14,12 +14,25 @@ export interface Finding {
 }
 
 const words = texts.care;
-const diskFull = 0.9;
-const memoryFull = 0.95;
-const hotCelsius = 80;
+
+/** What the box finds in itself; what it only has to say, it says on the page about its health. */
+function ofConditions({ status, apps, membership, at }: OwnerView): Finding[] {
+  const { certificate } = membership.current;
+  const saidElsewhere = new Set([
+    ...(status.time.offered === null ? [] : ['clock-untrusted']),
+    ...(certificate && certificate.notAfter < at ? ['certificate-late'] : []),
+  ]);
+  return status.health.conditions.flatMap(({ kind, about, severity, evidence }): Finding[] => {
+    if (severity === 'info' || saidElsewhere.has(kind)) return [];
+    const app = apps?.installed.find(({ id }) => id === about);
+    const title = texts.health.titleOf(kind, app ? short(nameOf(app.name)) : about);
+    const what = `${evidence} ${texts.health.remedyOf(kind)}`;
+    return [{ key: `${kind} ${about ?? ''}`, tone: severity, title, what, to: app ? `/apps/${app.id}` : '/health' }];
+  });
+}
 
 /** Starting and being started again pass by themselves; what stays does not. */
-function ofApps(installed: readonly AppGlance[]): Finding[] {
+function ofApps(installed: readonly AppGlance[], isCrashing: (app: string) => boolean): Finding[] {
   const { care } = texts.apps;
   return installed.flatMap((app): Finding[] => {
     const name = nameOf(app.name);
@@ -34,7 +47,7 @@ function ofApps(installed: readonly AppGlance[]): Finding[] {
         what: care[condition].what,
         to,
       });
-    if (condition === 'backing-off')
+    if (condition === 'backing-off' && !isCrashing(app.id))
       found.push({
         key: `app-${app.id}`,
         tone: 'attention',
@@ -62,35 +75,25 @@ function ofApps(installed: readonly AppGlance[]): Finding[] {
   });
 }
 
-export function findings({
-  membership,
-  status,
-  directory,
-  suspendedReason,
-  settings,
-  apps,
-  links,
-  at,
-}: OwnerView): Finding[] {
+export function findings(view: OwnerView): Finding[] {
+  const { membership, status, directory, suspendedReason, settings, apps, links, at } = view;
   const found: Finding[] = [];
   const add = (key: string, tone: Finding['tone'], { title, what }: { title: string; what: string }) =>
     void found.push({ key, tone, title, what });
   const { current } = membership;
-  const values = status.health.latest?.values ?? {};
-  const over = (name: string, limit: number) => (values[name] ?? 0) > limit;
 
   if (status.time.offered !== null) add('time', 'attention', { title: texts.time.title, what: '' });
-  if (over('system.filesystem.utilization', diskFull)) add('disk', 'trouble', words.disk);
-  if (over('system.memory.utilization', memoryFull)) add('memory', 'attention', words.memory);
-  if (over('hw.temperature', hotCelsius)) add('hot', 'attention', words.hot);
+  found.push(...ofConditions(view));
   const installed = apps?.installed ?? [];
-  found.push(...ofApps(installed));
+  const isCrashing = (app: string): boolean =>
+    status.health.conditions.some(({ kind, about }) => kind === 'app-crash-looping' && about === app);
+  found.push(...ofApps(installed, isCrashing));
   if (links?.ask) {
     const { title, what } = texts.links.care;
     found.push({ key: 'ask', tone: 'attention', title: title(short(links.ask.member.name)), what, to: '/companies' });
   }
   for (const { id, state } of status.apps)
-    if (state !== 'running' && !installed.some((app) => app.id === id))
+    if (state !== 'running' && !isCrashing(id) && !installed.some((app) => app.id === id))
       add(`app-${id}`, 'attention', { title: words.app.title(id), what: words.app.what });
   if (current.certificate && current.certificate.notAfter < at) add('certificate', 'trouble', words.certificate);
   if (current.phase === 'enrolled' && !status.link.online)

@@ -147,6 +147,9 @@ export function Home({ live, view }: HomeProps) {
           </section>
         ),
       )}
+      <p>
+        <Link to="/health">{texts.health.link}</Link>
+      </p>
       <Offers live={live} links={view.links} />
       <ManagerActs links={view.links} />
       <NoticesAtHome live={live} view={view} />

@@ -1,5 +1,6 @@
 /** Every word that the owner reads. Another language is another file of this shape. */
 import { apps } from './texts-apps.js';
+import { health } from './texts-health.js';
 import { links } from './texts-links.js';
 import { words } from './words.js';
 
@@ -213,6 +214,7 @@ export const texts = {
     signOut: 'Sign out',
   },
   apps,
+  health,
   links,
   home: {
     healthy: 'Your box is healthy.',
@@ -270,12 +272,6 @@ export const texts = {
       title: 'The certificate has ended.',
       what: 'The box renews it by itself as soon as it reaches the provider. Look at your internet connection.',
     },
-    disk: {
-      title: 'The disk is nearly full.',
-      what: 'Delete what you no longer need. The box keeps a reserve for itself.',
-    },
-    memory: { title: 'The memory is nearly full.', what: 'Stop an app that you do not need.' },
-    hot: { title: 'The box is hot.', what: 'Give it air, and keep it out of the sun.' },
     app: {
       title: (id: string) => `The app ${id} does not run.`,
       what: 'The box tries to start it again. If it stays like this, ask whoever made it.',

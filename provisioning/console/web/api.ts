@@ -31,7 +31,7 @@ async function refusalOf(response: Response): Promise<Refused | Unreachable> {
  * @throws Refused, Unreachable
  */
 export async function call<T = null>(
-  method: 'GET' | 'POST' | 'DELETE',
+  method: 'GET' | 'POST' | 'PUT' | 'DELETE',
   path: string,
   options: { body?: unknown; signal?: AbortSignal } = {},
 ): Promise<T> {

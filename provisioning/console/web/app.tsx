@@ -4,16 +4,18 @@ import { BoxesPage } from './boxes-page.js';
 import { ClaimsPage } from './claims-page.js';
 import { EventsPage } from './events-page.js';
 import { clockTime } from './format.js';
+import { GlancePage } from './glance-page.js';
 import type { Live, State } from './live.js';
 import { Mark, Title } from './parts.js';
 import { RequestsPage } from './requests-page.js';
-import { Link, type Page, pageOf, usePath } from './route.js';
+import { Link, type Page, pageOf, useAddress } from './route.js';
 import { SignIn } from './sign-in.js';
 import { texts } from './texts.js';
 
 function Body(props: { page: Page; live: Live; state: State }) {
   const { page, live, state } = props;
-  if (page.name === 'boxes') return <BoxesPage state={state} />;
+  if (page.name === 'glance') return <GlancePage live={live} state={state} />;
+  if (page.name === 'boxes') return <BoxesPage live={live} state={state} />;
   if (page.name === 'box') return <BoxPage key={page.id} id={page.id} live={live} state={state} />;
   if (page.name === 'claims') return <ClaimsPage live={live} />;
   if (page.name === 'requests') return <RequestsPage live={live} state={state} />;
@@ -52,7 +54,10 @@ function Header(props: { page: Page; live: Live; state: State }) {
           </span>
         </Link>
         <nav aria-label={texts.sections}>
-          <Link to="/" current={page.name === 'boxes' || page.name === 'box'}>
+          <Link to="/" current={page.name === 'glance'}>
+            {texts.nav.fleet}
+          </Link>
+          <Link to="/boxes" current={page.name === 'boxes' || page.name === 'box'}>
             {texts.nav.boxes}
           </Link>
           <Link to="/claims" current={page.name === 'claims'}>
@@ -95,7 +100,7 @@ function Unreachable({ state }: { state: State }) {
 export function App({ live }: { live: Live }) {
   const [, redraw] = useReducer((count: number) => count + 1, 0);
   useEffect(() => live.onChange(() => redraw(undefined)), [live]);
-  const page = pageOf(usePath());
+  const page = pageOf(useAddress().path);
   const { state } = live;
   const inside = state.session === 'in';
   return (

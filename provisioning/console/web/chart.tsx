@@ -3,7 +3,7 @@ import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
 import uPlot from 'uplot';
 import type { StoredSample } from '#contract/operator.js';
 import type { ChartSpec } from './charts.js';
-import { clockTime, dayOf, exact, secondsTime } from './format.js';
+import { clockTime, dayOf, exact, monthOf, secondsTime } from './format.js';
 import { useMedia } from './parts.js';
 import { type Columns, columnsOf, summaryOf } from './series.js';
 import { texts } from './texts.js';
@@ -41,6 +41,7 @@ const stepsOf = (base: 2 | 10): number[] => {
 
 function timeLabels(splits: number[], secondsEach: number): string[] {
   return splits.map((at) => {
+    if (secondsEach >= 27 * day) return monthOf(at * 1000);
     if (secondsEach >= day) return dayOf(at * 1000);
     return secondsEach < 60 ? secondsTime(at * 1000) : clockTime(at * 1000);
   });
@@ -56,7 +57,16 @@ interface Drawing {
   show(columns: Columns, from: number, to: number): void;
 }
 
-function draw(place: HTMLElement, spec: ChartSpec, onCursor: (index: number | undefined) => void): Drawing {
+/** A click, or the hand that shakes with it, is no wish to look closer. */
+const shortestDragPixels = 8;
+
+interface Ears {
+  onCursor(index: number | undefined): void;
+  /** Dragged over, in milliseconds. */
+  onDrag(from: number, to: number): void;
+}
+
+function draw(place: HTMLElement, spec: ChartSpec, { onCursor, onDrag }: Ears): Drawing {
   const ink = colours(place);
   const shown = { gaps: [] as [number, number][], from: 0, to: 1 };
 
@@ -97,7 +107,12 @@ function draw(place: HTMLElement, spec: ChartSpec, onCursor: (index: number | un
     width: Math.max(200, place.clientWidth),
     height: heightPixels,
     legend: { show: false },
-    cursor: { sync: { key: 'box' }, drag: { x: false, y: false }, points: { size: 7 }, y: false },
+    cursor: {
+      sync: { key: 'box' },
+      drag: { x: true, y: false, setScale: false, dist: shortestDragPixels },
+      points: { size: 7 },
+      y: false,
+    },
     padding: [8, 20, 0, 0],
     scales: {
       x: { range: () => [shown.from, shown.to] },
@@ -143,6 +158,15 @@ function draw(place: HTMLElement, spec: ChartSpec, onCursor: (index: number | un
       drawClear: [behind],
       draw: [thresholdLine],
       setCursor: [(plot) => onCursor(plot.cursor.idx ?? undefined)],
+      setSelect: [
+        (plot) => {
+          const { left, width } = plot.select;
+          if (width < shortestDragPixels) return;
+          const [from, to] = [plot.posToVal(left, 'x'), plot.posToVal(left + width, 'x')];
+          plot.setSelect({ left: 0, width: 0, top: 0, height: 0 }, false);
+          onDrag(from * 1000, to * 1000);
+        },
+      ],
     },
   };
   const plot = new uPlot(options, [[], ...spec.lines.map(() => [])], place);
@@ -157,8 +181,16 @@ function draw(place: HTMLElement, spec: ChartSpec, onCursor: (index: number | un
   };
 }
 
-export function Chart(props: { spec: ChartSpec; samples: readonly StoredSample[]; from: number; to: number }) {
+export function Chart(props: {
+  spec: ChartSpec;
+  samples: readonly StoredSample[];
+  from: number;
+  to: number;
+  zoom: (from: number, to: number) => void;
+}) {
   const { spec, samples, from, to } = props;
+  const zoom = useRef(props.zoom);
+  zoom.current = props.zoom;
   const place = useRef<HTMLDivElement>(null);
   const drawing = useRef<Drawing>(null);
   const [cursor, setCursor] = useState<number>();
@@ -176,7 +208,7 @@ export function Chart(props: { spec: ChartSpec; samples: readonly StoredSample[]
   useEffect(() => {
     const element = place.current;
     if (!element) return;
-    const drawn = draw(element, spec, setCursor);
+    const drawn = draw(element, spec, { onCursor: setCursor, onDrag: (start, end) => zoom.current(start, end) });
     drawing.current = drawn;
     const watching = new ResizeObserver(() => drawn.plot.setSize({ width: element.clientWidth, height: heightPixels }));
     watching.observe(element);

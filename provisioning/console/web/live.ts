@@ -2,7 +2,8 @@
  * What the page knows, kept fresh: the event stream says when something is new; where the stream is down everything is
  * asked for each five seconds. What was last known stays when the provider does not answer.
  */
-import type { AdmissionRequest, BoxSummary, FleetEvent } from '#contract/operator.js';
+import type { FleetGlance } from '#contract/fleet.js';
+import type { AdmissionRequest, FleetEvent } from '#contract/operator.js';
 import { call, Refused, Unreachable } from './api.js';
 
 export interface Territory {
@@ -16,7 +17,7 @@ export interface State {
   /** `asking`: not known yet; `ended`: was signed in, and is no more. */
   session: 'asking' | 'out' | 'ended' | 'in';
   territory: Territory | undefined;
-  boxes: readonly BoxSummary[] | undefined;
+  glance: FleetGlance | undefined;
   /** Those that wait come first. */
   requests: readonly AdmissionRequest[] | undefined;
   /** Oldest first. */
@@ -32,7 +33,7 @@ export interface Live {
   start(): void;
   signIn(secret: string): Promise<void>;
   signOut(): Promise<void>;
-  /** Ask for the boxes again now. */
+  /** Ask for the glance again now. */
   refresh(): Promise<void>;
   refreshRequests(): Promise<void>;
   /** Runs a call and learns from how it ends whether the provider answers and the session lives. */
@@ -46,13 +47,13 @@ const pollMilliseconds = 5000;
 const slowMilliseconds = 60_000;
 const askAgainMilliseconds = 1000;
 const gatherMilliseconds = 500;
-const pageSize = 1000;
+const mostGatherMilliseconds = 5000;
 const keptEvents = 500;
 
 const empty: State = {
   session: 'asking',
   territory: undefined,
-  boxes: undefined,
+  glance: undefined,
   requests: undefined,
   events: undefined,
   answeredAt: undefined,
@@ -60,15 +61,7 @@ const empty: State = {
   streaming: false,
 };
 
-async function allBoxes(): Promise<BoxSummary[]> {
-  const boxes: BoxSummary[] = [];
-  for (;;) {
-    const after = boxes.at(-1)?.id;
-    const page = await call<BoxSummary[]>('GET', `/v1/boxes?limit=${pageSize}${after ? `&after=${after}` : ''}`);
-    boxes.push(...page);
-    if (page.length < pageSize) return boxes;
-  }
-}
+const boxesIn = ({ states }: FleetGlance): number => Object.values(states).reduce((sum, count) => sum + count, 0);
 
 export function createLive(): Live {
   let state = empty;
@@ -116,7 +109,7 @@ export function createLive(): Live {
   async function refreshNow(): Promise<void> {
     refreshedAt = Date.now();
     try {
-      set({ boxes: await watch(allBoxes()) });
+      set({ glance: await watch(call<FleetGlance>('GET', '/v1/fleet/glance')) });
     } catch {
       // `watch` has told the page; what is known stays.
     }
@@ -146,7 +139,7 @@ export function createLive(): Live {
         isGathering = false;
         void refresh();
       },
-      Math.max(gatherMilliseconds, (state.boxes?.length ?? 0) * 5),
+      Math.max(gatherMilliseconds, Math.min(mostGatherMilliseconds, (state.glance ? boxesIn(state.glance) : 0) * 5)),
     );
   }
 

@@ -3,6 +3,7 @@ import 'uplot/dist/uPlot.min.css';
 import './style-frame.css';
 import './style-forms.css';
 import './style-pages.css';
+import './style-fleet.css';
 import './style-small.css';
 import { App } from './app.js';
 import { createLive } from './live.js';

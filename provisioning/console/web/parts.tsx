@@ -100,7 +100,8 @@ export function Choice<T extends string>(props: {
   name: string;
   legend: string;
   options: Record<T, string>;
-  value: T;
+  /** Undefined: none of them. */
+  value: T | undefined;
   choose: (value: T) => void;
 }) {
   const keys = Object.keys(props.options).filter((key): key is T => key in props.options);
@@ -145,5 +146,7 @@ export function useAsked<T>(key: string, ask: (signal: AbortSignal) => Promise<T
     return () => ending.abort();
   }, [key, turn]);
   const mine: { value?: T; error?: unknown } = state.key === key ? state : {};
-  return { value: mine.value, error: mine.error, again: () => setTurn((count) => count + 1) };
+  // `latest` is of another key while the answer for this one is on its way: a list need not flicker.
+  const { value: latest } = state;
+  return { value: mine.value, latest, error: mine.error, again: () => setTurn((count) => count + 1) };
 }

@@ -3,6 +3,7 @@ import type { ComponentChildren } from 'preact';
 import { useEffect, useState } from 'preact/hooks';
 
 export type Page =
+  | { name: 'glance' }
   | { name: 'boxes' }
   | { name: 'box'; id: string }
   | { name: 'claims' }
@@ -13,7 +14,8 @@ export type Page =
 export function pageOf(path: string): Page {
   const box = /^\/boxes\/([a-z0-9-]{1,100})$/.exec(path)?.[1];
   if (box !== undefined) return { name: 'box', id: box };
-  if (path === '/') return { name: 'boxes' };
+  if (path === '/') return { name: 'glance' };
+  if (path === '/boxes') return { name: 'boxes' };
   if (path === '/claims') return { name: 'claims' };
   if (path === '/requests') return { name: 'requests' };
   return path === '/events' ? { name: 'events' } : { name: 'nowhere' };
@@ -21,16 +23,25 @@ export function pageOf(path: string): Page {
 
 const turned = 'webizen-turned';
 
-export function turnTo(path: string): void {
-  history.pushState(null, '', path);
+/** @param note kept with the entry of the history, and read again when somebody comes back to it */
+export function turnTo(address: string, note: unknown = null): void {
+  history.pushState(note, '', address);
   dispatchEvent(new Event(turned));
   scrollTo(0, 0);
 }
 
-export function usePath(): string {
-  const [path, setPath] = useState(location.pathname);
+/** The same page, said otherwise: no entry of its own in the history. */
+export function restate(address: string, note: unknown = null): void {
+  history.replaceState(note, '', address);
+  dispatchEvent(new Event(turned));
+}
+
+const addressNow = () => ({ path: location.pathname, query: location.search.slice(1), note: history.state as unknown });
+
+export function useAddress(): { path: string; query: string; note: unknown } {
+  const [address, setAddress] = useState(addressNow);
   useEffect(() => {
-    const read = () => setPath(location.pathname);
+    const read = () => setAddress(addressNow());
     addEventListener('popstate', read);
     addEventListener(turned, read);
     return () => {
@@ -38,10 +49,16 @@ export function usePath(): string {
       removeEventListener(turned, read);
     };
   }, []);
-  return path;
+  return address;
 }
 
-export function Link(props: { to: string; class?: string; current?: boolean; children: ComponentChildren }) {
+export function Link(props: {
+  to: string;
+  class?: string;
+  current?: boolean;
+  note?: unknown;
+  children: ComponentChildren;
+}) {
   return (
     <a
       href={props.to}
@@ -50,7 +67,7 @@ export function Link(props: { to: string; class?: string; current?: boolean; chi
       onClick={(event) => {
         if (event.ctrlKey || event.metaKey || event.shiftKey || event.button !== 0) return;
         event.preventDefault();
-        turnTo(props.to);
+        turnTo(props.to, props.note ?? null);
       }}
     >
       {props.children}

@@ -1,5 +1,5 @@
 /** Everything the console says, in one place. */
-import { celsius, percent, span } from './format.js';
+import { span } from './format.js';
 
 const numbers = ['No', 'One', 'Two', 'Three', 'Four', 'Five', 'Six', 'Seven', 'Eight', 'Nine'];
 const count = (n: number): string => numbers[n] ?? n.toLocaleString('en-GB');
@@ -9,7 +9,7 @@ export const texts = {
   product: 'Webizen provider',
   skip: 'Skip to the content',
   sections: 'Sections',
-  nav: { boxes: 'Boxes', claims: 'Claims', requests: 'Requests', events: 'Events' },
+  nav: { fleet: 'Fleet', boxes: 'Boxes', claims: 'Claims', requests: 'Requests', events: 'Events' },
   signOut: 'Sign out',
   streaming: { live: 'Live', polling: 'Every 5 s', down: 'No answer' },
   streamingTitle: {
@@ -44,57 +44,110 @@ export const texts = {
     cloned: 'two machines report as this box',
     certificateEnded: 'its certificate has ended',
     certificateEnds: (left: number) => `its certificate ends in ${span(left)} and was not renewed`,
-    disk: (share: number) => `disk ${percent(share)} full`,
-    memory: (share: number) => `memory ${percent(share)} full`,
-    temperature: (value: number) => `${celsius(value)} hot`,
-    stale: (age: number) => `no health report for ${span(age)}`,
+    stale: (age: number) => `online, and nothing heard for ${span(age)}`,
     silent: 'not heard from',
     silentFor: (age: number) => `not heard from for ${span(age)}`,
     neverOnline: (age: number) => `enrolled ${span(age)} ago and never connected`,
   },
 
-  boxes: {
-    pageTitle: 'Boxes',
-    asking: 'Looking for the boxes…',
+  glance: {
+    pageTitle: 'Fleet',
+    asking: 'Looking at the fleet…',
     summary(total: number, online: number, care: number, gone: number): string {
+      if (total === 0) return 'No box yet.';
       if (care > 0) return `${count(care)} ${care === 1 ? 'box needs' : 'boxes need'} care.`;
       const living = total - gone;
       if (living === 0) return 'No box is in service.';
-      if (online < living) return `${count(online)} of ${living} boxes ${online === 1 ? 'is' : 'are'} online.`;
+      if (online < living)
+        return `${count(online)} of ${living.toLocaleString('en-GB')} boxes ${online === 1 ? 'is' : 'are'} online.`;
       return living === 1 ? 'The box is online.' : `All ${living.toLocaleString('en-GB')} boxes are online.`;
     },
-    counts: (parts: { online: number; offline: number; enrolled: number; revoked: number; left: number }) =>
-      [
-        [parts.online, 'online'],
-        [parts.offline, 'offline'],
-        [parts.enrolled, 'never online'],
-        [parts.revoked, 'revoked'],
-        [parts.left, 'left'],
-      ]
-        .filter(([n]) => n !== 0)
-        .map(([n, word]) => `${n?.toLocaleString('en-GB')} ${word}`.replace(/ /g, '\u00a0'))
-        .join(' · '),
-    empty: 'No box yet.',
     emptyWhat: 'Create a claim code and hand it out. The box that enrols with it appears here within seconds.',
     emptyAct: 'Create a claim code',
+    states: 'Boxes by state',
+    worst: 'The first to look at',
+    nothing: 'No box needs care.',
+    all: (n: number) => `See all ${n.toLocaleString('en-GB')} that need care`,
+    conditions: 'What is amiss',
+    noConditions: 'No box in service tells of anything amiss.',
+    fresh: (n: number) => `${n.toLocaleString('en-GB')} since yesterday`,
+    condition: 'Condition',
+    severity: 'Severity',
+    boxes: 'Boxes',
+    new: 'New today',
+    agents: 'Agent versions',
+    models: 'Models',
+    places: 'Places',
+    unknown: 'not known',
+    noPlace: 'no place set',
+    others: (values: number, boxes: number) => `${plural(values, 'other', 'others')}: ${plural(boxes, 'box', 'boxes')}`,
+    changes: 'What changed in the last day',
+    changesSince: 'Earlier events are not kept; this counts from',
+    noChanges: 'Nothing has changed since yesterday.',
+    allEvents: 'See the events',
+  },
+
+  severities: { trouble: 'Trouble', attention: 'Attention', info: 'For information' },
+
+  boxes: {
+    pageTitle: 'Boxes',
+    asking: 'Looking for the boxes…',
+    title(total: number, isAll: boolean): string {
+      if (total === 0) return isAll ? 'No box yet.' : 'No box matches.';
+      if (isAll) return total === 1 ? 'One box.' : `${count(total)} boxes.`;
+      return total === 1 ? 'One box matches.' : `${count(total)} boxes match.`;
+    },
     search: 'Find a box',
-    searchHint: 'id, state or reason',
-    onlyCare: 'Only those that need care',
-    none: 'No box matches.',
+    searchHint: 'id, label, place, serial',
+    filters: 'Filters',
+    fields: {
+      state: 'State',
+      care: 'Care',
+      condition: 'Condition',
+      severity: 'Severity',
+      agent: 'Version',
+      model: 'Model',
+      place: 'Place',
+    },
+    care: { trouble: 'In trouble', attention: 'Needs attention', good: 'Well', none: 'Nothing expected' },
+    noChoice: 'Nothing to choose from.',
+    chip: (field: string, value: string) => `${field}: ${value}`,
+    dropChip: (chip: string) => `Take away the filter ${chip}`,
     clear: 'Show all boxes',
-    found: (n: number) => plural(n, 'box', 'boxes'),
-    more: (n: number) => `Show ${n.toLocaleString('en-GB')} more`,
+    clearFilters: 'Take all filters away',
+    unknown: 'not known',
+    noPlace: 'none set',
+    saved: 'Saved filters',
+    choose: 'Choose…',
+    save: 'Save this filter…',
+    saveName: 'Name of the filter',
+    saveHint: 'Every operator of the territory sees it.',
+    saveEmpty: 'Give the filter a name.',
+    saveAct: 'Save',
+    saving: 'Saving…',
+    saveCancel: 'Cancel',
+    forget: (name: string) => `Delete the saved filter “${name}”`,
+    forgetShort: 'Delete',
+    range: (from: number, to: number, total: number) =>
+      `${from.toLocaleString('en-GB')}–${to.toLocaleString('en-GB')} of ${total.toLocaleString('en-GB')}`,
+    total: (total: number) => plural(total, 'box', 'boxes'),
+    pages: 'Pages',
+    next: 'Next page',
+    previous: 'Previous page',
+    first: 'First page',
+    sortBy: 'Sort by',
+    reversed: 'the other way round',
+    sorts: { attention: 'Care', id: 'Box', lastSeen: 'Last seen', agent: 'Version' },
     columns: {
       id: 'Box',
       state: 'State',
+      place: 'Place',
       lastSeen: 'Last seen',
+      agent: 'Version',
       cpu: 'CPU',
       memory: 'Memory',
       disk: 'Disk',
-      gaps: 'Gaps',
-      certificate: 'Certificate ends',
     },
-    gapsTitle: 'Samples that were taken and never arrived',
     never: 'never',
     nothing: 'none',
   },
@@ -113,7 +166,16 @@ export const texts = {
     lastSeen: 'Last seen',
     newest: 'Newest sample',
     range: 'Time range',
-    ranges: { '15m': '15 min', '1h': '1 h', '24h': '24 h', '7d': '7 d' },
+    ranges: { '15m': '15 min', '1h': '1 h', '24h': '24 h', '7d': '7 d', '90d': '90 d', '2y': '2 y' },
+    move: 'Move the time',
+    earlier: 'Earlier',
+    later: 'Later',
+    closer: 'Closer',
+    wider: 'Wider',
+    dragHint: 'Drag over a chart to look closer.',
+    fromTo: (from: string, to: string) => `${from} to ${to}`,
+    conditions: 'What is amiss',
+    conditionSince: 'since',
     charts: {
       cpu: 'CPU in use',
       memory: 'Memory in use',
@@ -175,6 +237,16 @@ export const texts = {
     elsewhere: 'elsewhere',
   },
 
+  about: {
+    heading: 'Whose it is, and where',
+    label: 'Label',
+    place: 'Place',
+    none: 'none set',
+    edit: 'Change label and place',
+    save: 'Save',
+    saving: 'Saving…',
+    cancel: 'Cancel',
+  },
   cloned: {
     heading: 'Two machines report as this box',
     seen: 'Seen',
@@ -326,6 +398,15 @@ export const texts = {
       'admission-refused': 'Not admitted',
       gap: 'Gap',
       event: 'From the box',
+      condition: 'Condition',
+      'app-reserved': 'App id reserved',
+      'release-published': 'Release published',
+      'release-withdrawn': 'Release withdrawn',
+      'release-stopped': 'Release stopped',
+      rollout: 'Rollout',
+      'rollout-stopped': 'Rollout stopped',
+      member: 'Member',
+      store: 'Store',
       'claim-created': 'Claim made',
       'claim-revoked': 'Claim revoked',
     } as Record<string, string>,

@@ -4,9 +4,7 @@ import type { BoxDetail, FleetEvent, StoredSample } from '#contract/operator.js'
 import { call } from './api.js';
 import type { Live } from './live.js';
 import { merge } from './series.js';
-
-export const ranges = { '15m': 15 * 60_000, '1h': 3_600_000, '24h': 86_400_000, '7d': 7 * 86_400_000 } as const;
-export type Range = keyof typeof ranges;
+import type { Span } from './span.js';
 
 export interface BoxView {
   box?: BoxDetail;
@@ -19,10 +17,13 @@ export interface BoxView {
 const wholeMilliseconds = 5 * 60_000;
 const gatherMilliseconds = 300;
 const keptEvents = 100;
+/** More than a chart has pixels. The provider thins what is more, or answers in steps of minutes and hours. */
+const mostSamples = 1500;
 
-export function useBox(live: Live, id: string, range: Range): BoxView & { again: () => void } {
+export function useBox(live: Live, id: string, span: Span): BoxView & { again: () => void } {
   const [view, setView] = useState<BoxView>({});
   const [turn, setTurn] = useState(0);
+  const key = span.kind === 'last' ? span.milliseconds : `${span.from} ${span.to}`;
 
   useEffect(() => {
     const ending = new AbortController();
@@ -32,21 +33,28 @@ export function useBox(live: Live, id: string, range: Range): BoxView & { again:
     let gathering: ReturnType<typeof setTimeout> | undefined;
 
     const get = <T>(path: string) => live.watch(call<T>('GET', path, { signal }));
+    const between = (from: number, to: number | undefined) =>
+      get<StoredSample[]>(
+        `/v1/boxes/${id}/health?from=${from}${to === undefined ? '' : `&to=${to}`}&limit=${mostSamples}`,
+      );
 
-    async function load(): Promise<void> {
-      const from = Date.now() - ranges[range];
+    /** Only what is new, where nothing can have changed before it. */
+    async function loadSamples(): Promise<readonly StoredSample[]> {
+      const from = span.kind === 'last' ? Date.now() - span.milliseconds : span.from;
+      const to = span.kind === 'last' ? undefined : span.to;
       const newest = known?.at(-1);
       const isWhole = newest === undefined || Date.now() - wholeAt > wholeMilliseconds;
+      if (!isWhole && to !== undefined) return known ?? [];
+      const samples = await between(isWhole ? from : newest.at + 1, to);
+      if (isWhole) wholeAt = Date.now();
+      known = isWhole ? samples : merge(known ?? [], samples, from);
+      return known;
+    }
+
+    async function load(): Promise<void> {
       try {
-        const [box, samples] = await Promise.all([
-          get<BoxDetail>(`/v1/boxes/${id}`),
-          get<StoredSample[]>(`/v1/boxes/${id}/health?from=${isWhole ? from : newest.at + 1}&limit=1500`),
-        ]);
-        if (signal.aborted) return;
-        if (isWhole) wholeAt = Date.now();
-        known = isWhole ? samples : merge(known ?? [], samples, from);
-        const shown = known;
-        setView((before) => ({ ...before, box, samples: shown, error: undefined }));
+        const [box, samples] = await Promise.all([get<BoxDetail>(`/v1/boxes/${id}`), loadSamples()]);
+        if (!signal.aborted) setView((before) => ({ ...before, box, samples, error: undefined }));
       } catch (error) {
         if (!signal.aborted) setView((before) => ({ ...before, error }));
       }
@@ -85,7 +93,7 @@ export function useBox(live: Live, id: string, range: Range): BoxView & { again:
       forget();
       clearTimeout(gathering);
     };
-  }, [id, range, turn]);
+  }, [id, key, turn]);
 
   return { ...view, again: () => setTurn((count) => count + 1) };
 }

@@ -1,0 +1,28 @@
+/** `--role`: what of the provider a process is. */
+import { Refusal } from '#contract/problems.js';
+
+const roles = ['est', 'ingest', 'api', 'console'] as const;
+type Role = (typeof roles)[number];
+export type Roles = ReadonlySet<Role>;
+
+const isRole = (text: string): text is Role => (roles as readonly string[]).includes(text);
+
+/**
+ * All of them, unless said. What the control plane keeps lies in one level store, which belongs to one process: est, api
+ * and console are always together.
+ * @throws Refusal `arguments-invalid`, `roles-apart`
+ */
+export function rolesOf(args: readonly string[]): Roles {
+  const place = args.findIndex((text) => text === '--role' || text.startsWith('--role='));
+  const value = args[place]?.startsWith('--role=') ? args[place].slice('--role='.length) : args[place + 1];
+  const named = place === -1 ? [...roles] : (value ?? '').split(',').filter(Boolean);
+  const wrong = named.find((name) => !isRole(name));
+  if (wrong !== undefined || named.length === 0)
+    throw new Refusal('arguments-invalid', `--role is a list with commas of ${roles.join(', ')}`);
+  const wanted = new Set(named.filter(isRole));
+  const control = (['est', 'api', 'console'] as const).filter((role) => wanted.has(role)).length;
+  if (control !== 0 && control !== 3) throw new Refusal('roles-apart', named.join(','));
+  return wanted;
+}
+
+export const isWorker = (wanted: Roles): boolean => wanted.size === 1 && wanted.has('ingest');

@@ -1,0 +1,44 @@
+/** What the commands `fleet …` ask for: answered by the running server, or by the command itself. */
+import { Type } from 'typebox';
+import type { Handlers } from '#common/control.js';
+import { BoxAbout, FilterName, FleetQuery, SavedFilter } from '#contract/fleet.js';
+import { check, describeFaults, type Parsed } from '#contract/parse.js';
+import { Refusal } from '#contract/problems.js';
+import type { Abouts } from './abouts.js';
+import type { Fleet } from './fleet.js';
+import type { SavedFilters } from './saved-filters.js';
+import type { FleetTable } from './table.js';
+
+export interface FleetOperationParts {
+  fleet: Pick<Fleet, 'show'>;
+  table: FleetTable;
+  abouts: Pick<Abouts, 'set'>;
+  filters: SavedFilters;
+}
+
+const OneBox = Type.Object({ box: Type.String() });
+const SaidOfBox = Type.Object({ ...OneBox.properties, ...BoxAbout.properties }, { additionalProperties: false });
+const OneFilter = Type.Object({ name: FilterName });
+
+function wanted<T>(parsed: Parsed<T>): T {
+  if (parsed.ok) return parsed.value;
+  throw new Refusal('arguments-invalid', describeFaults(parsed.faults));
+}
+
+export function createFleetOperations({ fleet, table, abouts, filters }: FleetOperationParts): Handlers {
+  return {
+    'fleet.glance': () => table.glance(),
+    'fleet.list': async (parameters) => table.query(wanted(check(FleetQuery, parameters))),
+    'fleet.show': async (parameters) => fleet.show(wanted(check(OneBox, parameters)).box),
+    async 'fleet.about'(parameters) {
+      const { box, ...said } = wanted(check(SaidOfBox, parameters));
+      await abouts.set(box, said);
+      return fleet.show(box);
+    },
+    'fleet.filters': () => filters.list(),
+    'fleet.save': async (parameters) => filters.save(wanted(check(SavedFilter, parameters))),
+    async 'fleet.forget'(parameters) {
+      await filters.remove(wanted(check(OneFilter, parameters)).name);
+    },
+  };
+}

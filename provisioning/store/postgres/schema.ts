@@ -1,0 +1,82 @@
+/**
+ * The tables, made and changed by numbered migrations: each is one transaction, and never changes what the release before
+ * reads or writes (expand now, contract one release later). Times are milliseconds since 1970.
+ */
+
+/** What a release adds is added at the end. What stands here has run somewhere and is not edited. */
+export const migrations: readonly string[] = [
+  `
+CREATE TABLE territory (id text PRIMARY KEY);
+
+-- What the control plane says of a box (store/fleet.ts, Admission).
+CREATE TABLE boxes (
+  box text COLLATE "C" PRIMARY KEY,
+  admission json NOT NULL
+);
+
+-- What a box has said of itself. What changes with every message stands apart from what seldom does.
+CREATE TABLE lives (
+  box text COLLATE "C" PRIMARY KEY,
+  version bigint NOT NULL,
+  online boolean NOT NULL DEFAULT false,
+  seen bigint NOT NULL,
+  hot json NOT NULL,
+  cold json NOT NULL
+) WITH (fillfactor = 70);
+
+CREATE TABLE samples (
+  box text COLLATE "C" NOT NULL,
+  at bigint NOT NULL,
+  epoch text NOT NULL,
+  seq bigint NOT NULL,
+  vals json NOT NULL
+) PARTITION BY RANGE (at);
+CREATE INDEX samples_place ON samples (box, at);
+CREATE TABLE samples_other PARTITION OF samples DEFAULT;
+CREATE INDEX samples_other_at ON samples_other (at);
+
+-- A day of samples that is being rolled up: up to this place its samples stand in minutes and hours.
+CREATE TABLE sealed (
+  name text PRIMARY KEY,
+  since bigint NOT NULL,
+  before bigint NOT NULL,
+  box text COLLATE "C" NOT NULL DEFAULT '',
+  at bigint NOT NULL DEFAULT 0
+);
+
+CREATE TABLE minutes (
+  box text COLLATE "C" NOT NULL,
+  at bigint NOT NULL,
+  bucket json NOT NULL,
+  PRIMARY KEY (box, at)
+) PARTITION BY RANGE (at);
+CREATE TABLE minutes_other PARTITION OF minutes DEFAULT;
+CREATE TABLE hours (LIKE minutes, PRIMARY KEY (box, at)) PARTITION BY RANGE (at);
+CREATE TABLE hours_other PARTITION OF hours DEFAULT;
+
+CREATE TABLE events (
+  id text COLLATE "C" PRIMARY KEY,
+  at bigint NOT NULL,
+  type text NOT NULL,
+  box text COLLATE "C",
+  event json NOT NULL
+);
+CREATE INDEX events_box ON events (box, id);
+CREATE INDEX events_type ON events (type, id);
+
+-- Who owns which shard of the boxes, by a token that grows with each owner.
+CREATE TABLE IF NOT EXISTS workers (
+  id text PRIMARY KEY,
+  name text NOT NULL UNIQUE,
+  since timestamptz NOT NULL DEFAULT now(),
+  expires timestamptz NOT NULL
+);
+CREATE TABLE IF NOT EXISTS shards (
+  shard text PRIMARY KEY CHECK (shard ~ '^[0-9a-f]{2}$'),
+  owner text REFERENCES workers (id) ON DELETE SET NULL,
+  token bigint NOT NULL DEFAULT 0,
+  since timestamptz NOT NULL DEFAULT now()
+);
+INSERT INTO shards (shard) SELECT lpad(to_hex(n), 2, '0') FROM generate_series(0, 255) AS n ON CONFLICT DO NOTHING;
+`,
+];

@@ -7,7 +7,7 @@ import { createBroker, type Log } from './broker/broker.js';
 import { createCuts, noHelper } from './broker/cuts.js';
 import { createDelivery } from './broker/delivery.js';
 import type { Incoming } from './broker/gate.js';
-import { everyUp, serviceName } from './broker/names.js';
+import { everyUp, serviceName, upBesideWorkers } from './broker/names.js';
 import { createOutsideBroker } from './broker/outside.js';
 import { probe } from './broker/probe.js';
 import type { Ca } from './ca/ca.js';
@@ -51,10 +51,12 @@ export interface BrokerSideParts {
   clock: Clock;
   log: Log;
   maxPacketBytes: number;
+  /** Whether workers hear what boxes report: what is left is heard here. */
+  besideWorkers?: boolean;
 }
 
 /** An acknowledgement that gets lost is asked for again by what it did not cover; it is not worth one of its own. */
-const qosOf = (topic: string): 0 | 1 => (parseTopic(topic)?.kind === 'ack' ? 0 : 1);
+export const qosOf = (topic: string): 0 | 1 => (parseTopic(topic)?.kind === 'ack' ? 0 : 1);
 
 export function createOwnBroker({ store, maxPacketBytes, ...parts }: BrokerSideParts): BrokerSide {
   const { clock } = parts;
@@ -82,10 +84,13 @@ export function createBrokerOutside(
   { url, protocolVersion, helper }: OutsideConfig,
   parts: BrokerSideParts,
 ): BrokerSide {
-  const { ca, crl, store, receive, left, events, clock, log } = parts;
+  const { ca, crl, store, receive, left, besideWorkers = false, events, clock, log } = parts;
   const credentials = async () => ({ ...(await ca.issuePass(serviceName, passSeconds)), ca: [...ca.trusted] });
   const broker = createOutsideBroker({
-    ...{ url, protocolVersion, name: serviceName, persistent: true, filters: () => [everyUp] },
+    ...{ url, protocolVersion, name: serviceName, persistent: true },
+    filters: () => (besideWorkers ? upBesideWorkers : [everyUp]),
+    // The session outlasts a start with other roles, and with it what it heard.
+    former: besideWorkers ? [everyUp] : upBesideWorkers,
     ...{ credentials, receive, events, clock, log },
   });
   const authorities = () => ca.authorities.map(({ raw }) => certificateToPem(raw)).join('');

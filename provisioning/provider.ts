@@ -9,6 +9,7 @@ import { Refusal } from '#contract/problems.js';
 import { createAdmission } from './admission/admission.js';
 import type { Ways } from './admission/ways.js';
 import { openAlertWatch } from './alerts-wiring.js';
+import { type ApartConfig, createApart } from './apart-wiring.js';
 import { backUp } from './backup/backup.js';
 import type { Boxes } from './boxes/boxes.js';
 import type { Incoming } from './broker/gate.js';
@@ -20,15 +21,18 @@ import { createCatalogue } from './catalogue/catalogue.js';
 import type { ResolveTxt } from './catalogue/domains.js';
 import { createConsole } from './console/console.js';
 import type { Gauge } from './console/metrics.js';
+import { type DatabaseConfig, mirrorBoxes, openDatabase } from './database-wiring.js';
 import { createAttempts } from './est/attempts.js';
 import { createEst } from './est/est.js';
 import { countSequences } from './fleet/counted.js';
-import { createIngest, type Ingest } from './fleet/ingest.js';
+import type { Hearing } from './fleet/hearing.js';
+import { createIngest } from './fleet/ingest.js';
 import { createQuota } from './fleet/quota.js';
 import { createReceipts } from './fleet/receipts.js';
 import { createRetention } from './fleet/retention.js';
 import { createTaken } from './fleet/taken.js';
 import { createFleetDesk } from './fleet-wiring.js';
+import { ingestGauges } from './ingest-gauges.js';
 import { createLinkDesk } from './links/desk.js';
 import { tellStanding } from './members/news.js';
 import { declareMemberRoutes } from './members/routes.js';
@@ -38,6 +42,7 @@ import { openResults } from './rollouts/results.js';
 import { declareRolloutRoutes } from './rollouts/routes.js';
 import { createRolloutWatch } from './rollouts/watch.js';
 import { openRooms } from './rooms.js';
+import type { Keep } from './store/fleet.js';
 import { controlSocket } from './territory.js';
 import { createWatchOperations, withAudit } from './watch-wiring.js';
 
@@ -55,6 +60,12 @@ export interface ProviderConfig {
   enrolmentsPerSecond?: number;
   /** A broker that is not the provider's own. */
   outside?: OutsideConfig | undefined;
+  /** What boxes tell is kept there instead of in the directory. */
+  database?: DatabaseConfig | undefined;
+  /** How long it is kept; as `usualKeep` unless said. */
+  keep?: Keep | undefined;
+  /** With both a broker outside and a database: what boxes report is stored by workers. */
+  workers?: ApartConfig | undefined;
 }
 
 export interface Provider {
@@ -85,21 +96,6 @@ const messageGauges = ({ up, down, received, refused }: ReturnType<Mail['counts'
   },
 ];
 
-const ingestGauges = ({ online, messages, samples, duplicates }: ReturnType<Ingest['counts']>): Gauge[] => [
-  { name: 'webizen_boxes_connected', help: 'Boxes with a session now.', series: [[{}, online]] },
-  {
-    ...{ name: 'webizen_ingest_messages_total', type: 'counter', help: 'Messages of boxes taken since the start.' },
-    series: [[{}, messages]],
-  },
-  {
-    ...{ name: 'webizen_ingest_samples_total', type: 'counter', help: 'Samples taken since the start.' },
-    series: [
-      [{ sample: 'new' }, samples],
-      [{ sample: 'duplicate' }, duplicates],
-    ],
-  },
-];
-
 /** `localhost` is bound on IPv4, which every machine has; its name stays in the addresses. */
 const bindAddress = (host: string): string => (host === 'localhost' ? '127.0.0.1' : host);
 
@@ -114,6 +110,9 @@ export function createProvider(
     admission: ways = new Set(['claim']),
     enrolmentsPerSecond,
     outside,
+    workers,
+    database,
+    keep,
   }: ProviderConfig,
   {
     files,
@@ -139,8 +138,10 @@ export function createProvider(
   }
 
   async function startRooms(): Promise<void> {
-    const rooms = await openRooms({ directory, files, clock });
+    const openFleet = database && openDatabase(database, keep, clock);
+    const rooms = await openRooms({ directory, files, clock, openFleet, keep });
     started.push(() => rooms.close());
+    started.push(mirrorBoxes({ rooms, clock, log }));
     const { territory, store, fleetStore, ca, crl, boxes, claims, requests, events, members, registry, rollouts } =
       rooms;
     const { directory: listed } = rooms;
@@ -160,15 +161,31 @@ export function createProvider(
     const receipts = createReceipts({ ca, clock, log, publish: (topic, payload) => broker.publish(topic, payload) });
     receipts.start();
     // The broker hands messages to ingest, and ingest answers through the broker.
-    const ingest: Ingest = createIngest({
-      fleet: fleetStore,
-      events,
-      clock,
-      log,
-      refusal: taken.refusal,
-      onHead: receipts.give,
-      publish: (topic, payload) => broker.publish(topic, payload),
-    });
+    const apart =
+      workers && outside && database
+        ? createApart(
+            workers,
+            { outside, database },
+            {
+              ...{ fleet: fleetStore, ca, events, clock, log },
+              refusal: taken.refusal,
+              onHead: receipts.give,
+            },
+          )
+        : undefined;
+    // The workers know who is here, and go on when this process does not.
+    if (!apart) await fleetStore.allOffline();
+    const ingest: Hearing =
+      apart?.hearing ??
+      createIngest({
+        fleet: fleetStore,
+        events,
+        clock,
+        log,
+        refusal: taken.refusal,
+        onHead: receipts.give,
+        publish: (topic, payload) => broker.publish(topic, payload),
+      });
     const talk = createQuota({ clock, burst: 20, perMinute: 2 });
     const mail = await openMail({
       ...{ store, registry, members, events, clock, log },
@@ -179,7 +196,7 @@ export function createProvider(
     });
     mail.start();
     const itsParts = {
-      ...{ tls, ca, crl, store, events, clock, log, maxPacketBytes },
+      ...{ tls, ca, crl, store, events, clock, log, maxPacketBytes, besideWorkers: apart !== undefined },
       admit: boxes.admit,
       async receive({ topic, ...message }: Incoming) {
         if (topic.kind === 'app') return mail.receive({ ...message, topic });
@@ -203,6 +220,8 @@ export function createProvider(
     started.push(async () => desk.table.stop());
     const brokerPort = await broker.start(bindAddress(host), portAt(1));
     started.push(() => broker.stop());
+    apart?.start();
+    if (apart) started.push(() => apart.stop());
     urls.broker = outside?.url ?? `mqtts://${name}:${brokerPort}`;
 
     /** Told first that it is meant: a cut in between is made up for at the next start. */
@@ -229,7 +248,7 @@ export function createProvider(
     });
     started.push(async () => noMoreEndings());
 
-    const retention = createRetention({ fleet: fleetStore, clock, log });
+    const retention = createRetention({ fleet: fleetStore, clock, keep, log });
     retention.start();
     started.push(() => retention.stop());
 
@@ -334,6 +353,7 @@ export function createProvider(
         series: [[{}, rooms.audit.head()?.length ?? 0]],
       },
       ...messageGauges(mail.counts()),
+      ...(apart?.gauges() ?? []),
       {
         name: 'webizen_expiry_seconds',
         help: 'Until a certificate or list runs out.',

@@ -18,7 +18,7 @@ import { type MemberDesk, openMembers } from './members/members.js';
 import { type Audit, openAudit } from './operators/audit.js';
 import { type Operators, openOperators } from './operators/operators.js';
 import { createRollouts, type Rollouts } from './rollouts/rollouts.js';
-import type { FleetStore } from './store/fleet.js';
+import type { FleetStore, Keep } from './store/fleet.js';
 import { createLevelFleet } from './store/fleet-level.js';
 import { openStore, type Store } from './store/store.js';
 import { createTurns } from './store/turns.js';
@@ -57,12 +57,15 @@ export async function openRooms({
   files,
   clock,
   openFleet,
+  keep,
 }: {
   directory: string;
   files: Files;
   clock: Clock;
   /** What boxes tell is kept elsewhere than in the level store. */
   openFleet?: ((parts: { store: Store; territory: string }) => Promise<FleetStore>) | undefined;
+  /** How long level keeps what boxes tell. */
+  keep?: Keep | undefined;
 }): Promise<Rooms> {
   await checkDirectory(directory);
   const territory = await readTerritory(files, directory);
@@ -70,7 +73,9 @@ export async function openRooms({
   const ca = await openCa({ files, clock, directory, leafLifetimeSeconds });
   const listed = await openTerritoryDirectory({ files, directory, clock });
   const store = await openStore(directory);
-  const fleetStore = (await openFleet?.({ store, territory: territory.id })) ?? createLevelFleet({ store, clock });
+  const fleetStore =
+    (await openFleet?.({ store, territory: territory.id })) ??
+    createLevelFleet({ store, clock, ...(keep && { keep }) });
   const events = createEventLog({ store, fleet: fleetStore, clock });
   const turns = createTurns();
   const { issue } = ca;

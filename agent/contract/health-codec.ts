@@ -3,7 +3,7 @@
  *
  * Each batch can be read by itself. The first byte is 1 (JSON begins with `{`); then, as bits: epoch, sequences and
  * times, names, each metric's values (`health-columns.ts`), what is lost. Exact: nothing is rounded here. Whatever
- * arrives, what is made of it is bounded by the batch's own limits, 500 samples of 256 values.
+ * arrives, what is made of it is bounded: 500 samples, 256 names, and 32,768 values in all.
  */
 import { type BitReader, type BitWriter, createBitReader, createBitWriter } from './bits.js';
 import { HealthBatch, type LostRange, type LostReason, mostLost, mostSamples, type Sample } from './health.js';
@@ -17,6 +17,8 @@ export const compactHealth = 'health-1';
 
 const format = 1;
 const mostNames = 256;
+/** Names times samples: two kilobytes could stand for a megabyte otherwise. A full batch of an agent is 100 samples. */
+const mostValues = 32_768;
 const latest = 8_640_000_000_000_000;
 const numberOf = new Map(knownNames.map((name, index) => [name, index]));
 const isName = new RegExp(metricNamePattern);
@@ -81,9 +83,9 @@ function readNames(from: BitReader): string[] | undefined {
     } else {
       if (from.bits(1) === 1) attributes = readText(from);
       const base = from.bits(1) === 1 ? readText(from) : knownNames[from.bits(8)];
-      name = base === undefined ? undefined : base + attributes;
+      if (base !== undefined && isName.test(base + attributes)) name = base + attributes;
     }
-    if (from.failed() || name === undefined || names.has(name) || !isName.test(name)) return undefined;
+    if (from.failed() || name === undefined || names.has(name)) return undefined;
     names.add(name);
   }
   return [...names];
@@ -129,7 +131,7 @@ function readLost(from: BitReader): LostRange[] | undefined {
 export function encodeBatch(batch: HealthBatch): Buffer {
   const { epoch, samples, lost } = batch;
   const names = [...new Set(samples.flatMap(({ values }) => Object.keys(values)))].sort(order);
-  if (names.length > mostNames) return Buffer.from(JSON.stringify(batch));
+  if (names.length > mostNames || names.length * samples.length > mostValues) return Buffer.from(JSON.stringify(batch));
   const to = createBitWriter();
   to.bits(format, 8);
   for (const half of [epoch.slice(0, 8), epoch.slice(8)]) to.bits(Number.parseInt(half, 16), 32);
@@ -164,6 +166,7 @@ function readSamples(from: BitReader): Sample[] | string {
     return 'has sequences or times that are none';
   const names = readNames(from);
   if (!names) return 'has names that are none';
+  if (names.length * count > mostValues) return `holds ${names.length} values in each of ${count} samples`;
   const samples = sequences.map((seq, index): Sample => ({ seq, at: times[index]!, values: {} }));
   for (const name of names) {
     const there = from.bits(1) === 0 ? samples : samples.filter(() => from.bits(1) === 1);

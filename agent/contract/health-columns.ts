@@ -8,9 +8,9 @@
 import { type BitReader, type BitWriter, riceCost } from './bits.js';
 
 const units: readonly { toWhole(value: number): number; fromWhole(whole: number): number }[] = [
-  ...[0, 1, 2, 3, 4, 5, 6].map((digits) => ({
-    toWhole: (value: number) => Math.round(value * 10 ** digits),
-    fromWhole: (whole: number) => whole / 10 ** digits,
+  ...[1, 10, 100, 1000, 10_000, 100_000, 1_000_000].map((size) => ({
+    toWhole: (value: number) => Math.round(value * size),
+    fromWhole: (whole: number) => whole / size,
   })),
   ...[1024, 4096].map((size) => ({
     toWhole: (value: number) => Math.round(value / size),

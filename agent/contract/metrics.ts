@@ -89,5 +89,12 @@ export function readAppMetric(name: string): { metric: AppMetric; app: string } 
   return app !== '' && Object.hasOwn(appMetrics, metric) ? { metric: metric as AppMetric, app } : undefined;
 }
 
+/** Unit, kind and title of any name that this version knows; undefined for others. */
+export function describeMetric(name: string): { unit: string; kind: 'gauge' | 'counter'; title: string } | undefined {
+  if (Object.hasOwn(metrics, name)) return metrics[name as MetricName];
+  const ofApp = readAppMetric(name);
+  return ofApp && appMetrics[ofApp.metric];
+}
+
 /** What a sample may carry, from this or a later version of the agent. */
 export const metricNamePattern = '^[a-z][a-z0-9_.]{0,79}(\\{[a-z0-9_.]{1,40}=[A-Za-z0-9_./:-]{1,80}\\})?$';

@@ -10,6 +10,7 @@ import { boxProblems } from './problems/box.js';
 import { databaseProblems } from './problems/database.js';
 import { developingProblems } from './problems/developing.js';
 import { fleetProblems } from './problems/fleet.js';
+import { hostileProblems } from './problems/hostile.js';
 import { httpProblems } from './problems/http.js';
 import { leaseProblems } from './problems/leases.js';
 import { linkProblems } from './problems/link.js';
@@ -45,6 +46,7 @@ const table = {
   ...developingProblems,
   ...storageProblems,
   ...simulateProblems,
+  ...hostileProblems,
   ...rolloutsProblems,
   ...successionsProblems,
   ...watchProblems,

@@ -75,6 +75,12 @@ The root's key is needed again to make a new CA (ca roll); serving does not need
   --broker URL     an MQTT broker outside, instead of the provider's own; see broker config
   --broker-protocol N   what boxes speak with it: 4 for MQTT 3.1.1, 5 (4)
   --broker-helper URL   the helper beside it, which takes revocation lists
+  --database URL   a PostgreSQL database for what boxes tell, instead of the directory: postgres://user:password@host/name
+  --database-file F     a file that holds this line: a command line is read by everybody on the machine
+  --keep-raw T     how long each sample is kept as it came (7d), then
+  --keep-minutes T what five minutes of them came to (90d), and
+  --keep-hours T   what an hour came to (730d)
+  --keep-events T  how long what happened is kept in the database (90d)
 
 Prints each address on a line of its own, then "ready".
 `,

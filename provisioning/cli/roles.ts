@@ -1,5 +1,7 @@
 /** `--role`: what of the provider a process is. */
 import { Refusal } from '#contract/problems.js';
+import type { ApartConfig } from '../apart-wiring.js';
+import { duration } from './arguments.js';
 
 const roles = ['est', 'ingest', 'api', 'console'] as const;
 type Role = (typeof roles)[number];
@@ -26,3 +28,21 @@ export function rolesOf(args: readonly string[]): Roles {
 }
 
 export const isWorker = (wanted: Roles): boolean => wanted.size === 1 && wanted.has('ingest');
+
+/** A lease is renewed three times before it is over. */
+export const leaseOf = (value = '5s'): number => 1000 * duration(value, '--lease', [1, 300]);
+
+/**
+ * Whether workers store what boxes report, and whether this control process is one; undefined where it stores all itself.
+ * @throws Refusal `roles-apart`, `arguments-invalid`
+ */
+export function workersOf(
+  { broker, lease }: { broker?: string; lease?: string },
+  wanted: Roles,
+  database: unknown,
+): ApartConfig | undefined {
+  const here = wanted.has('ingest');
+  if (broker !== undefined && database !== undefined) return { here, leaseMilliseconds: leaseOf(lease) };
+  if (!here) throw new Refusal('roles-apart', 'without ingest it needs --broker and --database');
+  return undefined;
+}

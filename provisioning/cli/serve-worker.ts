@@ -4,21 +4,23 @@ import path from 'node:path';
 import { pino } from 'pino';
 import { systemClock } from '#common/clock.js';
 import { files } from '#common/files.js';
+import { Refusal } from '#contract/problems.js';
 import { checkBrokerUrl } from '../broker/outside.js';
 import { createWorker } from '../worker.js';
-import { duration, noMore, readArguments, required, text, wholeNumber } from './arguments.js';
+import { noMore, readArguments, required, text, wholeNumber } from './arguments.js';
 import type { Command } from './command.js';
-import { databaseOf } from './database.js';
-
-const leases = [1, 300] as const;
+import { databaseFrom } from './database.js';
+import { leaseOf } from './roles.js';
 
 export const serveWorker: Command = async (args, { out, stop }) => {
   const { values, positionals } = readArguments(args, {
-    ...{ role: text, dir: text, broker: text, 'broker-protocol': text, database: text },
+    ...{ role: text, dir: text, broker: text, 'broker-protocol': text, database: text, 'database-file': text },
     ...{ lease: text, host: text, 'metrics-port': text },
   });
   noMore(positionals);
-  const leaseMilliseconds = 1000 * duration(values.lease ?? '5s', '--lease', leases);
+  const leaseMilliseconds = leaseOf(values.lease);
+  const database = await databaseFrom(values);
+  if (!database) throw new Refusal('arguments-invalid', '--database is missing');
   const port = values['metrics-port'];
   const worker = createWorker(
     {
@@ -27,7 +29,7 @@ export const serveWorker: Command = async (args, { out, stop }) => {
         url: checkBrokerUrl(required(values.broker, '--broker')),
         protocolVersion: wholeNumber(values['broker-protocol'] ?? '4', '--broker-protocol', [4, 5]) === 5 ? 5 : 4,
       },
-      database: await databaseOf(required(values.database, '--database')),
+      database: database.url,
       leaseMilliseconds,
       renewMilliseconds: Math.round(leaseMilliseconds * 0.3),
       host: required(values.host ?? '127.0.0.1', '--host'),

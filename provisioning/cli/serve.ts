@@ -12,7 +12,8 @@ import { createProvider } from '../provider.js';
 import { checkDirectory, longestLeafSeconds, readTerritory, writeTerritory } from '../territory.js';
 import { duration, noMore, readArguments, required, text, wholeNumber } from './arguments.js';
 import type { Command } from './command.js';
-import { isWorker, rolesOf } from './roles.js';
+import { databaseFrom, databaseOptions, keepOf } from './database.js';
+import { isWorker, rolesOf, workersOf } from './roles.js';
 
 const defaultPortBase = 8440;
 
@@ -28,7 +29,8 @@ function outsideOf(broker?: string, protocol?: string, helper?: string): Outside
 }
 
 export const serve: Command = async (args, io) => {
-  if (isWorker(rolesOf(args))) return (await import('./serve-worker.js')).serveWorker(args, io);
+  const roles = rolesOf(args);
+  if (isWorker(roles)) return (await import('./serve-worker.js')).serveWorker(args, io);
   const { out, stop, assetsDir } = io;
   const { values, positionals } = readArguments(args, {
     dir: text,
@@ -38,12 +40,17 @@ export const serve: Command = async (args, io) => {
     admission: text,
     'renewal-grace': text,
     enrolments: text,
-    ...{ broker: text, 'broker-protocol': text, 'broker-helper': text },
+    ...{ broker: text, 'broker-protocol': text, 'broker-helper': text, lease: text },
+    ...databaseOptions,
   });
   noMore(positionals);
   const outside = outsideOf(values.broker, values['broker-protocol'], values['broker-helper']);
+  const database = await databaseFrom(values);
   const config = {
     outside,
+    database,
+    workers: workersOf(values, roles, database),
+    keep: keepOf(values),
     assetsDir,
     directory: path.resolve(required(values.dir, '--dir')),
     host: required(values.host ?? 'localhost', '--host'),

@@ -33,6 +33,16 @@ export function createAdmitted({
   let changes = 0;
   let batch: { boxes: Set<string>; answer: ReturnType<FleetStore['admissions']> } | undefined;
   let noMore = () => {};
+  const pauses = new Map<number, Promise<void>>();
+
+  /** All who wait so long wait together. */
+  function pause(milliseconds: number): Promise<void> {
+    const before = pauses.get(milliseconds);
+    if (before) return before;
+    const mine = clock.sleep(milliseconds, stopping.signal).finally(() => pauses.delete(milliseconds));
+    pauses.set(milliseconds, mine);
+    return mine;
+  }
 
   /** What is asked for in one turn of the loop is one query. */
   function look(box: string): ReturnType<FleetStore['admissions']> {
@@ -55,7 +65,7 @@ export function createAdmitted({
       if (!found) {
         // The message waits for the store, as it would have to all the same.
         if (stopping.signal.aborted) return 'unavailable';
-        await clock.sleep(retryMilliseconds, stopping.signal);
+        await pause(retryMilliseconds);
         continue;
       }
       const admission = found.get(box);
@@ -67,7 +77,7 @@ export function createAdmitted({
       }
       unknown += 1;
       if (unknown >= looks || stopping.signal.aborted) return 'box-unknown';
-      await clock.sleep(lookAgainMilliseconds, stopping.signal);
+      await pause(lookAgainMilliseconds);
     }
   }
 

@@ -11,6 +11,7 @@ import { type ProblemCode, Refusal } from '#contract/problems.js';
 import { buildTopic, shardOf, type Topic } from '#contract/topics.js';
 import { Conflict, type Fence, type FleetStore } from '../store/fleet.js';
 import type { LifeRecord } from '../store/store.js';
+import { costOf, createBudget } from './budget.js';
 import type { RoundEvents } from './events.js';
 import { allGaps, emptyLife, gapsOf } from './life.js';
 import { createLives } from './lives.js';
@@ -76,6 +77,7 @@ export function createIngest(parts: IngestParts): Ingest {
   const lost = new Set<string>();
   const stopping = new AbortController();
   const quota = createQuota({ clock, burst: 100, perMinute: 20 });
+  const budget = createBudget({ clock });
   const presence = createPresence({ events, quota });
   const taker = createTaker({ events, quota, presence, clock, onHead });
   const gapsTold = new Map<string, number>();
@@ -234,8 +236,15 @@ export function createIngest(parts: IngestParts): Ingest {
       const code = judged instanceof Promise ? await judged : judged;
       // Taken from the broker, which would only send it again, and dropped without an answer.
       if (code) return events.refused(code, { box, detail: `${box}: what it says is dropped` });
+      // A birth is short, and who is over its budget is here all the same.
+      if (!budget.has(box) && (topic.kind !== 'status' || payload.length > 4096))
+        return events.refused('box-over-budget', {
+          box,
+          detail: `${box}: a message of ${payload.length} bytes is dropped`,
+        });
       // Read now, while the round before is on its way to the disk.
       const said = read(topic, payload);
+      budget.spend(box, costOf(said, payload.length));
       return new Promise((resolve, reject) => enqueue({ box, said, resolve, reject }));
     },
     left(box) {

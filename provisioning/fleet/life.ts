@@ -2,10 +2,12 @@
 import type { Ack, HealthBatch } from '#contract/health.js';
 import type { Birth } from '#contract/status.js';
 import type { LifeRecord, Track } from '../store/store.js';
-import { add, emptyTrack, gaps, has, highest, holes, lose } from './track.js';
+import { add, emptyTrack, gaps, has, highest, holes, lose, trim } from './track.js';
 
 /** So many epochs of a box are followed; an old one's samples stay, its gaps are no longer counted. */
 const mostTracks = 8;
+/** Of an epoch that is not the box's own any more. */
+const mostRangesOfOld = 16;
 const mostMissing = 100;
 const tellAgainMilliseconds = 3_600_000;
 
@@ -17,6 +19,8 @@ function withTrack(life: LifeRecord, epoch: string, track: Track): LifeRecord {
   const tracks = { ...life.tracks, [epoch]: track };
   const spare = Object.keys(tracks).filter((other) => other !== epoch && other !== life.birth?.epoch);
   for (const oldest of spare.slice(0, Math.max(0, Object.keys(tracks).length - mostTracks))) delete tracks[oldest];
+  // A life is written whole with each message: what is over must not make it large.
+  for (const other of spare) if (tracks[other]) tracks[other] = trim(tracks[other], mostRangesOfOld);
   return { ...life, tracks };
 }
 

@@ -35,10 +35,16 @@ function reader<T extends TSchema>(schema: T): (payload: Buffer) => Static<T> | 
         // told below
       }
     }
+    // To find and word all that is wrong can cost a second; a message of a good box that is amiss is short, or cut off.
+    if (payload.length > mostToDescribe) return `${payload.length} bytes that are no such message`;
     const parsed = parseJson(schema, payload);
     return parsed.ok ? parsed.value : describeFaults(parsed.faults).slice(0, 300);
   };
 }
+
+const mostToDescribe = 8 * 1024;
+/** Of what the store keeps whole: far more than the contract's own fields come to. Samples are counted instead. */
+const mostBytes = { status: 16 * 1024, event: 16 * 1024, reported: 128 * 1024 } as const;
 
 const readJsonHealth = reader(HealthBatch);
 const readStatus = reader(Status);
@@ -61,6 +67,11 @@ export function read({ kind }: Topic, payload: Buffer): Said {
     kind: 'refused',
     value: { digest: digestOf(payload), code, detail },
   });
+  if (Object.hasOwn(mostBytes, kind) && payload.length > mostBytes[kind as keyof typeof mostBytes])
+    return refuse(
+      'message-malformed',
+      `${payload.length} bytes, of which ${mostBytes[kind as keyof typeof mostBytes]} are taken`,
+    );
   switch (kind) {
     case 'health': {
       const value = readHealth(payload);

@@ -14,6 +14,7 @@ import { ackOf, emptyLife, takeBirth, takeHealth } from './life.js';
 import type { Presence } from './presence.js';
 import type { Quota } from './quota.js';
 import type { RefusedPayload, Said } from './read.js';
+import { placeInTime } from './times.js';
 
 export interface Round extends Omit<FleetRound, 'fences'> {
   readonly samples: NewSample[];
@@ -166,8 +167,11 @@ export function createTaker({ events, quota, presence, clock, onHead }: TakerPar
   function take(round: Round, box: string, said: Said, life: LifeRecord): LifeRecord {
     switch (said.kind) {
       case 'health': {
-        const { epoch } = said.value;
-        const taken = takeHealth(life, said.value);
+        const { batch, moved } = placeInTime(said.value, clock.now());
+        const { epoch } = batch;
+        const taken = takeHealth(life, batch);
+        if (moved > 0)
+          round.after.push(() => events.refused('sample-time', { box, detail: `${box}: ${moved} samples` }));
         for (const { at, seq, values } of taken.fresh) round.samples.push({ box, epoch, seq, at, values });
         round.duplicates += said.value.samples.length - taken.fresh.length;
         round.epochs.set(box, (round.epochs.get(box) ?? new Set()).add(epoch));

@@ -51,12 +51,19 @@ export function add(track: Track, first: number, last: number): Track {
 }
 
 /** Takes into `contiguous` what has become so, and gives up the lowest hole when there are too many. */
-function settle(track: Track): Track {
+function settle(track: Track, most = maxRanges): Track {
   const { contiguous, above, lost } = track;
   const [lowest, ...rest] = above;
-  if (!lowest || (lowest[0] > contiguous + 1 && above.length <= maxRanges)) return track;
+  if (!lowest || (lowest[0] > contiguous + 1 && above.length <= most)) return track;
   const hole = Math.max(0, lowest[0] - contiguous - 1);
   return { ...track, contiguous: lowest[1], above: rest, lost: lost + hole };
+}
+
+/** At most so many ranges: the lowest holes are given up as lost. */
+export function trim(track: Track, most: number): Track {
+  let trimmed = track;
+  while (trimmed.above.length > most) trimmed = settle(trimmed, most);
+  return trimmed;
 }
 
 /** The box says that it has these no more. Those that are here stay here and are not counted. */

@@ -4,7 +4,7 @@
  * come weeks late still count.
  */
 import type { Sample } from '#contract/health.js';
-import { metrics } from '#contract/metrics.js';
+import { describeMetric } from '#contract/metrics.js';
 
 /** Of a gauge: average, least, most, of so many samples. Of a counter: what it was, and when by the box's clock. */
 export type Figures = [average: number, least: number, most: number, count: number] | [last: number, at: number];
@@ -15,8 +15,7 @@ export type Bucket = Record<string, Figures>;
 export const minutesMilliseconds = 5 * 60_000;
 export const hoursMilliseconds = 3_600_000;
 
-const isCounter = (name: string): boolean =>
-  Object.hasOwn(metrics, name) && metrics[name as keyof typeof metrics].kind === 'counter';
+const isCounter = (name: string): boolean => describeMetric(name)?.kind === 'counter';
 
 export const bucketOf = (at: number, values: Sample['values']): Bucket =>
   Object.fromEntries(

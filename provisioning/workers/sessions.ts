@@ -23,6 +23,7 @@ export function openLeaseSessions(url: string, leaseMilliseconds: number): Lease
   });
   // Of a session that idles: whoever asks next opens another.
   pool.on('error', () => {});
+  pool.on('connect', (session) => void session.on('error', () => {})); // unheard it would end the process
   return {
     query: (text, values) => pool.query(text, values),
     end: () => pool.end(),

@@ -3,7 +3,7 @@ import { appendFile, mkdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import fc from 'fast-check';
 import t from 'tap';
-import { appMetricName, metricNamePattern, metrics, readAppMetric } from '#contract/metrics.js';
+import { appMetricName, describeMetric, metricNamePattern, readAppMetric } from '#contract/metrics.js';
 import { createInventory } from '../../agent/health/probe/inventory.js';
 import { networkTotals } from '../../agent/health/probe/network.js';
 import { createProbe } from '../../agent/health/probe.js';
@@ -197,7 +197,7 @@ t.test('this machine, as it is: every name is one of the contract', async (t) =>
   t.ok((values['system.memory.limit'] ?? 0) > 0);
   t.ok((values['container.memory.usage{webizen.app=me}'] ?? 0) > 0);
   for (const [name, value] of Object.entries(values)) {
-    t.ok(name in metrics || readAppMetric(name), name);
+    t.ok(describeMetric(name), name);
     t.match(name, new RegExp(metricNamePattern));
     t.ok(Number.isFinite(value), `${name} ${value}`);
   }
@@ -331,6 +331,8 @@ t.test('a metric of an app is built and read in one place', async (t) => {
       return read?.app === app && read.metric === 'container.restarts';
     }),
   );
+  t.match(describeMetric('container.cpu.time{webizen.app=a.b}'), { kind: 'counter', unit: 's' });
+  t.equal(describeMetric('constructor'), undefined);
   for (const name of [
     'container.restarts',
     'container.other{webizen.app=a}',

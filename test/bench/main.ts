@@ -37,6 +37,7 @@ aims['path.check'] = least(0.4);
 aims['memory.idle'] = most(1.9);
 aims['memory.worked'] = most(2.2);
 aims.start = most(2);
+aims['wire.day'] = most(1);
 aims['health.cpu'] = most(5);
 
 const say = (line: string) => console.log(line);

@@ -176,8 +176,12 @@ t.test('every page fits phone and desktop, light and dark, and breaks no rule', 
     await page.getByLabel('Operator secret').waitFor();
     await look('sign-in');
     await signIn(page);
-    await page.getByText(healthy).waitFor();
+    await page.getByText('box-4pd7wq1m8szk').waitFor();
     test.equal(await title(page), 'Two boxes need care.');
+    await look('glance');
+    await page.getByRole('link', { name: 'Boxes', exact: true }).click();
+    await page.getByText(healthy).waitFor();
+    test.equal(await title(page), 'Five boxes.');
     await look('boxes');
     await page.getByRole('link', { name: healthy }).click();
     await page.locator('[data-chart=network] canvas').waitFor();
@@ -227,6 +231,10 @@ t.test(
     test.match(await page.getByRole('alert').textContent(), /not the operator secret.*What to do.*secret-wrong/);
     await page.keyboard.type(secret); // the field was selected again
     await page.keyboard.press('Enter');
+    await page.getByRole('heading', { name: 'Two boxes need care.' }).waitFor();
+    await press('Tab', 'Boxes');
+    await page.keyboard.press('Enter');
+    await page.locator('h1:focus').waitFor();
     await page.getByText(healthy).waitFor();
     await press('Tab', healthy);
     await page.keyboard.press('Enter');
@@ -313,12 +321,13 @@ t.test('the first line says how things stand, from an empty territory on', { buf
   await page.getByRole('button', { name: 'Revoke the code', exact: true }).click();
   await page.getByRole('heading', { name: 'No claim code is open.' }).waitFor();
 
-  await page.getByRole('link', { name: 'Boxes' }).click();
+  await page.getByRole('link', { name: 'Fleet' }).click();
   for (const id of ['box-00000001', 'box-00000002', 'box-00000003']) {
     fleet.boxes.set(id, boxOf(id, Date.now(), { health: { ...sampleAt(Date.now()), at: Date.now() } }));
     events.record({ type: 'enrolled', box: id, text: 'the box enrolled' });
   }
   await page.getByRole('heading', { name: 'All 3 boxes are online.' }).waitFor();
+  await page.getByRole('link', { name: 'Boxes', exact: true }).click();
   await page.getByRole('link', { name: 'box-00000003' }).click();
   await page.getByText('No sample in this time.').waitFor();
   fleet.sample('box-00000003', sampleAt(Date.now()));
@@ -327,10 +336,12 @@ t.test('the first line says how things stand, from an empty territory on', { buf
   await page.screenshot({ path: `${shots}/first-sample-desktop-light.png`, caret: 'initial' });
   await page.goBack();
   await page.getByLabel('Find a box').fill('0002');
+  await page.getByRole('heading', { name: 'One box matches.' }).waitFor();
   test.equal(await page.getByRole('row').count(), 2, 'the head and the one that matches');
   await page.getByLabel('Find a box').fill('nowhere');
-  await page.getByText('No box matches.').waitFor();
+  await page.getByRole('heading', { name: 'No box matches.' }).waitFor();
   await page.getByRole('button', { name: 'Show all boxes' }).click();
+  await page.getByRole('heading', { name: 'Three boxes.' }).waitFor();
   test.equal(await page.getByRole('row').count(), 4);
   await page.goto(`${url}/boxes/box-unknown`);
   await page.getByRole('alert').waitFor();
@@ -345,10 +356,11 @@ t.test(
     const served = await startFedConsole(test);
     const page = await open(served.url, sizes.desktop);
     await signIn(page);
-    await page.getByText(healthy).waitFor();
+    const worst = 'box-4pd7wq1m8szk';
+    await page.getByText(worst).waitFor();
     await served.stop();
     await page.getByText(/The provider does not answer. What you see is from \d\d:\d\d/).waitFor();
-    test.ok(await page.getByText(healthy).isVisible(), 'what was known stays');
+    test.ok(await page.getByText(worst).isVisible(), 'what was known stays');
     test.same(await violations(page), []);
     await page.screenshot({ path: `${shots}/unreachable-desktop-light.png`, caret: 'initial' });
     await served.startAgain();
@@ -360,7 +372,7 @@ t.test(
     await page.getByLabel('Operator secret').waitFor();
     await page.reload();
     await page.getByLabel('Operator secret').waitFor();
-    test.notOk(await page.getByText(healthy).isVisible());
+    test.notOk(await page.getByText(worst).isVisible());
     await page.context().close();
   },
 );

@@ -29,7 +29,7 @@ const up: Record<UpKind, Channel> = {
   },
   health: {
     payload: HealthBatch,
-    says: 'Samples in batches, numbered without holes in their epoch. The box keeps each until down/ack covers it.',
+    says: 'Samples in batches, numbered without holes in their epoch, as JSON or, where the profile reads health-1, in the compact form of agent/contract/health-codec.ts. The box keeps each until down/ack covers it.',
   },
   event: { payload: BoxEvent, says: 'An alarm or an audit-worthy fact, at once. Sent twice it has the same id.' },
   reported: { payload: Reported, says: 'What runs: whole, each time that something of it has changed.', retain: true },

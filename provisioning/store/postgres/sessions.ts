@@ -44,6 +44,8 @@ export function openSessions(url: string): Sessions {
   const pool = new pg.Pool({ ...config, max: mostSessions });
   // Of a session that idles: whoever asks next opens another.
   pool.on('error', () => {});
+  // Of one that is in use and waits for no answer just then: its next statement tells. Unheard it would end the process.
+  pool.on('connect', (session) => void session.on('error', () => {}));
 
   async function transact<T>(work: (session: Session) => Promise<T>, begin = 'BEGIN'): Promise<T> {
     let session: Session | undefined;
@@ -85,6 +87,7 @@ export function openSessions(url: string): Sessions {
     transact,
     async own() {
       const client = new pg.Client(config);
+      client.on('error', () => {}); // its owner hears the end
       try {
         await client.connect();
         return client;

@@ -1,8 +1,9 @@
 /**
  * Counts what one box and its provider send each other, by the kernel's own counters of IP bytes: everything in this
- * network namespace is theirs. The link, outbox and sampler are the agent's, the broker and ingest the provider's; the
- * agent's clock is moved by hand, so that a day of batches takes a minute. What a connection costs at rest is counted in
- * real time. Arguments: a folder, how many batches, how many seconds of rest.
+ * network namespace is theirs. The link, outbox and sampler are the agent's, the broker and ingest the provider's; what is
+ * measured is a simulated life of 39 values (test/support/health-life.ts), so that a change of this machine's load is none
+ * of the figure's. The agent's clock is moved by hand, so that a day of batches takes a minute. What a connection costs at
+ * rest is counted in real time. Arguments: a folder, seconds a batch, how many batches, how many seconds of rest.
  */
 import { X509Certificate } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
@@ -13,22 +14,23 @@ import { makeCsr, parseCsr } from '#common/pki/csr.js';
 import { keyToPem, newPrivateKey, signerOf } from '#common/pki/keys.js';
 import { certificateToPem } from '#common/pki/pem.js';
 import { commonNameOf } from '#common/pki/subject.js';
-import { createProbe } from '../../../agent/health/probe.js';
+import { compactHealth } from '#contract/health-codec.js';
 import { createSampler } from '../../../agent/health/sampler.js';
-import { realHost } from '../../../agent/host/host.js';
 import { createLink } from '../../../agent/link/link.js';
 import { createOutbox } from '../../../agent/link/outbox.js';
 import { openStore } from '../../../agent/store/store.js';
 import { createBroker } from '../../../provisioning/broker/broker.js';
+import { qosOf } from '../../../provisioning/brokers.js';
 import { serverTls } from '../../../provisioning/ca/server-certificate.js';
 import { createIngest, type Ingest } from '../../../provisioning/fleet/ingest.js';
 import { openRooms } from '../../../provisioning/rooms.js';
+import { createHealthLife } from '../../support/health-life.js';
 import { createManualClock } from '../../support/manual-clock.js';
 import { runCommand } from '../../support/provider.js';
+import { randomFrom } from '../../support/random.js';
 import { pause } from '../workshop.js';
 
 const intervalSeconds = 60;
-const batchSeconds = 300;
 /** A delayed TCP acknowledgement comes within 40 ms or so. */
 const settleMilliseconds = 150;
 
@@ -46,7 +48,7 @@ async function counters(): Promise<{ bytes: number; segments: number }> {
 }
 
 const [folder = '', ...numbers] = process.argv.slice(2);
-const [batches = 0, restSeconds = 0] = numbers.map(Number);
+const [batchSeconds = 0, batches = 0, restSeconds = 0] = numbers.map(Number);
 const stops: (() => unknown)[] = [];
 
 const directory = path.join(folder, 'provider');
@@ -62,7 +64,7 @@ const ingest: Ingest = createIngest({
   ...{ fleet: rooms.fleetStore, events: rooms.events, clock: systemClock, log },
   publish(topic, text) {
     payload.down += Buffer.byteLength(text);
-    broker.publish(topic, text, { qos: 1 });
+    broker.publish(topic, text, { qos: qosOf(topic) });
   },
 });
 const broker = createBroker({
@@ -92,10 +94,16 @@ const { id, name, jurisdiction, law } = rooms.territory;
 const clock = createManualClock(Date.now());
 const store = await openStore(path.join(folder, 'box'));
 stops.push(() => store.close());
-const outbox = await createOutbox({ store, budgetBytes: 2 ** 24 });
+const outbox = await createOutbox({ store, budgetBytes: 2 ** 24, batch: batchSeconds / intervalSeconds });
 const onRefused = (refusal: Error) => console.error(refusal);
+const life = createHealthLife(randomFrom(1));
+let minute = 0;
 const sampler = createSampler({
-  probe: createProbe({ host: realHost, dataDir: folder }),
+  probe: {
+    sample: async () => life(minute++),
+    inventory: () => Promise.reject(new Error('is not asked for')),
+    stop() {},
+  },
   store: (sample) => outbox.add(sample),
   stamp: () => ({ at: clock.now() }),
   freeBytes: () => 2 ** 40,
@@ -110,6 +118,7 @@ function openLink() {
         box,
         territory: { id, name, jurisdiction, law },
         broker: { url: `mqtts://127.0.0.1:${port}`, protocolVersion: 4, maxPacketBytes: 256 * 1024 },
+        reads: [compactHealth],
       },
       credentials: {
         identity: { keyPem: keyToPem(key), chain: certificateToPem(leaf.raw) + issuing },
@@ -144,9 +153,9 @@ const connected = await counters();
 async function oneBatch(): Promise<void> {
   const { acknowledged } = outbox.state();
   for (let sample = 0; sample < batchSeconds / intervalSeconds; sample += 1) {
-    const { last } = outbox.state();
+    const { waiting } = outbox.state();
     await clock.pass(intervalSeconds * 1000);
-    await until(() => outbox.state().last > last);
+    await until(() => outbox.state().waiting > waiting || outbox.state().acknowledged > acknowledged);
   }
   await until(() => outbox.state().acknowledged > acknowledged);
   await pause(settleMilliseconds);
@@ -160,10 +169,17 @@ const to = await counters();
 const carried = payload.up + payload.down - payloadBefore.up - payloadBefore.down;
 await pause(restSeconds * 1000);
 const rested = await counters();
+await link.hold();
+const { last } = outbox.state();
+link.resume();
+await until(() => outbox.state().acknowledged > last);
+await pause(settleMilliseconds);
+const again = await counters();
 
 console.log(
   JSON.stringify({
-    connection: { bytes: connected.bytes - before.bytes, segments: connected.segments - before.segments },
+    first: { bytes: connected.bytes - before.bytes, segments: connected.segments - before.segments },
+    again: { bytes: again.bytes - rested.bytes, segments: again.segments - rested.segments },
     batches: { count: batches, bytes: to.bytes - from.bytes, segments: to.segments - from.segments, payload: carried },
     rest: { seconds: restSeconds, bytes: rested.bytes - to.bytes, segments: rested.segments - to.segments },
   }),

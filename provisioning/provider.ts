@@ -8,6 +8,7 @@ import { isLoopback } from '#common/web/origin.js';
 import { Refusal } from '#contract/problems.js';
 import { createAdmission } from './admission/admission.js';
 import type { Ways } from './admission/ways.js';
+import { openAlertWatch } from './alerts-wiring.js';
 import { type ApartConfig, createApart } from './apart-wiring.js';
 import { backUp } from './backup/backup.js';
 import type { Boxes } from './boxes/boxes.js';
@@ -33,6 +34,7 @@ import { createReceipts } from './fleet/receipts.js';
 import { createRetention } from './fleet/retention.js';
 import { createTaken } from './fleet/taken.js';
 import { createFleetDesk } from './fleet-wiring.js';
+import { ingestGauges } from './ingest-gauges.js';
 import { createLinkDesk } from './links/desk.js';
 import { tellStanding } from './members/news.js';
 import { declareMemberRoutes } from './members/routes.js';
@@ -355,7 +357,22 @@ export function createProvider(
     const expiry = createExpiryWatch({ clock, events, endings });
     expiry.start();
     started.push(() => expiry.stop());
+    const { leafLifetimeSeconds: leafSeconds } = territory;
+    const alerts = await openAlertWatch({
+      ...{ store, events, clock, log, leafSeconds },
+      boxes: desk.fleet,
+      territory: id,
+    });
+    alerts.start();
+    started.push(() => alerts.stop());
     const gauges = (): Gauge[] => [
+      ...alerts.gauges(),
+      ...ingestGauges(ingest.counts()),
+      {
+        name: 'webizen_audit_entries',
+        help: 'Entries of the audit log.',
+        series: [[{}, rooms.audit.head()?.length ?? 0]],
+      },
       ...messageGauges(mail.counts()),
       ...commands.gauges(),
       ...(apart?.gauges() ?? []),
@@ -384,6 +401,7 @@ export function createProvider(
       events,
       operators: rooms.operators,
       audit: rooms.audit,
+      alerts,
       territory: { id, name: called, jurisdiction, law },
       assetsDir,
       clock,

@@ -113,7 +113,7 @@ on it refuses to start without. Claims, certificates, members and the catalogue 
       makes the folder of worker N, 1 to 63: its name at the broker, a key and a certificate for that, and whom it
       trusts there. Again for the same N: a new certificate, which it takes with its next session
 
-A worker needs the broker and the database, and nothing of the territory's directory. See docs/provider.md, section 18.
+A worker needs the broker and the database, and nothing of the territory's directory. See docs/provider.md, section 20.
 `,
   claim: `webizen-provider claim: the codes that let a box enrol, each once
 

@@ -40,7 +40,8 @@ function actOf({ caller, method, params, body, routeOptions: { url, config } }: 
   const { id, ...named } = { ...(params as Record<string, unknown> | undefined) };
   const on = id === undefined ? {} : { [config.on ?? singular(url)]: id };
   const { name, role, via } = caller;
-  return { act: config.act ?? derived(method, url), who: name, role, via, facts: [on, named, body] };
+  const said = config.harmless ? {} : body;
+  return { act: config.act ?? derived(method, url), who: name, role, via, facts: [on, named, said] };
 }
 
 interface Told {

@@ -18,7 +18,8 @@ import type { Operators } from '../operators/operators.js';
 import { createAccess } from './access.js';
 import { auditActs } from './acts.js';
 import { createMetrics, type Gauge } from './metrics.js';
-import { declareRoutes, type Territory } from './routes.js';
+import { declareRoutes, type RouteParts, type Territory } from './routes.js';
+import { type AlertDesk, declareAlertRoutes } from './routes-alerts.js';
 import type { CommandFeature } from './routes-commands.js';
 import type { FleetRouteParts } from './routes-fleet.js';
 import { declareOperatorRoutes } from './routes-operators.js';
@@ -34,6 +35,7 @@ export interface ConsoleParts extends Omit<FleetRouteParts, 'fleet'> {
   /** Who signs in, and what each of them does. */
   operators: Operators;
   audit: Audit;
+  alerts: AlertDesk;
   territory: Territory;
   /** Where the built console lies: index.html, main.js, main.css. */
   assetsDir: string;
@@ -67,6 +69,22 @@ const pages = ['/', '/boxes', '/boxes/:id', '/claims', '/requests', '/events', '
 const handshakeTimeout = 10_000;
 const bodyLimit = 16 * 1024;
 
+interface ApiParts extends RouteParts {
+  operators: Operators;
+  audit: Audit;
+  alerts: AlertDesk;
+  log: FastifyBaseLogger;
+}
+
+/** The operator's API alone, without the pages: what docs/spec/operator-openapi.json is made from. */
+export function declareApi(app: FastifyInstance, parts: ApiParts): void {
+  parts.access.guard(app);
+  auditActs(app, parts);
+  declareRoutes(app, parts);
+  declareOperatorRoutes(app, parts);
+  declareAlertRoutes(app, parts.alerts);
+}
+
 export function createConsole(parts: ConsoleParts): Console {
   const { fleet, table, abouts, filters, claims, requests, events, operators, audit } = parts;
   const { territory, assetsDir, clock, log, tls } = parts;
@@ -98,23 +116,11 @@ export function createConsole(parts: ConsoleParts): Console {
     });
     app.removeContentTypeParser('text/plain'); // what a form of another site may send without asking first
     answerProblems(app);
-    access.guard(app);
-    auditActs(app, { audit, log });
-    declareRoutes(app, {
-      fleet,
-      table,
-      abouts,
-      filters,
-      claims,
-      requests,
-      streams,
-      metrics,
-      access,
-      territory,
-      clock,
-      commands: parts.commands,
+    const { alerts, commands } = parts;
+    declareApi(app, {
+      ...{ fleet, table, abouts, filters, claims, requests, streams, metrics, access, territory, clock },
+      ...{ operators, audit, alerts, commands, log },
     });
-    declareOperatorRoutes(app, { operators, audit });
     await serveAssets(app, { directory: assetsDir, pages, config: { consoleAccess: 'open' } });
     await app.ready();
     return app;

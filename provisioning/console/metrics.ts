@@ -6,6 +6,7 @@ import type { Requests } from '../admission/requests.js';
 import type { Claims } from '../claims/claims.js';
 import type { EventLog } from '../fleet/events.js';
 import type { FleetTable } from '../fleet/table.js';
+import { fleetGauges } from './fleet-metrics.js';
 
 export interface Metrics {
   start(): void;
@@ -17,6 +18,8 @@ export interface Metrics {
 export interface Gauge {
   name: string;
   help: string;
+  /** A gauge unless said. */
+  type?: 'gauge' | 'counter';
   series: readonly Series[];
 }
 
@@ -45,7 +48,13 @@ const eventTypes = new Set([
   'admission-asked',
   'admission-approved',
   'admission-refused',
+  'condition',
+  'alert',
+  'alert-undelivered',
+  'store',
 ]);
+
+const admissionsMilliseconds = 15_000;
 
 type Series = readonly [labels: Record<string, string>, value: number];
 
@@ -59,14 +68,13 @@ export function family(name: string, type: 'gauge' | 'counter', help: string, se
   return [`# HELP ${name} ${help}`, `# TYPE ${name} ${type}`, ...lines, ''].join('\n');
 }
 
-const seriesOf = (label: string, counts: Record<string, number>): Series[] =>
-  Object.entries(counts).map(([value, count]) => [{ [label]: value }, count]);
-
 const byState = <S extends string>(states: readonly S[], found: Iterable<S>): Series[] => {
   const counts = new Map<S, number>(states.map((state) => [state, 0]));
   for (const state of found) counts.set(state, (counts.get(state) ?? 0) + 1);
   return [...counts].map(([state, count]) => [{ state }, count]);
 };
+
+const told = ({ name, help, type = 'gauge', series }: Gauge): string => family(name, type, help, series);
 
 export function createMetrics({
   table,
@@ -77,7 +85,7 @@ export function createMetrics({
   territory,
   gauges = () => [],
 }: {
-  table: Pick<FleetTable, 'counts'>;
+  table: Pick<FleetTable, 'glance'>;
   claims: Claims;
   requests: Requests;
   events: EventLog;
@@ -87,6 +95,20 @@ export function createMetrics({
 }): Metrics {
   const counted = new Map<string, number>();
   const ends: (() => void)[] = [];
+
+  let counts: { at: number; handedOut: Series[]; waiting: number } | undefined;
+  /** All of them are read for it, so that who asks often gets an answer of the last quarter of a minute. */
+  async function admissions(): Promise<{ handedOut: Series[]; waiting: number }> {
+    const now = clock.now();
+    if (counts && Math.abs(now - counts.at) < admissionsMilliseconds) return counts;
+    const [all, asked] = await Promise.all([claims.list(), requests.list()]);
+    const handedOut = byState(
+      claimStates,
+      all.map(({ state }) => state),
+    );
+    counts = { at: now, handedOut, waiting: asked.filter(({ state }) => state === 'waiting').length };
+    return counts;
+  }
 
   return {
     start() {
@@ -98,33 +120,17 @@ export function createMetrics({
       );
     },
     async text() {
-      const [{ states, care, gaps }, handedOut, asked] = await Promise.all([
-        table.counts(),
-        claims.list(),
-        requests.list(),
-      ]);
+      const [glance, { handedOut, waiting }] = await Promise.all([table.glance(), admissions()]);
       const memory = process.memoryUsage();
       const cpu = process.cpuUsage();
       const started = clock.now() / 1000 - process.uptime();
       return [
         family('webizen_provider_info', 'gauge', 'The provider that runs.', [[{ version, territory }, 1]]),
-        family('webizen_boxes', 'gauge', 'Boxes of the territory by state.', seriesOf('state', states)),
-        family('webizen_boxes_care', 'gauge', 'Boxes by the care that they need.', seriesOf('care', care)),
-        family('webizen_samples_missing', 'gauge', 'Samples that were taken and are not stored here: the gaps.', [
-          [{}, gaps],
-        ]),
+        ...fleetGauges(glance).map(told),
         family('webizen_admission_requests', 'gauge', 'Boxes that wait for an operator to admit them.', [
-          [{}, asked.filter(({ state }) => state === 'waiting').length],
+          [{}, waiting],
         ]),
-        family(
-          'webizen_claims',
-          'gauge',
-          'Claim codes by state.',
-          byState(
-            claimStates,
-            handedOut.map(({ state }) => state),
-          ),
-        ),
+        family('webizen_claims', 'gauge', 'Claim codes by state.', handedOut),
         family(
           'webizen_refusals_total',
           'counter',
@@ -137,7 +143,7 @@ export function createMetrics({
           'Events since the start by type.',
           [...counted].map(([type, count]) => [{ type }, count]),
         ),
-        ...gauges().map(({ name, help, series }) => family(name, 'gauge', help, series)),
+        ...gauges().map(told),
         family('process_resident_memory_bytes', 'gauge', 'Resident memory.', [[{}, memory.rss]]),
         family('nodejs_heap_used_bytes', 'gauge', 'Heap in use.', [[{}, memory.heapUsed]]),
         family('process_cpu_seconds_total', 'counter', 'CPU time, user and system.', [

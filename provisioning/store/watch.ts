@@ -1,6 +1,8 @@
 /** What is stored of operators, their acts, and alerts. */
 import type { AbstractSublevel } from 'abstract-level';
+import type { Static } from 'typebox';
 import type { Database } from '#common/commits.js';
+import type { Acknowledgement, AlertRule, Silence } from '#contract/alerts.js';
 import type { LedgerEntry } from '#contract/ledger.js';
 import type { Role } from '#contract/operators.js';
 
@@ -13,6 +15,37 @@ export interface OperatorRecord {
   secretAt: number;
 }
 
+/** A rule that holds for a box. Keyed by `{rule}!{box}`, or `{rule}!` for the territory. */
+export interface AlertRecord {
+  state: 'pending' | 'firing' | 'resolved';
+  since: number;
+  firedAt?: number;
+  evidence: string;
+  /** As when it was last seen: for what is told once it is over. */
+  label: string;
+  place: string;
+  /** That it fires was put into the queue of deliveries, in the same commit. */
+  told?: boolean;
+  acknowledged?: Static<typeof Acknowledgement>;
+}
+
+/** Keyed by its id. */
+export interface WebhookRecord {
+  name: string;
+  url: string;
+  secret: string;
+  createdAt: number;
+  lastAt?: number;
+  givenUp: number;
+}
+
+/** Waits until it is taken. Keyed by `{webhook}!{order, 16 digits}`. */
+export interface DeliveryRecord {
+  id: string;
+  body: string;
+  attempts: number;
+}
+
 type Sub<V> = AbstractSublevel<Database, string | Buffer | Uint8Array, string, V>;
 
 export interface WatchStore {
@@ -21,6 +54,13 @@ export interface WatchStore {
   readonly audit: Sub<LedgerEntry>;
   /** The acts whose outcome is not known yet, by the same keys. */
   readonly auditOpen: Sub<true>;
+  readonly alertRules: Sub<AlertRule>;
+  readonly alerts: Sub<AlertRecord>;
+  readonly silences: Sub<Silence>;
+  readonly webhooks: Sub<WebhookRecord>;
+  readonly alertDeliveries: Sub<DeliveryRecord>;
+  /** `builtIn`: the rules that every territory begins with have been made. */
+  readonly alertMeta: Sub<number>;
 }
 
 export function watchSublevels(db: Database): WatchStore {
@@ -29,5 +69,11 @@ export function watchSublevels(db: Database): WatchStore {
     operators: db.sublevel<string, OperatorRecord>('operators', json),
     audit: db.sublevel<string, LedgerEntry>('audit', json),
     auditOpen: db.sublevel<string, true>('auditopen', json),
+    alertRules: db.sublevel<string, AlertRule>('alertrules', json),
+    alerts: db.sublevel<string, AlertRecord>('alerts', json),
+    silences: db.sublevel<string, Silence>('silences', json),
+    webhooks: db.sublevel<string, WebhookRecord>('webhooks', json),
+    alertDeliveries: db.sublevel<string, DeliveryRecord>('alertdeliveries', json),
+    alertMeta: db.sublevel<string, number>('alertmeta', json),
   };
 }

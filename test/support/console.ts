@@ -8,6 +8,7 @@ import { files } from '#common/files.js';
 import type { BoxDetail } from '#contract/operator.js';
 import { openCommandDesk } from '../../provisioning/commands/desk.js';
 import { createDiagnostics } from '../../provisioning/commands/diagnostics.js';
+import { openAlertWatch } from '../../provisioning/alerts-wiring.js';
 import { createConsole } from '../../provisioning/console/console.js';
 import { createEventLog } from '../../provisioning/fleet/events.js';
 import { createSavedFilters } from '../../provisioning/fleet/saved-filters.js';
@@ -78,8 +79,16 @@ export async function startConsole(
   };
   const operators = await openOperators({ store, clock, turns: createTurns(), first });
   const audit = await openAudit({ store, clock });
+  const log = fastify({ logger: false }).log;
+  const leafSeconds = (30 * day) / 1000;
+  const alerts = await openAlertWatch({
+    ...{ store, events, clock, log, leafSeconds },
+    boxes: fleet,
+    territory: 'test',
+  });
   const parts = {
     commands,
+    alerts,
     fleet,
     table: createFedTable(fleet.boxes, () => clock.now()),
     abouts: createFedAbouts(fleet.boxes),
@@ -91,13 +100,14 @@ export async function startConsole(
     audit,
     territory,
     clock,
-    log: fastify({ logger: false }).log,
+    log,
     assetsDir: path.resolve('build/console'),
     ...(options.tls ? { tls: options.tls } : {}),
   };
   let running = createConsole(parts);
   t.teardown(async () => {
     await running.stop();
+    await alerts.stop();
     await events.stop();
     await store.close();
     await rm(directory, { recursive: true });
@@ -111,6 +121,7 @@ export async function startConsole(
     events,
     operators,
     audit,
+    alerts,
     store,
     port,
     url: `${options.tls ? 'https' : 'http'}://127.0.0.1:${port}`,

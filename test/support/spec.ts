@@ -3,6 +3,7 @@ import swagger from '@fastify/swagger';
 import type { FastifySchema, RouteOptions } from 'fastify';
 import type { TSchema } from 'typebox';
 import { version } from '#common/version.js';
+import { AlertDelivery } from '#contract/alerts.js';
 import { AttestationClaims, apiVersion } from '#contract/api.js';
 import { CatalogueApp, CataloguePage, CatalogueRelease, NewRelease, Withdrawal } from '#contract/catalogue.js';
 import { Command, CommandResult, DesiredState, LiveSample } from '#contract/commands.js';
@@ -45,6 +46,7 @@ import { createCallers } from '../../agent/api/access.js';
 import { createApplication } from '../../agent/api/application.js';
 import { asyncapiDocument } from './asyncapi.js';
 import { type ApiDocument, clientTypes } from './client-types.js';
+import { operatorDocument } from './operator-spec.js';
 
 type Json = Record<string, unknown>;
 const isObject = (value: unknown): value is Json =>
@@ -106,7 +108,11 @@ function nameSchemas(document: Json): Json {
   const { paths, ...rest } = document;
   const named = walk(paths);
   const sorted = Object.fromEntries(Object.entries(schemas).sort(([a], [b]) => (a < b ? -1 : 1)));
-  return { ...rest, components: { schemas: sorted }, paths: named };
+  return {
+    ...rest,
+    components: { ...(isObject(rest.components) ? rest.components : {}), schemas: sorted },
+    paths: named,
+  };
 }
 
 export async function openapiDocument(): Promise<Json> {
@@ -150,6 +156,7 @@ export async function openapiDocument(): Promise<Json> {
 
 const schemas: Record<string, TSchema> = {
   Ack,
+  AlertDelivery,
   AppSuccessions,
   AttestationClaims,
   Birth,
@@ -234,6 +241,8 @@ function jsonSchema(name: string, schema: TSchema): string {
 export async function specFiles(): Promise<Map<string, string>> {
   const document = await openapiDocument();
   const files = new Map([['docs/spec/openapi.json', `${JSON.stringify(document, null, 2)}\n`]]);
+  const { document: operators } = await operatorDocument(named);
+  files.set('docs/spec/operator-openapi.json', `${JSON.stringify(nameSchemas(operators), null, 2)}\n`);
   files.set('docs/spec/asyncapi.json', `${JSON.stringify(asyncapiDocument(version, plain), null, 2)}\n`);
   for (const [name, schema] of Object.entries(schemas))
     files.set(`docs/spec/schemas/${name}.json`, jsonSchema(name, schema));

@@ -20,4 +20,16 @@ export const watchProblems = {
     'the audit log is not what was written: its chain is broken',
     'keep a copy of the directory, find out who could write to it, and compare with an exported log',
   ],
+  'alert-rule-unknown': [404, 'there is no such alert rule', 'look at the list of rules'],
+  'alert-rules-too-many': [
+    409,
+    'there are as many alert rules as a territory may have',
+    'remove one that is not needed',
+  ],
+  'alert-not-firing': [409, 'nothing fires of this rule there', 'look at what fires now'],
+  'silence-unknown': [404, 'there is no such silence', 'look at the list of silences; one that is over is gone'],
+  'silences-too-many': [409, 'there are as many silences as a territory may have', 'end one that is not needed'],
+  'webhook-unknown': [404, 'there is no such webhook', 'look at the list of webhooks'],
+  'webhooks-too-many': [409, 'there are as many webhooks as a territory may have', 'remove one that is not needed'],
+  'webhook-failed': [502, 'the webhook did not take the delivery', 'check its address and what it says of the request'],
 } as const satisfies ProblemTable;

@@ -1,4 +1,6 @@
 import { useEffect, useReducer } from 'preact/hooks';
+import { AlertsPage } from './alerts-page.js';
+import { AuditPage } from './audit-page.js';
 import { BoxPage } from './box-page.js';
 import { BoxesPage } from './boxes-page.js';
 import { ClaimsPage } from './claims-page.js';
@@ -6,6 +8,7 @@ import { EventsPage } from './events-page.js';
 import { clockTime } from './format.js';
 import { GlancePage } from './glance-page.js';
 import type { Live, State } from './live.js';
+import { OperatorsPage } from './operators-page.js';
 import { Mark, Title } from './parts.js';
 import { RequestsPage } from './requests-page.js';
 import { Link, type Page, pageOf, useAddress } from './route.js';
@@ -20,6 +23,9 @@ function Body(props: { page: Page; live: Live; state: State }) {
   if (page.name === 'claims') return <ClaimsPage live={live} />;
   if (page.name === 'requests') return <RequestsPage live={live} state={state} />;
   if (page.name === 'events') return <EventsPage state={state} />;
+  if (page.name === 'alerts') return <AlertsPage live={live} />;
+  if (page.name === 'operators') return <OperatorsPage live={live} />;
+  if (page.name === 'audit') return <AuditPage live={live} />;
   return (
     <>
       <Title page={texts.product}>{texts.notFound.title}</Title>
@@ -60,6 +66,9 @@ function Header(props: { page: Page; live: Live; state: State }) {
           <Link to="/boxes" current={page.name === 'boxes' || page.name === 'box'}>
             {texts.nav.boxes}
           </Link>
+          <Link to="/alerts" current={page.name === 'alerts'}>
+            {texts.nav.alerts}
+          </Link>
           <Link to="/claims" current={page.name === 'claims'}>
             {texts.nav.claims}
           </Link>
@@ -75,6 +84,16 @@ function Header(props: { page: Page; live: Live; state: State }) {
           <Link to="/events" current={page.name === 'events'}>
             {texts.nav.events}
           </Link>
+          {state.me?.role === 'admin' && (
+            <>
+              <Link to="/operators" current={page.name === 'operators'}>
+                {texts.nav.operators}
+              </Link>
+              <Link to="/audit" current={page.name === 'audit'}>
+                {texts.nav.audit}
+              </Link>
+            </>
+          )}
         </nav>
         <Pulse state={state} />
         <button type="button" class="quiet" onClick={() => void live.signOut().catch(() => {})}>

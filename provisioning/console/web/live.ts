@@ -4,6 +4,7 @@
  */
 import type { FleetGlance } from '#contract/fleet.js';
 import type { AdmissionRequest, FleetEvent } from '#contract/operator.js';
+import type { SignedIn } from '#contract/operators.js';
 import { call, Refused, Unreachable } from './api.js';
 
 export interface Territory {
@@ -17,6 +18,8 @@ export interface State {
   /** `asking`: not known yet; `ended`: was signed in, and is no more. */
   session: 'asking' | 'out' | 'ended' | 'in';
   territory: Territory | undefined;
+  /** As whom the page is signed in. */
+  me: SignedIn | undefined;
   glance: FleetGlance | undefined;
   /** Those that wait come first. */
   requests: readonly AdmissionRequest[] | undefined;
@@ -53,6 +56,7 @@ const keptEvents = 500;
 const empty: State = {
   session: 'asking',
   territory: undefined,
+  me: undefined,
   glance: undefined,
   requests: undefined,
   events: undefined,
@@ -192,7 +196,8 @@ export function createLive(): Live {
   async function enter(): Promise<void> {
     try {
       const territory = await watch(call<Territory>('GET', '/v1/territory'));
-      set({ session: 'in', territory });
+      const me = await watch(call<SignedIn>('GET', '/v1/session'));
+      set({ session: 'in', territory, me });
       openStream();
       await Promise.all([refresh(), refreshRequests()]);
     } catch {

@@ -4,6 +4,7 @@ import './style-frame.css';
 import './style-forms.css';
 import './style-pages.css';
 import './style-fleet.css';
+import './style-watch.css';
 import './style-small.css';
 import { App } from './app.js';
 import { createLive } from './live.js';

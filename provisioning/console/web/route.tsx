@@ -9,6 +9,9 @@ export type Page =
   | { name: 'claims' }
   | { name: 'requests' }
   | { name: 'events' }
+  | { name: 'alerts' }
+  | { name: 'operators' }
+  | { name: 'audit' }
   | { name: 'nowhere' };
 
 export function pageOf(path: string): Page {
@@ -18,6 +21,9 @@ export function pageOf(path: string): Page {
   if (path === '/boxes') return { name: 'boxes' };
   if (path === '/claims') return { name: 'claims' };
   if (path === '/requests') return { name: 'requests' };
+  if (path === '/alerts') return { name: 'alerts' };
+  if (path === '/operators') return { name: 'operators' };
+  if (path === '/audit') return { name: 'audit' };
   return path === '/events' ? { name: 'events' } : { name: 'nowhere' };
 }
 

@@ -1,15 +1,26 @@
 /** Everything the console says, in one place. */
 import { span } from './format.js';
+import { watchTexts } from './texts-watch.js';
 
 const numbers = ['No', 'One', 'Two', 'Three', 'Four', 'Five', 'Six', 'Seven', 'Eight', 'Nine'];
 const count = (n: number): string => numbers[n] ?? n.toLocaleString('en-GB');
 const plural = (n: number, one: string, many: string): string => `${n.toLocaleString('en-GB')} ${n === 1 ? one : many}`;
 
 export const texts = {
+  ...watchTexts,
   product: 'Webizen provider',
   skip: 'Skip to the content',
   sections: 'Sections',
-  nav: { fleet: 'Fleet', boxes: 'Boxes', claims: 'Claims', requests: 'Requests', events: 'Events' },
+  nav: {
+    fleet: 'Fleet',
+    boxes: 'Boxes',
+    claims: 'Claims',
+    requests: 'Requests',
+    events: 'Events',
+    alerts: 'Alerts',
+    operators: 'Operators',
+    audit: 'Audit',
+  },
   signOut: 'Sign out',
   streaming: { live: 'Live', polling: 'Every 5 s', down: 'No answer' },
   streamingTitle: {

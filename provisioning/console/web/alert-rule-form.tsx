@@ -1,0 +1,163 @@
+import { useState } from 'preact/hooks';
+import type { AlertRule, AlertWhen, NewAlertRule } from '#contract/alerts.js';
+import { Failure } from './parts.js';
+import { texts } from './texts.js';
+
+const words = texts.alerts;
+type Kind = AlertWhen['kind'];
+const day = 86_400;
+
+/** What a rule of this kind is asked about, as the fields hold it. */
+function numberOf(when: AlertWhen): number {
+  if (when.kind === 'certificate') return Math.round(when.withinSeconds / day);
+  if (when.kind === 'gaps') return when.samples;
+  return when.kind === 'refusals' ? when.count : 1;
+}
+
+const numberWords: Partial<Record<Kind, string>> = {
+  certificate: words.days,
+  gaps: words.samples,
+  refusals: words.count,
+};
+
+function whenOf(kind: Kind, n: number, conditions: string, least: 'info' | 'attention' | 'trouble'): AlertWhen {
+  const named = conditions.split(/[\s,]+/).filter(Boolean);
+  switch (kind) {
+    case 'condition':
+      return {
+        kind,
+        ...(named.length > 0 && { conditions: named }),
+        ...(least !== 'info' && { severity: least }),
+      };
+    case 'certificate':
+      return { kind, withinSeconds: n * day };
+    case 'gaps':
+      return { kind, samples: n };
+    case 'refusals':
+      return { kind, count: n, withinSeconds: 3600 };
+    default:
+      return { kind };
+  }
+}
+
+function Field(props: {
+  id: string;
+  label: string;
+  hint?: string;
+  value: string;
+  number?: boolean;
+  set: (value: string) => void;
+}) {
+  const { id, label, hint, value, number, set } = props;
+  return (
+    <div>
+      <label for={id}>{label}</label>
+      {hint && (
+        <p class="hint" id={`${id}-hint`}>
+          {hint}
+        </p>
+      )}
+      <input
+        id={id}
+        type="text"
+        inputMode={number ? 'numeric' : 'text'}
+        maxLength={200}
+        autocomplete="off"
+        aria-describedby={hint ? `${id}-hint` : undefined}
+        value={value}
+        onInput={(event) => set(event.currentTarget.value)}
+      />
+    </div>
+  );
+}
+
+function Select<T extends string>(props: {
+  id: string;
+  label: string;
+  options: Record<T, string>;
+  value: T;
+  set: (value: T) => void;
+}) {
+  return (
+    <div>
+      <label for={props.id}>{props.label}</label>
+      <select id={props.id} value={props.value} onChange={(event) => props.set(event.currentTarget.value as T)}>
+        {(Object.keys(props.options) as T[]).map((key) => (
+          <option key={key} value={key}>
+            {props.options[key]}
+          </option>
+        ))}
+      </select>
+    </div>
+  );
+}
+
+/** What it does not ask about stays as it was. */
+export function RuleForm(props: { rule?: AlertRule; save: (rule: NewAlertRule) => Promise<void>; cancel: () => void }) {
+  const { rule, save, cancel } = props;
+  const before = rule?.when ?? { kind: 'condition' as const };
+  const [name, setName] = useState(rule?.name ?? '');
+  const [kind, setKind] = useState<Kind>(before.kind);
+  const [n, setN] = useState(String(numberOf(before)));
+  const [conditions, setConditions] = useState(before.kind === 'condition' ? (before.conditions ?? []).join(', ') : '');
+  const [least, setLeast] = useState(before.kind === 'condition' ? (before.severity ?? 'info') : 'info');
+  const [severity, setSeverity] = useState(rule?.severity ?? 'attention');
+  const [minutes, setMinutes] = useState(String(Math.round((rule?.forSeconds ?? 0) / 60)));
+  const [place, setPlace] = useState(rule?.scope.place ?? '');
+  const [isOn, setOn] = useState(rule?.enabled ?? true);
+  const [error, setError] = useState<unknown>();
+
+  const submit = (event: Event) => {
+    event.preventDefault();
+    const { place: _, ...scope } = rule?.scope ?? {};
+    const same = kind === before.kind && Number(n) === numberOf(before) && kind !== 'condition' && rule !== undefined;
+    save({
+      ...{ name: name.trim(), severity, enabled: isOn, clearSeconds: rule?.clearSeconds ?? 300 },
+      when: same ? before : whenOf(kind, Number(n), conditions, least),
+      forSeconds:
+        Number(minutes) === Math.round((rule?.forSeconds ?? -1) / 60) ? rule!.forSeconds : Number(minutes) * 60,
+      scope: { ...scope, ...(place.trim() && { place: place.trim() }) },
+      ...(rule?.webhooks && { webhooks: rule.webhooks }),
+    }).catch(setError);
+  };
+  const { attention, trouble } = words.severity;
+  const id = rule?.id ?? 'new';
+  return (
+    <form class="panel rule-form" aria-label={rule ? words.editNamed(rule.name) : words.add} onSubmit={submit}>
+      {error !== undefined && <Failure error={error} />}
+      <Field id={`${id}-name`} label={words.name} value={name} set={setName} />
+      <Select id={`${id}-kind`} label={words.kind} options={words.kinds} value={kind} set={setKind} />
+      {kind === 'condition' && (
+        <>
+          <Field
+            {...{ id: `${id}-conditions`, label: words.conditions, hint: words.conditionsHint }}
+            {...{ value: conditions, set: setConditions }}
+          />
+          <Select id={`${id}-least`} label={words.least} options={words.leastOf} value={least} set={setLeast} />
+        </>
+      )}
+      {numberWords[kind] && <Field id={`${id}-number`} label={numberWords[kind]} value={n} number set={setN} />}
+      <Field id={`${id}-minutes`} label={words.minutes} value={minutes} number set={setMinutes} />
+      <Field id={`${id}-place`} label={words.place} hint={words.placeHint} value={place} set={setPlace} />
+      <Select
+        id={`${id}-told`}
+        label={words.told}
+        options={{ attention, trouble }}
+        value={severity}
+        set={setSeverity}
+      />
+      <label class="check">
+        <input type="checkbox" checked={isOn} onChange={(event) => setOn(event.currentTarget.checked)} />
+        {words.enabled}
+      </label>
+      <div class="acts">
+        <button type="submit" class="main">
+          {words.save}
+        </button>
+        <button type="button" onClick={cancel}>
+          {words.cancel}
+        </button>
+      </div>
+    </form>
+  );
+}

@@ -9,7 +9,10 @@ import { check, describeFaults } from '#contract/parse.js';
 import { Refusal } from '#contract/problems.js';
 import { backUp } from '../backup/backup.js';
 import { restore as restoreTo } from '../backup/restore.js';
+import { openAudit } from '../operators/audit.js';
+import { machine } from '../operators/commands.js';
 import { openRooms } from '../rooms.js';
+import { openStore } from '../store/store.js';
 import { checkDirectory, controlSocket } from '../territory.js';
 import { noMore, readArguments, required, text } from './arguments.js';
 import type { Command } from './command.js';
@@ -43,6 +46,18 @@ export const backup: Command = async (args, { out }) => {
   out('It holds the keys of the CA and the operator secret, not encrypted: whoever reads it can be this territory.');
 };
 
+/** The log goes on from where the backup ends: what was done since then is in nobody's log but a noted one. */
+async function writeDown(directory: string, backupAt: number): Promise<void> {
+  const store = await openStore(directory);
+  try {
+    const audit = await openAudit({ store, clock: systemClock });
+    const act = { act: 'restore', who: machine, role: 'admin', via: 'command' as const, facts: [{ backupAt }] };
+    await audit.note(act, 'ok');
+  } finally {
+    await store.close();
+  }
+}
+
 export const restore: Command = async (args, { out }) => {
   const { values, positionals } = readArguments(args, { dir: text, from: text, crl: text });
   noMore(positionals);
@@ -53,6 +68,7 @@ export const restore: Command = async (args, { out }) => {
   if (values.crl !== undefined && crl === undefined)
     throw new Refusal('arguments-invalid', `${values.crl} is not there`);
   const done = await restoreTo({ from, directory, crl, files, clock: systemClock });
+  await writeDown(directory, done.at);
   out(`territory ${done.territory} as it was at ${when(done.at)} is in ${directory}`);
   out(`${done.claimsRevoked} open claims are revoked: hand out new ones`);
   out('Boxes that enrolled or renewed since are known again when they come, each as an event "readmitted".');

@@ -31,7 +31,10 @@ export interface Audit {
   begin(act: Act): Promise<number>;
   /** Resolves when it is on the disk. */
   end(index: number, code: OutcomeCode, facts?: Facts): Promise<void>;
-  /** An act that never began, or alters nothing that must not be altered unseen. */
+  /**
+   * An act that never began, or alters nothing that must not be altered unseen. Of one kind 30 a minute are written, and
+   * the next one after that says how many were not, as `unwritten`.
+   */
   note(act: Act, code: OutcomeCode): Promise<void>;
   /** Newest first, from below the index named. */
   page(page: { before?: number | undefined; limit: number }): Promise<LedgerEntry[]>;
@@ -41,6 +44,10 @@ export interface Audit {
 }
 
 const inBatch = 500;
+/** Of what alters nothing so many of one kind a caller and minute: a reader cannot fill the disk with what is refused. */
+const notesInMinute = 30;
+const mostNoted = 1000;
+const minute = 60_000;
 const keyOf = (index: number): string => String(index).padStart(16, '0');
 
 interface Draft {
@@ -122,6 +129,21 @@ export async function openAudit({ store, clock }: { store: Store; clock: Pick<Cl
     closes: of,
   });
 
+  const noted = new Map<string, { since: number; count: number }>();
+  /** How many before this one were not written; undefined when neither is this. */
+  function mayNote({ who, act }: Act, code: OutcomeCode): number | undefined {
+    const now = clock.now();
+    const key = `${who} ${act} ${code}`;
+    const found = noted.get(key);
+    if (found && Math.abs(now - found.since) < minute) {
+      found.count += 1;
+      return found.count > notesInMinute ? undefined : 0;
+    }
+    if (noted.size >= mostNoted) noted.delete(noted.keys().next().value ?? '');
+    noted.set(key, { since: now, count: 1 });
+    return Math.max(0, (found?.count ?? 0) - notesInMinute);
+  }
+
   // Left open when the program ended: whether they took effect is for whoever reads it to look up.
   const open = await store.auditOpen.keys().all();
   for (const key of open) await append(outcome(Number(key), 'interrupted', {}));
@@ -129,7 +151,11 @@ export async function openAudit({ store, clock }: { store: Store; clock: Pick<Cl
   return {
     begin: (act) => append({ type: act.act, facts: factsOf(act), opens: true }),
     end: async (index, code, facts = {}) => void (await append(outcome(index, code, facts))),
-    note: async (act, code) => void (await append({ type: act.act, facts: { ...factsOf(act), code } })),
+    async note(act, code) {
+      const unwritten = mayNote(act, code);
+      if (unwritten === undefined) return;
+      await append({ type: act.act, facts: { ...factsOf(act), code, ...(unwritten > 0 && { unwritten }) } });
+    },
     page: ({ before, limit }) =>
       store.audit.values({ reverse: true, limit, ...(before !== undefined && { lt: keyOf(before) }) }).all(),
     from: ({ index, limit }) => store.audit.values({ gte: keyOf(index), limit }).all(),

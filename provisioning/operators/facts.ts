@@ -4,7 +4,7 @@ import type { LedgerEntry } from '#contract/ledger.js';
 const mostFacts = 30;
 const longest = 300;
 /** What the log itself says. */
-const ours = new Set(['who', 'role', 'via', 'code', 'of']);
+const ours = new Set(['who', 'role', 'via', 'code', 'of', 'unwritten']);
 const hidden = /secret|password|token/i;
 
 function scalarOf(value: unknown): string | number | boolean | undefined {

@@ -248,6 +248,20 @@ t.test('what could not be written is no part of the chain, and its act does not 
   test.equal(verifyLedger({ format: 'webizen-ledger-1', ownerKeys: [], entries }).ok, true);
 });
 
+t.test('who is refused again and again cannot fill the log', async (test) => {
+  const store = await openStore(await ownFolder(test));
+  test.teardown(() => store.close());
+  let now = Date.now();
+  const audit = await openAudit({ store, clock: { now: () => now } });
+  const act = { who: 'vic', role: 'viewer', via: 'api' as const, act: 'box.revoke', facts: [] };
+  for (let n = 0; n < 40; n += 1) await audit.note(act, 'role-missing');
+  await audit.note({ ...act, who: 'olga' }, 'role-missing');
+  test.equal(audit.head()?.length, 31, 'nobody else is kept from theirs');
+  now += 60_000;
+  await audit.note(act, 'role-missing');
+  test.match((await audit.page({ limit: 1 }))[0]?.facts, { who: 'vic', code: 'role-missing', unwritten: 10 });
+});
+
 t.test('an entry that is altered, dropped or moved breaks the chain', async (test) => {
   const { store } = await filled(test);
   const entries = await (await openAudit({ store, clock: systemClock })).from({ index: 0, limit: 1000 });

@@ -43,7 +43,7 @@ export const texts = {
     title: 'Sign in to look after the boxes.',
     ended: 'Your session has ended. Sign in again to go on where you were.',
     label: 'Operator secret',
-    hint: 'Made together with the territory and kept in its directory on the provider’s machine.',
+    hint: 'As an admin gave it to you. The first admin’s lies in the territory’s directory, on the provider’s machine.',
     submit: 'Sign in',
     working: 'Signing in…',
     empty: 'Enter the operator secret.',

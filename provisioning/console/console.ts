@@ -44,7 +44,7 @@ export interface ConsoleParts extends Omit<FleetRouteParts, 'fleet'> {
   /** PEM. Plain http is served on loopback only. */
   tls?: { key: string | Buffer; cert: string | Buffer };
   /** Without it nothing is asked of boxes. */
-  commands?: CommandFeature;
+  commands: CommandFeature;
   /** What else `/metrics` tells. */
   gauges?: () => Gauge[];
 }

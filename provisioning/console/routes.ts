@@ -54,7 +54,7 @@ export interface RouteParts extends FleetRouteParts {
   access: Access;
   territory: Territory;
   clock: Clock;
-  commands?: CommandFeature | undefined;
+  commands: CommandFeature;
 }
 
 /** A query is text: what is all digits in `limit` is a number. */
@@ -136,7 +136,7 @@ export function declareRoutes(plain: FastifyInstance, parts: RouteParts): void {
     },
   );
 
-  if (commands) declareCommandRoutes(plain, commands);
+  declareCommandRoutes(plain, commands);
   app.get('/v1/requests', { config: viewer }, async () => requests.list());
   app.post(
     '/v1/requests/:id/approve',

@@ -5,6 +5,7 @@ import { type TSchema, Type } from 'typebox';
 import { systemClock } from '#common/clock.js';
 import { version } from '#common/version.js';
 import { Alert, AlertGroup, AlertRule, CreatedWebhook, Silence, Webhook } from '#contract/alerts.js';
+import { diagnosticsMediaType } from '#contract/commands.js';
 import { FleetGlance, FleetPage, FleetQuery, SavedFilter } from '#contract/fleet.js';
 import {
   AdmissionRequest,
@@ -16,6 +17,7 @@ import {
   NewRevocation,
   StoredSample,
 } from '#contract/operator.js';
+import { CommandPage, CommandView } from '#contract/operator-commands.js';
 import { AuditPage, CreatedOperator, Operator, SignedIn } from '#contract/operators.js';
 import { Problem } from '#contract/problems.js';
 import { createAccess } from '../../provisioning/console/access.js';
@@ -60,6 +62,14 @@ export const answers: Record<string, Answer> = {
   'POST /v1/boxes/:id/reinstate': { says: 'Lets the device of a revoked box enrol again.', ...box },
   'POST /v1/boxes/:id/settle': { says: 'The copy of a cloned box is seen to.', ...box },
   'POST /v1/boxes/:id/object': { says: 'Objects to an announced departure.', ...box },
+
+  'GET /v1/boxes/:id/commands': { says: 'What is and was asked of a box.', answer: CommandPage },
+  'POST /v1/boxes/:id/commands': { says: 'Asks something of a box.', status: 201, answer: CommandView },
+  'GET /v1/boxes/:id/commands/:command/diagnostics': {
+    says: 'The bundle that a box has sent, JSON in gzip.',
+    type: diagnosticsMediaType,
+    answer: Type.String(),
+  },
 
   'GET /v1/fleet': { says: 'The boxes as a table.', query: FleetQuery, answer: FleetPage },
   'GET /v1/fleet/glance': { says: 'The fleet at a glance.', answer: FleetGlance },
@@ -185,6 +195,7 @@ export async function operatorDocument(
     ...{ fleet: all, table: all, abouts: all, filters: all, claims: all, requests: all, streams: all, metrics: all },
     ...{ operators: all, audit: all, territory: all, clock: systemClock, log: all },
     alerts: { alerts: all, settings: all, webhooks: all },
+    commands: { desk: all, diagnostics: all },
     access: createAccess({ operators, secrets: all, sessions: all, secure: false }),
   });
   await app.ready();

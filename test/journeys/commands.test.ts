@@ -55,7 +55,7 @@ t.test('refresh, live view, intervals, a new key and diagnostics are asked for a
   await ledger.appendKey(jwk, 'owner.set', signer);
 
   const refresh = await ask({ kind: 'refresh' });
-  t.match(refresh, { state: 'pending', by: 'operator', kind: 'refresh' });
+  t.match(refresh, { state: 'pending', by: 'admin', kind: 'refresh' });
   t.match(await answered(refresh.id), { state: 'done', answer: { text: /sent/ } });
 
   const seen = provider.happened(({ type }) => type === 'live');

@@ -20,4 +20,4 @@ export const everyAck = 'wz/1/+/+/down/ack';
 export const upOfShard = (shard: string): string[] =>
   ['status', 'health', 'event', 'reported'].map((kind) => `wz/1/${shard}/+/up/${kind}`);
 /** What the provider takes where workers take the rest: what goes into its own store, and who is here. */
-export const upBesideWorkers = ['wz/1/+/+/up/status', 'wz/1/+/+/up/result/+', 'wz/1/+/+/up/app/+/+'];
+export const upBesideWorkers = ['status', 'live', 'result/+', 'app/+/+'].map((kind) => `wz/1/+/+/up/${kind}`);

@@ -9,7 +9,7 @@ import { signCommand } from '#common/commands.js';
 import { publicJwkOf } from '#common/jws.js';
 import type { Command } from '#contract/commands.js';
 import type { BoxDetail } from '#contract/operator.js';
-import type { CommandPage, CommandView, NewCommand } from '#contract/operator-commands.js';
+import type { CommandPage, CommandView, FleetCommandResult, NewCommand } from '#contract/operator-commands.js';
 import { type Host, realHost } from '../../agent/host/host.js';
 import { killed, type TestBox, testBox } from '../support/box.js';
 import { testSigner } from '../support/installing.js';
@@ -113,6 +113,21 @@ t.test('what nobody asked for is neither taken nor shown', async (t) => {
   const { commands } = await provider.api<CommandPage>(`/v1/boxes/${id}/commands`);
   t.equal(commands.length, 1);
   t.match(box.agent!.status().refusals, []);
+});
+
+t.test('many boxes are asked the same, as many as were meant', async (t) => {
+  const { provider, id, answered } = await bench(t);
+  const ask = (boxes: number, filter: object = { search: id }) =>
+    provider.api<FleetCommandResult>('/v1/fleet/commands', {
+      method: 'POST',
+      body: { filter, boxes, command: { kind: 'refresh' } },
+    });
+  await t.rejects(ask(2), /fleet-count-differs/);
+  await t.rejects(ask(1, { state: ['revoked'] }), /fleet-count-differs/);
+  t.same((await provider.api<CommandPage>(`/v1/boxes/${id}/commands`)).commands, []);
+  t.same(await ask(1), { asked: 1, refused: [] });
+  const [one] = (await provider.api<CommandPage>(`/v1/boxes/${id}/commands`)).commands;
+  t.match(await answered(one!.id), { kind: 'refresh', state: 'done' });
 });
 
 t.test('a key that was rolled is followed, one that was stolen is not', async (t) => {

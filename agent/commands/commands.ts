@@ -13,6 +13,7 @@ import type { Reporting } from '#contract/status.js';
 import type { Ledger, OwnerSigner } from '../consent/ledger.js';
 import { createActs, type Effects } from './acts.js';
 import { type Book, openBook, type Taken } from './book.js';
+import { createBucket } from './bucket.js';
 import { disturbing, judge } from './judge.js';
 import { createLive } from './live.js';
 import { codeOf, createReader } from './reader.js';
@@ -98,6 +99,7 @@ export async function createCommands(parts: CommandParts): Promise<CommandRoom> 
     here: parts.here,
     tell: teller.tell,
   });
+  const toLedger = createBucket({ most: 20, everyMilliseconds: 600_000, monotonic });
   const lately: number[] = [];
   let stopped = false;
   let waiting = 0;
@@ -117,6 +119,7 @@ export async function createCommands(parts: CommandParts): Promise<CommandRoom> 
   /** Nothing was taken. What a broker can repeat at will is counted in the ledger, not listed. */
   async function refuse(code: ProblemCode, detail?: string): Promise<void> {
     onRefused(new Refusal(code, detail));
+    if (!toLedger.take()) return; // each is a write, and the card wears
     await ledger.append({ by: 'stranger', type: 'command-refused' });
   }
 

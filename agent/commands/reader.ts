@@ -7,6 +7,7 @@
 import { type Addressee, type CommandFault, type Verified, verifyCommand, verifyDesired } from '#common/commands.js';
 import type { Command, DesiredState } from '#contract/commands.js';
 import type { ProblemCode } from '#contract/problems.js';
+import { createBucket } from './bucket.js';
 
 export interface Reader {
   command(jws: string): Promise<Verified<Command>>;
@@ -40,21 +41,11 @@ export function createReader({
   monotonic: () => number;
 }): Reader {
   let askedAt = Number.NEGATIVE_INFINITY;
-  let left = mostAtOnce;
-  let countedAt = monotonic();
+  const strangers = createBucket({ most: mostAtOnce, everyMilliseconds: againMilliseconds, monotonic });
 
   async function ask(): Promise<void> {
     askedAt = monotonic();
     await relearn();
-  }
-
-  /** Whether a key that is not known is worth a question. */
-  function mayAsk(): boolean {
-    left = Math.min(mostAtOnce, left + (monotonic() - countedAt) / againMilliseconds);
-    countedAt = monotonic();
-    if (left < 1) return false;
-    left -= 1;
-    return true;
   }
 
   async function read<T>(
@@ -66,7 +57,7 @@ export function createReader({
       return to ? verify(jws, to) : { ok: false, fault: 'unknown-key' };
     };
     const first = await now();
-    if (first.ok || first.fault !== 'unknown-key' || !standing() || !mayAsk()) return first;
+    if (first.ok || first.fault !== 'unknown-key' || !standing() || !strangers.take()) return first;
     await ask();
     return now();
   }

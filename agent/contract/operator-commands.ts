@@ -9,6 +9,7 @@ import {
   Intervals,
   longestCommandSeconds,
 } from './commands.js';
+import { FleetFilter } from './fleet.js';
 import { Time } from './health.js';
 
 const NullOr = <T extends Parameters<typeof Type.Union>[0][number]>(schema: T) => Type.Union([schema, Type.Null()]);
@@ -62,3 +63,29 @@ export const CommandPage = Type.Object(
   { $id: 'CommandPage' },
 );
 export type CommandPage = Static<typeof CommandPage>;
+
+/** Of one call: who means more boxes says so in several. */
+export const mostAtOnce = 1000;
+
+/** `POST /v1/fleet/commands`: the same for each box that matches now. */
+export const NewFleetCommand = Type.Object(
+  {
+    filter: FleetFilter,
+    command: NewCommand,
+    /** As many as the caller saw match: where it is another number now, nothing is asked. */
+    boxes: Type.Integer({ minimum: 1, maximum: mostAtOnce }),
+  },
+  { $id: 'NewFleetCommand', additionalProperties: false },
+);
+export type NewFleetCommand = Static<typeof NewFleetCommand>;
+
+export const FleetCommandResult = Type.Object(
+  {
+    asked: Type.Integer({ minimum: 0 }),
+    refused: Type.Array(Type.Object({ box: BoxId, code: Type.String() }), {
+      description: 'boxes that were not asked, and why',
+    }),
+  },
+  { $id: 'FleetCommandResult' },
+);
+export type FleetCommandResult = Static<typeof FleetCommandResult>;

@@ -92,6 +92,7 @@ pattern write wz/1/+/%u/up/status
 pattern write wz/1/+/%u/up/health
 pattern write wz/1/+/%u/up/event
 pattern write wz/1/+/%u/up/reported
+pattern write wz/1/+/%u/up/live
 pattern write wz/1/+/%u/up/result/+
 pattern write wz/1/+/%u/up/app/+/+
 pattern read wz/1/+/%u/down/#

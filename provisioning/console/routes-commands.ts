@@ -3,9 +3,11 @@ import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import type { FastifyInstance } from 'fastify';
 import { Type } from 'typebox';
 import { CommandId, diagnosticsMediaType } from '#contract/commands.js';
-import { NewCommand } from '#contract/operator-commands.js';
+import { type FleetCommandResult, NewCommand, NewFleetCommand } from '#contract/operator-commands.js';
+import { Refusal } from '#contract/problems.js';
 import type { CommandDesk } from '../commands/desk.js';
 import type { Diagnostics } from '../commands/diagnostics.js';
+import type { FleetTable } from '../fleet/table.js';
 
 /** What the console needs of the room. */
 export interface CommandFeature {
@@ -15,11 +17,15 @@ export interface CommandFeature {
 
 const config = { consoleAccess: 'viewer' } as const;
 const acts = { consoleAccess: 'operator', act: 'command.send', on: 'box' } as const;
+const actsOnMany = { consoleAccess: 'operator', act: 'command.send-to-many' } as const;
 const operators = { consoleAccess: 'operator' } as const;
 const OneBox = Type.Object({ id: Type.String({ maxLength: 100 }) });
 const OneCommand = Type.Object({ ...OneBox.properties, command: CommandId });
 
-export function declareCommandRoutes(plain: FastifyInstance, { desk, diagnostics }: CommandFeature): void {
+export function declareCommandRoutes(
+  plain: FastifyInstance,
+  { desk, diagnostics, table }: CommandFeature & { table: Pick<FleetTable, 'ids'> },
+): void {
   const app = plain.withTypeProvider<TypeBoxTypeProvider>();
 
   app.get('/v1/boxes/:id/commands', { config, schema: { params: OneBox } }, async ({ params }) => desk.list(params.id));
@@ -31,6 +37,20 @@ export function declareCommandRoutes(plain: FastifyInstance, { desk, diagnostics
         .code(201)
         .send(await desk.send(request.params.id, { ...request.body, by: request.caller?.name ?? 'operator' })),
   );
+  app.post('/v1/fleet/commands', { config: actsOnMany, schema: { body: NewFleetCommand } }, async (request, reply) => {
+    const { filter, command, boxes } = request.body;
+    const ids = await table.ids(filter);
+    if (ids.length !== boxes) throw new Refusal('fleet-count-differs', `${ids.length} match, ${boxes} were meant`);
+    const by = request.caller?.name ?? 'operator';
+    const refused: FleetCommandResult['refused'] = [];
+    for (const box of ids)
+      await desk.send(box, { ...command, by }).catch((error: unknown) => {
+        if (!(error instanceof Refusal)) throw error;
+        refused.push({ box, code: error.code });
+      });
+    const result: FleetCommandResult = { asked: ids.length - refused.length, refused };
+    return reply.code(202).send(result);
+  });
   app.get(
     '/v1/boxes/:id/commands/:command/diagnostics',
     { config: operators, schema: { params: OneCommand } },

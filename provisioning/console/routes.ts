@@ -136,7 +136,7 @@ export function declareRoutes(plain: FastifyInstance, parts: RouteParts): void {
     },
   );
 
-  declareCommandRoutes(plain, commands);
+  declareCommandRoutes(plain, { ...commands, table: parts.table });
   app.get('/v1/requests', { config: viewer }, async () => requests.list());
   app.post(
     '/v1/requests/:id/approve',

@@ -30,7 +30,7 @@ for (const size of ['phone', 'desktop'] as const)
     await page.keyboard.press('Enter');
     await page.getByText('waits for the box').waitFor();
     const [asked] = (await desk.list(box)).commands;
-    test.match(asked, { kind: 'live', parameters: { seconds: 30 }, by: 'operator', state: 'pending' });
+    test.match(asked, { kind: 'live', parameters: { seconds: 30 }, by: 'admin', state: 'pending' });
 
     await desk.answered(box, {
       command: asked!.id,

@@ -47,7 +47,7 @@ export async function commandBox(wish: {
   const keys = wish.keys ?? [await makeKey()];
   /** What the profile says, and what it says when it is fetched anew. */
   const profile = { box, territory, keys: keys.map(({ jwk }) => jwk), next: undefined as PublicJwk[] | undefined };
-  const state = { trusted: true, serial: '01', isOwned: true, fetched: 0, reporting: [] as string[] };
+  const state = { trusted: true, serial: '01', isOwned: true, fetched: 0, commits: 0, reporting: [] as string[] };
   const results: CommandResult[] = [];
   const live: LiveSample[] = [];
   const effects: Effect[] = [];
@@ -59,6 +59,7 @@ export async function commandBox(wish: {
     ...opened,
     async commit(operations: readonly Operation[]) {
       wish.onCommit?.(operations);
+      state.commits += 1;
       await opened.commit(operations);
     },
   };

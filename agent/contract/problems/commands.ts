@@ -62,6 +62,11 @@ export const commandsProblems = {
     'as many commands wait for this box as are kept for one',
     'wait until some are answered or expire',
   ],
+  'fleet-count-differs': [
+    409,
+    'not as many boxes match as were meant',
+    'look at the fleet again, and say how many boxes are meant, a thousand at most',
+  ],
   'diagnostics-unknown': [404, 'there are no diagnostics for this command', 'ask the box for new ones'],
   'diagnostics-unwanted': [
     409,

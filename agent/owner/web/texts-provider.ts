@@ -68,7 +68,7 @@ export const provider = {
     never: 'What you and your apps keep is never sent.',
     live: (at: number) => `The provider looks on live until ${clockTime(at)}.`,
     json: {
-      sample: 'The figures, as they are sent',
+      sample: 'The figures, as they are sent, packed together',
       reported: 'The report, as it is sent',
       birth: 'What it says when it comes, as it is sent',
     },

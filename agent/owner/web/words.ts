@@ -64,7 +64,8 @@ export const words = {
       `${facts.outcome === 'done' ? 'The box did' : 'The box did not do'} what the provider asked: “${asked(facts)}”.`,
     'command-allowed': (facts) => `You said yes to what the provider asked: “${asked(facts)}”.`,
     'command-declined': (facts) => `You said no to what the provider asked: “${asked(facts)}”.`,
-    'command-refused': (facts) => `Something that is not your provider’s word was not followed, ${times(facts)}.`,
+    'command-refused': (facts) =>
+      `Something that is not your provider’s word was not followed, ${times(facts)}${Number(facts.count ?? 1) > 1 ? ' or more' : ''}.`,
     'command-rule': (facts) =>
       facts.rule === 'ask'
         ? `You want to be asked first: “${asked(facts)}”.`

@@ -17,7 +17,7 @@ export const compactHealth = 'health-1';
 
 const format = 1;
 const mostNames = 256;
-/** Names times samples: two kilobytes could stand for a megabyte otherwise. A full batch of an agent is 100 samples. */
+/** Names times samples: two kilobytes could stand for a megabyte otherwise. An agent sends 300 samples of some 40 at most. */
 const mostValues = 32_768;
 const latest = 8_640_000_000_000_000;
 const numberOf = new Map(knownNames.map((name, index) => [name, index]));

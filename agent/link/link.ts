@@ -137,7 +137,9 @@ export function createLink(wish: {
 
   /** A sample whose time is not known waits: what the provider has stored is not put right any more. */
   function flush(): void {
-    if (outbox.state().uncertain === 0 && !isHeldBack) courier?.flush();
+    if (outbox.state().uncertain > 0) return;
+    if (isHeldBack) courier?.sendNewest();
+    else courier?.flush();
   }
 
   /**

@@ -15,7 +15,7 @@ export interface Losses {
 /** Older ones are still counted, and go without their reason. */
 const mostNamed = 100;
 
-export const remember = (named: readonly NamedLoss[], loss: NamedLoss, acknowledged: number): NamedLoss[] =>
+export const remember = (named: readonly NamedLoss[] = [], loss: NamedLoss, acknowledged: number): NamedLoss[] =>
   [...named, loss].filter(([, last]) => last > acknowledged).slice(-mostNamed);
 
 /** A range that is not held, in parts that have one reason each. */

@@ -16,8 +16,9 @@
 import { randomBytes } from 'node:crypto';
 import type { Database, Operation } from '#common/commits.js';
 import type { LostRange, LostReason, Range, Sample } from '#contract/health.js';
-import type { BootTime, Stamp, Uncertain } from '../time/trusted-time.js';
+import type { BootTime, Stamp } from '../time/trusted-time.js';
 import { explain, type NamedLoss, remember } from './losses.js';
+import { type Dated, openShelf, sizeOf, trueTime } from './shelf.js';
 import type { Spool, Spooled } from './spool.js';
 import { after, nextStep, notThinned, stays, type Thinned } from './thinning.js';
 
@@ -78,16 +79,7 @@ interface Counters {
   named?: NamedLoss[];
 }
 
-interface Dead {
-  reason: string;
-  sample: Sample;
-}
-
 type Added = Omit<Sample, 'seq'> & Stamp;
-
-const keyOf = (sequence: number): string => String(sequence).padStart(16, '0');
-const keptDead = 1000;
-const sizeOf = (sample: Sample): number => JSON.stringify(sample).length;
 
 export async function createOutbox(wish: {
   store: { db: Database; commit(operations: readonly Operation[]): Promise<void> };
@@ -104,12 +96,8 @@ export async function createOutbox(wish: {
   onMoved?: () => Promise<void>;
 }): Promise<Outbox> {
   const { store, budgetBytes, batch = 1, spool, machine, isSameMachine = (one, other) => one === other } = wish;
-  const samples = store.db.sublevel<string, Sample>('outbox', { valueEncoding: 'json' });
-  // Beside the samples, not in them: a release that knows nothing of it sends a time that is too early, and no more.
-  const undatedOnDisk = store.db.sublevel<string, Uncertain>('outboxUndated', { valueEncoding: 'json' });
-  const dead = store.db.sublevel<string, Dead>('dead', { valueEncoding: 'json' });
   const meta = store.db.sublevel<string, Counters>('outboxMeta', { valueEncoding: 'json' });
-
+  const shelf = await openShelf(store.db);
   const found = await meta.get('counters');
   let counters: Counters = found ?? {
     epoch: randomBytes(8).toString('hex'),
@@ -119,19 +107,9 @@ export async function createOutbox(wish: {
     lost: 0,
     ...(machine === undefined ? {} : { machine }),
   };
-  let held = 0;
-  let bytes = 0;
   let added: Added[] = [];
   let reserve = 0; // none before all that was left is taken care of
   let known: BootTime | undefined;
-  for await (const sample of samples.values()) {
-    held += 1;
-    bytes += sizeOf(sample);
-  }
-  /** By sequence: what was taken before the time was known. */
-  const undated = new Map<number, Uncertain>();
-  for await (const [key, when] of undatedOnDisk.iterator())
-    if ((await samples.get(key)) !== undefined) undated.set(Number(key), when);
   // One change at a time: each reads counters, commits, and only then lets the next see them.
   let turn: Promise<unknown> = Promise.resolve();
   function inTurn<T>(work: () => Promise<T>): Promise<T> {
@@ -146,43 +124,15 @@ export async function createOutbox(wish: {
     counters = value;
   }
 
-  const stored = (range: { gte?: string; lte?: string; limit?: number }): Promise<Sample[]> =>
-    samples.values(range).all();
-  const put = (sample: Sample): Operation => ({
-    type: 'put',
-    sublevel: samples,
-    key: keyOf(sample.seq),
-    value: sample,
-  });
-  const dating = (seq: number): Operation => ({ type: 'del', sublevel: undatedOnDisk, key: keyOf(seq) });
-
-  function removal(gone: readonly Sample[]): Operation[] {
-    return gone.flatMap(({ seq }): Operation[] => [
-      { type: 'del', sublevel: samples, key: keyOf(seq) },
-      ...(undated.has(seq) ? [dating(seq)] : []),
-    ]);
-  }
-
-  function forget(gone: readonly Sample[]): void {
-    held -= gone.length;
-    for (const sample of gone) {
-      bytes -= sizeOf(sample);
-      undated.delete(sample.seq);
-    }
-  }
-
-  const trueTime = ({ boot, monotonic }: Uncertain): number | undefined =>
-    known?.boot === boot ? Math.floor(known.zero + monotonic) : undefined;
-
   /** What has to go so that so many bytes more have room. */
   async function makeRoom(more: number): Promise<{ gone: Sample[]; thinned: Thinned }> {
     const gone = new Map<number, Sample>();
     let thinned = counters.thinned ?? notThinned;
-    for (let over = bytes + more - budgetBytes; over > 0; ) {
+    for (let over = shelf.bytes() + more - budgetBytes; over > 0; ) {
       const step = nextStep(thinned, counters);
       if (!step) break;
       let { to } = step;
-      for (const sample of await stored({ gte: keyOf(step.from), lte: keyOf(to) })) {
+      for (const sample of await shelf.in(step.from, to)) {
         if (gone.has(sample.seq) || stays(sample.seq, step)) continue;
         gone.set(sample.seq, sample);
         over -= sizeOf(sample);
@@ -199,57 +149,45 @@ export async function createOutbox(wish: {
   async function commitAdded(): Promise<void> {
     const taken = added;
     if (taken.length === 0) return;
-    const fresh = taken.map(({ at, values, uncertain }, index) => {
-      const since = uncertain && trueTime(uncertain); // the time may have come since it was taken
+    const fresh = taken.map(({ at, values, uncertain }, index): Dated => {
+      const since = uncertain && trueTime(known, uncertain); // the time may have come since it was taken
       const sample: Sample = { seq: counters.last + index + 1, at: since ?? at, values };
       return { sample, open: since === undefined ? uncertain : undefined };
     });
-    const size = fresh.reduce((sum, { sample }) => sum + sizeOf(sample), 0);
-    const { gone, thinned } = await makeRoom(size);
+    const { gone, thinned } = await makeRoom(fresh.reduce((sum, { sample }) => sum + sizeOf(sample), 0));
     const lost = counters.lost + gone.length;
     await save({ ...counters, last: counters.last + fresh.length, lost, ...(thinned !== notThinned && { thinned }) }, [
-      ...removal(gone),
-      ...fresh.map(({ sample }) => put(sample)),
-      ...fresh.flatMap(({ sample: { seq }, open }): Operation[] =>
-        open ? [{ type: 'put', sublevel: undatedOnDisk, key: keyOf(seq), value: open }] : [],
-      ),
+      ...shelf.remove(gone),
+      ...shelf.put(fresh),
     ]);
     added = added.slice(taken.length);
-    forget(gone);
-    held += fresh.length;
-    bytes += size;
-    for (const { sample, open } of fresh) if (open) undated.set(sample.seq, open);
+    shelf.forget(gone);
+    shelf.stored(fresh);
     await spool?.clear().catch(() => {});
   }
 
   /** What waits is numbered from 1, in the same batch. */
   async function begin(next: Pick<Counters, 'epoch' | 'followed'>): Promise<void> {
     await commitAdded();
-    const waited = await stored({});
-    const moved = waited.map((sample, index): Sample => ({ ...sample, seq: index + 1 }));
+    const moved = await shelf.renumber();
     const { thinned: _thinned, named: _named, ...kept } = counters;
-    await save({ ...kept, ...next, last: moved.length, acknowledged: 0 }, [
-      ...removal(waited),
-      ...moved.map((value): Operation => ({ type: 'put', sublevel: samples, key: keyOf(value.seq), value })),
-    ]);
-    forget(waited);
-    held += moved.length;
-    for (const sample of moved) bytes += sizeOf(sample);
+    await save({ ...kept, ...next, last: moved.count, acknowledged: 0 }, moved.operations);
+    moved.done();
   }
 
   /** What the agent before had not committed: from the spool, or counted. */
   async function recover(): Promise<void> {
-    const { last, reserved = last, epoch, named = [], lost, acknowledged } = counters;
+    const { last, reserved = last, epoch } = counters;
     if (reserved <= last) return;
     const { entries, whole } = (await spool?.left()) ?? { entries: [], whole: false };
     for (const entry of entries)
       if (entry.epoch === epoch && entry.sample.seq === last + added.length + 1)
         added.push({ ...entry.sample, ...(entry.uncertain && { uncertain: entry.uncertain }) });
     await commitAdded();
-    if (whole || counters.last >= reserved) return;
-    const loss: NamedLoss = [counters.last + 1, reserved, 'cut' satisfies LostReason];
     const count = reserved - counters.last;
-    await save({ ...counters, last: reserved, lost: lost + count, named: remember(named, loss, acknowledged) }, []);
+    if (whole || count <= 0) return;
+    const named = remember(counters.named, [counters.last + 1, reserved, 'cut'], counters.acknowledged);
+    await save({ ...counters, last: reserved, lost: counters.lost + count, named }, []);
   }
 
   /** False: it has to be committed now. */
@@ -274,16 +212,17 @@ export async function createOutbox(wish: {
   if (!found || (machine !== undefined && before !== machine) || (counters.reserved ?? 0) < counters.last + reserve)
     await save({ ...counters, ...(machine === undefined ? {} : { machine }) }, []);
 
+  const isOpen = ({ uncertain }: Added): boolean => uncertain !== undefined && trueTime(known, uncertain) === undefined;
+
   return {
     state: () => ({
       ...counters,
-      waiting: held + added.length,
-      uncertain: undated.size + added.filter(({ uncertain }) => uncertain && trueTime(uncertain) === undefined).length,
+      waiting: shelf.count() + added.length,
+      uncertain: shelf.uncertain() + added.filter(isOpen).length,
     }),
-    add: (sample) =>
+    add: ({ at, values, uncertain }) =>
       inTurn(async () => {
-        const { at, values, uncertain } = sample;
-        const since = uncertain && trueTime(uncertain);
+        const since = uncertain && trueTime(known, uncertain);
         const next: Sample = { seq: counters.last + added.length + 1, at: since ?? at, values };
         const entry = { epoch: counters.epoch, sample: next, ...(uncertain && { uncertain }) };
         added.push({ at, values, ...(uncertain && { uncertain }) });
@@ -300,24 +239,13 @@ export async function createOutbox(wish: {
     correct: (now) =>
       inTurn(async () => {
         known = now;
-        if (undated.size === 0) return;
-        const operations: Operation[] = [];
-        let growth = 0;
-        for (const [seq, when] of undated) {
-          operations.push(dating(seq));
-          const at = trueTime(when);
-          const sample = at === undefined ? undefined : await samples.get(keyOf(seq));
-          if (at === undefined || !sample) continue;
-          const right = { ...sample, at };
-          operations.push(put(right));
-          growth += sizeOf(right) - sizeOf(sample);
-        }
+        if (shelf.uncertain() === 0) return;
+        const { operations, done } = await shelf.date(now);
         await store.commit(operations);
-        bytes += growth;
-        undated.clear();
+        done();
       }),
     async read(from, to, limits) {
-      const some = await stored({ gte: keyOf(from), lte: keyOf(to), limit: limits.count });
+      const some = await shelf.in(from, to, limits.count);
       let size = 0;
       const taken = some.findIndex((sample) => {
         size += sizeOf(sample) + 1;
@@ -329,50 +257,29 @@ export async function createOutbox(wish: {
       inTurn(async () => {
         const upTo = Math.min(contiguous, counters.last); // a provider cannot acknowledge what was never taken
         if (upTo <= counters.acknowledged) return;
-        const gone = await stored({ lte: keyOf(upTo) });
-        await save({ ...counters, acknowledged: upTo }, removal(gone));
-        forget(gone);
+        const gone = await shelf.in(0, upTo);
+        await save({ ...counters, acknowledged: upTo }, shelf.remove(gone));
+        shelf.forget(gone);
       }),
     deadLetter: ([from, to], reason, loss = 'dead-letter') =>
       inTurn(async () => {
-        const gone = await stored({ gte: keyOf(from), lte: keyOf(to) });
+        const gone = await shelf.in(from, to);
         if (gone.length === 0) return;
-        const kept = gone.map(
-          (sample): Operation => ({
-            type: 'put',
-            sublevel: dead,
-            key: keyOf(sample.seq),
-            value: { reason, sample },
-          }),
-        );
-        const { named = [], acknowledged, deadLetters, lost } = counters;
-        await save(
-          {
-            ...counters,
-            deadLetters: deadLetters + gone.length,
-            lost: lost + gone.length,
-            named: remember(named, [from, to, loss], acknowledged),
-          },
-          [...removal(gone), ...kept],
-        );
-        forget(gone);
-        const oldest = (await dead.keys({ reverse: true, limit: keptDead + 1 }).all())[keptDead];
-        if (oldest !== undefined) await dead.clear({ lte: oldest });
+        const { acknowledged, deadLetters, lost } = counters;
+        const named = remember(counters.named, [from, to, loss], acknowledged);
+        await save({ ...counters, deadLetters: deadLetters + gone.length, lost: lost + gone.length, named }, [
+          ...shelf.remove(gone),
+          ...shelf.bury(gone, reason),
+        ]);
+        shelf.forget(gone);
+        await shelf.thinGraves();
       }),
     renumber: (epoch) =>
       inTurn(async () => {
         if ((counters.followed ?? counters.epoch) !== epoch) await begin({ epoch, followed: epoch });
       }),
     async lostWithin(from, to) {
-      const ranges: Range[] = [];
-      let next = from;
-      const end = Math.min(to, counters.last);
-      for await (const key of samples.keys({ gte: keyOf(next), lte: keyOf(end) })) {
-        const sequence = Number(key);
-        if (sequence > next) ranges.push([next, sequence - 1]);
-        next = sequence + 1;
-      }
-      if (next <= end) ranges.push([next, end]);
+      const ranges = await shelf.absent(from, Math.min(to, counters.last));
       const { acknowledged, thinned = notThinned, named = [] } = counters;
       return ranges.flatMap((range) => explain(range, { acknowledged, thinned, named }));
     },

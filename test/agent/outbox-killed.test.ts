@@ -1,4 +1,4 @@
-/** An outbox that is killed before and after any one of its writes, with the power still there and with the power gone. */
+/** An outbox that is killed around any one of its writes, with the power still there and with the power gone. */
 import { spawn } from 'node:child_process';
 import { cp, mkdir, rm } from 'node:fs/promises';
 import path from 'node:path';
@@ -28,11 +28,11 @@ const valuesOf = (held: readonly Sample[]): (number | undefined)[] => held.map((
 const upTo = (count: number): number[] => Array.from({ length: count }, (_, index) => index + 1);
 const everything = { count: 100, bytes: 1_000_000 };
 
-t.test('killed before and after each write', async (t) => {
+t.test('killed around each write', async (t) => {
   const all = await ownFolder(t);
   const whole = await run(all, 'one', 0);
   t.ok(whole.isClosed);
-  t.ok(whole.writes.length >= 16, `${whole.writes.length} moments`);
+  t.ok(whole.writes.length >= 12, `${whole.writes.length} moments`);
   const after = await openBatched(all, 'two');
   t.match(
     after.outbox.state(),

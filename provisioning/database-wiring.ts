@@ -2,8 +2,10 @@
 import type { FastifyBaseLogger } from 'fastify';
 import type { Clock } from '#common/clock.js';
 import { createMirror } from './fleet/mirror.js';
+import { checkNotMoved } from './fleet/move-state.js';
 import type { Rooms } from './rooms.js';
 import type { FleetStore, Keep } from './store/fleet.js';
+import type { Store } from './store/store.js';
 
 export interface DatabaseConfig {
   /** `postgres://user:password@host:port/name` */
@@ -13,11 +15,33 @@ export interface DatabaseConfig {
 /** @throws Refusal as `openPostgresFleet` */
 export const openDatabase =
   ({ url }: DatabaseConfig, keep: Keep | undefined, clock: Clock) =>
-  async ({ territory }: { territory: string }): Promise<FleetStore> => {
+  async ({ store, territory }: { store: Store; territory: string }): Promise<FleetStore> => {
     // Loaded where there is one: most providers have none.
     const { openPostgresFleet } = await import('./store/postgres/fleet.js');
-    return openPostgresFleet({ url, territory, clock, keep });
+    const { settleMove } = await import('./fleet/moving.js');
+    const fleet = await openPostgresFleet({ url, territory, clock, keep });
+    try {
+      await settleMove({ store, fleet, clock });
+      return fleet;
+    } catch (error) {
+      await fleet.close();
+      throw error;
+    }
   };
+
+/** While boxes are served from level. @throws Refusal as `openPostgresFleet` and `copyFleet` */
+export async function copyToDatabase({ url }: DatabaseConfig, clock: Clock, rooms: Pick<Rooms, 'store' | 'territory'>) {
+  const { store, territory } = rooms;
+  const { openPostgresFleet } = await import('./store/postgres/fleet.js');
+  const { copyFleet } = await import('./fleet/moving.js');
+  await checkNotMoved(store);
+  const fleet = await openPostgresFleet({ url, territory: territory.id, clock });
+  try {
+    return await copyFleet({ store, fleet, clock });
+  } finally {
+    await fleet.close();
+  }
+}
 
 /** Answers the way to stop it. */
 export function mirrorBoxes({

@@ -24,6 +24,7 @@ const commands: Record<string, (() => Promise<Command>) | undefined> = {
   worker: async () => (await import('./cli/worker.js')).worker,
   broker: async () => (await import('./cli/broker.js')).broker,
   ca: async () => (await import('./cli/ca.js')).ca,
+  'migrate-store': async () => (await import('./cli/migrate-store.js')).migrateStore,
   backup: async () => (await import('./cli/backup.js')).backup,
   simulate: async () => (await import('./cli/simulate.js')).simulate,
   restore: async () => (await import('./cli/backup.js')).restore,

@@ -46,6 +46,7 @@ const OneClaim = Type.Object({ id: Type.String() });
 /** Paths, because a directory is larger than a message: whoever reaches the socket may read what we may. */
 const DirectoryFiles = Type.Object({ file: Type.String(), keys: Type.Optional(Type.String()) });
 const OneFile = Type.Object({ file: Type.String({ pattern: '^/' }) });
+const DatabaseAddress = Type.Object({ url: Type.String() });
 const OneBox = Type.Object({ box: Type.String() });
 const CountOfBox = Type.Object({ box: Type.String(), since: Time });
 const RevokedBox = Type.Object({ box: Type.String(), ...NewRevocation.properties });
@@ -93,6 +94,7 @@ export function createOperations({
   abouts,
   filters,
   reloadCa = async () => {},
+  moveStore,
   backup,
   count,
 }: {
@@ -105,6 +107,8 @@ export function createOperations({
   members: MemberDesk;
   /** The files of the CA have changed. */
   reloadCa?: () => Promise<void>;
+  /** From level to the database at this address, while boxes are served. */
+  moveStore: (url: string) => Promise<unknown>;
   backup: (file: string) => Promise<unknown>;
   /** Of a box, which raw samples are here. */
   count: (box: string, since: number) => Promise<CountedRange[]>;
@@ -126,6 +130,9 @@ export function createOperations({
       await claims.revoke(wanted(check(OneClaim, parameters)).id);
     },
     'ca.reload': () => reloadCa(),
+    async 'store.move'(parameters) {
+      return moveStore(wanted(check(DatabaseAddress, parameters)).url);
+    },
     async backup(parameters) {
       return backup(wanted(check(OneFile, parameters)).file);
     },

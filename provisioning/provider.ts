@@ -20,12 +20,13 @@ import { createCatalogue } from './catalogue/catalogue.js';
 import type { ResolveTxt } from './catalogue/domains.js';
 import { createConsole } from './console/console.js';
 import type { Gauge } from './console/metrics.js';
-import { type DatabaseConfig, mirrorBoxes, openDatabase } from './database-wiring.js';
+import { copyToDatabase, type DatabaseConfig, mirrorBoxes, openDatabase } from './database-wiring.js';
 import { createAttempts } from './est/attempts.js';
 import { createEst } from './est/est.js';
 import { countSequences } from './fleet/counted.js';
 import type { Hearing } from './fleet/hearing.js';
 import { createIngest } from './fleet/ingest.js';
+import { checkNotMoved, moveState } from './fleet/move-state.js';
 import { createQuota } from './fleet/quota.js';
 import { createReceipts } from './fleet/receipts.js';
 import { createRetention } from './fleet/retention.js';
@@ -140,6 +141,7 @@ export function createProvider(
     const rooms = await openRooms({ directory, files, clock, openFleet, keep });
     started.push(() => rooms.close());
     started.push(mirrorBoxes({ rooms, clock, log }));
+    if (!database) await checkNotMoved(rooms.store);
     const { territory, store, fleetStore, ca, crl, boxes, claims, requests, events, members, registry, rollouts } =
       rooms;
     const { directory: listed } = rooms;
@@ -246,7 +248,10 @@ export function createProvider(
     });
     started.push(async () => noMoreEndings());
 
-    const retention = createRetention({ fleet: fleetStore, clock, keep, log });
+    const retention = createRetention({
+      ...{ fleet: fleetStore, clock, keep, log },
+      isHeld: async () => !database && (await moveState(store)) !== undefined,
+    });
     retention.start();
     started.push(() => retention.stop());
 
@@ -395,6 +400,10 @@ export function createProvider(
           registry,
           rollouts,
           reloadCa: ca.reload,
+          async moveStore(url) {
+            await retention.hold();
+            return copyToDatabase({ url }, clock, rooms);
+          },
           backup: (file) => backUp({ directory, territory: id, store, clock, file }),
           count: (box, since) => countSequences(fleetStore, box, since),
         }),

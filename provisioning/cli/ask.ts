@@ -32,11 +32,12 @@ export function asking(dir: string | undefined): Ask {
       endings: boxes,
     });
     try {
-      const backup = () => Promise.reject(new Refusal('not-running'));
+      const notHere = () => Promise.reject(new Refusal('not-running'));
       const operations = withAudit(rooms.audit, {
         ...createWatchOperations(rooms),
         ...createOperations({
-          ...{ ...desk, claims, requests, registry, rollouts, members, backup },
+          ...{ ...desk, claims, requests, registry, rollouts, members },
+          ...{ backup: notHere, moveStore: notHere },
           count: (box, since) => countSequences(fleetStore, box, since),
           directory: listed,
         }),

@@ -40,6 +40,7 @@ export const help = `webizen-provider: brings boxes into a territory and looks a
   webizen-provider audit list|verify|export --dir D
   webizen-provider ca show --dir D
   webizen-provider ca roll issuing|root --dir D [--root-key FILE] [--root-out FILE]
+  webizen-provider migrate-store --dir D --to postgres://… | --database-file F | --give-up
   webizen-provider backup --dir D --out FILE
   webizen-provider restore --from FILE --dir D [--crl FILE]
   webizen-provider simulate --boxes N --est URL --dir D --state S [--for 5m] [--speed N | --rate R] [--faults …] [--verify]
@@ -98,6 +99,17 @@ Prints each address on a line of its own, then "ready".
       trusts there. Again for the same N: a new certificate, which it takes with its next session
 
 A worker needs the broker and the database, and nothing of the territory's directory. See docs/provider.md, section 16.
+`,
+  'migrate-store': `webizen-provider migrate-store: what boxes have told goes from the directory to PostgreSQL
+
+  --dir D               the directory that init made
+  --to URL              postgres://user:password@host/name, of an empty database
+  --database-file F     a file that holds this line: a command line is read by everybody on the machine
+  --give-up             ends a move that was begun; the directory goes on as before (the server does not run)
+
+While the server runs it serves its boxes and copies beside. Say it as often as you like: what is there is not copied
+again. Then stop the server and start it with --database-file: it moves what has come since, before it serves. From then
+on it refuses to start without. Claims, certificates, members and the catalogue stay in the directory.
 `,
   claim: `webizen-provider claim: the codes that let a box enrol, each once
 

@@ -353,6 +353,12 @@ export interface DownState {
   digest: string;
 }
 
+/** From this store to PostgreSQL: `moving` since then, or `moved` then. */
+export interface FleetMove {
+  state: 'moving' | 'moved';
+  at: number;
+}
+
 export interface MessageUsage {
   bytes: number;
   count: number;
@@ -388,6 +394,8 @@ export interface Store extends WatchStore {
   readonly rollupMinutes: Sub<Bucket>;
   readonly rollupHours: Sub<Bucket>;
   readonly events: Sub<FleetEvent>;
+  /** `state`: whether what boxes tell is on its way to a database, or there. */
+  readonly fleetMoves: Sub<FleetMove>;
   readonly appIds: Sub<AppIdRecord>;
   readonly releases: Sub<ReleaseRecord>;
   readonly releaseTexts: Sub<ReleaseText>;
@@ -460,6 +468,7 @@ export async function openStore(directory: string): Promise<Store> {
     rollupMinutes: db.sublevel<string, Bucket>('rollupminutes', json),
     rollupHours: db.sublevel<string, Bucket>('rolluphours', json),
     events: db.sublevel<string, FleetEvent>('events', json),
+    fleetMoves: db.sublevel<string, FleetMove>('fleetmoves', json),
     appIds: db.sublevel<string, AppIdRecord>('appids', json),
     releases: db.sublevel<string, ReleaseRecord>('releases', json),
     releaseTexts: db.sublevel<string, ReleaseText>('releasetexts', json),

@@ -4,9 +4,10 @@
  */
 import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
+import { testPostgres } from '../support/postgres.js';
 import { type Conditions, type Figure, figure, inTurns } from './compare.js';
 import { encodePublish, inFlight, openPublisher, type Publisher } from './publisher.js';
-import type { EnrolledBox, Territory } from './territory.js';
+import { type EnrolledBox, openTerritory, type Territory } from './territory.js';
 import { ask, cpuMilliseconds, type Program, part, type Workshop } from './workshop.js';
 
 const publishers = 50;
@@ -34,7 +35,12 @@ const messageOf = (sequence: number, at: number): string =>
     ],
   });
 
-export async function ingest(workshop: Workshop, territory: Territory, { short, say }: Conditions): Promise<Figure[]> {
+export async function ingest(
+  workshop: Workshop,
+  territory: Territory,
+  { short, say }: Conditions,
+  name = 'ingest',
+): Promise<Figure[]> {
   const rounds = short ? 2 : 7;
   const each = short ? 100 : 600;
   const count = publishers * each;
@@ -99,11 +105,31 @@ export async function ingest(workshop: Workshop, territory: Territory, { short, 
   );
   const perMessage = (program: Program) => `${(((cpu.get(program) ?? 0) * 1000) / (count * rounds)).toFixed(1)} µs`;
   say(
-    `ingest: ${publishers} publishers, ${inFlight} messages of ${messageOf(1, now).length} bytes in flight each; ` +
+    `${name}: ${publishers} publishers, ${inFlight} messages of ${messageOf(1, now).length} bytes in flight each; ` +
       `CPU a message: provider ${perMessage(territory.program)}, bare aedes ${perMessage(bare)}, ` +
       `its subscriber ${perMessage(discarding)}`,
   );
   for (const publisher of [...sides.ours, ...sides.bare]) publisher.close();
   await Promise.all([discarding.stop(), bare.stop()]);
-  return [figure('ingest', 'messages/s', pair)];
+  const perSecond = (...programs: Program[]) => {
+    const spent = programs.reduce((sum, program) => sum + (cpu.get(program) ?? 0), 0);
+    return (count * rounds * 1000) / Math.max(1, spent);
+  };
+  const perCore = { value: perSecond(territory.program), reference: perSecond(bare, discarding) };
+  return [figure(name, 'messages/s', pair), figure(`${name}.core`, 'messages a CPU second', perCore)];
+}
+
+/** The same into PostgreSQL, as Debian has it, on the same machine. */
+export async function ingestPostgres(workshop: Workshop, conditions: Conditions): Promise<Figure[]> {
+  const ends: (() => unknown)[] = [];
+  try {
+    const server = await testPostgres({ teardown: (end) => ends.push(end) });
+    const territory = await openTerritory(workshop, ['--database', server.create('bench')]);
+    const figures = await ingest(workshop, territory, conditions, 'ingest.postgres');
+    conditions.say(`ingest.postgres: ${server.ask('bench', 'SELECT count(*) FROM samples')} samples in the database`);
+    await territory.program.stop();
+    return figures;
+  } finally {
+    for (const end of ends.reverse()) await end();
+  }
 }

@@ -14,7 +14,7 @@ import type { Conditions, Figure } from './compare.js';
 import { directory } from './directory.js';
 import { est } from './est.js';
 import { health } from './health.js';
-import { ingest } from './ingest.js';
+import { ingest, ingestPostgres } from './ingest.js';
 import { install } from './install.js';
 import { libraryCosts } from './libraries.js';
 import { memory } from './memory.js';
@@ -33,6 +33,7 @@ const least = (ratio: number) => ({ text: `≥ ${ratio}`, met: (figure: Figure) 
 const most = (ratio: number) => ({ text: `≤ ${ratio}`, met: (figure: Figure) => figure.ratio <= ratio });
 for (const name of ['api.get', 'storage.put', 'storage.get', 'ingest']) aims[name] = least(0.8);
 for (const name of ['est.enrol', 'est.reenrol', 'est.idevid', 'est.renewal']) aims[name] = least(0.6);
+aims['ingest.postgres.core'] = least(0.6);
 aims['path.check'] = least(0.4);
 aims['memory.idle'] = most(1.9);
 aims['memory.worked'] = most(2.2);
@@ -99,6 +100,7 @@ try {
     await measure('ingest', () => ingest(workshop, territory, conditions));
     await measure('memory', () => memory(workshop, territory, conditions));
   }
+  await measure('ingest.postgres', () => ingestPostgres(workshop, conditions));
   if (wire) await measure('wire', wire);
   await measure('install', () => install(workshop, conditions));
   if (wanted('libraries')) {

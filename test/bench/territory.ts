@@ -58,7 +58,8 @@ export function leafOf(answer: Buffer): X509Certificate {
   return leaf;
 }
 
-export async function openTerritory(workshop: Workshop): Promise<Territory> {
+/** @param more arguments of `serve` */
+export async function openTerritory(workshop: Workshop, more: readonly string[] = []): Promise<Territory> {
   const directory = path.join(await workshop.folder(), 'provider');
   const provider = built('bin/webizen-provider.js');
   const wish = ['--territory', 'bench', '--name', 'Bench', '--jurisdiction', 'AU-NSW', '--law', 'New South Wales'];
@@ -66,6 +67,7 @@ export async function openTerritory(workshop: Workshop): Promise<Territory> {
   const program = await workshop.serve([
     ...[provider, 'serve', '--dir', directory, '--host', '127.0.0.1', '--port-base', '0'],
     ...['--enrolments', '1000000'], // all come from one address
+    ...more,
   ]);
   const urls = new Map(program.said.map((line) => [line.split(' ')[0], new URL(line.split(' ')[1] ?? '')]));
   const port = (name: string) => Number(urls.get(name)?.port);

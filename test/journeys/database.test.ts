@@ -5,7 +5,7 @@ import t from 'tap';
 import { testBox } from '../support/box.js';
 import { ownFolder } from '../support/folder.js';
 import { testPostgres } from '../support/postgres.js';
-import { runCommand, testProvider } from '../support/provider.js';
+import { askCommand, type ProviderWish, runCommand, testProvider } from '../support/provider.js';
 
 const server = await testPostgres(t);
 
@@ -51,6 +51,37 @@ t.test('a box reports into PostgreSQL, through restarts of it and of the provide
   await provider.happened(({ type, box: whose }) => type === 'revoked' && whose === id);
   t.match(server.ask('journey', `SELECT admission FROM boxes WHERE box = '${id}'`), /revokedAt/);
   await box.stop();
+});
+
+t.test('a provider moves from its directory to PostgreSQL while its box goes on reporting', async (t) => {
+  const wish: ProviderWish = {};
+  const provider = await testProvider(t, { provider: wish });
+  await provider.start();
+  const box = await testBox(t, { ...provider, claim: (await provider.claim()).code });
+  await box.start();
+  const first = await box.until(({ health: { acknowledged }, link }) => link.online && acknowledged > 0);
+  const url = server.create('moved');
+  const file = path.join(await ownFolder(t), 'database');
+  await writeFile(file, `${url}\n`, { mode: 0o600 });
+  const move = () =>
+    askCommand('webizen-provider', ['migrate-store', '--dir', provider.directory, '--database-file', file]);
+  t.match(await move(), { status: 0, stdout: /^1 boxes copied with \d+ samples/ });
+  await box.until(({ health }) => health.acknowledged > first.health.acknowledged);
+  t.match(await move(), { status: 0, stdout: /^1 boxes copied/ });
+  await provider.stop();
+  wish.database = { url };
+  await provider.start();
+  const stopped = await box.until(({ health }) => health.acknowledged > 0);
+  await box.until(({ health }) => health.acknowledged > stopped.health.lastSequence);
+  await provider.stop();
+  await box.stop();
+  const [count, distinct, highest] = server
+    .ask('moved', 'SELECT count(*), count(DISTINCT seq), max(seq) FROM samples')
+    .split('|')
+    .map(Number);
+  t.strictSame([count, distinct], [highest, highest], 'every sequence is there once');
+  delete wish.database;
+  await t.rejects(provider.start(), { code: 'store-moved' });
 });
 
 t.test('a database that does not serve ends the start, with a code and no password', async (t) => {

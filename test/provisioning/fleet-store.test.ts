@@ -1,3 +1,7 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import path from 'node:path';
+import { createInterface } from 'node:readline';
 import fc from 'fast-check';
 import t, { type Test } from 'tap';
 import { systemClock } from '#common/clock.js';
@@ -7,7 +11,7 @@ import type { Reported } from '#contract/status.js';
 import { createEventLog } from '../../provisioning/fleet/events.js';
 import { createIngest } from '../../provisioning/fleet/ingest.js';
 import { emptyLife } from '../../provisioning/fleet/life.js';
-import type { Admission, FleetRound, FleetStore, NewSample } from '../../provisioning/store/fleet.js';
+import type { Admission, FleetRound, FleetStore, Keep, NewSample } from '../../provisioning/store/fleet.js';
 import { bucketOf, type Figures, mergeBuckets } from '../../provisioning/store/rollup.js';
 import { type FleetRig, fleetStores, type OpenRig } from '../support/fleet-stores.js';
 import { birth, death, epoch, health, quietLog } from '../support/territory.js';
@@ -71,6 +75,18 @@ t.test('figures merge in any order to what all samples come to', (t) => {
   t.strictSame(late, { [counter]: [70, 9] }, 'a counter is what it last was, also when that came first');
   t.end();
 });
+
+/** Sweeps in another process, which is killed after so many commits. Answers whether it came to its end before. */
+async function sweepUntil(rig: FleetRig, keep: Keep, now: number, commits: number): Promise<boolean> {
+  const program = path.join(import.meta.dirname, '../support/sweep-child.js');
+  const args = [rig.fleet.kind, rig.address, JSON.stringify(keep), String(now), String(commits)];
+  const child = spawn(process.execPath, [program, ...args], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const exit = once(child, 'exit');
+  const [line] = await once(createInterface({ input: child.stdout }), 'line');
+  child.kill('SIGKILL');
+  await exit;
+  return line === 'done';
+}
 
 function suite(t: Test, open: OpenRig): void {
   t.test('a round is stored as a whole, and is there after a restart', async (t) => {
@@ -221,6 +237,35 @@ function suite(t: Test, open: OpenRig): void {
     t.strictSame((await rig.counted()).hours, 9 * 144 + 3);
     const old = await fleet.samples(box, { from: now - 9 * day, to: now, limit: 10_000 });
     t.ok(old.length >= 9 * 24 && old.length <= 9 * 24 + 2, `hours: ${old.length}`);
+  });
+
+  t.test('killed at each step of putting samples together, none counts twice or never', async (t) => {
+    const keep = { rawDays: 7, minutesDays: 20, hoursDays: 100, eventsDays: 90 };
+    const rig = await open(t, keep);
+    const now = rig.clock.now();
+    const boxes = [box, other, 'box-bbbbbbbb'];
+    const each = 300;
+    for (const itsBox of boxes)
+      await rig.fleet.commit(
+        round({
+          samples: upTo(each).map((seq) => sample(now - 10 * day + seq * 10 * minute, seq, seq, itsBox)),
+          lives: new Map([[itsBox, life(1)]]),
+        }),
+      );
+    const late = sample(now - 30 * day, each + 1, 7);
+    await rig.fleet.commit(round({ samples: [late], lives: new Map([[box, life(2)]]) }));
+    let done = false;
+    for (let commits = 0; !done; commits += 1) {
+      const ended = await rig.whileClosed(() => sweepUntil(rig, keep, now, commits % 4));
+      const hours = (await rig.counted()).hours;
+      let raw = 0;
+      for (const itsBox of boxes) raw += (await sequencesOf(rig.fleet, itsBox)).length;
+      t.equal(hours + raw, boxes.length * each + 1, `${hours} put away, ${raw} to go`);
+      // A session of one that was killed may hold the lock for a moment: who comes then leaves the work to it.
+      done = ended && raw === 0;
+      if (commits > 60) throw new Error('it never comes to an end');
+    }
+    t.equal((await rig.counted()).hours, boxes.length * each + 1);
   });
 
   t.test('while the store fails nothing is acknowledged, nothing is lost, and no quota is spent', async (t) => {

@@ -102,7 +102,7 @@ t.test('PostgreSQL is killed in the middle of rounds: what was acknowledged is t
     return ingest.receive({ box: itsBox, topic, payload: Buffer.from(health(first, last)) });
   };
   const kills = 4;
-  const each = 120;
+  const each = 60;
   const writing = boxes.map(async (itsBox) => {
     for (let first = 1; first <= each; first += 3) {
       await say(itsBox, first, first + 2);

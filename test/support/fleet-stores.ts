@@ -17,6 +17,8 @@ export interface FleetRig {
   /** The control plane's, which is level beside both. */
   store: Store;
   clock: ManualClock;
+  /** Done while it is closed. */
+  whileClosed<T>(work: () => Promise<T>): Promise<T>;
   /** Closed and opened again. */
   reopen(): Promise<FleetStore>;
   /** How many samples the buckets stand for, by the metric `a`. */
@@ -47,6 +49,14 @@ export const openLevelRig: OpenRig = async (t, keep) => {
     store,
     clock,
     address: directory,
+    async whileClosed(work) {
+      await store.close();
+      try {
+        return await work();
+      } finally {
+        await rig.reopen();
+      }
+    },
     async reopen() {
       await store.close();
       store = await openStore(directory);
@@ -78,6 +88,7 @@ export const openPostgresRig =
       store,
       clock,
       address: url,
+      whileClosed: (work) => work(), // it is anybody's
       async reopen() {
         await rig.fleet.close();
         rig.fleet = await open();

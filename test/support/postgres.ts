@@ -102,6 +102,8 @@ export async function testPostgres(t: Teardown, settings: Record<string, string>
     const child = server;
     server = undefined;
     if (!child?.pid || hasEnded(child)) return;
+    // While it stands still it has no more of them.
+    if (name === 'SIGKILL') child.kill('SIGSTOP');
     const children = name === 'SIGKILL' ? await childrenOf(child.pid) : [];
     const exit = once(child, 'exit');
     child.kill(name); // SIGINT is its fast shutdown

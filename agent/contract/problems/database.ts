@@ -27,6 +27,16 @@ export const databaseProblems = {
     'this database belongs to another territory',
     'name a database of its own for each territory',
   ],
+  'database-used': [
+    409,
+    'this database holds what boxes told already',
+    'name an empty database: what is in this one cannot be told from what would be moved there',
+  ],
+  'store-moved': [
+    409,
+    'what boxes tell lies in a database since it was moved there',
+    'serve with --database or --database-file and the address of that database',
+  ],
   'shard-lost': [
     409,
     'another worker owns these boxes now',

@@ -33,15 +33,24 @@ function linesOf(samples: readonly NewSample[]): Buffer {
 }
 
 /** The literal of an array of texts. `pg` writes it too, at several times the cost. */
-const arrayOf = (texts: readonly (string | null)[]): string =>
+export const arrayOf = (texts: readonly (string | null)[]): string =>
   `{${texts.map((text) => (text === null ? 'NULL' : `"${text.replace(/["\\]/g, '\\$&')}"`)).join(',')}}`;
 
-function split({ version: _version, lastSeen: _seen, tracks, gaps, health, ...cold }: LifeRecord) {
+export function split({ version: _version, lastSeen: _seen, tracks, gaps, health, ...cold }: LifeRecord) {
   return { hot: { tracks, ...(gaps !== undefined && { gaps }), ...(health && { health }) }, cold };
 }
 
 /** PostgreSQL cannot store the character of number 0 in a text, and says so of JSON only when it is read. */
-const json = (value: unknown): string => JSON.stringify(value).replaceAll('\\u0000', '\\ufffd');
+export const json = (value: unknown): string => JSON.stringify(value).replaceAll('\\u0000', '\\ufffd');
+
+export async function copySamples(session: Session, samples: readonly NewSample[]): Promise<void> {
+  if (samples.length === 0) return;
+  const stream = session.query(copyFrom('COPY samples (box, at, epoch, seq, vals) FROM STDIN'));
+  stream.on('error', () => {}); // once more when the connection closes
+  const done = once(stream, 'finish');
+  stream.end(linesOf(samples));
+  await done;
+}
 
 export function createRounds(sessions: Sessions): Rounds {
   /** What was written or read last of the part that seldom changes: objects are replaced when they change. */
@@ -110,15 +119,6 @@ export function createRounds(sessions: Sessions): Rounds {
          WHERE lives.box = n.box AND lives.online <> n.online`,
         [[...online.keys()], [...online.values()]],
       );
-  }
-
-  async function copySamples(session: Session, samples: readonly NewSample[]): Promise<void> {
-    if (samples.length === 0) return;
-    const stream = session.query(copyFrom('COPY samples (box, at, epoch, seq, vals) FROM STDIN'));
-    stream.on('error', () => {}); // once more when the connection closes
-    const done = once(stream, 'finish');
-    stream.end(linesOf(samples));
-    await done;
   }
 
   return {

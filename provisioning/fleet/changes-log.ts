@@ -13,6 +13,16 @@ const step = 600_000;
 /** The types are ours and few; should something name more, these are counted. */
 const mostTypes = 100;
 
+/** Those of the last day, the most frequent first. */
+export function changesOf(counts: ReadonlyMap<string, number>, since: number): FleetGlance['changes'] {
+  const types = [...counts].map(([type, count]) => ({ type, count }));
+  types.sort((a, b) => b.count - a.count || (a.type < b.type ? -1 : 1));
+  return { since, types: types.slice(0, mostTypes) };
+}
+
+/** Where the last day begins, on a step. */
+export const dayBegins = (now: number): number => Math.max(0, Math.ceil((now - day) / step) * step);
+
 export function createDayLog(): DayLog {
   /** By the number of the step, ascending as long as the clock is. */
   const steps = new Map<number, Map<string, number>>();
@@ -37,9 +47,7 @@ export function createDayLog(): DayLog {
       const sums = new Map<string, number>();
       for (const [number, counts] of steps)
         if (number >= first) for (const [type, count] of counts) sums.set(type, (sums.get(type) ?? 0) + count);
-      const types = [...sums].map(([type, count]) => ({ type, count }));
-      types.sort((a, b) => b.count - a.count || (a.type < b.type ? -1 : 1));
-      return { since: Math.max(0, first * step, since), types: types.slice(0, mostTypes) };
+      return changesOf(sums, Math.max(dayBegins(now), since));
     },
   };
 }

@@ -12,6 +12,8 @@ export interface IndexRows {
   values(): readonly FleetRow[];
   /** It has come, or gone. */
   present(box: string, online: boolean): void;
+  /** What another store holds of its life now. */
+  live(box: string, life: LifeRecord): void;
   take(operations: readonly Operation[]): void;
 }
 
@@ -26,7 +28,11 @@ interface Kept {
 
 const unknown: Kept = { box: undefined, life: undefined, about: {}, claimLabel: undefined, online: false };
 
-export function createIndexRows(store: Store): IndexRows {
+/** @param lives where they lie */
+export function createIndexRows(
+  store: Store,
+  lives: () => AsyncIterable<[string, LifeRecord]> = () => store.lives.iterator(),
+): IndexRows {
   const kept = new Map<string, Kept>();
   const rows = new Map<string, FleetRow>();
   let listed: readonly FleetRow[] | undefined;
@@ -71,7 +77,7 @@ export function createIndexRows(store: Store): IndexRows {
     async load() {
       newer = new Map();
       for await (const [id, record] of store.boxes.iterator()) fill(id, 'box', partOfBox(record));
-      for await (const [id, record] of store.lives.iterator()) fill(id, 'life', partOfLife(record));
+      for await (const [id, record] of lives()) fill(id, 'life', partOfLife(record));
       for await (const [id, record] of store.abouts.iterator()) fill(id, 'about', record);
       for await (const { use, label } of store.claims.values())
         if (use) fill(use.box, 'claimLabel', label || undefined);
@@ -83,6 +89,7 @@ export function createIndexRows(store: Store): IndexRows {
       return listed;
     },
     present: (id, online) => set(id, { online }),
+    live: (id, life) => set(id, { life: partOfLife(life) }),
     take(operations) {
       for (const operation of operations) {
         if (operation.sublevel === undefined) continue;

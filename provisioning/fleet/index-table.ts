@@ -1,9 +1,13 @@
-/** The fleet's table beside the level store: rows in memory, the boxes of a page read from the store. */
+/**
+ * The fleet's table: rows in memory, the boxes of a page read from the store. Beside level it follows what is committed;
+ * beside PostgreSQL, which others write too, it asks again and again for the lives that were written lately.
+ */
 import type { Clock } from '#common/clock.js';
 import type { Operation } from '#common/commits.js';
 import type { BoxSummary, FleetEvent } from '#contract/operator.js';
+import type { FleetStore } from '../store/fleet.js';
 import type { Store } from '../store/store.js';
-import { createDayLog } from './changes-log.js';
+import { changesOf, createDayLog, dayBegins } from './changes-log.js';
 import { type EventLog, keptEvents } from './events.js';
 import { createIndexRows } from './index-rows.js';
 import { matcher, scan } from './index-scan.js';
@@ -12,24 +16,31 @@ import type { FleetTable } from './table.js';
 import { countsOf, glanceOf } from './tally.js';
 
 const day = 86_400_000;
+const followMilliseconds = 5000;
+const longestRoundSeconds = 20;
 
 export interface IndexTable extends FleetTable {
   /** Reads the store, once; to be called before a box can come. Whoever asks earlier waits for it. */
   start(): Promise<void>;
+  /** What others have written is in it when it resolves. */
+  refresh(): Promise<void>;
   stop(): void;
 }
 
 export interface IndexTableParts {
   store: Store;
+  fleet: Pick<FleetStore, 'kind' | 'allLives' | 'eventTypes'>;
   events: Pick<EventLog, 'subscribe'>;
-  clock: Pick<Clock, 'now'>;
+  clock: Clock;
   online: (box: string) => boolean;
   /** Of these ids, in their order; one that is not there any more is left out. */
   summaries: (ids: readonly string[]) => Promise<BoxSummary[]>;
 }
 
-export function createIndexTable({ store, events, clock, online, summaries }: IndexTableParts): IndexTable {
-  const rows = createIndexRows(store);
+export function createIndexTable({ store, fleet, events, clock, online, summaries }: IndexTableParts): IndexTable {
+  const isShared = fleet.kind === 'postgres';
+  const rows = isShared ? createIndexRows(store, () => fleet.allLives()) : createIndexRows(store);
+  const stopping = new AbortController();
   const days = createDayLog();
   const ends: (() => void)[] = [];
 
@@ -72,15 +83,35 @@ export function createIndexTable({ store, events, clock, online, summaries }: In
     await rows.load();
   }
 
+  let refreshed = performance.now();
+  async function refresh(): Promise<void> {
+    if (!isShared) return;
+    const began = performance.now();
+    // A transaction is seen when it is over, and may have written some time before.
+    const withinSeconds = Math.ceil((began - refreshed) / 1000) + longestRoundSeconds;
+    for await (const [box, life] of fleet.allLives(withinSeconds)) rows.live(box, life);
+    refreshed = began;
+  }
+
+  async function follow(): Promise<void> {
+    while (!stopping.signal.aborted) {
+      await clock.sleep(followMilliseconds, stopping.signal);
+      if (stopping.signal.aborted) return;
+      await refresh().catch(() => {}); // the database is away, which its owner tells: the next time asks for more
+    }
+  }
+
   let reading: Promise<void> | undefined;
   function start(): Promise<void> {
-    reading ??= read();
+    reading ??= read().then(() => void (isShared && follow()));
     return reading;
   }
 
   return {
     start,
+    refresh,
     stop() {
+      stopping.abort();
       for (const end of ends.splice(0)) end();
     },
     async query(query) {
@@ -101,7 +132,8 @@ export function createIndexTable({ store, events, clock, online, summaries }: In
     async glance() {
       await start();
       const now = clock.now();
-      return { ...glanceOf(rows.values(), now), changes: days.within(now) };
+      const changes = isShared ? changesOf(await fleet.eventTypes(dayBegins(now)), dayBegins(now)) : days.within(now);
+      return { ...glanceOf(rows.values(), now), changes };
     },
     async counts() {
       await start();

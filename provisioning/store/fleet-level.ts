@@ -60,6 +60,7 @@ export function createLevelFleet({
       for (const [key, value] of lives) operations.push({ type: 'put', sublevel: store.lives, key, value });
       await store.commit(operations);
     },
+    allLives: () => store.lives.iterator(),
     async samples(box, span) {
       const now = clock.now();
       const { raw: rawSince, minutes } = cutsOf(keep, now);
@@ -75,6 +76,14 @@ export function createLevelFleet({
     },
 
     record: (events) => store.commit(events.map(putEvent)),
+    async eventTypes(since) {
+      const counts = new Map<string, number>();
+      for await (const { at, type } of store.events.values({ reverse: true })) {
+        if (at < since) break;
+        counts.set(type, (counts.get(type) ?? 0) + 1);
+      }
+      return counts;
+    },
     async events({ limit, before, box, type }) {
       const wanted: FleetEvent[] = [];
       const range = before === undefined ? {} : { lt: before };

@@ -96,6 +96,8 @@ export interface FleetStore {
    * @throws Refusal `shard-lost`, with the shards as its detail, apart by `, `: another worker owns them now
    */
   commit(round: FleetRound): Promise<void>;
+  /** All of them, by id; or those that were written within the last so many seconds, by the store's clock. */
+  allLives(withinSeconds?: number): AsyncIterable<[string, LifeRecord]>;
   /** In `[from, to]` by the box's clock, oldest first, at most `limit`, in the resolution that fits. */
   samples(box: string, range: { from: number; to: number; limit: number }): Promise<StoredSample[]>;
   /** Of raw samples, which are here: for counting them. In the order of epoch and sequence. */
@@ -103,6 +105,8 @@ export interface FleetStore {
 
   /** One that is here already is left as it is. */
   record(events: readonly FleetEvent[]): Promise<void>;
+  /** How often each type was stored since then. */
+  eventTypes(since: number): Promise<Map<string, number>>;
   /** The newest, oldest first. */
   events(query: EventQuery): Promise<FleetEvent[]>;
 

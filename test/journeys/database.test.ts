@@ -7,7 +7,7 @@ import { ownFolder } from '../support/folder.js';
 import { testPostgres } from '../support/postgres.js';
 import { askCommand, type ProviderWish, runCommand, testProvider } from '../support/provider.js';
 
-const server = await testPostgres(t);
+const server = await testPostgres(t, { fsync: 'off' });
 
 t.test('a box reports into PostgreSQL, through restarts of it and of the provider', async (t) => {
   const url = server.create('journey');

@@ -1,18 +1,25 @@
-/** The fleet as a table: beside the level store, and later beside PostgreSQL, by one suite. */
-import t from 'tap';
+/** The fleet as a table: beside the level store and beside PostgreSQL, by one suite. */
+import t, { type Test } from 'tap';
 import { createEventLog } from '../../provisioning/fleet/events.js';
 import { createFleetDesk } from '../../provisioning/fleet-wiring.js';
 import { createLevelFleet } from '../../provisioning/store/fleet-level.js';
-import { openStore } from '../../provisioning/store/store.js';
-import { tableSuite } from '../support/fleet-table.js';
+import { openPostgresFleet } from '../../provisioning/store/postgres/fleet.js';
+import { type LifeRecord, openStore } from '../../provisioning/store/store.js';
+import { type TableSubject, tableSuite } from '../support/fleet-table.js';
 import { ownFolder } from '../support/folder.js';
 import { createManualClock } from '../support/manual-clock.js';
+import { testPostgres } from '../support/postgres.js';
 
-tableSuite(t, 'beside level', async (test) => {
+const server = await testPostgres(t, { fsync: 'off' });
+const url = server.create('table');
+
+async function open(test: Pick<Test, 'teardown'>, kind: 'level' | 'postgres'): Promise<TableSubject> {
   const folder = await ownFolder(test);
   const clock = createManualClock();
   const store = await openStore(folder);
-  const fleet = createLevelFleet({ store, clock });
+  const shared = kind === 'postgres' ? await openPostgresFleet({ url, territory: 'test', clock }) : undefined;
+  await shared?.sessions.ask('TRUNCATE lives, events');
+  const fleet = shared ?? createLevelFleet({ store, clock });
   const events = createEventLog({ store, fleet, clock });
   const endings = { revoke: async () => {}, reinstate: async () => {}, object: async () => {}, settle: async () => {} };
   const here = new Set<string>();
@@ -20,15 +27,21 @@ tableSuite(t, 'beside level', async (test) => {
   const { table } = desk((box) => here.has(box));
   await table.start();
   const others: { stop(): void }[] = [];
+  const writeLife = async (box: string, life: LifeRecord) => {
+    const version = ((await fleet.lives([box])).get(box)?.version ?? 0) + 1;
+    const lives = new Map([[box, { ...life, version }]]);
+    await fleet.commit({ lives, samples: [], events: [], online: new Map(), fences: [] });
+    await table.refresh();
+  };
   return {
     table,
     clock,
     async write(key, { box, life, about }) {
       await store.commit([
         ...(box ? [{ type: 'put' as const, sublevel: store.boxes, key, value: box }] : []),
-        ...(life ? [{ type: 'put' as const, sublevel: store.lives, key, value: life }] : []),
         ...(about ? [{ type: 'put' as const, sublevel: store.abouts, key, value: about }] : []),
       ]);
+      if (life) await writeLife(key, life);
     },
     async claim(id, value) {
       await store.commit([{ type: 'put', sublevel: store.claims, key: id.padEnd(64, '0'), value }]);
@@ -51,7 +64,11 @@ tableSuite(t, 'beside level', async (test) => {
       table.stop();
       for (const other of others) other.stop();
       await events.stop();
+      await fleet.close();
       await store.close();
     },
   };
-});
+}
+
+tableSuite(t, 'beside level', (test) => open(test, 'level'));
+tableSuite(t, 'beside PostgreSQL', (test) => open(test, 'postgres'));

@@ -207,7 +207,8 @@ export function tableSuite(
     let turn = 0;
     const shake = async () => {
       turn += 1;
-      for (const [index, id] of moving.entries()) await put(id, index * 7 + turn * 13);
+      const some = [...moving.entries()].filter(([index]) => (index + turn) % 4 === 0);
+      await Promise.all(some.map(([index, id]) => put(id, index * 7 + turn * 13)));
     };
     for (const sort of ['attention', 'lastSeen', 'id', 'agent'] as const)
       for (const reverse of [false, true]) {

@@ -32,7 +32,7 @@ export async function adopt(sessions: Pick<Sessions, 'transact'>, boxes: readonl
     await session.query(
       `INSERT INTO lives (box, version, seen, hot, cold)
        SELECT * FROM unnest($1::text[], $2::bigint[], $3::bigint[], $4::json[], $5::json[])
-       ON CONFLICT (box) DO UPDATE SET version = excluded.version, seen = excluded.seen, hot = excluded.hot,
+       ON CONFLICT (box) DO UPDATE SET version = excluded.version, changed = clock_timestamp(), seen = excluded.seen, hot = excluded.hot,
          cold = excluded.cold`,
       [
         arrayOf(lives.map(({ box }) => box)),

@@ -48,10 +48,18 @@ export async function openPostgresFleet({
     kind: 'postgres',
     sessions,
     lives: rounds.lives,
+    allLives: rounds.allLives,
     commit: rounds.commit,
     samples: reads.samples,
     sequences: reads.sequences,
     record: (events) => sessions.transact((session) => writeEvents(session, events)),
+    async eventTypes(since) {
+      const rows = await sessions.ask<{ type: string; count: number }>(
+        'SELECT type, count(*) AS count FROM events WHERE at >= $1 GROUP BY type',
+        [since],
+      );
+      return new Map(rows.map(({ type, count }) => [type, count]));
+    },
     async events({ limit, before, box, type }) {
       const rows = await sessions.ask<{ event: FleetEvent }>(
         `SELECT event FROM events WHERE ($2::text IS NULL OR id < $2) AND ($3::text IS NULL OR box = $3)

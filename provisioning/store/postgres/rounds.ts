@@ -17,10 +17,12 @@ interface LifeRow {
 
 export interface Rounds {
   lives(boxes: readonly string[]): Promise<Map<string, LifeRecord>>;
+  allLives(withinSeconds?: number): AsyncIterable<[string, LifeRecord]>;
   commit(round: FleetRound): Promise<void>;
 }
 
 const mostRemembered = 10_000;
+const mostInPage = 1000;
 
 /** COPY's text form: JSON has no tab and no line end, and what it escapes is escaped once more. */
 const copied = (text: string): string => (text.includes('\\') ? text.replaceAll('\\', '\\\\') : text);
@@ -110,7 +112,7 @@ export function createRounds(sessions: Sessions): Rounds {
     );
     await write(
       rows.filter(({ version }) => version > 1),
-      `UPDATE lives SET version = n.version, seen = n.seen, hot = n.hot, cold = coalesce(n.cold, lives.cold)
+      `UPDATE lives SET version = n.version, changed = clock_timestamp(), seen = n.seen, hot = n.hot, cold = coalesce(n.cold, lives.cold)
        FROM ${given} WHERE lives.box = n.box AND lives.version = n.version - 1`,
     );
     if (online.size > 0)
@@ -133,6 +135,19 @@ export function createRounds(sessions: Sessions): Rounds {
           return [box, { ...cold, ...hot, lastSeen: seen, version }];
         }),
       );
+    },
+    async *allLives(withinSeconds) {
+      for (let after = ''; ; ) {
+        const rows = await sessions.ask<LifeRow>(
+          `SELECT box, version, seen, hot, cold FROM lives WHERE box > $1
+           AND ($2::integer IS NULL OR changed > clock_timestamp() - $2 * interval '1 second') ORDER BY box LIMIT ${mostInPage}`,
+          [after, withinSeconds ?? null],
+        );
+        for (const { box, version, seen, hot, cold } of rows) yield [box, { ...cold, ...hot, lastSeen: seen, version }];
+        const last = rows.at(-1);
+        if (!last) return;
+        after = last.box;
+      }
     },
     async commit(round) {
       const { samples, lives, online, events, fences } = round;

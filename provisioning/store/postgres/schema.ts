@@ -23,6 +23,7 @@ CREATE TABLE lives (
   box text COLLATE "C" PRIMARY KEY,
   version bigint NOT NULL,
   online boolean NOT NULL DEFAULT false,
+  changed timestamptz NOT NULL DEFAULT clock_timestamp(),
   seen bigint NOT NULL,
   hot json NOT NULL,
   cold json NOT NULL
@@ -65,6 +66,7 @@ CREATE TABLE events (
   box text COLLATE "C",
   event json NOT NULL
 );
+CREATE INDEX events_at ON events (at);
 CREATE INDEX events_box ON events (box, id);
 CREATE INDEX events_type ON events (type, id);
 

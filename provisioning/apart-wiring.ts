@@ -31,6 +31,8 @@ export interface Apart {
   gauges(): Gauge[];
 }
 
+/** Told at once by what is heard here. */
+const heardHere: ReadonlySet<string> = new Set(['online', 'offline']);
 /** A certificate for one session, which lasts at most as long. */
 const passSeconds = 86_400;
 
@@ -50,7 +52,7 @@ export function createApart(
   const { fleet, ca, events, refusal, onHead, clock, log } = parts;
   const name = workerName(0);
   const hearing = createHearing({ fleet, events, clock, refusal, onHead });
-  const echo = createEcho({ fleet, tell: events.echo, clock });
+  const echo = createEcho({ fleet, clock, tell: (event) => heardHere.has(event.type) || events.echo(event) });
   const worker: IngestPart | undefined = here
     ? createIngestPart(
         { name, broker: outside, database: database.url, leaseMilliseconds },

@@ -20,7 +20,7 @@ export function createEcho({
   clock,
 }: {
   fleet: Pick<FleetStore, 'events'>;
-  tell: (event: FleetEvent) => void;
+  tell: (event: FleetEvent) => unknown;
   clock: Clock;
 }): Echo {
   const stopping = new AbortController();

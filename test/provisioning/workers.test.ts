@@ -1,10 +1,18 @@
 /** Shards divided among workers: the division itself, and the leases in a PostgreSQL that runs. */
 import { createHash } from 'node:crypto';
+import { createServer } from 'node:net';
 import fc from 'fast-check';
+import mqtt from 'mqtt';
+import mqttPacket from 'mqtt-packet';
 import pg from 'pg';
 import t, { type Test } from 'tap';
 import { systemClock } from '#common/clock.js';
+import { listen } from '#common/listen.js';
+import type { FleetEvent } from '#contract/operator.js';
 import { shardOf } from '#contract/topics.js';
+import { createPubacks } from '../../provisioning/broker/pubacks.js';
+import { createAdmitted } from '../../provisioning/fleet/admitted.js';
+import { createEventQueue } from '../../provisioning/fleet/event-queue.js';
 import type { Fence, FleetRound } from '../../provisioning/store/fleet.js';
 import { openPostgresFleet } from '../../provisioning/store/postgres/fleet.js';
 import { createHolding, type Holding } from '../../provisioning/workers/holding.js';
@@ -296,4 +304,110 @@ t.test('roles that cannot be, and folders that are none, are refused in words', 
   t.match(serve('--role', 'ingest', '--broker', 'mqtts://b:8883'), { status: 2, stderr: /--database is missing/ });
   const database = ['--database', 'postgres://x:y@127.0.0.1:9/z'];
   t.match(serve('--role=ingest', '--broker', 'mqtts://b:8883', ...database), { status: 1, stderr: /worker-missing/ });
+});
+
+t.test('messages are acknowledged once they are stored, in the order of coming, many at once', async (t) => {
+  const acknowledged: number[] = [];
+  let told = () => {};
+  const server = createServer((socket) => {
+    const parser = mqttPacket.parser();
+    socket.on('data', (bytes) => parser.parse(bytes));
+    socket.on('error', () => {});
+    const send = (packet: mqttPacket.Packet) => socket.write(mqttPacket.generate(packet));
+    parser.on('packet', (packet) => {
+      if (packet.cmd === 'connect') {
+        send({ cmd: 'connack', returnCode: 0, sessionPresent: false });
+        for (let messageId = 1; messageId <= 5; messageId += 1)
+          send({ cmd: 'publish', topic: 't', payload: `${messageId}`, qos: 1, messageId, dup: false, retain: false });
+      } else if (packet.cmd === 'puback') {
+        acknowledged.push(packet.messageId ?? 0);
+        told();
+      }
+    });
+  });
+  const client = mqtt.connect({ protocol: 'mqtt', port: await listen(server, '127.0.0.1', 0), reconnectPeriod: 0 });
+  t.teardown(async () => {
+    await client.endAsync(true);
+    server.close();
+  });
+  const pubacks = createPubacks(client);
+  const store = new Map<string, () => void>();
+  const all = new Promise<void>((resolve) => {
+    client.handleMessage = (packet, done) => {
+      const stored = new Promise<void>((done) => store.set(String(packet.payload), done));
+      pubacks.when(packet, stored, () => done(), t.error);
+      if (store.size === 5) resolve();
+    };
+  });
+  await all; // each came though none before it was acknowledged
+  const until = (count: number) =>
+    new Promise<void>((resolve) => {
+      told = () => void (acknowledged.length >= count && resolve());
+      told();
+    });
+  store.get('3')?.();
+  store.get('2')?.();
+  store.get('1')?.();
+  await until(3);
+  t.strictSame(acknowledged, [1, 2, 3]);
+  store.get('5')?.();
+  store.get('4')?.();
+  await until(5);
+  t.strictSame(acknowledged, [1, 2, 3, 4, 5]);
+});
+
+t.test(
+  'a worker knows of whom it takes: the admitted, at once when that ends, and those whose word is late',
+  async (t) => {
+    const { url } = await table(t);
+    const store = await openPostgresFleet({ url, territory: 'test', clock: systemClock });
+    t.teardown(() => store.close());
+    const admission = { enrolledAt: 1, certificate: { serial: '01', notAfter: 2 } };
+    await store.admit(new Map([['box-first000', admission]]));
+    let pauses = 0;
+    const clock = {
+      now: () => 0,
+      async sleep() {
+        pauses += 1;
+        if (pauses === 2) await store.admit(new Map([['box-late0000', admission]]));
+      },
+    };
+    const admitted = createAdmitted({ fleet: store, clock });
+    admitted.start();
+    t.teardown(() => admitted.stop());
+    t.equal(await admitted.refusal('box-first000'), undefined);
+    t.equal(await admitted.refusal('box-late0000'), undefined);
+    t.equal(await admitted.refusal('box-stranger'), 'box-unknown');
+    await store.admit(new Map([['box-first000', { ...admission, revokedAt: 3 }]]));
+    while ((await admitted.refusal('box-first000')) !== 'box-revoked') await systemClock.sleep(5); // a look, not an event
+    t.equal(await admitted.refusal('box-late0000'), undefined);
+  },
+);
+
+t.test('events of a worker wait for the database in their order, and the oldest make room', async (t) => {
+  const stored: string[] = [];
+  let away = true;
+  let resume = () => {};
+  const fleet = {
+    async record(events: readonly FleetEvent[]) {
+      if (away) throw new Error('away');
+      stored.push(...events.map(({ text }) => text));
+    },
+  };
+  const sleep = () =>
+    new Promise<void>((resolve) => {
+      resume = resolve;
+    });
+  const queue = createEventQueue({ fleet, clock: { now: () => 1, sleep } });
+  for (let count = 1; count <= 10_002; count += 1) queue.record({ type: 'worker', text: `${count}` });
+  queue.refused('box-unknown', { box: 'box-first000' });
+  queue.refused('box-unknown', { box: 'box-first000' });
+  t.strictSame(queue.counts(), { waiting: 10_000, dropped: 3 }, 'and who repeats himself is told once');
+  away = false;
+  while (queue.counts().waiting > 0) {
+    resume();
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  t.strictSame([stored.length, stored[0], stored[9998]], [10_000, '4', '10002']);
+  await queue.stop();
 });

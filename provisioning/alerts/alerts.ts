@@ -94,7 +94,7 @@ export async function openAlerts(parts: AlertsParts): Promise<Alerts> {
       if (when.kind !== 'refusals') return undefined;
       const count = refusals.within(when.codes, when.withinSeconds, now);
       if (count < when.count) return undefined;
-      return { evidence: `${count} refusals within ${lengthOf(when.withinSeconds)}` };
+      return { evidence: `${count} ${count === 1 ? 'refusal' : 'refusals'} within ${lengthOf(when.withinSeconds)}` };
     };
   }
 

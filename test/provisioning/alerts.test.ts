@@ -449,7 +449,7 @@ t.test('through SIGKILL: each box is told, and what is told twice has the same i
   const receiver = await startReceiver(test);
   receiver.answers((reply) => void reply.writeHead(random() < 0.3 ? 500 : 200).end());
   const directory = await ownFolder(test);
-  const boxes = 50;
+  const boxes = 30;
   const base = Date.now();
   const child = path.join(import.meta.dirname, '../support/alerts-child.js');
   const start = async () => {

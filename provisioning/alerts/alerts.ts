@@ -5,7 +5,6 @@
 import type { Clock } from '#common/clock.js';
 import type { Operation } from '#common/commits.js';
 import type { Alert, AlertGroup, AlertRule, NewAcknowledgement } from '#contract/alerts.js';
-import { mostListedAlerts } from '#contract/alerts.js';
 import { Refusal } from '#contract/problems.js';
 import type { EventLog } from '../fleet/events.js';
 import type { Store } from '../store/store.js';
@@ -16,7 +15,8 @@ import { createRecentRefusals } from './refusals.js';
 import type { Roster } from './roster.js';
 import { type Change, look } from './round.js';
 import type { Settings } from './settings.js';
-import { deliveryOf, firingCount, isSilenced, lineOf, untoldOf } from './tell.js';
+import { deliveryOf, firingCount, lineOf, silencer, untoldOf } from './tell.js';
+import { groupsOf, pageOf } from './view.js';
 import type { Webhooks } from './webhooks.js';
 
 export interface Alerts {
@@ -94,17 +94,16 @@ export async function openAlerts(parts: AlertsParts): Promise<Alerts> {
       if (when.kind !== 'refusals') return undefined;
       const count = refusals.within(when.codes, when.withinSeconds, now);
       if (count < when.count) return undefined;
-      return { evidence: `${count} refusals within ${lengthOf(when.withinSeconds)}` };
+      return { evidence: `${count} ${count === 1 ? 'refusal' : 'refusals'} within ${lengthOf(when.withinSeconds)}` };
     };
   }
 
-  const silenced = (rule: string, box: string, { label, place }: LiveAlert, now: number): boolean =>
-    isSilenced(
-      settings.silences().values(),
-      rule,
-      { id: box, label, place, model: roster.subjects().get(box)?.model ?? '' },
-      now,
-    );
+  /** Made once for all that is looked at together. */
+  function silencedAt(now: number): (rule: string, box: string, alert: LiveAlert) => boolean {
+    const isSilenced = silencer(settings.silences().values(), now);
+    return (rule, id, { label, place }) =>
+      isSilenced(rule, () => ({ id, label, place, model: roster.subjects().get(id)?.model ?? '' }));
+  }
 
   /** What is written, what counts once it is, and whom to tell then. */
   interface Work {
@@ -150,9 +149,10 @@ export async function openAlerts(parts: AlertsParts): Promise<Alerts> {
   }
 
   function deliver(work: Work, now: number): void {
+    const silenced = silencedAt(now);
     for (const rule of settings.rules().values()) {
       const list = of(rule.id);
-      const untold = untoldOf(list, (box, alert) => silenced(rule.id, box, alert, now));
+      const untold = untoldOf(list, (box, alert) => silenced(rule.id, box, alert));
       if (untold.firing.length + untold.resolved.length === 0) {
         untoldSince.delete(rule.id);
         continue;
@@ -223,49 +223,11 @@ export async function openAlerts(parts: AlertsParts): Promise<Alerts> {
     }
   }
 
-  const viewOf =
-    (rule: string, now: number) =>
-    ([box, alert]: [string, LiveAlert]): Alert => ({
-      ...{ rule, box: box === '' ? null : box, label: alert.label, place: alert.place, state: alert.state },
-      ...{ since: alert.since, firedAt: alert.firedAt ?? null, evidence: alert.evidence },
-      acknowledged: alert.acknowledged ?? null,
-      silenced: silenced(rule, box, alert, now),
-    });
-
-  /** What nobody has seen to first, then the newest. */
-  const urgent = (a: LiveAlert, b: LiveAlert): number =>
-    Number(Boolean(a.acknowledged)) - Number(Boolean(b.acknowledged)) || (b.firedAt ?? 0) - (a.firedAt ?? 0);
-
-  function groupOf(rule: AlertRule, now: number): AlertGroup {
-    const list = [...(alerts.get(rule.id) ?? [])];
-    const firing = list.filter(([, { state }]) => state === 'firing');
-    return {
-      rule,
-      firing: firing.length,
-      pending: list.filter(([, { state }]) => state === 'pending').length,
-      acknowledged: firing.filter(([, { acknowledged }]) => acknowledged).length,
-      silenced:
-        settings.silences().size === 0 ? 0 : firing.filter(([box, one]) => silenced(rule.id, box, one, now)).length,
-      alerts: firing
-        .sort(([, a], [, b]) => urgent(a, b))
-        .slice(0, mostListedAlerts)
-        .map(viewOf(rule.id, now)),
-    };
-  }
-
-  const weight = ({ firing, rule }: AlertGroup): number => (firing === 0 ? 0 : rule.severity === 'trouble' ? 2 : 1);
-
   return {
-    groups() {
-      const now = clock.now();
-      const all = [...settings.rules().values()].map((rule) => groupOf(rule, now));
-      return all.sort((a, b) => weight(b) - weight(a) || b.firing - a.firing || (a.rule.name < b.rule.name ? -1 : 1));
-    },
-    list(rule, { after = '', limit }) {
+    groups: () => groupsOf(settings.rules().values(), of, silencedAt(clock.now())),
+    list(rule, page) {
       if (!settings.rules().has(rule)) throw new Refusal('alert-rule-unknown', rule);
-      const found = [...(alerts.get(rule) ?? [])].filter(([box, { state }]) => state !== 'resolved' && box > after);
-      found.sort(([a], [b]) => (a < b ? -1 : 1));
-      return found.slice(0, limit).map(viewOf(rule, clock.now()));
+      return pageOf(rule, of(rule), page, silencedAt(clock.now()));
     },
     acknowledge: ({ rule, box, forSeconds, note }, by) =>
       inTurn(async () => {

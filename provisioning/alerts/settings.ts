@@ -25,7 +25,7 @@ export interface Settings {
 }
 
 const mostRules = 100;
-const mostSilences = 1000;
+const mostSilences = 200;
 
 export async function openSettings({
   store,

@@ -5,20 +5,23 @@ import { inScope, type LiveAlert } from './evaluate.js';
 /** By box; empty for the territory. */
 export type Alerts = ReadonlyMap<string, LiveAlert>;
 
-/** Whether one of these keeps the alert from being told. Over is what is past, by this clock. */
-export const isSilenced = (
-  silences: Iterable<Silence>,
-  rule: string,
-  box: { id: string; label: string; place: string; model: string },
-  now: number,
-): boolean =>
-  [...silences].some(
-    (one) =>
-      now < one.until &&
-      (one.rule === undefined || one.rule === rule) &&
-      (one.box === undefined || one.box === box.id) &&
-      inScope(one, box),
-  );
+export interface SilencedBox {
+  id: string;
+  label: string;
+  place: string;
+  model: string;
+}
+
+/** Answers whether one of these keeps an alert from being told. Over is what is past, by this clock. */
+export function silencer(silences: Iterable<Silence>, now: number): (rule: string, box: () => SilencedBox) => boolean {
+  const lasting = [...silences].filter(({ until }) => now < until);
+  return (rule, about) => {
+    const mine = lasting.filter((one) => one.rule === undefined || one.rule === rule);
+    if (mine.length === 0) return false;
+    const box = about();
+    return mine.some((one) => (one.box === undefined || one.box === box.id) && inScope(one, box));
+  };
+}
 
 export interface Untold {
   firing: string[];

@@ -6,7 +6,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import fc from 'fast-check';
 import { fastify } from 'fastify';
 import t from 'tap';
-import type { AlertRule, NewAlertRule } from '#contract/alerts.js';
+import type { AlertGroup, AlertRule, NewAlertRule } from '#contract/alerts.js';
 import type { BoxDetail, FleetEvent } from '#contract/operator.js';
 import type { Refusal } from '#contract/problems.js';
 import { holds, type LiveAlert, lengthOf, step, subjectOf } from '../../provisioning/alerts/evaluate.js';
@@ -20,6 +20,7 @@ import { boxOf } from '../support/console.js';
 import { createFedFleet } from '../support/fleet.js';
 import { ownFolder } from '../support/folder.js';
 import { createManualClock, type ManualClock } from '../support/manual-clock.js';
+import { testProvider } from '../support/provider.js';
 import { randomFrom, seed } from '../support/random.js';
 import { isSigned, startReceiver } from '../support/receiver.js';
 
@@ -424,13 +425,31 @@ t.test('a webhook is tried at once when an operator asks, and says why it failed
   await test.rejects(watch.webhooks.remove(id), { code: 'webhook-unknown' });
 });
 
+t.test('a provider that runs looks at its rules by itself, and tells what fires as an event', async (test) => {
+  const provider = await testProvider(test);
+  await provider.start();
+  test.teardown(() => provider.stop());
+  const when = { kind: 'refusals', codes: ['secret-wrong'], count: 1, withinSeconds: 60 };
+  await provider.api('/v1/alert-rules', { method: 'POST', body: { ...everyBox, name: 'Guessing', when } });
+  const guess = { authorization: 'Bearer guessed' };
+  test.equal((await fetch(`${provider.urls().console}/v1/boxes`, { headers: guess })).status, 401);
+  const event = await provider.happened(({ type }) => type === 'alert');
+  test.equal(event.text, 'Guessing: fires');
+  const [group] = await provider.api<AlertGroup[]>('/v1/alerts');
+  test.match(group, {
+    rule: { name: 'Guessing' },
+    firing: 1,
+    alerts: [{ box: null, evidence: /1 refusals? within 1 minute/ }],
+  });
+});
+
 t.test('through SIGKILL: each box is told, and what is told twice has the same id', async (test) => {
   console.log(`# seed ${seed}`);
   const random = randomFrom(seed);
   const receiver = await startReceiver(test);
   receiver.answers((reply) => void reply.writeHead(random() < 0.3 ? 500 : 200).end());
   const directory = await ownFolder(test);
-  const boxes = 50;
+  const boxes = 30;
   const base = Date.now();
   const child = path.join(import.meta.dirname, '../support/alerts-child.js');
   const start = async () => {

@@ -64,12 +64,12 @@ export function createIndexTable({ store, events, clock, online, summaries }: In
     ends.push(
       store.onCommitted(take),
       events.subscribe(({ type, box }) => {
-        if (box !== null && (type === 'online' || type === 'offline')) rows.present(box, online(box));
+        if (box !== null && (type === 'online' || type === 'offline')) rows.present(box, type === 'online');
       }),
     );
     await readEvents(early);
     early = undefined;
-    await rows.load();
+    await rows.load(online);
   }
 
   let reading: Promise<void> | undefined;

@@ -10,6 +10,9 @@ export interface IndexRows {
   /** Reads the store. What is committed meanwhile is not lost. */
   load(online: (box: string) => boolean): Promise<void>;
   values(): readonly FleetRow[];
+  ids(): string[];
+  /** What boxes said of themselves, where it does not come by `take`. */
+  heard(lives: ReadonlyMap<string, LifeRecord>): void;
   /** It has come, or gone. */
   present(box: string, online: boolean): void;
   take(operations: readonly Operation[]): void;
@@ -84,6 +87,10 @@ export function createIndexRows(store: Store): IndexRows {
     values() {
       listed ??= [...rows.values()];
       return listed;
+    },
+    ids: () => [...rows.keys()],
+    heard(lives) {
+      for (const [id, life] of lives) set(id, { life: partOfLife(life) });
     },
     present: (id, online) => set(id, { online }),
     take(operations) {

@@ -85,6 +85,23 @@ t.test('the table, the glance, and what is said of a box, over http', async (tes
     const reply = await fetch(`${provider.urls().console}${path}`);
     test.equal(reply.status, 401, `${path} is not told to strangers`);
   }
+  const { secret } = await api<{ secret: string }>('/v1/operators', {
+    method: 'POST',
+    body: { name: 'jo', role: 'viewer' },
+  });
+  const asJo = (path: string, method = 'GET', body?: unknown) =>
+    fetch(`${provider.urls().console}${path}`, {
+      method,
+      headers: { authorization: `Bearer ${secret}`, ...(body ? { 'content-type': 'application/json' } : {}) },
+      ...(body ? { body: JSON.stringify(body) } : {}),
+    });
+  for (const path of ['/v1/fleet', '/v1/fleet/glance', '/v1/fleet/filters'])
+    test.equal((await asJo(path)).status, 200, `${path} is for every role`);
+  test.equal((await asJo(`/v1/boxes/${id}/about`, 'PUT', { place: 'x' })).status, 403, 'and to say something is not');
+  test.equal((await asJo('/v1/fleet/filters/x', 'PUT', { query: 'sort=id' })).status, 403);
+  const { entries } = await api<{ entries: { type: string }[] }>('/v1/audit');
+  const did = new Set(entries.map(({ type }) => type));
+  test.ok(did.has('box.about') && did.has('filter.save'), 'who said what is kept');
 });
 
 t.test('a box that comes and goes is seen in the table at once, with what it is', async (test) => {

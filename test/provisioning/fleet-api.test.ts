@@ -7,6 +7,7 @@ import { type BoxDetail, BoxState } from '#contract/operator.js';
 import { check } from '#contract/parse.js';
 import { createSavedFilters } from '../../provisioning/fleet/saved-filters.js';
 import { openStore } from '../../provisioning/store/store.js';
+import { testBox } from '../support/box.js';
 import { boxName, filledBox, fillFleet } from '../support/filled-fleet.js';
 import { queries } from '../support/fleet-facts.js';
 import { ownFolder } from '../support/folder.js';
@@ -84,6 +85,52 @@ t.test('the table, the glance, and what is said of a box, over http', async (tes
     const reply = await fetch(`${provider.urls().console}${path}`);
     test.equal(reply.status, 401, `${path} is not told to strangers`);
   }
+  const { secret } = await api<{ secret: string }>('/v1/operators', {
+    method: 'POST',
+    body: { name: 'jo', role: 'viewer' },
+  });
+  const asJo = (path: string, method = 'GET', body?: unknown) =>
+    fetch(`${provider.urls().console}${path}`, {
+      method,
+      headers: { authorization: `Bearer ${secret}`, ...(body ? { 'content-type': 'application/json' } : {}) },
+      ...(body ? { body: JSON.stringify(body) } : {}),
+    });
+  for (const path of ['/v1/fleet', '/v1/fleet/glance', '/v1/fleet/filters'])
+    test.equal((await asJo(path)).status, 200, `${path} is for every role`);
+  test.equal((await asJo(`/v1/boxes/${id}/about`, 'PUT', { place: 'x' })).status, 403, 'and to say something is not');
+  test.equal((await asJo('/v1/fleet/filters/x', 'PUT', { query: 'sort=id' })).status, 403);
+  const { entries } = await api<{ entries: { type: string }[] }>('/v1/audit');
+  const did = new Set(entries.map(({ type }) => type));
+  test.ok(did.has('box.about') && did.has('filter.save'), 'who said what is kept');
+});
+
+t.test('a box that comes and goes is seen in the table at once, with what it is', async (test) => {
+  const provider = await testProvider(test);
+  await provider.start();
+  const claim = await provider.api<{ code: string }>('/v1/claims', { method: 'POST', body: { label: 'Rose St 4' } });
+  const box = await testBox(test, { ...provider, claim: claim.code });
+  await box.start();
+  await box.until(({ health }) => health.acknowledged > 0);
+  const table = (query: string) => provider.api<FleetPage>(`/v1/fleet?${query}`);
+  const [seen] = (await table('state=online&search=rose')).boxes;
+  test.match(
+    seen,
+    { state: 'online', label: 'Rose St 4', care: { level: /good|attention|trouble/ } },
+    'by its claim code',
+  );
+  test.equal((await table(`agent=${encodeURIComponent(seen?.agent ?? '')}`)).total, 1);
+  test.match(await provider.api('/v1/fleet/glance'), { states: { online: 1 }, changes: { types: [{ count: 1 }] } });
+  await box.stop();
+  await provider.until(({ state }) => state === 'offline');
+  test.equal((await table('state=offline')).total, 1);
+  test.equal((await table('state=online')).total, 0);
+  await provider.stop();
+  await provider.start();
+  test.match(
+    (await table('')).boxes,
+    [{ state: 'offline', label: 'Rose St 4', care: { reasons: [] } }],
+    'after a start too',
+  );
 });
 
 t.test('a question is the same after it was an address, and any text is a question or refused', async (test) => {

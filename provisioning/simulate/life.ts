@@ -2,7 +2,6 @@
  * What a simulated box is like for as long as it lives, and what it measures at a moment. Pure, by seed and number: a
  * sample that has to be sent again is told again, so that a month of them waits in no memory.
  */
-import type { Sample } from '#contract/health.js';
 import { between, chance, oneOf, wander } from './random.js';
 
 export const minute = 60_000;
@@ -42,7 +41,7 @@ export interface Life {
 }
 
 /** Numbers of what is asked of `chance`, one for each use. */
-const ask = {
+export const ask = {
   ...{ model: 1, agent: 2, place: 3, disk: 4, shift: 5, load: 6, swing: 7, room: 8, boot: 9, fill: 10, fillRate: 11 },
   ...{ leak: 12, leakRate: 13, wifi: 14, volt: 15, clock: 16, clockOff: 17, apps: 18, crash: 19, diskBase: 20 },
   ...{ busy: 30, jitter: 31, warm: 32, memory: 33, net: 34, signal: 35, drop: 36, volts: 37, phase: 38 },
@@ -136,34 +135,3 @@ export const isUnderVoltage = ({ seed, index, underVoltage }: Life, at: number):
 /** A weak Wi-Fi loses the box for some minutes, about twice a day. */
 export const isOutOfReach = ({ seed, index, weakWifi }: Life, at: number): boolean =>
   weakWifi && chance(seed, ask.drop, index, Math.floor(at / (4 * minute))) < 0.006;
-
-const round = (value: number, digits: number): number => Number(value.toFixed(digits));
-
-export function measure(life: Life, at: number): Sample['values'] {
-  const { seed, index, memoryBytes, diskBytes, leakPerHour } = life;
-  const up = uptime(life, at);
-  const used = busy(life, at);
-  const disk = diskUse(life, at);
-  const grown = Math.round((leakPerHour * (up % (20 * day))) / hour);
-  const memory = Math.min(
-    memoryBytes * 0.98,
-    memoryBytes * between(0.22, 0.4, wander(seed, ask.memory, index, at, 30 * minute)) + grown,
-  );
-  const traffic = between(200, 9000, chance(seed, ask.net, index));
-  const strength = signal(life, at);
-  return {
-    'system.cpu.utilization': round(used, 4),
-    'system.memory.limit': memoryBytes,
-    'system.memory.usage': Math.round(memory),
-    'system.memory.utilization': round(memory / memoryBytes, 4),
-    'system.filesystem.limit': diskBytes,
-    'system.filesystem.usage': Math.round(diskBytes * disk),
-    'system.filesystem.utilization': round(disk, 4),
-    'system.network.io{network.io.direction=receive}': Math.round((traffic * up) / 1000),
-    'system.network.io{network.io.direction=transmit}': Math.round((traffic * 0.3 * up) / 1000),
-    'hw.temperature': round(temperature(life, at), 1),
-    'system.uptime': Math.floor(up / 1000),
-    'process.memory.usage': 70 * 2 ** 20 + grown,
-    ...(strength === undefined ? {} : { 'system.network.wireless.signal': strength }),
-  };
-}

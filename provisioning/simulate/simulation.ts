@@ -7,7 +7,7 @@ import { type Book, type Kept, openBook } from './book.js';
 import { createBox, type SimulatedBox } from './box.js';
 import { absencesOf, backlogOf, blackoutAt, type Faults } from './faults.js';
 import type { Identity } from './identities.js';
-import { type Life, lifeOf } from './life.js';
+import { isOutOfReach, type Life, lifeOf } from './life.js';
 import { chance } from './random.js';
 import { createTally, type Tally } from './tally.js';
 
@@ -37,6 +37,8 @@ export interface Simulation {
   readonly tally: Tally;
   readonly boxes: readonly SimulatedBox[];
   online(): number;
+  /** Whether everybody is online whom a weak Wi-Fi has not just lost. */
+  complete(): boolean;
   /** Lives until its time is over, this holds, or the signal aborts. */
   live(signal: AbortSignal, until?: () => boolean): Promise<void>;
   /** Everybody comes back, and what waits goes out: true once all of it is covered, false when `signal` aborts before. */
@@ -95,6 +97,9 @@ export function createSimulation(wish: SimulationWish, clock: Clock): Simulation
   const count = (state: ReturnType<SimulatedBox['state']>): number =>
     boxes.reduce((sum, box) => sum + (box.state() === state ? 1 : 0), 0);
 
+  const complete = (): boolean =>
+    boxes.every((box) => box.state() === 'online' || (box.state() === 'offline' && isOutOfReach(box.life, now())));
+
   function turn(atOnce: number): void {
     const real = performance.now();
     const at = now();
@@ -122,6 +127,7 @@ export function createSimulation(wish: SimulationWish, clock: Clock): Simulation
     tally,
     boxes,
     online: () => count('online'),
+    complete,
     live: (signal, until = () => false) => turns(() => until() || clock.now() >= began + lasts, signal),
     async drain(signal) {
       for (const box of boxes) box.finish();

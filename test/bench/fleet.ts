@@ -72,13 +72,13 @@ async function bareTls(workshop: Workshop, territory: Territory, identities: rea
 async function ours(territory: Territory, simulation: Simulation, count: number): Promise<Held> {
   const { pid } = territory.program;
   const before = await residentBytes(pid);
-  await simulation.live(signal, () => simulation.online() === count);
+  await simulation.live(signal, simulation.complete);
   await pause(settleMilliseconds);
   const kibibytes = ((await residentBytes(pid)) - before) / 1024 / count;
   const cpu = await cpuMilliseconds(pid);
   const began = performance.now();
   await simulation.blackout(signal);
-  const rate = count / seconds(began);
+  const rate = simulation.online() / seconds(began);
   return { kibibytes, rate, cpuMillisecondsEach: ((await cpuMilliseconds(pid)) - cpu) / count };
 }
 

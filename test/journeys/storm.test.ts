@@ -35,13 +35,13 @@ for (const [kind, store] of [
       t.teardown(() => simulation.stop());
 
       const began = performance.now();
-      await simulation.live(signal, () => simulation.online() === count);
+      await simulation.live(signal, simulation.complete);
       t.comment(`${count} boxes were there after ${seconds(began)} s`);
       const before = simulation.tally.connections;
       const failed = performance.now();
       await simulation.blackout(signal);
       t.comment(`${count} boxes were back after ${seconds(failed)} s`);
-      t.ok(simulation.tally.connections >= before + count, 'each has a session of its own again');
+      t.ok(simulation.tally.connections > before + count * 0.95, 'all but a few whose Wi-Fi is weak are there again');
       const reached = simulation.boxes.map(({ book }) => book.last);
       const isPast = () => simulation.boxes.every(({ book }, index) => book.covered > (reached[index] ?? 0));
       await simulation.live(signal, isPast);

@@ -1,4 +1,5 @@
 /** The simulator: what it makes up is repeatable, and `webizen-provider simulate` against a provider that runs. */
+import { execFile } from 'node:child_process';
 import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import fc from 'fast-check';
@@ -9,13 +10,22 @@ import { Refusal } from '#contract/problems.js';
 import { Birth, Reported } from '#contract/status.js';
 import { acknowledge, beginLeg, nextRange, openBook, rewind, take, timeOf } from '../../provisioning/simulate/book.js';
 import { absencesOf, parseFaults } from '../../provisioning/simulate/faults.js';
-import { day, lifeOf, measure, minute } from '../../provisioning/simulate/life.js';
+import { day, lifeOf, minute } from '../../provisioning/simulate/life.js';
+import { measure } from '../../provisioning/simulate/measure.js';
 import { birthOf, conditionsAt, reportedOf } from '../../provisioning/simulate/tell.js';
 import { judge } from '../../provisioning/simulate/verify.js';
 import { ownFolder } from '../support/folder.js';
-import { askCommand, testProvider } from '../support/provider.js';
+import { command, type Finished, testProvider } from '../support/provider.js';
 
 const epoch = 'e0e0e0e0e0e0e0e0';
+
+/** To its end, while the provider in this process goes on. */
+const askCommand = (name: string, args: string[]): Promise<Finished> =>
+  new Promise((resolve) => {
+    execFile(process.execPath, [command(name), ...args], { timeout: 300_000 }, (error, stdout, stderr) => {
+      resolve({ status: error ? (typeof error.code === 'number' ? error.code : null) : 0, stdout, stderr });
+    });
+  });
 const now = Date.UTC(2026, 10, 20, 12);
 
 t.test('the same seed tells the same lives, by the contract, and not all are well', async (t) => {

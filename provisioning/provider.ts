@@ -215,7 +215,7 @@ export function createProvider(
       endings: { ...boxes, revoke: (box, wish) => revoke(box, wish) },
     });
     await desk.table.start();
-    started.push(() => desk.table.stop());
+    started.push(async () => desk.table.stop());
     const brokerPort = await broker.start(bindAddress(host), portAt(1));
     started.push(() => broker.stop());
     apart?.start();

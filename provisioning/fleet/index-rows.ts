@@ -8,11 +8,8 @@ import { type About, type BoxPart, type FleetRow, type LifePart, partOfBox, part
 
 export interface IndexRows {
   /** Reads the store. What is committed meanwhile is not lost. */
-  load(online: (box: string) => boolean): Promise<void>;
+  load(): Promise<void>;
   values(): readonly FleetRow[];
-  ids(): string[];
-  /** What boxes said of themselves, where it does not come by `take`. */
-  heard(lives: ReadonlyMap<string, LifeRecord>): void;
   /** It has come, or gone. */
   present(box: string, online: boolean): void;
   take(operations: readonly Operation[]): void;
@@ -71,12 +68,9 @@ export function createIndexRows(store: Store): IndexRows {
   }
 
   return {
-    async load(online) {
+    async load() {
       newer = new Map();
-      for await (const [id, record] of store.boxes.iterator()) {
-        fill(id, 'box', partOfBox(record));
-        fill(id, 'online', online(id));
-      }
+      for await (const [id, record] of store.boxes.iterator()) fill(id, 'box', partOfBox(record));
       for await (const [id, record] of store.lives.iterator()) fill(id, 'life', partOfLife(record));
       for await (const [id, record] of store.abouts.iterator()) fill(id, 'about', record);
       for await (const { use, label } of store.claims.values())
@@ -87,10 +81,6 @@ export function createIndexRows(store: Store): IndexRows {
     values() {
       listed ??= [...rows.values()];
       return listed;
-    },
-    ids: () => [...rows.keys()],
-    heard(lives) {
-      for (const [id, life] of lives) set(id, { life: partOfLife(life) });
     },
     present: (id, online) => set(id, { online }),
     take(operations) {

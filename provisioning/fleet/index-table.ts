@@ -2,11 +2,9 @@
 import type { Clock } from '#common/clock.js';
 import type { Operation } from '#common/commits.js';
 import type { BoxSummary, FleetEvent } from '#contract/operator.js';
-import type { FleetStore } from '../store/fleet.js';
 import type { Store } from '../store/store.js';
 import { createDayLog } from './changes-log.js';
 import { type EventLog, keptEvents } from './events.js';
-import { createFollower } from './index-follow.js';
 import { createIndexRows } from './index-rows.js';
 import { matcher, scan } from './index-scan.js';
 import { buildFleetCursor, parseFleetCursor, usualLimit } from './pages.js';
@@ -18,26 +16,22 @@ const day = 86_400_000;
 export interface IndexTable extends FleetTable {
   /** Reads the store, once; to be called before a box can come. Whoever asks earlier waits for it. */
   start(): Promise<void>;
-  stop(): Promise<void>;
+  stop(): void;
 }
 
 export interface IndexTableParts {
   store: Store;
   events: Pick<EventLog, 'subscribe'>;
-  clock: Clock;
-  /** Where lives and events are. In the level store they are told by what is committed to it. */
-  fleet: Pick<FleetStore, 'kind' | 'lives' | 'events'>;
+  clock: Pick<Clock, 'now'>;
   online: (box: string) => boolean;
   /** Of these ids, in their order; one that is not there any more is left out. */
   summaries: (ids: readonly string[]) => Promise<BoxSummary[]>;
 }
 
-export function createIndexTable(parts: IndexTableParts): IndexTable {
-  const { store, fleet, events, clock, online, summaries } = parts;
+export function createIndexTable({ store, events, clock, online, summaries }: IndexTableParts): IndexTable {
   const rows = createIndexRows(store);
   const days = createDayLog();
   const ends: (() => void)[] = [];
-  const follower = fleet.kind === 'level' ? undefined : createFollower({ fleet, rows, events, clock });
 
   /** Counted already, because they were written while the store was read. */
   let early: Set<string> | undefined;
@@ -70,13 +64,12 @@ export function createIndexTable(parts: IndexTableParts): IndexTable {
     ends.push(
       store.onCommitted(take),
       events.subscribe(({ type, box }) => {
-        if (box !== null && (type === 'online' || type === 'offline')) rows.present(box, type === 'online');
+        if (box !== null && (type === 'online' || type === 'offline')) rows.present(box, online(box));
       }),
     );
-    if (!follower) await readEvents(early);
+    await readEvents(early);
     early = undefined;
-    await rows.load(online);
-    await follower?.start();
+    await rows.load();
   }
 
   let reading: Promise<void> | undefined;
@@ -87,9 +80,8 @@ export function createIndexTable(parts: IndexTableParts): IndexTable {
 
   return {
     start,
-    async stop() {
+    stop() {
       for (const end of ends.splice(0)) end();
-      await follower?.stop();
     },
     async query(query) {
       await start();
@@ -109,7 +101,7 @@ export function createIndexTable(parts: IndexTableParts): IndexTable {
     async glance() {
       await start();
       const now = clock.now();
-      return { ...glanceOf(rows.values(), now), changes: (follower?.changes ?? days.within)(now) };
+      return { ...glanceOf(rows.values(), now), changes: days.within(now) };
     },
     async counts() {
       await start();

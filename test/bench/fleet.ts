@@ -117,7 +117,7 @@ export async function fleet(workshop: Workshop, { short, say }: Conditions): Pro
     () => slowest(rounds, () => table.glance()),
     () => slowest(rounds, tally),
   );
-  await table.stop();
+  table.stop();
   await events.stop();
   await store.close();
   return [figure('fleet.table', 'ms p99', pages), figure('fleet.glance', 'ms p99', glances)];

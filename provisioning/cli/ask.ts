@@ -44,7 +44,7 @@ export function asking(dir: string | undefined): Ask {
       });
       return await operations[operation]?.(parameters);
     } finally {
-      await desk.table.stop();
+      desk.table.stop();
       await rooms.close();
     }
   };

@@ -21,12 +21,8 @@ export interface FleetRouteParts {
 const OneBox = Type.Object({ id: Type.String({ maxLength: 100 }) });
 const OneFilter = Type.Object({ name: FilterName });
 const Wanted = Type.Object({ query: SavedFilter.properties.query }, { additionalProperties: false });
-const viewer = { consoleAccess: 'viewer' } as const;
-const acts = (act: string, on?: string) => ({
-  consoleAccess: 'operator' as const,
-  act,
-  ...(on !== undefined && { on }),
-});
+const reads = { consoleAccess: 'viewer' } as const;
+const acts = (act: string) => ({ consoleAccess: 'operator', act, on: 'box' }) as const;
 
 /** What follows the question mark: repeated names are lists, so it is read by the contract and not by Fastify. */
 const queryOf = (url = ''): string => (url.includes('?') ? url.slice(url.indexOf('?') + 1) : '');
@@ -34,22 +30,22 @@ const queryOf = (url = ''): string => (url.includes('?') ? url.slice(url.indexOf
 export function declareFleetRoutes(plain: FastifyInstance, { fleet, table, abouts, filters }: FleetRouteParts): void {
   const app = plain.withTypeProvider<TypeBoxTypeProvider>();
 
-  app.get('/v1/fleet', { config: viewer }, async ({ raw }) => {
+  app.get('/v1/fleet', { config: reads }, async ({ raw }) => {
     const query = check(FleetQuery, readFleetQuery(queryOf(raw.url)));
     if (!query.ok) throw new Refusal('body-invalid', describeFaults(query.faults));
     return table.query(query.value);
   });
-  app.get('/v1/fleet/glance', { config: viewer }, async () => table.glance());
+  app.get('/v1/fleet/glance', { config: reads }, async () => table.glance());
   app.put(
     '/v1/boxes/:id/about',
-    { config: acts('box.about', 'box'), schema: { params: OneBox, body: BoxAbout } },
+    { config: acts('box.about'), schema: { params: OneBox, body: BoxAbout } },
     async ({ params, body }) => {
       await abouts.set(params.id, body);
       return fleet.show(params.id);
     },
   );
 
-  app.get('/v1/fleet/filters', { config: viewer }, async () => filters.list());
+  app.get('/v1/fleet/filters', { config: reads }, async () => filters.list());
   app.put(
     '/v1/fleet/filters/:name',
     { config: acts('filter.save'), schema: { params: OneFilter, body: Wanted } },

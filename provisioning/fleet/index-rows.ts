@@ -8,7 +8,7 @@ import { type About, type BoxPart, type FleetRow, type LifePart, partOfBox, part
 
 export interface IndexRows {
   /** Reads the store. What is committed meanwhile is not lost. */
-  load(online: (box: string) => boolean): Promise<void>;
+  load(): Promise<void>;
   values(): readonly FleetRow[];
   /** It has come, or gone. */
   present(box: string, online: boolean): void;
@@ -74,12 +74,9 @@ export function createIndexRows(
   }
 
   return {
-    async load(online) {
+    async load() {
       newer = new Map();
-      for await (const [id, record] of store.boxes.iterator()) {
-        fill(id, 'box', partOfBox(record));
-        fill(id, 'online', online(id));
-      }
+      for await (const [id, record] of store.boxes.iterator()) fill(id, 'box', partOfBox(record));
       for await (const [id, record] of lives()) fill(id, 'life', partOfLife(record));
       for await (const [id, record] of store.abouts.iterator()) fill(id, 'about', record);
       for await (const { use, label } of store.claims.values())

@@ -75,12 +75,12 @@ export function createIndexTable({ store, fleet, events, clock, online, summarie
     ends.push(
       store.onCommitted(take),
       events.subscribe(({ type, box }) => {
-        if (box !== null && (type === 'online' || type === 'offline')) rows.present(box, type === 'online');
+        if (box !== null && (type === 'online' || type === 'offline')) rows.present(box, online(box));
       }),
     );
     await readEvents(early);
     early = undefined;
-    await rows.load(online);
+    await rows.load();
   }
 
   let refreshed = performance.now();

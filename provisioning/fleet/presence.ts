@@ -28,8 +28,9 @@ export function createPresence({ events, quota }: { events: RoundEvents; quota: 
 
   return {
     born(box, session, agent) {
-      if (!alive.has(box)) tell(box, 'online', `agent ${agent}`);
-      alive.set(box, session);
+      const isNew = !alive.has(box);
+      alive.set(box, session); // first: whoever is told asks at once whether it is here
+      if (isNew) tell(box, 'online', `agent ${agent}`);
     },
     known(box, session) {
       alive.set(box, session);

@@ -31,7 +31,7 @@ export function createFleetDesk(parts: {
     filters: createSavedFilters({ store, clock }),
     fleet: createFleet({ ...parts, abouts }),
     table: createIndexTable({
-      ...{ store, events, clock, online },
+      ...{ store, fleet, events, clock, online },
       summaries: createPageReader({ store, fleet, online, abouts, clock }),
     }),
   };

@@ -72,7 +72,9 @@ t.test('what is answered has the described form', async (test) => {
   const rule = await tries<{ id: string }>('POST /v1/alert-rules', {}, same);
   await tries('PUT /v1/alert-rules/:rule', { rule: rule.id }, { ...same, enabled: false });
   await tries('POST /v1/webhooks/:webhook/test', { webhook: hook.id });
-  for (const key of gets) await tries(key, key.includes('/alerts/') ? { rule: 'trouble' } : box);
+  await tries('POST /v1/fleet/commands', {}, { filter: {}, command: { kind: 'refresh' }, boxes: 1 });
+  for (const key of gets.filter((one) => !one.endsWith('/diagnostics')))
+    await tries(key, key.includes('/alerts/') ? { rule: 'trouble' } : box);
 
   await tries('POST /v1/boxes/:id/settle', box);
   await tries('POST /v1/boxes/:id/revoke', box, { reason: 'stolen' });
@@ -89,6 +91,11 @@ t.test('what is answered has the described form', async (test) => {
   // What needs a box of another kind answers as its neighbours do.
   test.same(
     Object.keys(answers).filter((key) => !tried.has(key)),
-    ['POST /v1/boxes/:id/reinstate', 'POST /v1/boxes/:id/object'],
+    [
+      'POST /v1/boxes/:id/reinstate',
+      'POST /v1/boxes/:id/object',
+      'POST /v1/boxes/:id/commands',
+      'GET /v1/boxes/:id/commands/:command/diagnostics',
+    ],
   );
 });

@@ -17,7 +17,7 @@ import {
   NewRevocation,
   StoredSample,
 } from '#contract/operator.js';
-import { CommandPage, CommandView } from '#contract/operator-commands.js';
+import { CommandPage, CommandView, FleetCommandResult } from '#contract/operator-commands.js';
 import { AuditPage, CreatedOperator, Operator, SignedIn } from '#contract/operators.js';
 import { Problem } from '#contract/problems.js';
 import { createAccess } from '../../provisioning/console/access.js';
@@ -29,7 +29,7 @@ interface Answer {
   says: string;
   /** Missing: there is nothing in it. */
   answer?: TSchema;
-  status?: 201;
+  status?: 201 | 202;
   type?: string;
   /** Of what the route reads itself. */
   body?: TSchema;
@@ -73,6 +73,11 @@ export const answers: Record<string, Answer> = {
 
   'GET /v1/fleet': { says: 'The boxes as a table.', query: FleetQuery, answer: FleetPage },
   'GET /v1/fleet/glance': { says: 'The fleet at a glance.', answer: FleetGlance },
+  'POST /v1/fleet/commands': {
+    says: 'Asks the same of each box that a filter finds.',
+    status: 202,
+    answer: FleetCommandResult,
+  },
   'GET /v1/fleet/filters': { says: 'The saved filters.', answer: Type.Array(SavedFilter) },
   'PUT /v1/fleet/filters/:name': { says: 'Saves a filter.', answer: SavedFilter },
   'DELETE /v1/fleet/filters/:name': { says: 'Forgets a filter.' },

@@ -321,7 +321,7 @@ export async function compose(
   const reported = (): Reported => ({
     at: clock.now(),
     agent: version,
-    ...(membership.awaitsOwner() ? { owner: false } : {}),
+    ...(membership.awaitsOwner() ? { owner: false } : { conditions: health.report() }),
     apps: running().map(({ id, state, sandbox, restarts }) => ({ id, state, sandbox, restarts })),
     leases: holds.leases
       .all()

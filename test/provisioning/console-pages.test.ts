@@ -1,29 +1,15 @@
 /** The console as an operator meets it: real Chromium, phone and desktop, light and dark, the keyboard alone. */
-import { mkdir, readFile } from 'node:fs/promises';
-import { type Browser, chromium, type Page } from 'playwright-core';
+import type { Page } from 'playwright-core';
 import t from 'tap';
 import type { AdmissionRequest, StoredSample } from '#contract/operator.js';
 import { boxOf, secret, startConsole } from '../support/console.js';
+import { launch, openPage, overflow, shots, sizes, type View, violations } from '../support/owner-pages.js';
 
-const shots = 'build/screenshots';
-const axe = await readFile('node_modules/axe-core/axe.min.js', 'utf8');
-const sizes = { phone: { width: 360, height: 740 }, desktop: { width: 1280, height: 900 } };
 const now = Date.now();
 const gib = 2 ** 30;
 
 t.jobs = 3; // two of them mostly wait for the page to ask again
-await mkdir(shots, { recursive: true });
-const browser: Browser = await chromium.launch({
-  executablePath: '/usr/bin/chromium',
-  args: [
-    '--no-sandbox',
-    '--disable-quic',
-    '--disable-background-networking',
-    '--disable-component-update',
-    '--disable-sync',
-  ],
-});
-t.teardown(() => browser.close());
+const browser = await launch(t);
 
 /** A plausible sample of a small box; the values swing slowly. */
 function sampleAt(at: number): StoredSample {
@@ -118,12 +104,9 @@ function someRequests(): AdmissionRequest[] {
   ];
 }
 
-type View = { width: number; height: number };
 async function open(url: string, viewport: View): Promise<Page> {
-  const context = await browser.newContext({ viewport, timezoneId: 'Australia/Sydney' });
-  context.setDefaultTimeout(30_000); // well below tap's, so that a failure names what it waited for
-  const page = await context.newPage();
-  await page.goto(url);
+  const page = await openPage(browser, url, viewport);
+  page.context().setDefaultTimeout(30_000); // well below tap's, so that a failure names what it waited for
   return page;
 }
 
@@ -133,20 +116,6 @@ async function signIn(page: Page): Promise<void> {
   await page.getByRole('navigation').waitFor();
 }
 
-interface Violation {
-  id: string;
-  nodes: { html: string; failureSummary: string }[];
-}
-
-/** Injected by the debugger, so that the content security policy stays as strict as it is. */
-async function violations(page: Page, rules: 'all' | 'color-contrast' = 'all'): Promise<string[]> {
-  if (!(await page.evaluate<boolean>('"axe" in window'))) await page.evaluate(axe);
-  const options = rules === 'all' ? '{}' : `{ runOnly: ["${rules}"] }`;
-  const found: Violation[] = await page.evaluate(`axe.run(${options}).then((result) => result.violations)`);
-  return found.flatMap(({ id, nodes }) => nodes.map((node) => `${id}: ${node.html} ${node.failureSummary}`));
-}
-
-const overflow = (page: Page) => page.evaluate<number>('document.documentElement.scrollWidth - innerWidth');
 const title = (page: Page) => page.locator('h1').textContent();
 
 t.test('every page fits phone and desktop, light and dark, and breaks no rule', { buffered: true }, async (test) => {

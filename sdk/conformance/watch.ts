@@ -38,13 +38,13 @@ async function watched(
   const failed = new Promise<never>((_resolve, reject) => {
     fail = reject;
   });
-  let isBegun = false;
+  let doing: Promise<unknown> | undefined;
   function isEnough(text: string): boolean {
     try {
       const told = toldIn(trial, text);
-      if (told.length > 0 && !isBegun) {
-        isBegun = true;
-        wish.meanwhile().catch(fail);
+      if (told.length > 0 && !doing) {
+        doing = wish.meanwhile();
+        doing.catch(fail);
       }
       return told.some(({ data }) => data.key === last);
     } catch (error) {
@@ -53,6 +53,7 @@ async function watched(
     }
   }
   const answer = await Promise.race([beginningOf(trial.place, path, isEnough, headers), failed]);
+  await doing; // a change may be told before the call that made it is answered
   if (answer.status !== 200) {
     const code = problemOf(trial.specification, answer);
     if (code === 'grant-missing') throw new NotGranted('storage');

@@ -1,3 +1,4 @@
+import type { Server as HttpServer } from 'node:http';
 import type { Server } from 'node:net';
 import { Refusal } from '#contract/problems.js';
 import { isErrno } from './files.js';
@@ -24,4 +25,11 @@ export async function listen(server: Server, host: string, port: number): Promis
   });
   const address = server.address();
   return typeof address === 'object' && address ? address.port : port;
+}
+
+/** Takes no more, and cuts what is open; resolves when nothing is. */
+export async function closeHttp(server: Pick<HttpServer, 'close' | 'closeAllConnections'>): Promise<void> {
+  const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+  server.closeAllConnections();
+  await closed;
 }

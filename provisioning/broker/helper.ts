@@ -14,7 +14,7 @@ import { type Static, Type } from 'typebox';
 import type { Clock } from '#common/clock.js';
 import { type Files, isErrno } from '#common/files.js';
 import { refuseRaw } from '#common/http-problems.js';
-import { listen } from '#common/listen.js';
+import { closeHttp, listen } from '#common/listen.js';
 import { acceptedAuthorities } from '#common/pki/authorities.js';
 import { type Crl, crlFromPem } from '#common/pki/crl.js';
 import { certificatesFromPem, certificateToPem } from '#common/pki/pem.js';
@@ -207,9 +207,7 @@ export function createHelper(parts: HelperParts): Helper {
       const server = running;
       running = undefined;
       if (!server) return;
-      const closed = new Promise<void>((resolve) => server.close(() => resolve()));
-      server.closeAllConnections();
-      await closed;
+      await closeHttp(server);
       await last;
     },
   };

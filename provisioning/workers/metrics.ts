@@ -1,7 +1,7 @@
 /** `/metrics` of a worker, on an address of its own machine: plain http, figures alone. */
 import { createServer, type Server } from 'node:http';
 import { refuseRaw } from '#common/http-problems.js';
-import { listen } from '#common/listen.js';
+import { closeHttp, listen } from '#common/listen.js';
 
 export interface MetricsPage {
   /** Answers the port. @throws Refusal as `listen` */
@@ -26,10 +26,7 @@ export function createMetricsPage(text: () => string, type: string): MetricsPage
     async stop() {
       const server = running;
       running = undefined;
-      if (!server) return;
-      const closed = new Promise<void>((resolve) => server.close(() => resolve()));
-      server.closeAllConnections();
-      await closed;
+      if (server) await closeHttp(server);
     },
   };
 }

@@ -211,6 +211,7 @@ export function createProvider(
       ...{ tls, ca, crl, store, events, clock, log, maxPacketBytes, besideWorkers: apart !== undefined },
       admit: boxes.admit,
       async receive({ topic, ...message }: Incoming) {
+        if (topic.kind === 'health') return ingest.receive({ ...message, topic });
         if (topic.kind === 'app') return mail.receive({ ...message, topic });
         if (await commands.receive({ ...message, topic })) return;
         await ingest.receive({ ...message, topic });

@@ -92,11 +92,14 @@ export function createBroker({ admit, receive, left, events, clock, log, ...part
     };
     const tell = (session: Session, fault: Fault) => tellRefusal(events, session, fault);
 
+    const { take, ...hooks } = createGate({
+      ...{ admit, receive, events, log, limits, sessions, sessionOf, stopping: stopping.signal },
+    });
     const aedes = new Aedes({
       connectTimeout: limits.firstPacketSeconds * 2000, // the guard's is the one that decides
       drainTimeout: 0, // the guard's cap on unsent bytes is the one that decides
       maxClientsIdLength: 40,
-      ...createGate({ admit, receive, events, log, limits, sessions, sessionOf, stopping: stopping.signal }),
+      ...hooks,
     });
     EventEmitter.prototype.on.call(aedes, 'error', (error) => log.error({ err: error }, 'the broker failed'));
 
@@ -108,6 +111,8 @@ export function createBroker({ admit, receive, left, events, clock, log, ...part
       sessions.set(session.box, session);
       if (before && before !== session) before.guard.destroy();
     });
+
+    aedes.on('clientReady', (client) => sessionOf(client).guard.open());
 
     const failed = (client: Client, error: Error & { code?: unknown }) => {
       const known = error instanceof Refusal || error.code !== undefined || quietErrors.has(error.message);
@@ -141,7 +146,11 @@ export function createBroker({ admit, receive, left, events, clock, log, ...part
       }
       socket.setNoDelay(true);
       socket.setKeepAlive(true, keepAliveMilliseconds);
-      const guard = new Guard(socket, limits, (why) => tell(session, why));
+      const guard = new Guard(socket, {
+        limits,
+        refuse: (why) => tell(session, why),
+        take: (packet) => take(session, packet),
+      });
       const session = createSession(guard, certificate);
       guards.add(guard);
       socket.once('close', () => guards.delete(guard));

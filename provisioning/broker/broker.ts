@@ -8,6 +8,7 @@ import type { Duplex } from 'node:stream';
 import { createServer, type TLSSocket } from 'node:tls';
 import { Aedes, type Client, type PublishPacket } from 'aedes';
 import type { FastifyBaseLogger } from 'fastify';
+import packets from 'mqtt-packet';
 import type { Clock } from '#common/clock.js';
 import { listen } from '#common/listen.js';
 import { Refusal } from '#contract/problems.js';
@@ -54,6 +55,9 @@ interface Running {
   secure(tls: BrokerParts['tls']): void;
   publish(packet: PublishPacket): void;
 }
+
+// It would keep a buffer for each of 65,536 numbers, 6 MB, to save some nanoseconds for each packet.
+packets.writeToStream.cacheNumbers = false;
 
 const tickMilliseconds = 1000;
 /** As long as a box waits: when the power comes back to a city, the last of its handshakes is late. */

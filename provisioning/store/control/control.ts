@@ -25,8 +25,11 @@ export interface Control {
   readonly db: Database;
   /** The fence of what else it writes there. */
   readonly token: number;
-  /** Stands by until the records are its own; false when it was told to stop. @throws Refusal that no waiting ends */
-  own(signal: AbortSignal): Promise<boolean>;
+  /**
+   * Stands by until the records are its own; false when it was told to stop. `onWait` is called once, before it waits.
+   * @throws Refusal that no waiting ends
+   */
+  own(signal: AbortSignal, onWait?: () => Promise<void>): Promise<boolean>;
   standing(): Standing;
   /** Resolves when they are its own no more, and never in good order. */
   readonly lost: Promise<Refusal>;
@@ -46,6 +49,8 @@ export interface ControlParts {
   /** That this release writes. */
   version: number;
   leaseMilliseconds?: number | undefined;
+  /** Of the directory on this machine: what changed since it served last, it has changed itself. */
+  machine: string;
   /** SHA-256 of each file that whoever serves must have, by name. */
   files: () => Promise<Record<string, string>>;
   clock: Clock;
@@ -79,6 +84,7 @@ export async function openControl({
   name,
   version,
   leaseMilliseconds = usualLease,
+  machine,
   files,
   clock,
   elapsed = () => performance.now(),
@@ -136,7 +142,7 @@ export async function openControl({
     until = asked + leaseMilliseconds;
     const now = await files();
     const text = JSON.stringify(now);
-    if (text !== noted) await lease.noteFiles(token, now);
+    if (text !== noted) await lease.noteFiles(token, machine, now);
     noted = text;
     await mine.prune();
   }
@@ -158,7 +164,7 @@ export async function openControl({
 
   /** Undefined while another has the lease. */
   async function take(row: ControlRow): Promise<Writer | undefined> {
-    const others = otherFiles(row.files, await files());
+    const others = row.machine === machine ? [] : otherFiles(row.files, await files());
     if (others.length > 0) throw new Refusal('standby-outdated', others.join(', '));
     const asked = elapsed();
     const taken = await lease.take(name, leaseMilliseconds);
@@ -191,7 +197,8 @@ export async function openControl({
     },
     lost,
     standing: () => (standing.state === 'serving' ? { state: 'serving', isSure: elapsed() < until } : standing),
-    async own(signal) {
+    async own(signal, onWait) {
+      let isWaiting = false;
       let told: string | undefined;
       let taken: Writer | undefined;
       while (!signal.aborted) {
@@ -217,6 +224,8 @@ export async function openControl({
           if (told !== why.code) log.warn({ err: error }, 'cannot take over');
           told = why.code;
         }
+        if (!isWaiting) await onWait?.();
+        isWaiting = true;
         await clock.sleep(wait, signal);
       }
       return false;

@@ -6,7 +6,7 @@ import { rm } from 'node:fs/promises';
 import { openLevel } from '#common/database.js';
 import { Refusal } from '#contract/problems.js';
 import type { Sessions } from '../postgres/sessions.js';
-import { type Change, type Through, ThroughLevel } from './through-level.js';
+import { type Change, placeKey, type Through, ThroughLevel } from './through-level.js';
 
 export interface Copy {
   readonly db: ThroughLevel;
@@ -18,8 +18,6 @@ export interface Copy {
   close(): Promise<void>;
 }
 
-/** Beside the store's `version`, outside of every sublevel. */
-export const placeKey = 'copied';
 export const placeOf = (written: number): Change => ({ type: 'put', key: placeKey, value: String(written) });
 
 interface Row {

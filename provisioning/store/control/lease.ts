@@ -19,6 +19,8 @@ export interface ControlRow {
   leftMilliseconds: number;
   written: number;
   pruned: number;
+  /** Which machine served last, and the files there. */
+  machine: string;
   files: Record<string, string>;
 }
 
@@ -31,7 +33,7 @@ export interface ControlLease {
   /** In good order: whoever stands by need not wait. */
   giveBack(token: number): Promise<void>;
   /** Which files a standby must have. */
-  noteFiles(token: number, files: Readonly<Record<string, string>>): Promise<void>;
+  noteFiles(token: number, machine: string, files: Readonly<Record<string, string>>): Promise<void>;
 }
 
 const until = (parameter: string): string => `clock_timestamp() + ${parameter} * interval '1 millisecond'`;
@@ -40,7 +42,7 @@ export function createControlLease(sessions: Pick<Sessions, 'ask'>): ControlLeas
   return {
     async read() {
       const [row] = await sessions.ask<ControlRow>(
-        `SELECT state, token, holder, written, pruned, files, CASE WHEN expires = '-infinity' THEN -1
+        `SELECT state, token, holder, written, pruned, machine, files, CASE WHEN expires = '-infinity' THEN -1
          ELSE extract(epoch FROM expires - clock_timestamp()) * 1000 END::float8 AS "leftMilliseconds" FROM control`,
       );
       if (!row) throw new Error('the table of the control plane is empty');
@@ -64,8 +66,11 @@ export function createControlLease(sessions: Pick<Sessions, 'ask'>): ControlLeas
     async giveBack(token) {
       await sessions.ask(`UPDATE control SET expires = '-infinity', holder = '' WHERE token = $1`, [token]);
     },
-    async noteFiles(token, noted) {
-      await sessions.ask('UPDATE control SET files = $2 WHERE token = $1', [token, JSON.stringify(noted)]);
+    async noteFiles(token, machine, noted) {
+      await sessions.ask('UPDATE control SET machine = $2, files = $3 WHERE token = $1', [
+        ...[token, machine],
+        JSON.stringify(noted),
+      ]);
     },
   };
 }

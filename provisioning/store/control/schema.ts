@@ -15,7 +15,8 @@ CREATE TABLE control (
   -- The number of the last commit, and up to which what was deleted is forgotten.
   written bigint NOT NULL DEFAULT 0,
   pruned bigint NOT NULL DEFAULT 0,
-  -- Name to SHA-256 of each file that a standby must have.
+  -- Name to SHA-256 of each file that whoever serves must have, as it is on the machine that served last.
+  machine text NOT NULL DEFAULT '',
   files json NOT NULL DEFAULT '{}'
 );
 INSERT INTO control DEFAULT VALUES;

@@ -7,6 +7,9 @@
 import { AbstractLevel, type AbstractSnapshot } from 'abstract-level';
 import { Level } from 'level';
 
+/** Where a copy notes which commit it holds: beside the store's `version`, outside of every sublevel. */
+export const placeKey = 'copied';
+
 /** A write as level stores it. */
 export type Change =
   | { type: 'put'; key: string | Uint8Array; value: string | Uint8Array }

@@ -7,7 +7,8 @@
  */
 import { type BitReader, type BitWriter, riceCost } from './bits.js';
 
-const units: readonly { toWhole(value: number): number; fromWhole(whole: number): number }[] = [
+/** In what values are counted. */
+export const units: readonly { toWhole(value: number): number; fromWhole(whole: number): number }[] = [
   ...[1, 10, 100, 1000, 10_000, 100_000, 1_000_000].map((size) => ({
     toWhole: (value: number) => Math.round(value * size),
     fromWhole: (whole: number) => whole / size,
@@ -31,6 +32,10 @@ const fits = (unit: number, values: readonly number[]): boolean => {
     return Number.isSafeInteger(whole) && fromWhole(whole) === value;
   });
 };
+
+/** The coarsest unit that all of them are multiples of. */
+export const unitOf = (values: readonly number[]): number | undefined =>
+  coarsestFirst.find((unit) => fits(unit, values));
 
 /** `order` 0: each beside the one before. 1: its change beside the change before. */
 function restsOf(wholes: readonly number[], order: number): number[] | undefined {
@@ -84,7 +89,7 @@ function writeExactly(to: BitWriter, value: number): void {
 
 /** At least one value. */
 export function writeColumn(to: BitWriter, values: readonly number[]): void {
-  const unit = coarsestFirst.find((one) => fits(one, values));
+  const unit = unitOf(values);
   const wholes = unit === undefined ? [] : values.map(units[unit]!.toWhole);
   const plain = unit === undefined ? undefined : plan(wholes, 0);
   if (!plain || unit === undefined) {

@@ -5,7 +5,8 @@
  */
 import type { Sample } from '#contract/health.js';
 import type { FleetEvent, StoredSample } from '#contract/operator.js';
-import type { BoxRecord, LifeRecord } from './store.js';
+import type { BoxRecord } from './boxes.js';
+import type { LifeRecord } from './lives.js';
 
 /** Proof that a worker owns a shard (`shardOf`, two hex digits): its number grows with each owner. */
 export interface Fence {
@@ -18,9 +19,20 @@ export interface NewSample extends Sample {
   epoch: string;
 }
 
+/** Samples of a round that came together: a store may keep the bytes that they came in. */
+export interface Carried {
+  /** Their place among the samples of the round. */
+  first: number;
+  count: number;
+  /** As contract/health-codec.ts has them: those samples, unaltered, and no others. */
+  bytes: Buffer;
+}
+
 /** What the messages that were taken together change. */
 export interface FleetRound {
   samples: readonly NewSample[];
+  /** In the order of the samples. */
+  carried?: readonly Carried[];
   /** As they are after the round. */
   lives: ReadonlyMap<string, LifeRecord>;
   events: readonly FleetEvent[];

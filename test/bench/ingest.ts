@@ -126,7 +126,9 @@ export async function ingestPostgres(workshop: Workshop, conditions: Conditions)
     const server = await testPostgres({ teardown: (end) => ends.push(end) });
     const territory = await openTerritory(workshop, ['--database', server.create('bench')]);
     const figures = await ingest(workshop, territory, conditions, 'ingest.postgres');
-    conditions.say(`ingest.postgres: ${server.ask('bench', 'SELECT count(*) FROM samples')} samples in the database`);
+    conditions.say(
+      `ingest.postgres: ${server.ask('bench', 'SELECT sum(count) FROM sample_packs')} samples in the database`,
+    );
     await territory.program.stop();
     return figures;
   } finally {

@@ -7,8 +7,14 @@
  */
 import { type BitReader, type BitWriter, riceCost } from './bits.js';
 
+export interface Unit {
+  /** Rounded. */
+  toWhole(value: number): number;
+  fromWhole(whole: number): number;
+}
+
 /** In what values are counted. */
-export const units: readonly { toWhole(value: number): number; fromWhole(whole: number): number }[] = [
+export const units: readonly Unit[] = [
   ...[1, 10, 100, 1000, 10_000, 100_000, 1_000_000].map((size) => ({
     toWhole: (value: number) => Math.round(value * size),
     fromWhole: (whole: number) => whole / size,
@@ -33,9 +39,10 @@ const fits = (unit: number, values: readonly number[]): boolean => {
   });
 };
 
-/** The coarsest unit that all of them are multiples of. */
-export const unitOf = (values: readonly number[]): number | undefined =>
-  coarsestFirst.find((unit) => fits(unit, values));
+/** The units that all of them are multiples of, the coarsest first. */
+export function* unitsOf(values: readonly number[]): Generator<number> {
+  for (const unit of coarsestFirst) if (fits(unit, values)) yield unit;
+}
 
 /** `order` 0: each beside the one before. 1: its change beside the change before. */
 function restsOf(wholes: readonly number[], order: number): number[] | undefined {
@@ -89,7 +96,7 @@ function writeExactly(to: BitWriter, value: number): void {
 
 /** At least one value. */
 export function writeColumn(to: BitWriter, values: readonly number[]): void {
-  const unit = unitOf(values);
+  const unit = coarsestFirst.find((one) => fits(one, values));
   const wholes = unit === undefined ? [] : values.map(units[unit]!.toWhole);
   const plain = unit === undefined ? undefined : plan(wholes, 0);
   if (!plain || unit === undefined) {

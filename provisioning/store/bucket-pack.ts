@@ -1,20 +1,22 @@
 /**
- * What the samples of a box came to, the buckets of one day together, as they lie in either store: begins, names, and
+ * What the samples of a box came to, the buckets of a day or of ten together, as they lie in either store: begins, names, and
  * for each name what its gauges or counters were (contract/health-columns.ts).
  *
- * Least and most are exact, and a counter. Of an average the sum of its samples is kept, to the unit that least and most
- * are multiples of: exact where the samples were multiples too, as measured values are.
+ * Least and most are exact, and a counter. Of an average the sum of its samples is kept, in the unit that all of them are
+ * multiples of, as measured values are: it comes back to nine digits and more.
  */
 import { type BitReader, type BitWriter, createBitReader, createBitWriter } from '#contract/bits.js';
-import { readColumn, unitOf, units, writeColumn } from '#contract/health-columns.js';
+import { readColumn, type Unit, units, unitsOf, writeColumn } from '#contract/health-columns.js';
 import { inOrder, mostNames, readNames, writeNames } from '#contract/names-codec.js';
-import { dayOf } from './pack.js';
+import { dayMilliseconds } from './pack.js';
 import { type Bucket, type Figures, mergeBuckets, type Row } from './rollup.js';
 
 const format = 1;
 const unitBits = 4;
 /** No unit: the three are written as they are. */
 const exactly = 15;
+/** Of a sum: what an average that was merged many times has lost. */
+const precision = 1e-9;
 const kindBits = 2;
 /** Each bucket says its own. */
 const mixed = 3;
@@ -27,16 +29,21 @@ type Counter = Extract<Figures, { length: 2 }>;
 /** Of each bucket: nothing, a gauge, or a counter. */
 const kindOf = (figures: Figures | undefined): number => (figures === undefined ? 0 : figures.length === 4 ? 1 : 2);
 
-/** Of one day: one pack each. */
-export function byDay(rows: readonly Row[]): Map<number, Row[]> {
-  const days = new Map<number, Row[]>();
+/** How long the buckets of one pack go on, from when on: what they have in common stands in it once. */
+export const spans = { minute: dayMilliseconds, hour: 10 * dayMilliseconds } as const;
+export type Buckets = keyof typeof spans;
+export const spanOf = (kind: Buckets, at: number): number => at - (at % spans[kind]);
+
+/** By when their pack begins. */
+export function bySpan(kind: Buckets, rows: readonly Row[]): Map<number, Row[]> {
+  const packs = new Map<number, Row[]>();
   for (const row of rows) {
-    const day = dayOf(row.at);
-    const known = days.get(day);
+    const begin = spanOf(kind, row.at);
+    const known = packs.get(begin);
     if (known) known.push(row);
-    else days.set(day, [row]);
+    else packs.set(begin, [row]);
   }
-  return days;
+  return packs;
 }
 
 /** Those of one begin are one. Ascending. */
@@ -62,19 +69,29 @@ function readShared(from: BitReader, count: number, before: readonly number[] | 
   return before?.length === count ? [...before] : undefined;
 }
 
+/** How far the sums lie above that of so many of the least; undefined where they are no multiples of the unit. */
+function sumsAbove(unit: Unit, gauges: readonly Gauge[], low: readonly number[]): number[] | undefined {
+  const size = unit.fromWhole(1);
+  const sums: number[] = [];
+  for (const [index, [average, , , count]] of gauges.entries()) {
+    const sum = (average / size) * count;
+    if (Math.abs(sum - Math.round(sum)) > Math.max(1, Math.abs(sum)) * precision) return undefined;
+    sums.push(Math.round(sum) - low[index]! * count);
+  }
+  return sums;
+}
+
 function writeGauges(to: BitWriter, gauges: readonly Gauge[]): void {
-  const [average, least, most, counts] = [0, 1, 2, 3].map((place) => gauges.map((gauge) => gauge[place]!));
-  const number = unitOf([...least!, ...most!]);
-  if (number !== undefined) {
-    const { toWhole, fromWhole } = units[number]!;
-    const low = least!.map(toWhole);
-    const range = most!.map((value, index) => toWhole(value) - low[index]!);
-    const sums = average!.map((value, index) => Math.round((value / fromWhole(1) - low[index]!) * counts![index]!));
-    if ([...range, ...sums].every(Number.isSafeInteger)) {
-      to.bits(number, unitBits);
-      for (const column of [low, range, sums]) writeColumn(to, column);
-      return;
-    }
+  const [average, least, most] = [0, 1, 2].map((place) => gauges.map((gauge) => gauge[place]!));
+  for (const number of unitsOf([...least!, ...most!])) {
+    const unit = units[number]!;
+    const low = least!.map(unit.toWhole);
+    const range = most!.map((value, index) => unit.toWhole(value) - low[index]!);
+    const sums = sumsAbove(unit, gauges, low);
+    if (!sums || ![...range, ...sums].every(Number.isSafeInteger)) continue;
+    to.bits(number, unitBits);
+    for (const column of [low, range, sums]) writeColumn(to, column);
+    return;
   }
   to.bits(exactly, unitBits);
   for (const column of [least!, most!, average!]) writeColumn(to, column);
@@ -100,7 +117,7 @@ function readGauges(from: BitReader, counts: readonly number[]): Gauge[] | undef
   );
 }
 
-/** @param rows of one day, ascending, one for each begin */
+/** @param rows ascending, one for each begin */
 export function packBuckets(rows: readonly Row[]): Buffer {
   const names = [...new Set(rows.flatMap(({ bucket }) => Object.keys(bucket)))].sort(inOrder);
   const to = createBitWriter();

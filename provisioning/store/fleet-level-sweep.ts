@@ -3,7 +3,7 @@
  * moment leaves each of them counted once; and what comes weeks late is merged into what is there.
  */
 import type { Operation } from '#common/commits.js';
-import { byDay, mergeRows, packBuckets, unpackBuckets } from './bucket-pack.js';
+import { type Buckets, bySpan, mergeRows, packBuckets, spanOf, unpackBuckets } from './bucket-pack.js';
 import { cutsOf, type Keep } from './fleet.js';
 import { dayOf, samplesIn } from './pack.js';
 import { bucketOf, hoursMilliseconds, minutesMilliseconds, type Row, rollUp } from './rollup.js';
@@ -14,28 +14,29 @@ import type { Store } from './store.js';
 const mostPacks = 96;
 const mostSamples = 1440;
 
-const keyOf = (box: string, day: number): string => `${box}!${String(day).padStart(16, '0')}`;
+const keyOf = (box: string, begin: number): string => `${box}!${String(begin).padStart(16, '0')}`;
 
 export async function sweepLevel(store: Store, keep: Keep, now: number, signal?: AbortSignal): Promise<void> {
   const cuts = cutsOf(keep, now);
   // Whole days: each pack of buckets is written once, and once more for what comes late.
   const before = dayOf(cuts.raw);
 
-  async function merged(into: Store['hourPacks'], box: string, rows: readonly Row[], width: number) {
+  async function merged(kind: Buckets, box: string, rows: readonly Row[], width: number): Promise<Operation[]> {
+    const into = store[`${kind}Packs`];
     const found = [...rollUp(rows, width)].map(([at, bucket]): Row => ({ at, bucket }));
-    const days = [...byDay(found)];
-    const there = await into.getMany(days.map(([day]) => keyOf(box, day)));
-    return days.map(([day, fresh], index): Operation => {
+    const packs = [...bySpan(kind, found)];
+    const there = await into.getMany(packs.map(([begin]) => keyOf(box, begin)));
+    return packs.map(([begin, fresh], index): Operation => {
       const old = there[index] ? unpackBuckets(there[index]) : [];
-      return { type: 'put', sublevel: into, key: keyOf(box, day), value: packBuckets(mergeRows([old, fresh])) };
+      return { type: 'put', sublevel: into, key: keyOf(box, begin), value: packBuckets(mergeRows([old, fresh])) };
     });
   }
 
   async function put(box: string, rows: readonly Row[], sublevel: Store['samples'] | Store['packs'], keys: string[]) {
     const since = (cut: number) => rows.filter(({ at }) => at >= cut);
     await store.commit([
-      ...(await merged(store.minutePacks, box, since(cuts.minutes), minutesMilliseconds)),
-      ...(await merged(store.hourPacks, box, since(cuts.hours), hoursMilliseconds)),
+      ...(await merged('minute', box, since(cuts.minutes), minutesMilliseconds)),
+      ...(await merged('hour', box, since(cuts.hours), hoursMilliseconds)),
       ...keys.map((key): Operation => ({ type: 'del', sublevel: sublevel as Store['packs'], key })),
     ]);
   }
@@ -77,12 +78,11 @@ export async function sweepLevel(store: Store, keep: Keep, now: number, signal?:
     for (const step of [stepOfPacks, stepOfSamples])
       for (let more = before > 0; more && !signal?.aborted; ) more = await step(box);
     if (signal?.aborted) return;
-    const clear = async (packs: Store['hourPacks'], old: Store['rollupHours'], cut: number) => {
-      if (dayOf(cut) === 0) return;
-      await packs.clear(sampleRange(box, 0, dayOf(cut) - 1));
-      await old.clear(sampleRange(box, 0, cut - 1));
-    };
-    await clear(store.minutePacks, store.rollupMinutes, cuts.minutes);
-    await clear(store.hourPacks, store.rollupHours, cuts.hours);
+    for (const kind of ['minute', 'hour'] as const) {
+      const cut = cuts[`${kind}s`];
+      if (spanOf(kind, cut) > 0) await store[`${kind}Packs`].clear(sampleRange(box, 0, spanOf(kind, cut) - 1));
+      const old = kind === 'minute' ? store.rollupMinutes : store.rollupHours;
+      if (cut > 0) await old.clear(sampleRange(box, 0, cut - 1));
+    }
   }
 }

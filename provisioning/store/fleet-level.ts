@@ -2,7 +2,7 @@
 import type { Clock } from '#common/clock.js';
 import type { Operation } from '#common/commits.js';
 import type { FleetEvent, StoredSample } from '#contract/operator.js';
-import { rowsWithin, unpackBuckets } from './bucket-pack.js';
+import { type Buckets, rowsWithin, spanOf, unpackBuckets } from './bucket-pack.js';
 import { hoursUntil, join, pointsOf, rawLimit, type Span } from './chart.js';
 import { admissionOf, cutsOf, type FleetStore, type Keep, usualKeep } from './fleet.js';
 import { sweepLevel } from './fleet-level-sweep.js';
@@ -48,17 +48,16 @@ export function createLevelFleet({
   }
 
   async function coarse(box: string, { from, to }: Span, until: number): Promise<Row[]> {
-    const read = async (kind: 'Minute' | 'Hour', first: number, last: number): Promise<Row[]> => {
+    const read = async (kind: Buckets, first: number, last: number): Promise<Row[]> => {
       const rows: Row[] = [];
-      const old = kind === 'Minute' ? store.rollupMinutes : store.rollupHours;
+      const old = kind === 'minute' ? store.rollupMinutes : store.rollupHours;
       for await (const [key, bucket] of old.iterator(sampleRange(box, first, last)))
         rows.push({ at: sampleTime(key), bucket });
-      const packs = kind === 'Minute' ? store.minutePacks : store.hourPacks;
-      const packed = await packs.values(sampleRange(box, dayOf(first), last)).all();
+      const packed = await store[`${kind}Packs`].values(sampleRange(box, spanOf(kind, first), last)).all();
       return rowsWithin([rows, ...packed.map(unpackBuckets)], first, last);
     };
-    const hours = await read('Hour', from, Math.min(to, until - 1));
-    return [...hours, ...(await read('Minute', Math.max(from, until), to))];
+    const hours = await read('hour', from, Math.min(to, until - 1));
+    return [...hours, ...(await read('minute', Math.max(from, until), to))];
   }
 
   return {

@@ -26,7 +26,7 @@ export interface Place {
   at: number;
 }
 
-const dayMilliseconds = 86_400_000;
+export const dayMilliseconds = 86_400_000;
 export const dayOf = (at: number): number => at - (at % dayMilliseconds);
 
 /** With the most names that a sample may have, as many values as one batch may hold. */

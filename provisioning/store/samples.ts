@@ -9,7 +9,7 @@ import { sublevel } from './sublevel.js';
 export const sampleSublevels = (db: Database) => ({
   /** `{box}!{first time, 16 digits}!{epoch}!{lowest sequence, 16 digits}`: samples of one day (pack.ts). */
   packs: sublevel<Buffer>(db, 'packs', 'buffer'),
-  /** `{box}!{day, 16 digits}`: what five minutes of samples, and an hour of them, came to (bucket-pack.ts). */
+  /** `{box}!{begin, 16 digits}`: what five minutes of samples, and an hour of them, came to (bucket-pack.ts). */
   minutePacks: sublevel<Buffer>(db, 'minutepacks', 'buffer'),
   hourPacks: sublevel<Buffer>(db, 'hourpacks', 'buffer'),
   // One by one, as the release before wrote them; they are read until they are past their time.

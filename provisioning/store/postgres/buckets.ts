@@ -1,18 +1,15 @@
-/** What samples came to, in rows of a box and day: read, and merged with what is there. */
-import { byDay, mergeRows, packBuckets, rowsWithin, unpackBuckets } from '../bucket-pack.js';
-import { dayOf } from '../pack.js';
+/** What samples came to, in rows of a box and a day, or ten: read, and merged with what is there. */
+import { type Buckets, bySpan, mergeRows, packBuckets, rowsWithin, spanOf, unpackBuckets } from '../bucket-pack.js';
 import type { Row } from '../rollup.js';
 import { arrayOf } from './rows.js';
 import type { Session } from './sessions.js';
-
-export type Buckets = 'minute' | 'hour';
 
 /** Those of a box that begin in `[from, to]`, what the release before wrote with them; ascending. */
 export async function readBuckets(session: Session, kind: Buckets, box: string, from: number, to: number) {
   if (from > to) return [];
   const where = 'WHERE box = $1 AND at >= $2 AND at <= $3';
   const packed = await session.query<{ pack: Buffer }>(`SELECT pack FROM ${kind}_packs ${where}`, [
-    ...[box, dayOf(from), to],
+    ...[box, spanOf(kind, from), to],
   ]);
   const { rows } = await session.query<Row>(`SELECT at, bucket FROM ${kind}s ${where}`, [box, from, to]);
   return rowsWithin([rows, ...packed.rows.map(({ pack }) => unpackBuckets(pack))], from, to);
@@ -23,7 +20,7 @@ export async function mergeIntoBuckets(
   kind: Buckets,
   boxes: ReadonlyMap<string, readonly Row[]>,
 ): Promise<void> {
-  const days = [...boxes].flatMap(([box, rows]) => [...byDay(rows)].map(([at, fresh]) => ({ box, at, fresh })));
+  const days = [...boxes].flatMap(([box, rows]) => [...bySpan(kind, rows)].map(([at, fresh]) => ({ box, at, fresh })));
   if (days.length === 0) return;
   const places = [arrayOf(days.map(({ box }) => box)), days.map(({ at }) => at)];
   const { rows } = await session.query<{ box: string; at: number; pack: Buffer }>(

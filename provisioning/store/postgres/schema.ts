@@ -105,7 +105,7 @@ CREATE TABLE sample_packs_other PARTITION OF sample_packs DEFAULT;
 ALTER TABLE sample_packs_other ALTER COLUMN pack SET STORAGE EXTERNAL;
 CREATE INDEX sample_packs_other_at ON sample_packs_other (at);
 
--- One row for a box and day.
+-- One row for a box and a day; of hours for ten days.
 CREATE TABLE minute_packs (
   at bigint NOT NULL,
   box text COLLATE "C" NOT NULL,

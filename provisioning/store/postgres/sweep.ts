@@ -3,6 +3,7 @@
  * into minutes and hours, some rows a commit, and with each commit stands how far it has come; then the day is dropped.
  * Samples that came late lie among the others and are put away one by one. Cut anywhere it goes on from there.
  */
+import { spans } from '../bucket-pack.js';
 import { cutsOf, type Keep } from '../fleet.js';
 import { samplesIn } from '../pack.js';
 import { bucketOf, hoursMilliseconds, minutesMilliseconds, type Row, rollUp } from '../rollup.js';
@@ -26,7 +27,6 @@ const columns: Record<RawFamily, string> = { sample_packs: 'box, at, count, pack
 const mostRows: Record<RawFamily, number> = { sample_packs: 500, samples: 5000 };
 /** Samples a commit: some megabytes. */
 const mostInStep = 5000;
-const day = 86_400_000;
 /** One worker at a time. */
 const lock = 0x77656273;
 
@@ -132,7 +132,7 @@ export async function sweepPostgres(sessions: Sessions, keep: Keep, now: number,
     }
     if (signal?.aborted) return;
     for (const [family, cut] of [['minute', cuts.minutes] as const, ['hour', cuts.hours] as const]) {
-      await dropOld(`${family}_packs`, cut, day - 1);
+      await dropOld(`${family}_packs`, cut, spans[family] - 1);
       await dropOld(`${family}s`, cut, 0);
     }
     await repeat(async () => {

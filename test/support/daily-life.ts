@@ -66,7 +66,7 @@ export function dailyLife(wish: { socketPath: string; ownerPort: number; setupCo
     async hour(hour: number): Promise<void> {
       if (hour % 6 === 0) await appListens();
       await appWorks();
-      if (hour === 18) await appTells();
+      if (hour === 16) await appTells();
       if (hour === 20) await ownerLooks();
     },
     end(): void {

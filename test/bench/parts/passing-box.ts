@@ -6,6 +6,7 @@
 import '../../../agent/heap.js';
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
+import { getHeapCodeStatistics } from 'node:v8';
 import { pino } from 'pino';
 import { parseConfig } from '../../../agent/config.js';
 import { bytesUnder, heldOpen } from '../../support/held.js';
@@ -38,8 +39,16 @@ async function measure() {
     globalThis.gc?.();
   }
   const { heapUsed, rss, external } = process.memoryUsage();
+  const { code_and_metadata_size: machine, bytecode_and_metadata_size: byte } = getHeapCodeStatistics();
   const measured = {
-    ...{ heap: heapUsed, resident: rss, external, cpuSeconds: (user + system) / 1e6, written: soFar - written },
+    ...{
+      heap: heapUsed - machine - byte,
+      code: machine + byte,
+      resident: rss,
+      external,
+      cpuSeconds: (user + system) / 1e6,
+      written: soFar - written,
+    },
     ...{ open: heldOpen(), stored: bytesUnder(config.dataDir) },
   };
   used = process.cpuUsage();

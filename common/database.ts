@@ -11,21 +11,12 @@ const codesOf = (error: unknown): string => {
   return codes.join(' ');
 };
 
-/** What level keeps in memory; as level itself has it unless said: 4 MiB of the newest writes, 8 MiB of what was read. */
-export interface DatabaseMemory {
-  writesBytes: number;
-  readsBytes: number;
-}
-
 /**
  * @throws Refusal `directory-in-use` when another process has it open, `disk-full`, `store-damaged`,
  *   `store-newer` when `version` is below the one that wrote it
  */
-export async function openDatabase(directory: string, version: number, memory?: DatabaseMemory): Promise<Database> {
-  const db: Database = new Level<string, unknown>(directory, {
-    valueEncoding: 'json',
-    ...(memory && { writeBufferSize: memory.writesBytes, cacheSize: memory.readsBytes }),
-  });
+export async function openDatabase(directory: string, version: number): Promise<Database> {
+  const db: Database = new Level<string, unknown>(directory, { valueEncoding: 'json' });
   try {
     await db.open();
   } catch (error) {

@@ -47,13 +47,7 @@ const storeVersion = 1;
 
 /** @throws Refusal as `openDatabase` */
 export async function openStore(dataDir: string): Promise<Store> {
-  const db = await openDatabase(
-    path.join(dataDir, 'store'),
-    storeVersion,
-    process.env.WW
-      ? { writesBytes: Number(process.env.WW) * 2 ** 20, readsBytes: Number(process.env.RR) * 2 ** 20 }
-      : undefined,
-  );
+  const db = await openDatabase(path.join(dataDir, 'store'), storeVersion);
   const commits = createCommits(db);
   const json = { valueEncoding: 'json' } as const;
   const bytes = { valueEncoding: 'buffer' } as const;

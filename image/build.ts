@@ -46,7 +46,7 @@ export async function buildImage({ architecture, tell, ...options }: BuildOption
   const data = makeData(work, architecture, tools);
   const disk = makeDisk(out, architecture, { 'webizen-esp': esp, 'rootfs-a': slot, 'webizen-data': data }, tools);
   tell('compressed');
-  tools.run('zstd', ['--quiet', '--force', '-T2', '-6', '--no-progress', disk, '-o', `${disk}.zst`]);
+  tools.run('zstd', ['--quiet', '--force', '-T2', '--no-progress', disk, '-o', `${disk}.zst`]);
   const dpkgStatus = readFileSync(path.join(tree, 'var/lib/dpkg/status'), 'utf8');
   const packageLock = readFileSync(path.join(root, 'package-lock.json'), 'utf8');
   const sbom = sbomOf({ architecture, dpkgStatus, packageLock, at: lock.epochSeconds * 1000 });

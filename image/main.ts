@@ -32,7 +32,9 @@ async function main([command, first, second]: string[]): Promise<void> {
       [began, before] = [Date.now(), step];
     };
     const { ALLIANCE: alliance, PUBLISHER: publisher } = process.env;
-    process.stdout.write(`${await buildImage({ architecture: architectureOf(first), alliance, publisher, tell })}\n`);
+    process.stdout.write(
+      `${await buildImage({ architecture: architectureOf(first), compress: true, alliance, publisher, tell })}\n`,
+    );
   } else {
     process.stderr.write(help);
     process.exitCode = 2;

@@ -71,7 +71,14 @@ const masked = [
     'e2scrub_reap.service',
     'podman-restart.service',
   ],
-  ...['podman-auto-update.timer', 'systemd-logind.service', 'debug-shell.service', 'systemd-pstore.service'],
+  ...[
+    'podman-auto-update.timer',
+    'systemd-logind.service',
+    'debug-shell.service',
+    'netavark-dhcp-proxy.service',
+    'netavark-dhcp-proxy.socket',
+    'systemd-pstore.service',
+  ],
 ];
 
 /** classic-level as one file beside its native part, as its loader looks for it. */
@@ -184,7 +191,7 @@ export async function makeTree(home: string, parts: TreeParts): Promise<string> 
   const resolver = path.join(tree, 'etc/resolv.conf');
   rmSync(resolver, { force: true });
   symlinkSync('/run/NetworkManager/resolv.conf', resolver);
-  writeFileSync(path.join(tree, 'etc/hostname'), 'webizen\n');
+  rmSync(path.join(tree, 'etc/hostname'), { force: true }); // usr/lib/webizen/machine names it
   writeFileSync(path.join(tree, 'etc/hosts'), '127.0.0.1 localhost\n::1 localhost\n');
   units(tree);
   if (existsSync(path.join(tree, 'etc/machine-id'))) writeFileSync(path.join(tree, 'etc/machine-id'), '');

@@ -44,7 +44,7 @@ const kinds: Record<Architecture, string[]> = {
   arm64: ['qemu-system-aarch64', '-M', 'virt', '-cpu', 'cortex-a72'],
 };
 
-/** @param port of this machine's loopback that leads to the guest's port 80 */
+/** @param port of this machine's loopback that leads to the guest's port 443 */
 export function start(architecture: Architecture, home: string, card: string, name: string, port: number): Machine {
   const log = path.join(home, `${name}.serial.log`);
   const [program = '', ...kind] = kinds[architecture];
@@ -54,7 +54,7 @@ export function start(architecture: Architecture, home: string, card: string, na
     ...firmware(architecture, home),
     ...['-drive', `if=virtio,format=raw,file=${card}`],
     // Not QEMU's usual network: in that one the host's address stands for its loopback.
-    ...['-netdev', `user,id=lan,net=192.168.77.0/24,hostfwd=tcp:127.0.0.1:${port}-:80`],
+    ...['-netdev', `user,id=lan,net=192.168.77.0/24,hostfwd=tcp:127.0.0.1:${port}-:443`],
     ...['-device', 'virtio-net-pci,netdev=lan', '-device', 'virtio-rng-pci'],
   ];
   const output = openSync(path.join(home, `${name}.qemu.log`), 'w');

@@ -4,6 +4,7 @@
  */
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { get } from 'node:https';
 import path from 'node:path';
 import { buildImage } from '../../image/build.js';
 import { type Architecture, architectures, built } from '../../image/places.js';
@@ -55,6 +56,21 @@ async function until<T>(machine: Machine, what: string, ask: () => Promise<T | u
   }
 }
 
+/** What a phone in the same network sees; the box has made its certificate itself. */
+const setupPage = (): Promise<boolean> =>
+  new Promise((resolve, reject) => {
+    const options = {
+      host: '127.0.0.1',
+      port: setupPort,
+      headers: { host: 'webizen.local' },
+      rejectUnauthorized: false,
+    };
+    get(options, (reply) => {
+      reply.resume();
+      resolve(reply.statusCode === 200 && /^text\/html/.test(reply.headers['content-type'] ?? ''));
+    }).on('error', reject);
+  });
+
 const territory = makeTerritory(path.join(home, 'territory'), host, base);
 const image = await buildImage({
   ...{ architecture, out: path.join(home, 'image'), alliance: territory.alliance, compress: false },
@@ -75,7 +91,7 @@ try {
   machine = start(architecture, home, card, 'first', setupPort);
   const first = machine;
   await until(first, 'systemd', async () => /systemd\[1\]: /.test(first.serial()));
-  await until(first, 'setup page', async () => (await fetch(`http://127.0.0.1:${setupPort}/`)).ok);
+  await until(first, 'setup page', setupPage);
   const { id } = await until(first, 'enrolled', async () => (await provider.boxes())[0]);
   await until(first, 'online', async () => (await provider.boxes())[0]?.state === 'online');
   const box = await until(first, 'health report', async () => {

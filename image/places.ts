@@ -11,9 +11,9 @@ export const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '
 export const source = (...parts: string[]): string => path.join(root, 'image', ...parts);
 export const built = (...parts: string[]): string => path.join(root, 'build', ...parts);
 
-/** Below the cache, its directory made. It outlives a rebuild, and may be shared by checkouts (IMAGE_CACHE). */
+/** Below the cache, its directory made. It outlives a rebuild; checkouts may share it by a link. */
 export function cached(...parts: string[]): string {
-  const place = path.join(process.env.IMAGE_CACHE ?? built('image-cache'), ...parts);
+  const place = built('image-cache', ...parts);
   mkdirSync(path.dirname(place), { recursive: true });
   return place;
 }

@@ -4,16 +4,17 @@ import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 
 export interface RunOptions {
+  /** Beside our own environment. */
   env?: Record<string, string>;
   input?: string | Uint8Array;
-  cwd?: string;
 }
 
 const largest = 256 * 1024 ** 2;
 
-function execute(stdout: 'pipe' | 'inherit', file: string, args: string[], { env, input, cwd }: RunOptions): Buffer {
+function execute(stdout: 'pipe' | 'inherit', file: string, args: string[], { env = {}, input }: RunOptions): Buffer {
   const stdio: StdioOptions = [input === undefined ? 'ignore' : 'pipe', stdout, 'inherit'];
-  return execFileSync(file, args, { stdio, input, cwd, env: { ...process.env, ...env }, maxBuffer: largest });
+  const variables = Object.entries(env).map(([name, value]) => `${name}=${value}`);
+  return execFileSync('env', [...variables, file, ...args], { stdio, input, maxBuffer: largest });
 }
 
 /** @throws Error when it cannot be run or ends with another code than 0 */

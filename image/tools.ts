@@ -2,7 +2,7 @@
  * The programs that make the filesystems, in the image's own release's versions, unpacked beside the cache and run in it by
  * bubblewrap: what comes out is then the same whatever machine it was made on.
  */
-import { existsSync, renameSync, rmSync } from 'node:fs';
+import { existsSync, realpathSync, renameSync, rmSync } from 'node:fs';
 import { digestOf } from './fetch.js';
 import type { Lock } from './lock.js';
 import { built, cached } from './places.js';
@@ -25,7 +25,8 @@ export function openTools(lock: Lock): Tools {
     run('mmdebstrap', ['--quiet', '--variant=extract', `--include=${names.join(',')}`, 'trixie', part, line]);
     renameSync(part, home);
   }
-  const binds = [built(), cached('.')].flatMap((place) => ['--bind', place, place]);
+  const binds = ['--bind', built(), built(), '--bind', realpathSync(cached('.')), realpathSync(cached('.'))];
+  // The cache may be a link: what lies in it is then reached by both of its paths.
   const inside = ['--bind', home, '/', '--dev-bind', '/dev', '/dev', '--proc', '/proc', '--tmpfs', '/tmp', ...binds];
   const env = {
     PATH: '/usr/sbin:/usr/bin:/sbin:/bin',

@@ -201,6 +201,8 @@ export function createAgent(config: Config, host: Host, around: Around): Agent {
     undo.push(() => made.api.announceShutdown());
     undo.push(() => made.provider.room.stop());
     undo.push(() => made.health.stop());
+    await made.events.start();
+    undo.push(() => made.events.stop());
     undo.push(() => made.link.stop());
     joining = join(made).catch((error: unknown) => {
       if (!signal.aborted) log.error({ err: error }, 'cannot go on enrolling');

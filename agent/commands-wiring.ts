@@ -46,6 +46,8 @@ export async function openCommands(wish: {
   birth: () => Birth;
   reported: () => Reported;
   sampleNow: () => Promise<void>;
+  /** The owner has set how much is told. */
+  onReporting: () => void;
   status: () => AgentStatus;
   /** Missing: nobody starts the agent again. */
   restart?: (() => void) | undefined;
@@ -118,6 +120,7 @@ export async function openCommands(wish: {
         await outbox.deadLetter([acknowledged + 1, last], 'reporting-minimum');
         link().flush();
       }
+      wish.onReporting();
       link().report();
     },
     onRefused: wish.onRefused,

@@ -24,6 +24,7 @@ import { takeReceipt } from './consent/receipt.js';
 import { type BoxDirectory, createDirectory } from './directory/directory.js';
 import { createMembership, type MembershipRoom } from './enrolment/membership.js';
 import { openPlaces } from './enrolment/places.js';
+import { openEvents } from './events-wiring.js';
 import { type Factory, openFactory } from './factory/factory.js';
 import { openHealth } from './health-wiring.js';
 import type { Host } from './host/host.js';
@@ -172,6 +173,7 @@ export async function compose(
   let voucher = await voucherOf(factory, directory, ground);
   const freeBytes = (): number => host.freeBytes(dataDir);
   const { intervalSeconds, batchSeconds } = config.health;
+  let lostSamples = 0;
   const outbox = await createOutbox({
     store,
     budgetBytes: outboxBudgetBytes,
@@ -179,6 +181,9 @@ export async function compose(
     spool: createSpool({ file: path.join(config.runtimeDir, 'outbox.spool'), boot: await bootId(host) }),
     machine: await host.machine(),
     isSameMachine,
+    onCut: (count) => {
+      lostSamples += count;
+    },
     onMoved: async () => void (await ledger.append({ by: 'box', type: 'other-machine', facts: {} })),
   });
   /** What was stored before the time was known is put right as soon as it is, and only then sent. */
@@ -335,16 +340,26 @@ export async function compose(
     ...{ config, host, store, ledger, clock, membership, outbox, probe, holds, reported, sampleNow, onRefused },
     link: () => link,
     birth: () => wholeBirth('0'.repeat(16)),
+    onReporting: () => void events.reporting(),
     ...around,
+  });
+  const events = await openEvents({
+    ...{ host, store, ledger, clock, outbox, lostSamples, changes, onRefused },
+    conditions: health.conditions,
+    level: () => provider.room.owner.settings().reporting,
+    territory: own,
+    link: () => link,
   });
   const link = createLink({
     clock,
     outbox,
+    events,
     get batchSeconds() {
       return provider.intervals().batchSeconds;
     },
     async access(fresh) {
       hardware = await probe.inventory();
+      void events.sawSystem(hardware.os);
       return membership.access(fresh || !clock.trusted()); // the provider's answer tells the time
     },
     moment: clock.moment,
@@ -441,6 +456,7 @@ export async function compose(
     reset,
     health,
     sampler,
+    events,
     link,
     api,
     apps,

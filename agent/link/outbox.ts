@@ -92,6 +92,8 @@ export async function createOutbox(wish: {
   /** What tells this machine from others; undefined where nothing does, and the epoch stays. */
   machine?: string | undefined;
   isSameMachine?: (one: string, other: string) => boolean;
+  /** So many samples, at most, were lost with the power, or with the agent where there is no spool. */
+  onCut?: (count: number) => void;
   /** The store was another machine's; the epoch changes behind it. May be called again after a cut. */
   onMoved?: () => Promise<void>;
 }): Promise<Outbox> {
@@ -187,6 +189,7 @@ export async function createOutbox(wish: {
     const count = reserved - counters.last;
     if (whole || count <= 0) return;
     const named = remember(counters.named, [counters.last + 1, reserved, 'cut'], counters.acknowledged);
+    wish.onCut?.(count);
     await save({ ...counters, last: reserved, lost: counters.lost + count, named }, []);
   }
 

@@ -1,20 +1,16 @@
 /** Events, wired: what happens in the other rooms that the provider hears of beside the ledger. */
 
 import { version } from '#common/version.js';
-import type { Refusal } from '#contract/problems.js';
 import type { Reporting } from '#contract/status.js';
 import type { Changes } from './changes/changes.js';
-import type { Ledger } from './consent/ledger.js';
 import { openBook } from './events/book.js';
 import { createEvents, type Events } from './events/events.js';
+import type { Ground } from './ground.js';
 import type { Conditions } from './health/conditions.js';
 import { bootReason } from './health/probe/inventory.js';
-import type { Host } from './host/host.js';
 import type { Link } from './link/link.js';
 import type { Outbox } from './link/outbox.js';
-import type { Store } from './store/store.js';
 import { bootId } from './time/boot.js';
-import type { TrustedTime } from './time/trusted-time.js';
 
 /** Some two thousand events: a box has a few a day. */
 const budgetBytes = 512 * 1024;
@@ -26,23 +22,20 @@ export interface EventRoom extends Events {
   stop(): Promise<void>;
 }
 
-export async function openEvents(wish: {
-  host: Host;
-  store: Store;
-  ledger: Ledger;
-  clock: TrustedTime;
-  outbox: Outbox;
-  /** Lost with the power before this start. */
-  lostSamples: number;
-  level: () => Reporting;
-  territory: () => string | undefined;
-  changes: Changes;
-  conditions: Conditions;
-  link: () => Link;
-  onRefused: (refusal: Refusal) => void;
-}): Promise<EventRoom> {
-  const { host, store, ledger, clock, outbox, level, territory, changes, conditions, onRefused } = wish;
-  const { epoch, last } = outbox.state();
+export async function openEvents(
+  ground: Ground,
+  wish: {
+    outbox: Outbox;
+    level: () => Reporting;
+    territory: () => string | undefined;
+    changes: Changes;
+    conditions: Conditions;
+    link: () => Link;
+  },
+): Promise<EventRoom> {
+  const { host, store, ledger, clock, onRefused } = ground;
+  const { outbox, level, territory, changes, conditions } = wish;
+  const { epoch, last, cut } = outbox.state();
   const reason = await bootReason(host.kernel, host.list);
   const events = await createEvents({
     book: await openBook({ store, epoch, budgetBytes, clock }),
@@ -50,7 +43,7 @@ export async function openEvents(wish: {
     ticks: host.clock,
     epoch: () => outbox.state().epoch,
     isUsed: last > 0,
-    start: { boot: await bootId(host), agent: version, reason, lostSamples: wish.lostSamples },
+    start: { boot: await bootId(host), agent: version, reason, lostSamples: cut },
   });
   const ends: (() => void)[] = [];
 

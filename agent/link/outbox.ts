@@ -34,6 +34,8 @@ export interface OutboxState {
   uncertain: number;
   deadLetters: number;
   lost: number;
+  /** Of those, how many at most went with the power before this start. */
+  cut: number;
 }
 
 export interface Outbox {
@@ -92,8 +94,6 @@ export async function createOutbox(wish: {
   /** What tells this machine from others; undefined where nothing does, and the epoch stays. */
   machine?: string | undefined;
   isSameMachine?: (one: string, other: string) => boolean;
-  /** So many samples, at most, were lost with the power, or with the agent where there is no spool. */
-  onCut?: (count: number) => void;
   /** The store was another machine's; the epoch changes behind it. May be called again after a cut. */
   onMoved?: () => Promise<void>;
 }): Promise<Outbox> {
@@ -110,6 +110,7 @@ export async function createOutbox(wish: {
     ...(machine === undefined ? {} : { machine }),
   };
   let added: Added[] = [];
+  let cut = 0;
   let reserve = 0; // none before all that was left is taken care of
   let known: BootTime | undefined;
   // One change at a time: each reads counters, commits, and only then lets the next see them.
@@ -189,7 +190,7 @@ export async function createOutbox(wish: {
     const count = reserved - counters.last;
     if (whole || count <= 0) return;
     const named = remember(counters.named, [counters.last + 1, reserved, 'cut'], counters.acknowledged);
-    wish.onCut?.(count);
+    cut = count;
     await save({ ...counters, last: reserved, lost: counters.lost + count, named }, []);
   }
 
@@ -220,6 +221,7 @@ export async function createOutbox(wish: {
   return {
     state: () => ({
       ...counters,
+      cut,
       waiting: shelf.count() + added.length,
       uncertain: shelf.uncertain() + added.filter(isOpen).length,
     }),

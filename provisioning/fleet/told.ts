@@ -1,7 +1,7 @@
 /** Events of boxes: which of a batch are new, and how many of a box a day are taken. Pure. */
 import { eventKind } from '#contract/event-table.js';
 import { type BoxEvent, type EventBatch, factsText } from '#contract/events.js';
-import type { LifeRecord } from '../store/store.js';
+import type { LifeRecord } from '../store/lives.js';
 import { add, emptyTrack, has, lose, trim } from './track.js';
 
 /**

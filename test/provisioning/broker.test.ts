@@ -4,7 +4,18 @@ import t from 'tap';
 import { subtree } from '#contract/topics.js';
 import { digestOf } from '../../provisioning/fleet/read.js';
 import { createTestCa } from '../support/certificates.js';
-import { birth, death, epoch, epoch2, health, openTerritory, type TestBox, told, up, within } from '../support/territory.js';
+import {
+  birth,
+  death,
+  epoch,
+  epoch2,
+  health,
+  openTerritory,
+  type TestBox,
+  told,
+  up,
+  within,
+} from '../support/territory.js';
 
 const authority = await createTestCa();
 const foreign = await createTestCa('Another CA');

@@ -310,7 +310,9 @@ function suite(t: Test, open: OpenRig): void {
     const again = ingestOf({ ...rig, fleet });
     await again.say(box, 'event', told(4, 9));
     t.strictSame(await of(fleet, box), [1, 2, 3, 4, 5, 8, 9], 'after a restart too');
-    t.match(await fleet.events({ limit: 1, type: 'gap' }), [{ text: '2 of its events are missing: the box has given them up' }]);
+    t.match(await fleet.events({ limit: 1, type: 'gap' }), [
+      { text: '2 of its events are missing: the box has given them up' },
+    ]);
     await again.events.stop();
   });
 

@@ -21,11 +21,13 @@ import { allGaps, emptyLife, gapsOf, takeBirth, takeHealth } from '../../provisi
 import { describeLost, lostOf } from '../../provisioning/fleet/lost.js';
 import { read } from '../../provisioning/fleet/read.js';
 import { createRetention } from '../../provisioning/fleet/retention.js';
-import { add, emptyTrack, gaps, has, highest, holes, lose, maxRanges } from '../../provisioning/fleet/track.js';
 import { eventsUpTo, mostEventsADay, takeEvents } from '../../provisioning/fleet/told.js';
+import { add, emptyTrack, gaps, has, highest, holes, lose, maxRanges } from '../../provisioning/fleet/track.js';
 import { createFleet } from '../../provisioning/fleet/view.js';
+import type { BoxRecord } from '../../provisioning/store/boxes.js';
 import { createLevelFleet } from '../../provisioning/store/fleet-level.js';
-import { type BoxRecord, isCloned, openStore, type Store } from '../../provisioning/store/store.js';
+import { isCloned } from '../../provisioning/store/lives.js';
+import { openStore, type Store } from '../../provisioning/store/store.js';
 import { createPicker } from '../../provisioning/store/thin.js';
 import { createManualClock } from '../support/manual-clock.js';
 import { birth, death, epoch, epoch2, health, quietLog, samples, told } from '../support/territory.js';
@@ -196,7 +198,9 @@ t.test('any payload on any topic is either read or refused', (t) => {
   const payload = fc.oneof(
     fc.uint8Array().map((bytes) => Buffer.from(bytes)),
     fc.json().map((text) => Buffer.from(text)),
-    fc.constantFrom(health(1, 3), told(1, 3), birth('0'.repeat(16)), death('0'.repeat(16))).map((text) => Buffer.from(text)),
+    fc
+      .constantFrom(health(1, 3), told(1, 3), birth('0'.repeat(16)), death('0'.repeat(16)))
+      .map((text) => Buffer.from(text)),
   );
   fc.assert(
     fc.property(payload, fc.constantFrom(...kinds), (bytes, kind) => {
@@ -422,7 +426,11 @@ t.test('which events are new agrees with a plain set, whatever comes in whatever
       for (const [isLoss, [first, last]] of steps) {
         const all = numbers([first, last]);
         const fresh = isLoss ? [] : all.filter((seq) => !here.has(seq) && !gone.has(seq));
-        const taken = takeEvents(life, { epoch, events: isLoss ? [] : all.map(event), lost: isLoss ? [[first, last]] : [] }, 1);
+        const taken = takeEvents(
+          life,
+          { epoch, events: isLoss ? [] : all.map(event), lost: isLoss ? [[first, last]] : [] },
+          1,
+        );
         t.strictSame(
           taken.fresh.map(({ seq }) => seq),
           fresh,

@@ -84,7 +84,7 @@ export async function openUplink(ground: Ground, wish: UplinkWish): Promise<Upli
     ...{ membership, outbox, probe, holds, reported, sampleNow, status, restart },
     link: () => link,
     birth: () => wholeBirth('0'.repeat(16)),
-    onReporting: () => void events.reporting(),
+    events: () => events,
   });
   const birth = (session: string): Birth => provider.birth(wholeBirth(session));
 

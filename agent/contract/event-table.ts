@@ -29,13 +29,13 @@ export const eventTable = {
   'agent-started': {
     severity: 'info',
     minimum: true,
-    title: 'The agent was started again',
+    title: 'The box’s own software was started again',
     owner: 'that its own software was started again',
   },
   'agent-crashed': {
     severity: 'attention',
     minimum: true,
-    title: 'The agent had ended without being asked to',
+    title: 'The box’s own software had ended without being asked to',
     owner: 'that its own software had crashed',
   },
   'software-changed': {
@@ -77,7 +77,7 @@ export const eventTable = {
   'machine-changed': {
     severity: 'trouble',
     minimum: true,
-    title: 'The store of the box woke up in another machine',
+    title: 'The memory of the box woke up in another machine',
     owner: 'that its memory card runs in another machine',
   },
   reset: {

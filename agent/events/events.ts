@@ -5,8 +5,9 @@
 import type { Clock } from '#common/clock.js';
 import { isDiskFull } from '#common/database.js';
 import { type EventType, eventKind, eventTable } from '#contract/event-table.js';
-import type { BoxEvent, EventFacts } from '#contract/events.js';
+import type { EventFacts } from '#contract/events.js';
 import type { LedgerEntry } from '#contract/ledger.js';
+import type { ToldEvent } from '#contract/owner-commands.js';
 import { Refusal } from '#contract/problems.js';
 import type { Reporting } from '#contract/status.js';
 import type { Ledger } from '../consent/ledger.js';
@@ -22,12 +23,6 @@ export interface Happening {
   /** What makes it the same again, where a kind can be about several things. */
   about?: string;
   facts?: EventFacts;
-}
-
-export interface ToldEvent {
-  event: BoxEvent;
-  /** The provider has stored it. */
-  told: boolean;
 }
 
 export interface Events {

@@ -121,6 +121,7 @@ for (const size of ['phone', 'desktop'] as const)
 
     await page.getByLabel('Tell it only the minimum').click();
     await page.getByText('No figures are sent.').waitFor();
+    await page.getByText('All that it may hear').click();
     await page.getByText('which app was updated (not told, as you chose)').waitFor();
     test.equal(owner.settings().reporting, 'minimum');
     await page.getByLabel('Make a new key').click();

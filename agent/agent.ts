@@ -44,6 +44,7 @@ export interface Agent {
     | 'store'
     | 'sampler'
     | 'provider'
+    | 'events'
   >;
   /** Resolves when it is certain to happen; `onRestart` is told behind it. */
   reset(wish: { kind: ResetKind; by: 'console' | 'command'; signer?: OwnerSigner }): Promise<void>;
@@ -203,6 +204,8 @@ export function createAgent(config: Config, host: Host, around: Around): Agent {
     undo.push(() => made.api.announceShutdown());
     undo.push(() => made.provider.room.stop());
     undo.push(() => made.health.stop());
+    await made.events.start();
+    undo.push(() => made.events.stop());
     undo.push(() => made.link.stop());
     joining = join(made).catch((error: unknown) => {
       if (!signal.aborted) log.error({ err: error }, 'cannot go on enrolling');

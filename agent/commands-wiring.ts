@@ -10,6 +10,7 @@ import { birthAs, reportedAs } from './commands/reporting.js';
 import type { Config } from './config.js';
 import type { Ledger } from './consent/ledger.js';
 import type { MembershipRoom } from './enrolment/membership.js';
+import type { EventRoom } from './events-wiring.js';
 import type { Probe, Values } from './health/probe.js';
 import type { Host } from './host/host.js';
 import type { LeaseRoom } from './leases/open.js';
@@ -46,6 +47,7 @@ export async function openCommands(wish: {
   birth: () => Birth;
   reported: () => Reported;
   sampleNow: () => Promise<void>;
+  events: () => Pick<EventRoom, 'reporting' | 'newest'>;
   status: () => AgentStatus;
   /** Missing: nobody starts the agent again. */
   restart?: (() => void) | undefined;
@@ -118,6 +120,7 @@ export async function openCommands(wish: {
         await outbox.deadLetter([acknowledged + 1, last], 'reporting-minimum');
         link().flush();
       }
+      void wish.events().reporting();
       link().report();
     },
     onRefused: wish.onRefused,
@@ -148,11 +151,12 @@ export async function openCommands(wish: {
     owner: {
       ...{ allow, decline, rule, report, onChange },
       waiting: () => room.owner.asked().filter(({ waits }) => waits !== null).length,
-      view: () => ({
+      view: async () => ({
         ...room.owner.settings(),
         birth: birthAs(level(), wish.birth()),
         reported: reported(wish.reported()),
         sample: level() === 'minimum' ? null : newest,
+        events: await wish.events().newest(),
         intervals: { ...intervals(), byProvider: room.intervals() !== undefined },
         asked: room.owner.asked(),
         liveUntil: room.owner.liveUntil(),

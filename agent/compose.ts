@@ -118,10 +118,10 @@ export async function compose(
   });
   const { sampler } = health;
   const uplink: Uplink = await openUplink(ground, {
-    ...{ outbox, membership, health, holds, messages, installed, running },
+    ...{ outbox, changes, membership, health, holds, messages, installed, running },
     ...around,
   });
-  const { link, provider, putTimesRight } = uplink;
+  const { link, events, provider, putTimesRight } = uplink;
   const served: AppsApi = createAppsApi(ground, {
     ...{ storage, membership, grants, holds, messages, features, sampler, link, installed, simulated },
   });
@@ -129,7 +129,7 @@ export async function compose(
   holds.leases.onChange(() => link.report()); // of the apps of the configuration too
   return {
     ...{ clock, store, ledger, refusals, reset, owner, factory, directory, membership, changes, grants },
-    ...{ outbox, link, provider, putTimesRight, health, sampler },
+    ...{ outbox, events, link, provider, putTimesRight, health, sampler },
     ...{ storage, holds, messages, installed, running, notices: features.notices, egress: features.egress },
     ...{ api: served.api, apps: served.apps, space: served.space },
     /** Once the membership has started: what an image brought before. */

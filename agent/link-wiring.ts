@@ -5,9 +5,11 @@ import { apiVersion } from '#contract/api.js';
 import { Refusal } from '#contract/problems.js';
 import type { Birth, Reported } from '#contract/status.js';
 import type { InstalledApps, RunningApp } from './apps-wiring.js';
+import type { Changes } from './changes/changes.js';
 import { openCommands, type ProviderRoom } from './commands-wiring.js';
 import { takeReceipt } from './consent/receipt.js';
 import type { MembershipRoom } from './enrolment/membership.js';
+import { type EventRoom, openEvents } from './events-wiring.js';
 import type { Ground } from './ground.js';
 import type { Health } from './health-wiring.js';
 import type { LeaseRoom } from './leases/open.js';
@@ -17,6 +19,7 @@ import type { Messages } from './messages/messages.js';
 
 export interface Uplink {
   readonly link: Link;
+  readonly events: EventRoom;
   /** What the provider asks, and what the owner lets it hear. */
   readonly provider: ProviderRoom;
   birth(session: string): Birth;
@@ -26,6 +29,7 @@ export interface Uplink {
 
 export interface UplinkWish {
   outbox: Outbox;
+  changes: Changes;
   membership: MembershipRoom;
   health: Health;
   holds: LeaseRoom;
@@ -80,6 +84,7 @@ export async function openUplink(ground: Ground, wish: UplinkWish): Promise<Upli
     ...{ membership, outbox, probe, holds, reported, sampleNow, status, restart },
     link: () => link,
     birth: () => wholeBirth('0'.repeat(16)),
+    events: () => events,
   });
   const birth = (session: string): Birth => provider.birth(wholeBirth(session));
 
@@ -94,14 +99,22 @@ export async function openUplink(ground: Ground, wish: UplinkWish): Promise<Upli
     }
   }
 
+  const events = await openEvents(ground, {
+    ...{ outbox, changes: wish.changes, conditions: health.conditions },
+    level: () => provider.room.owner.settings().reporting,
+    territory: () => membership.view().current.territory?.id,
+    link: () => link,
+  });
   const link = createLink({
     clock,
     outbox,
+    events,
     get batchSeconds() {
       return provider.intervals().batchSeconds;
     },
     async access(fresh) {
       hardware = await probe.inventory();
+      void events.sawSystem(hardware.os);
       return membership.access(fresh || !clock.trusted()); // the provider's answer tells the time
     },
     moment: clock.moment,
@@ -126,5 +139,5 @@ export async function openUplink(ground: Ground, wish: UplinkWish): Promise<Upli
       ),
     onRefused,
   });
-  return { link, provider, birth, putTimesRight };
+  return { link, events, provider, birth, putTimesRight };
 }

@@ -41,6 +41,25 @@ export const AlertWhen = Type.Union([
   ),
   Type.Object(
     {
+      kind: Type.Literal('event'),
+      events: Type.Optional(
+        Type.Array(Type.String({ pattern: '^[a-z][a-z0-9-]{0,39}$' }), {
+          minItems: 1,
+          maxItems: 50,
+          description: 'kinds of events of boxes, any of them; missing: every kind',
+        }),
+      ),
+      severity: Type.Optional(Type.Union(Severity.anyOf, { description: 'this or worse; missing: any' })),
+      withinSeconds: Type.Integer({
+        minimum: 60,
+        maximum: 7 * day,
+        description: 'it holds for so long after one came',
+      }),
+    },
+    { additionalProperties: false },
+  ),
+  Type.Object(
+    {
       kind: Type.Literal('refusals'),
       codes: Type.Optional(Type.Array(Type.String({ maxLength: 60 }), { minItems: 1, maxItems: 20 })),
       count: Type.Integer({ minimum: 1, maximum: 1_000_000_000 }),

@@ -83,6 +83,12 @@ export const Ack = Type.Object(
         { maxItems: 20, description: 'payloads that will never be taken: keep them aside, do not send them again' },
       ),
     ),
+    events: Type.Optional(
+      Type.Integer({
+        minimum: 0,
+        description: 'every event up to this one is durably stored or known lost; only where events came',
+      }),
+    ),
   },
   { $id: 'Ack', additionalProperties: true },
 );

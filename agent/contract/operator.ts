@@ -2,6 +2,7 @@
 import { type Static, Type } from 'typebox';
 import { BoxId } from './box-id.js';
 import { Condition, mostConditions, Severity } from './conditions.js';
+import { BoxEvent } from './events.js';
 import { LostReason, Time } from './health.js';
 import { LeavePhase, LeaveReason } from './leave.js';
 import { Birth, Reported } from './status.js';
@@ -268,6 +269,9 @@ export const FleetEvent = Type.Object(
     /** Of a box that is looked at live. */
     values: Type.Optional(Type.Record(Type.String(), Type.Number())),
     condition: Type.Optional(ConditionChange),
+    said: Type.Optional(
+      Type.Object(BoxEvent.properties, { description: 'of type event: as the box told it, by its own clock' }),
+    ),
   },
   { $id: 'FleetEvent' },
 );

@@ -1,6 +1,7 @@
 /** The owner's console about the provider: what it is told, what it asks, and what the owner lets it do. */
 import { type Static, Type } from 'typebox';
 import { Command, CommandId, CommandResult } from './commands.js';
+import { BoxEvent } from './events.js';
 import { Sample, Time } from './health.js';
 import { Birth, Reported, Reporting } from './status.js';
 
@@ -48,6 +49,10 @@ export const AskedCommand = Type.Object({
 });
 export type AskedCommand = Static<typeof AskedCommand>;
 
+/** `told`: the provider has stored it; else it waits. */
+export const ToldEvent = Type.Object({ event: Type.Object(BoxEvent.properties), told: Type.Boolean() });
+export type ToldEvent = Static<typeof ToldEvent>;
+
 /** What goes out is here as it goes out. */
 export const ProviderView = Type.Object(
   {
@@ -56,6 +61,8 @@ export const ProviderView = Type.Object(
     reported: Reported,
     /** The newest that was or will be sent; null where none is. */
     sample: NullOr(Sample),
+    /** The newest that were or will be sent, newest first, at most twenty. */
+    events: Type.Array(ToldEvent),
     /** Seconds between two of them, and between two times that they are sent. */
     intervals: Type.Object({ sampleSeconds: Type.Integer(), batchSeconds: Type.Integer(), byProvider: Type.Boolean() }),
     /** Newest first, at most fifty. */

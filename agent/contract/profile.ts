@@ -21,7 +21,8 @@ export const Profile = Type.Object(
     reads: Type.Optional(
       Type.Array(Type.String({ maxLength: 40 }), {
         maxItems: 20,
-        description: 'forms that it reads beside JSON; health-1: compact batches of samples, and why some are lost',
+        description:
+          'forms that it reads beside JSON; health-1: compact batches of samples, and why some are lost; events-1: batches of events, and down/ack covers them',
       }),
     ),
     /** Who signs credentials and status lists of this territory's members. */

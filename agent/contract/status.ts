@@ -1,4 +1,4 @@
-/** What a box says of itself on `up/`: birth, death, events, and what runs. */
+/** What a box says of itself on `up/`: birth, death, and what runs. */
 import { type Static, Type } from 'typebox';
 import { Intervals } from './commands.js';
 import { Condition, mostConditions } from './conditions.js';
@@ -63,19 +63,6 @@ export type Death = Static<typeof Death>;
 
 export const Status = Type.Union([Birth, Death], { $id: 'Status' });
 export type Status = Static<typeof Status>;
-
-/** Payload of `up/event`: an alarm or an audit-worthy fact. */
-export const BoxEvent = Type.Object(
-  {
-    id: Type.String({ pattern: '^[0-9a-f]{16}$', description: 'the same event sent twice has the same id' }),
-    at: Time,
-    type: Type.String({ pattern: '^[a-z][a-z0-9.-]{0,63}$' }),
-    severity: Type.Union([Type.Literal('info'), Type.Literal('attention'), Type.Literal('trouble')]),
-    text: Type.String({ maxLength: 1000 }),
-  },
-  { $id: 'BoxEvent', additionalProperties: true },
-);
-export type BoxEvent = Static<typeof BoxEvent>;
 
 export const AppState = Type.Union([
   Type.Literal('starting'),

@@ -7,11 +7,13 @@ import type { Clock } from '#common/clock.js';
 import { isDiskFull } from '#common/database.js';
 import type { Moment } from '#common/pki/path.js';
 import type { CommandResult, LiveSample } from '#contract/commands.js';
+import { eventsForm } from '#contract/events.js';
 import type { Ack } from '#contract/health.js';
 import { compactHealth } from '#contract/health-codec.js';
 import { Refusal } from '#contract/problems.js';
 import type { Profile } from '#contract/profile.js';
 import type { Birth, Reported } from '#contract/status.js';
+import type { Carrier as EventCarrier, Port as EventPort } from '../events/carrier.js';
 import type { Carrier, Port } from '../messages/carrier.js';
 import { type Courier, createCourier, type Strikes } from './courier.js';
 import type { Outbox } from './outbox.js';
@@ -82,6 +84,7 @@ export function createLink(wish: {
   };
   /** Opened for each session, behind its birth. */
   apps?: { open(port: Port): Carrier };
+  events?: { open(port: EventPort): Promise<EventCarrier> };
   onRefused: (refusal: Refusal) => void;
   /** From 0 to 1. */
   random?: () => number;
@@ -172,7 +175,12 @@ export function createLink(wish: {
     if (signal.aborted) return;
     const over = new AbortController();
     const early: Ack[] = [];
-    const onAck = (ack: Ack): void => void (courier ? courier.acknowledged(ack) : early.push(ack));
+    let events: EventCarrier | undefined;
+    const onAck = (ack: Ack): void => {
+      if (courier) courier.acknowledged(ack);
+      else early.push(ack);
+      events?.acknowledged(ack);
+    };
     const earlyForApps: (() => void)[] = [];
     let carrier: Carrier | undefined;
     const onApp: Carrier['heard'] = (...heard) => {
@@ -215,6 +223,12 @@ export function createLink(wish: {
       live: (sample) =>
         void opened.publish({ box, direction: 'up', kind: 'live' }, JSON.stringify(sample), { qos: 0 }).catch(() => {}), // the next one comes in a second
     });
+    events = await wish.events?.open({
+      reads: profile.reads?.includes(eventsForm) ?? false,
+      maxPacketBytes: profile.broker.maxPacketBytes,
+      spreadMilliseconds: wish.batchSeconds * 1000,
+      publish: (payload) => opened.publish({ box: profile.box, direction: 'up', kind: 'event' }, payload),
+    });
     const flushing = batches(over.signal);
     await wish.onBirth();
     const first = flushFirst(over.signal);
@@ -232,7 +246,7 @@ export function createLink(wish: {
     answers?.close();
     over.abort();
     tell(false);
-    await Promise.all([courier.stop(end), carrier?.stop(end), flushing, first]);
+    await Promise.all([courier.stop(end), carrier?.stop(end), events?.stop(), flushing, first]);
     courier = undefined;
   }
 

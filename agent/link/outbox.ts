@@ -34,6 +34,8 @@ export interface OutboxState {
   uncertain: number;
   deadLetters: number;
   lost: number;
+  /** Of those, how many at most went with the power before this start. */
+  cut: number;
 }
 
 export interface Outbox {
@@ -108,6 +110,7 @@ export async function createOutbox(wish: {
     ...(machine === undefined ? {} : { machine }),
   };
   let added: Added[] = [];
+  let cut = 0;
   let reserve = 0; // none before all that was left is taken care of
   let known: BootTime | undefined;
   // One change at a time: each reads counters, commits, and only then lets the next see them.
@@ -187,6 +190,7 @@ export async function createOutbox(wish: {
     const count = reserved - counters.last;
     if (whole || count <= 0) return;
     const named = remember(counters.named, [counters.last + 1, reserved, 'cut'], counters.acknowledged);
+    cut = count;
     await save({ ...counters, last: reserved, lost: counters.lost + count, named }, []);
   }
 
@@ -217,6 +221,7 @@ export async function createOutbox(wish: {
   return {
     state: () => ({
       ...counters,
+      cut,
       waiting: shelf.count() + added.length,
       uncertain: shelf.uncertain() + added.filter(isOpen).length,
     }),

@@ -48,7 +48,7 @@ export type AppData = Pick<Storage, 'list' | 'get'>;
 
 /** What the provider is told and asks. */
 export interface ProviderFeature extends Pick<OwnerCommands, 'allow' | 'decline' | 'rule' | 'report' | 'onChange'> {
-  view(): ProviderView;
+  view(): Promise<ProviderView>;
   waiting(): number;
 }
 

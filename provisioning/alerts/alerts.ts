@@ -10,6 +10,7 @@ import type { EventLog } from '../fleet/events.js';
 import type { Store } from '../store/store.js';
 import type { Turns } from '../store/turns.js';
 import type { AlertRecord } from '../store/watch.js';
+import { createRecentEvents } from './box-events.js';
 import { type Held, type LiveAlert, lengthOf } from './evaluate.js';
 import { createRecentRefusals } from './refusals.js';
 import type { Roster } from './roster.js';
@@ -48,6 +49,8 @@ export interface AlertsParts {
 const lookMilliseconds = 10_000;
 /** Boxes come back with jitter after the provider has started. */
 const startingMilliseconds = 300_000;
+/** Events of boxes before this start that rules may still hold for. */
+const mostRemembered = 2000;
 /** What fires together is told together. */
 const gatherMilliseconds = 30_000;
 /** And what fires soon after of the same rule waits so long since the last delivery. */
@@ -63,12 +66,14 @@ export async function openAlerts(parts: AlertsParts): Promise<Alerts> {
   const { store, clock, events, turns, roster, settings, webhooks, territory, log } = parts;
   const stopping = new AbortController();
   const refusals = createRecentRefusals(events.refusals);
+  const befell = createRecentEvents();
   const alerts = new Map<string, Map<string, LiveAlert>>();
   /** When something of a rule was first left untold, and when it was last delivered. */
   const untoldSince = new Map<string, number>();
   const toldAt = new Map<string, number>();
   let startedAt = clock.now();
   let running: Promise<void> | undefined;
+  let endHearing = () => {};
   const inTurn = <T>(work: () => Promise<T>) => turns.take('alerts', work);
 
   const of = (rule: string): Map<string, LiveAlert> => {
@@ -193,6 +198,7 @@ export async function openAlerts(parts: AlertsParts): Promise<Alerts> {
       rules: settings.rules().values(),
       subjects: roster.subjects(),
       alerts,
+      befell: (when, box) => befell.within(when, box, now),
       territory: heldByTerritory(now),
       isStarting: now >= startedAt && now - startedAt < startingMilliseconds,
       now,
@@ -217,6 +223,8 @@ export async function openAlerts(parts: AlertsParts): Promise<Alerts> {
   }
 
   async function run(): Promise<void> {
+    const before = await events.find({ type: 'event', limit: mostRemembered }).catch(() => []);
+    for (const event of before) befell.note(event);
     while (!stopping.signal.aborted) {
       await inTurn(lookNow).catch((error: unknown) => log.error({ err: error }, 'cannot look at the alert rules'));
       await clock.sleep(lookMilliseconds, stopping.signal);
@@ -256,10 +264,12 @@ export async function openAlerts(parts: AlertsParts): Promise<Alerts> {
     start() {
       startedAt = clock.now();
       roster.start();
+      endHearing = events.subscribe(befell.note);
       running ??= run();
     },
     async stop() {
       stopping.abort();
+      endHearing();
       await running;
       roster.stop();
     },

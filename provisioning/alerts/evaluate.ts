@@ -47,7 +47,7 @@ export const subjectOf = (box: BoxSummary): Subject => ({
   model: box.model ?? '',
 });
 
-const rank: Record<Severity, number> = { info: 0, attention: 1, trouble: 2 };
+export const rank: Record<Severity, number> = { info: 0, attention: 1, trouble: 2 };
 
 export const inScope = (
   { place, model, labelPrefix }: AlertScope,
@@ -71,8 +71,11 @@ export function lengthOf(seconds: number): string {
   return `${count} ${name}${count === 1 ? '' : 's'}`;
 }
 
+/** What a box has said lately of what befell it. */
+export type Befell = (when: Extract<AlertRule['when'], { kind: 'event' }>, box: string) => Held | undefined;
+
 /** Whether the rule holds for the box now. One that is gone, or never came, is nobody's alert but its certificate's. */
-export function holds({ when, scope }: AlertRule, box: Subject, now: number): Held | undefined {
+export function holds({ when, scope }: AlertRule, box: Subject, now: number, befell: Befell): Held | undefined {
   if (box.state === 'revoked' || box.state === 'left' || !inScope(scope, box)) return undefined;
   switch (when.kind) {
     case 'condition': {
@@ -103,6 +106,8 @@ export function holds({ when, scope }: AlertRule, box: Subject, now: number): He
     }
     case 'gaps':
       return box.gaps >= when.samples ? { evidence: `${box.gaps} samples were taken and never came` } : undefined;
+    case 'event':
+      return befell(when, box.id);
     case 'refusals':
       return undefined; // of the territory
   }

@@ -1,6 +1,6 @@
 /** One look at everything: what has begun and what is over, gathered before any of it counts. */
 import type { AlertRule } from '#contract/alerts.js';
-import { type Held, holds, type LiveAlert, type Subject, step } from './evaluate.js';
+import { type Befell, type Held, holds, type LiveAlert, type Subject, step } from './evaluate.js';
 
 export interface Change {
   rule: string;
@@ -14,6 +14,7 @@ export interface Looked {
   subjects: ReadonlyMap<string, Subject>;
   /** By rule, then by box. */
   alerts: ReadonlyMap<string, ReadonlyMap<string, LiveAlert>>;
+  befell: Befell;
   /** What holds for the territory as a whole. */
   territory: (rule: AlertRule) => Held | undefined;
   /** No box is found offline: the provider has just started, and its boxes are on their way back. */
@@ -26,7 +27,7 @@ const none: ReadonlyMap<string, LiveAlert> = new Map();
 const nowhere = { label: '', place: '' };
 
 /** Other work has its turn in between. */
-export async function look({ rules, subjects, alerts, territory, isStarting, now }: Looked): Promise<Change[]> {
+export async function look({ rules, subjects, alerts, befell, territory, isStarting, now }: Looked): Promise<Change[]> {
   const changes: Change[] = [];
   let done = 0;
   for (const rule of rules) {
@@ -42,7 +43,8 @@ export async function look({ rules, subjects, alerts, territory, isStarting, now
     else if (rule.enabled)
       for (const [id, box] of subjects) {
         // What fires already goes on; what would begin to, waits.
-        if (!skips || mine.get(id)?.state === 'firing' || box.state === 'online') see(id, holds(rule, box, now), box);
+        if (!skips || mine.get(id)?.state === 'firing' || box.state === 'online')
+          see(id, holds(rule, box, now, befell), box);
         done += 1;
         if (done % inOneGo === 0) await new Promise((resolve) => setImmediate(resolve));
       }

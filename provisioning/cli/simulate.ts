@@ -171,7 +171,7 @@ export const simulate: Command = async (args, io) => {
   });
   const [first] = identities;
   if (!first) return;
-  const { compact, ...broker } = await profileOf(territory, first);
+  const { compact, tells, ...broker } = await profileOf(territory, first);
   const simulation = createSimulation(
     {
       identities,
@@ -185,7 +185,7 @@ export const simulate: Command = async (args, io) => {
       batch,
       faults,
       atOnce,
-      compact,
+      ...{ compact, tells },
     },
     systemClock,
   );

@@ -1,6 +1,7 @@
 /** `/metrics` in the Prometheus text format 0.0.4. Labels have few values: none names a box. */
 import type { Clock } from '#common/clock.js';
 import { version } from '#common/version.js';
+import { eventKind } from '#contract/event-table.js';
 import type { Claim } from '#contract/operator.js';
 import type { Requests } from '../admission/requests.js';
 import type { Claims } from '../claims/claims.js';
@@ -94,6 +95,8 @@ export function createMetrics({
   gauges?: (() => Gauge[]) | undefined;
 }): Metrics {
   const counted = new Map<string, number>();
+  /** Of what boxes said: by kind and severity. */
+  const befell = new Map<string, { labels: Record<string, string>; count: number }>();
   const ends: (() => void)[] = [];
 
   let counts: { at: number; handedOut: Series[]; waiting: number } | undefined;
@@ -113,9 +116,13 @@ export function createMetrics({
   return {
     start() {
       ends.push(
-        events.subscribe(({ type }) => {
+        events.subscribe(({ type, said }) => {
           const label = eventTypes.has(type) ? type : 'other';
           counted.set(label, (counted.get(label) ?? 0) + 1);
+          if (!said) return;
+          const labels = { type: eventKind(said.type) ? said.type : 'other', severity: said.severity };
+          const key = `${labels.type} ${labels.severity}`;
+          befell.set(key, { labels, count: (befell.get(key)?.count ?? 0) + (said.count ?? 1) });
         }),
       );
     },
@@ -142,6 +149,12 @@ export function createMetrics({
           'counter',
           'Events since the start by type.',
           [...counted].map(([type, count]) => [{ type }, count]),
+        ),
+        family(
+          'webizen_box_events_total',
+          'counter',
+          'What befell boxes, as they told since the start, by type and severity; repeats that were told together are counted.',
+          [...befell.values()].map(({ labels, count }) => [labels, count]),
         ),
         ...gauges().map(told),
         family('process_resident_memory_bytes', 'gauge', 'Resident memory.', [[{}, memory.rss]]),

@@ -3,6 +3,7 @@ import type { X509Certificate } from 'node:crypto';
 import { isIPv6 } from 'node:net';
 import type { FastifyInstance } from 'fastify';
 import type { PublicJwk } from '#contract/directory.js';
+import { eventsForm } from '#contract/events.js';
 import { compactHealth } from '#contract/health-codec.js';
 import { Leave, type LeaveAnswer } from '#contract/leave.js';
 import { check, describeFaults } from '#contract/parse.js';
@@ -48,7 +49,7 @@ export function declareBoxRoutes(
         protocolVersion: broker.outside?.protocolVersion ?? 4,
         maxPacketBytes: broker.maxPacketBytes,
       },
-      reads: [compactHealth],
+      reads: [compactHealth, eventsForm],
       ...(memberKeys && { memberKeys: [...memberKeys()] }),
       ...(commandKeys && { commandKeys: [...commandKeys()] }),
     };

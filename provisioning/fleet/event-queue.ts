@@ -55,7 +55,7 @@ export function createEventQueue({ fleet, clock }: { fleet: Pick<FleetStore, 're
     });
   }
 
-  function eventOf({ type, box, text, code, condition }: Happening): FleetEvent {
+  function eventOf({ type, box, text, code, condition, said }: Happening): FleetEvent {
     const at = clock.now();
     counter = (counter + 1) % 1_000_000;
     return {
@@ -63,6 +63,7 @@ export function createEventQueue({ fleet, clock }: { fleet: Pick<FleetStore, 're
       ...{ at, type, box: box ?? null, text },
       ...(code !== undefined && { code, remedy: new Refusal(code).remedy }),
       ...(condition && { condition }),
+      ...(said && { said }),
     };
   }
 

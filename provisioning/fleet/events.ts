@@ -6,6 +6,7 @@
 import { randomBytes } from 'node:crypto';
 import type { Clock } from '#common/clock.js';
 import type { Operation } from '#common/commits.js';
+import type { BoxEvent } from '#contract/events.js';
 import type { ConditionChange, FleetEvent } from '#contract/operator.js';
 import { type ProblemCode, Refusal } from '#contract/problems.js';
 import type { EventQuery, FleetStore } from '../store/fleet.js';
@@ -22,6 +23,8 @@ export interface Happening {
   /** Of what is only announced. */
   values?: FleetEvent['values'];
   condition?: ConditionChange;
+  /** What a box has said of itself. */
+  said?: BoxEvent;
 }
 
 export interface EventLog {
@@ -134,10 +137,14 @@ export function createEventLog({ store, fleet, clock }: EventLogParts): EventLog
       if (forwarding && event.id.endsWith(name)) return; // told here when it happened
       for (const listener of listeners) listener(event);
     },
-    compose({ type, box, text, code, condition }) {
+    compose({ type, box, text, code, condition, said }) {
       written();
       const remedy = code === undefined ? {} : { code, remedy: new Refusal(code).remedy };
-      return compose({ type, box: box ?? null, text, ...remedy, ...(condition && { condition }) });
+      return compose({
+        ...{ type, box: box ?? null, text, ...remedy },
+        ...(condition && { condition }),
+        ...(said && { said }),
+      });
     },
     refused(code, { box, detail }) {
       refusals.set(code, (refusals.get(code) ?? 0) + 1);

@@ -68,7 +68,10 @@ const mostLost = 10_000;
 const mostConflicts = 5;
 
 const nameOf = ({ shard, token }: Fence): string => `${shard} ${token}`;
-const sizeOf = ({ said }: Waiting): number => (said.kind === 'health' ? said.value.samples.length + 1 : 1);
+function sizeOf({ said }: Waiting): number {
+  if (said.kind === 'health') return said.value.samples.length + 1;
+  return said.kind === 'event' ? said.value.events.length + 1 : 1;
+}
 const plural = (count: number, noun: string) => `${count} ${noun}${count === 1 ? '' : 's'}`;
 
 export function createIngest(parts: IngestParts): Ingest {

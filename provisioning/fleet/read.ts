@@ -3,11 +3,12 @@ import { isUtf8 } from 'node:buffer';
 import { createHash } from 'node:crypto';
 import type { Static, TSchema } from 'typebox';
 import { Compile } from 'typebox/compile';
+import { EventBatch, mostEventBytes } from '#contract/events.js';
 import { HealthBatch } from '#contract/health.js';
 import { decodeCompact, isCompact } from '#contract/health-codec.js';
 import { describeFaults, parseJson } from '#contract/parse.js';
 import type { ProblemCode } from '#contract/problems.js';
-import { BoxEvent, Reported, Status } from '#contract/status.js';
+import { Reported, Status } from '#contract/status.js';
 import type { Topic } from '#contract/topics.js';
 
 export interface RefusedPayload {
@@ -20,7 +21,7 @@ export interface RefusedPayload {
 export type Said =
   | { kind: 'health'; value: HealthBatch; compact?: Buffer }
   | { kind: 'status'; value: Status }
-  | { kind: 'event'; value: BoxEvent; digest: string }
+  | { kind: 'event'; value: EventBatch }
   | { kind: 'reported'; value: Reported }
   | { kind: 'refused'; value: RefusedPayload };
 
@@ -45,7 +46,7 @@ function reader<T extends TSchema>(schema: T): (payload: Buffer) => Static<T> | 
 
 const mostToDescribe = 8 * 1024;
 /** Of what the store keeps whole: far more than the contract's own fields come to. Samples are counted instead. */
-const mostBytes = { status: 16 * 1024, event: 16 * 1024, reported: 128 * 1024 } as const;
+const mostBytes = { status: 16 * 1024, event: mostEventBytes, reported: 128 * 1024 } as const;
 
 const readJsonHealth = reader(HealthBatch);
 const readStatus = reader(Status);
@@ -56,7 +57,7 @@ function readHealth(payload: Buffer): HealthBatch | string {
   return decoded.ok ? decoded.value : describeFaults(decoded.faults);
 }
 
-const readEvent = reader(BoxEvent);
+const readEvents = reader(EventBatch);
 const readReported = reader(Reported);
 
 /** First 8 bytes of SHA-256 of the payload: how the box finds the message that was refused. */
@@ -86,10 +87,10 @@ export function read({ kind }: Topic, payload: Buffer): Said {
       return typeof value === 'string' ? refuse('message-malformed', value) : { kind, value };
     }
     case 'event': {
-      const value = readEvent(payload);
-      return typeof value === 'string'
-        ? refuse('message-malformed', value)
-        : { kind, value, digest: digestOf(payload) };
+      const value = readEvents(payload);
+      if (typeof value === 'string') return refuse('message-malformed', value);
+      const turned = value.lost?.find(([first, last]) => first > last);
+      return turned ? refuse('message-malformed', `/lost holds ${turned[0]} to ${turned[1]}`) : { kind, value };
     }
     case 'reported': {
       const value = readReported(payload);

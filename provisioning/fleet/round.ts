@@ -15,6 +15,7 @@ import type { Presence } from './presence.js';
 import type { Quota } from './quota.js';
 import type { RefusedPayload, Said } from './read.js';
 import { placeInTime } from './times.js';
+import { eventsUpTo, takeEvents, textOfEvent } from './told.js';
 
 export interface Round extends Omit<FleetRound, 'fences'> {
   readonly samples: NewSample[];
@@ -25,6 +26,8 @@ export interface Round extends Omit<FleetRound, 'fences'> {
   readonly online: Map<string, boolean>;
   /** Of whose samples the box is to be told what is here. */
   readonly epochs: Map<string, Set<string>>;
+  /** The same of events. */
+  readonly eventEpochs: Map<string, Set<string>>;
   readonly refused: Map<string, RefusedPayload[]>;
   /** What is known of a box that said what it had said before, and was not heard by that: it goes unwritten. */
   readonly still: Map<string, LifeRecord>;
@@ -40,7 +43,6 @@ export interface Taker {
 type SaidEvent = Extract<Said, { kind: 'event' }>;
 
 const mostRefusedInAck = 20;
-const rememberedEvents = 100;
 const noEpoch = '0'.repeat(16);
 
 export const newRound = (): Round => ({
@@ -50,6 +52,7 @@ export const newRound = (): Round => ({
   lives: new Map(),
   online: new Map(),
   epochs: new Map(),
+  eventEpochs: new Map(),
   refused: new Map(),
   still: new Map(),
   after: [],
@@ -59,16 +62,22 @@ export const newRound = (): Round => ({
 /** One for each box and epoch that the round touched. */
 export function acksOf(round: Round): { box: string; ack: Ack }[] {
   const acks: { box: string; ack: Ack }[] = [];
-  for (const box of new Set([...round.epochs.keys(), ...round.refused.keys()])) {
+  for (const box of new Set([...round.epochs.keys(), ...round.eventEpochs.keys(), ...round.refused.keys()])) {
     const life = round.lives.get(box) ?? round.still.get(box) ?? emptyLife();
-    const epochs = [...(round.epochs.get(box) ?? [life.birth?.epoch ?? noEpoch])];
+    const ofEvents = round.eventEpochs.get(box);
+    const touched = new Set([...(round.epochs.get(box) ?? []), ...(ofEvents ?? [])]);
+    const epochs = touched.size > 0 ? [...touched] : [life.birth?.epoch ?? noEpoch];
+    const ackFor = (epoch: string): Ack => ({
+      ...ackOf(life, epoch),
+      ...(ofEvents?.has(epoch) && { events: eventsUpTo(life, epoch) }),
+    });
     const refused = [...(round.refused.get(box) ?? [])];
     for (const epoch of epochs) {
       const some = refused.splice(0, mostRefusedInAck);
-      acks.push({ box, ack: { ...ackOf(life, epoch), ...(some.length > 0 && { refused: some }) } });
+      acks.push({ box, ack: { ...ackFor(epoch), ...(some.length > 0 && { refused: some }) } });
     }
     while (refused.length > 0)
-      acks.push({ box, ack: { ...ackOf(life, epochs[0]!), refused: refused.splice(0, mostRefusedInAck) } });
+      acks.push({ box, ack: { ...ackFor(epochs[0]!), refused: refused.splice(0, mostRefusedInAck) } });
   }
   return acks;
 }
@@ -150,14 +159,18 @@ export function createTaker({ events, quota, presence, clock, onHead }: TakerPar
     return life.ended === status.session ? heardBefore(round, box, life) : { ...life, ended: status.session };
   }
 
-  function takeEvent(round: Round, box: string, life: LifeRecord, said: SaidEvent): LifeRecord {
-    const event = said.value;
-    const recent = life.recentEvents ?? [];
-    if (recent.includes(event.id)) return life;
-    if (!mayWrite(said.value, box))
-      return refuse(round, box, life, { digest: said.digest, code: 'packet-rate', detail: 'too many events' });
-    happen(round, { type: 'event', box, text: `${event.severity}: ${event.type}: ${event.text}` });
-    return { ...life, recentEvents: [...recent, event.id].slice(-rememberedEvents) };
+  function takeTold(round: Round, box: string, life: LifeRecord, batch: SaidEvent['value']): LifeRecord {
+    const { epoch } = batch;
+    const told = takeEvents(life, batch, clock.now());
+    round.eventEpochs.set(box, (round.eventEpochs.get(box) ?? new Set()).add(epoch));
+    for (const event of told.fresh) happen(round, { type: 'event', box, text: textOfEvent(event), said: event });
+    if (told.missing > 0 && mayWrite(batch, box))
+      happen(round, { type: 'gap', box, text: `${told.missing} of its events are missing: the box has given them up` });
+    if (told.over > 0) {
+      const detail = `${box}: ${told.over} events are not taken before the day is over`;
+      round.after.push(() => events.refused('box-over-budget', { box, detail }));
+    }
+    return told.life === life ? heardBefore(round, box, life) : told.life;
   }
 
   /** Of each condition that begins, ends or changes its severity; a box that never rests is told and not stored. */
@@ -192,7 +205,7 @@ export function createTaker({ events, quota, presence, clock, onHead }: TakerPar
       case 'status':
         return takeStatus(round, box, life, said.value);
       case 'event':
-        return takeEvent(round, box, life, said);
+        return takeTold(round, box, life, said.value);
       case 'reported':
         return takeReported(round, box, life, said.value);
       case 'refused':

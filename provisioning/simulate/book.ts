@@ -3,6 +3,7 @@
  * kept: each is measured again from its time.
  */
 import type { Ack, Range } from '#contract/health.js';
+import type { KeptEvents } from './befall.js';
 
 /** What outlasts a run. */
 export interface Kept {
@@ -11,6 +12,8 @@ export interface Kept {
   legs: { from: number; base: number }[];
   last: number;
   covered: number;
+  /** Missing: of a run before it told any. */
+  events?: KeptEvents;
 }
 
 export interface Book extends Kept {

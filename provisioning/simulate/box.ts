@@ -8,6 +8,7 @@ import { Ack, type HealthBatch, type Range } from '#contract/health.js';
 import { parseJson } from '#contract/parse.js';
 import type { Death } from '#contract/status.js';
 import { buildTopic, subtree } from '#contract/topics.js';
+import { createTelling } from './befall.js';
 import { acknowledge, type Book, beginLeg, nextRange, rewind, take, timeOf } from './book.js';
 import { type Absence, type Faults, isSlow } from './faults.js';
 import type { Identity } from './identities.js';
@@ -33,6 +34,8 @@ export interface BoxParts {
   keepaliveSeconds: number;
   tally: Tally;
   encode: (batch: HealthBatch) => string | Buffer;
+  /** Whether the territory reads events. */
+  tells: boolean;
 }
 
 export interface SimulatedBox {
@@ -69,6 +72,7 @@ export function createBox(parts: BoxParts): SimulatedBox {
     status: buildTopic({ box: id, direction: 'up', kind: 'status' }),
     health: buildTopic({ box: id, direction: 'up', kind: 'health' }),
     reported: buildTopic({ box: id, direction: 'up', kind: 'reported' }),
+    event: buildTopic({ box: id, direction: 'up', kind: 'event' }),
     ack: buildTopic({ box: id, direction: 'down', kind: 'ack' }),
   };
   const filter = `${subtree(id, 'down')}/#`;
@@ -97,6 +101,16 @@ export function createBox(parts: BoxParts): SimulatedBox {
     unanswered.add(speaker.publish(topic, payload, retain));
     tally.bytes += payload.length;
   };
+
+  book.events ??= { last: 0, waiting: [], until: tally.simulated() };
+  const telling = createTelling({
+    ...{ life, epoch: book.epoch, kept: book.events },
+    send(events) {
+      if (!speaker) return false;
+      send(topics.event, JSON.stringify(events), performance.now());
+      return true;
+    },
+  });
 
   function batchOf([from, to]: Range): HealthBatch {
     const samples: HealthBatch['samples'] = [];
@@ -181,7 +195,10 @@ export function createBox(parts: BoxParts): SimulatedBox {
   }
 
   function come(now: number): void {
-    if (away && !away.power) beginLeg(book, now, intervalMilliseconds);
+    if (away && !away.power) {
+      beginLeg(book, now, intervalMilliseconds);
+      if (parts.tells) telling.add('boot-unexpected', { reason: 'power cut or crash' }, now);
+    }
     away = undefined;
     notBefore = 0;
   }
@@ -203,6 +220,7 @@ export function createBox(parts: BoxParts): SimulatedBox {
     });
     send(topics.status, JSON.stringify(birth), real, true);
     told = '';
+    telling.begin();
     tellWhatRuns(now, real);
     book.target = book.last;
     pump(real);
@@ -218,6 +236,7 @@ export function createBox(parts: BoxParts): SimulatedBox {
       if (absence && !away) leaveFor(absence);
       else if (!absence && away) come(now);
       if (!finished && (!away || away.power)) take(book, now, intervalMilliseconds);
+      if (parts.tells && (!away || away.power) && (!finished || !telling.isCovered())) telling.tick(now, real);
       if (!speaker) return;
       if (!finished && isOutOfReach(life, now)) return speaker.cut();
       if (book.last - book.target >= batch || (finished && book.target < book.last)) {
@@ -262,6 +281,7 @@ export function createBox(parts: BoxParts): SimulatedBox {
             const ack = parseJson(Ack, payload);
             if (!ack.ok) return tally.failed('an acknowledgement cannot be read');
             for (const { code, detail } of ack.value.refused ?? []) tally.refused(code, detail);
+            telling.heard(ack.value);
             const covered = acknowledge(book, ack.value);
             if (covered > 0) movedAt = performance.now();
             tally.covered += covered;

@@ -7,6 +7,7 @@ import { keyFromPem, signerOf } from '#common/pki/keys.js';
 import { certificateToPem, decodeBody, encodeBody } from '#common/pki/pem.js';
 import { parseCertsOnly } from '#common/pki/pkcs7.js';
 import { commonNameOf } from '#common/pki/subject.js';
+import { eventsForm } from '#contract/events.js';
 import { compactHealth } from '#contract/health-codec.js';
 import { describeFaults, parseJson } from '#contract/parse.js';
 import { isProblemCode, Problem, Refusal } from '#contract/problems.js';
@@ -141,11 +142,11 @@ export async function enrolAll(wish: {
   return identities;
 }
 
-/** Where the territory's broker is, and whether it reads compact batches, as an enrolled box is told. @throws Refusal */
+/** Where the territory's broker is, and what it reads, as an enrolled box is told. @throws Refusal */
 export async function profileOf(
   territory: Territory,
   { key, cert }: Identity,
-): Promise<{ host: string; port: number; compact: boolean }> {
+): Promise<{ host: string; port: number; compact: boolean; tells: boolean }> {
   const answer = await ask(territory, '/v1/profile', { key, cert });
   if (answer.status !== 200) refuse(answer);
   const profile = parseJson(Profile, answer.body);
@@ -156,5 +157,6 @@ export async function profileOf(
     host: url.hostname.replace(/^\[|\]$/g, ''),
     port: Number(url.port || '8883'),
     compact: reads.includes(compactHealth),
+    tells: reads.includes(eventsForm),
   };
 }

@@ -8,6 +8,7 @@ import { type Static, Type } from 'typebox';
 import { type Files, ownDirectory } from '#common/files.js';
 import { keyToPem, newPrivateKey } from '#common/pki/keys.js';
 import { BoxId } from '#contract/box-id.js';
+import { BoxEvent } from '#contract/events.js';
 import { Epoch, Time } from '#contract/health.js';
 import { describeFaults, parseJson } from '#contract/parse.js';
 import { Refusal } from '#contract/problems.js';
@@ -36,6 +37,7 @@ const Books = Type.Record(
     legs: Type.Array(Type.Object({ from: Count, base: Time }), { minItems: 1 }),
     last: Count,
     covered: Count,
+    events: Type.Optional(Type.Object({ last: Count, waiting: Type.Array(BoxEvent), until: Time })),
   }),
 );
 

@@ -31,6 +31,8 @@ export interface SimulationWish {
   atOnce: number;
   /** Whether the territory reads compact batches; JSON otherwise. */
   compact?: boolean;
+  /** Whether it reads events; none are told otherwise. */
+  tells?: boolean;
 }
 
 export interface Simulation {
@@ -53,7 +55,7 @@ export interface Simulation {
 const tickMilliseconds = 50;
 const ask = { phase: 70 } as const;
 
-const isCovered = ({ covered, last }: Book): boolean => covered >= last;
+const isCovered = ({ covered, last, events }: Book): boolean => covered >= last && !events?.waiting.length;
 
 export function createSimulation(wish: SimulationWish, clock: Clock): Simulation {
   const { identities, kept, seed, speed, lasts, intervalMilliseconds, batch, faults } = wish;
@@ -88,6 +90,7 @@ export function createSimulation(wish: SimulationWish, clock: Clock): Simulation
         batch,
         tally,
         encode,
+        tells: wish.tells ?? false,
       },
       absences: absencesOf(faults, life, from, from + lasts * speed),
       keepaliveSeconds: Math.max(60, Math.min(1200, (batch * intervalMilliseconds) / speed / 1000)),
@@ -146,6 +149,11 @@ export function createSimulation(wish: SimulationWish, clock: Clock): Simulation
       await turns(complete, signal, () => Number.POSITIVE_INFINITY);
     },
     kept: () =>
-      new Map(boxes.map(({ id, book: { epoch, legs, last, covered } }) => [id, { epoch, legs, last, covered }])),
+      new Map(
+        boxes.map(({ id, book: { epoch, legs, last, covered, events } }) => [
+          id,
+          { epoch, legs, last, covered, ...(events && { events }) },
+        ]),
+      ),
   };
 }

@@ -39,8 +39,10 @@ export interface LifeRecord {
   version?: number;
   /** Samples that were taken and are not stored here, as they were counted when this was written. */
   gaps?: number;
-  /** Ids of its last events: one that is sent twice is told once. */
-  recentEvents?: string[];
+  /** By epoch: which of its events are here. */
+  eventTracks?: Record<string, Track>;
+  /** How many of them came on this day since 1970, by this clock. */
+  eventDay?: { day: number; count: number };
   health?: { at: number; values: Sample['values'] };
 }
 

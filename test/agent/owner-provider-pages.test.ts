@@ -30,6 +30,24 @@ const sample = {
   },
 };
 
+const events: ProviderView['events'] = [
+  {
+    event: {
+      ...{ seq: 3, at: Date.now() - 60_000, type: 'boot-unexpected', severity: 'attention' },
+      facts: { reason: 'power cut or crash', lostSamples: 4 },
+    },
+    told: false,
+  },
+  {
+    event: { seq: 2, at: Date.now() - 3_600_000, type: 'app-updated', severity: 'info', facts: { app: 'org.example' } },
+    told: true,
+  },
+  {
+    event: { seq: 1, at: 1, clock: 'unknown', type: 'agent-crashed', severity: 'attention', count: 7, facts: {} },
+    told: true,
+  },
+];
+
 for (const size of ['phone', 'desktop'] as const)
   t.test(`what is told and asked, and the owner's say, on the ${size}`, async (test) => {
     const made = await commandBox({ folder: await ownFolder(test) });
@@ -47,12 +65,13 @@ for (const size of ['phone', 'desktop'] as const)
           onChange: owner.onChange,
         },
         waiting: () => owner.asked().filter(({ waits }) => waits !== null).length,
-        view: (): ProviderView => {
+        view: async (): Promise<ProviderView> => {
           const { rules, reporting } = owner.settings();
           return {
             ...{ rules, reporting, asked: owner.asked(), liveUntil: owner.liveUntil() },
             ...{ birth: birthAs(reporting, birth), reported: reportedAs(reporting, reported) },
             sample: reporting === 'minimum' ? null : sample,
+            events,
             intervals: { sampleSeconds: 60, batchSeconds: 300, byProvider: false },
           };
         },
@@ -73,6 +92,11 @@ for (const size of ['phone', 'desktop'] as const)
     await page.getByText('123 MB').waitFor();
     await page.getByText('The figures, as they are sent').click();
     await page.getByText('"system.cpu.utilization": 0.07').waitFor();
+    await page.getByText('The machine started after a power cut or a crash').waitFor();
+    await page.getByText('not told yet').waitFor();
+    await page.getByText('7 times').waitFor();
+    await page.getByText('All that it may hear').click();
+    await page.getByText('that its certificate was renewed').waitFor();
     await look('1-told');
 
     const asked = made.command('reboot', { by: 'Ana \u202e of the desk', issuedAt: now, expiresAt: now + 3_600_000 });
@@ -97,6 +121,8 @@ for (const size of ['phone', 'desktop'] as const)
 
     await page.getByLabel('Tell it only the minimum').click();
     await page.getByText('No figures are sent.').waitFor();
+    await page.getByText('All that it may hear').click();
+    await page.getByText('which app was updated (not told, as you chose)').waitFor();
     test.equal(owner.settings().reporting, 'minimum');
     await page.getByLabel('Make a new key').click();
     await page.locator('#rule-rotate-key:checked').waitFor();

@@ -1,6 +1,6 @@
 /**
- * IP bytes both ways of a healthy box that is online for a day: 39 values a minute, mutual TLS, one reconnect, each publish
- * acknowledged; counted in a network namespace of its own with packets as Ethernet has them. Beside it the budget, 3 MB
+ * IP bytes both ways of a healthy box that is online for a day: 39 values a minute, five events, mutual TLS, one reconnect,
+ * each publish acknowledged; counted in a network namespace of its own with packets as Ethernet has them. Beside it the budget, 3 MB
  * a month. For the default interval, and for shorter ones, that say why it is the default.
  */
 import { Type } from 'typebox';
@@ -14,6 +14,7 @@ const Count = Type.Object({ bytes: Type.Integer(), segments: Type.Integer() });
 const Counted = Type.Object({
   first: Count,
   again: Count,
+  events: Type.Object({ ...Count.properties, count: Type.Integer() }),
   batches: Type.Object({ ...Count.properties, count: Type.Integer(), payload: Type.Integer() }),
   rest: Type.Object({ ...Count.properties, seconds: Type.Integer() }),
 });
@@ -45,13 +46,15 @@ export async function startWire(workshop: Workshop, conditions: Conditions): Pro
       });
     const counted = parseJson(Counted, text);
     if (!counted.ok) throw new Error('cannot read what was counted on the wire');
-    const { first, again, batches: sent, rest } = counted.value;
+    const { first, again, events, batches: sent, rest } = counted.value;
     const perDay = daySeconds / batchSeconds;
-    const bytesADay = (sent.bytes / sent.count) * perDay + (rest.bytes / rest.seconds) * daySeconds + again.bytes;
+    const bytesADay =
+      (sent.bytes / sent.count) * perDay + (rest.bytes / rest.seconds) * daySeconds + again.bytes + events.bytes;
     say(
       `wire: ${batchSeconds} s a batch: ${sent.count} took ${sent.bytes} IP bytes in ${sent.segments} segments (payload ` +
         `${sent.payload}); ${rest.seconds} s of rest ${rest.bytes} bytes; a reconnect with death, birth and newest sample ` +
-        `${again.bytes} bytes in ${again.segments} segments, the first connection ${first.bytes}`,
+        `${again.bytes} bytes in ${again.segments} segments, the first connection ${first.bytes}; ${events.count} events ` +
+        `${events.bytes} bytes in ${events.segments} segments`,
     );
     const name = batchSeconds === defaultSeconds ? 'wire.day' : `wire.day.${batchSeconds}`;
     return figure(name, `IP bytes/day, both ways, ${batchSeconds / 60} min a batch; reference: the budget`, {

@@ -88,7 +88,7 @@ t.test('a rule holds for what it says, within its scope, and never for a box tha
   const now = Date.UTC(2026, 10, 1);
   const box = (change: Partial<BoxDetail>) => subjectOf(boxOf('box-1', now, change));
   const evidence = (when: AlertRule['when'], change: Partial<BoxDetail>, more?: Partial<AlertRule>) =>
-    holds(ruleOf(when, more), box(change), now)?.evidence;
+    holds(ruleOf(when, more), box(change), now, () => undefined)?.evidence;
   const condition = { kind: 'condition' } as const;
   test.match(evidence(condition, { conditions: [hot, disk] }), /^disk-filling: full in about 9 days \(and 1 more\)$/);
   test.equal(evidence(condition, { conditions: [] }), undefined);
@@ -148,6 +148,37 @@ t.test('nothing fires before it has held for its time, nor resolves before it ha
     ),
   );
 });
+
+t.test(
+  'a rule holds for a while after what befell a box, by its kind and severity, and for that box alone',
+  async (test) => {
+    const { settings, alerts, events, set, after, firing } = await openWatch(test);
+    const rule = { ...everyBox, clearSeconds: 0, name: 'Cuts', severity: 'attention' } as const;
+    const { id } = await settings.createRule({
+      ...rule,
+      when: { kind: 'event', events: ['boot-unexpected'], severity: 'attention', withinSeconds: 3600 },
+    });
+    const any = await settings.createRule({ ...rule, when: { kind: 'event', withinSeconds: 60 } });
+    set('box-1', { conditions: [] });
+    set('box-2', { conditions: [] });
+    const happen = (type: string, severity: 'info' | 'attention', box: string) =>
+      events
+        .compose({ type: 'event', box, text: 'it told', said: { seq: 1, at: 1, type, severity, facts: {} } })
+        .tell();
+    happen('boot', 'info', 'box-1');
+    await after(0);
+    test.same([firing(id), firing(any.id)], [0, 1]);
+    happen('boot-unexpected', 'attention', 'box-1');
+    happen('boot-unexpected', 'info', 'box-2');
+    await after(0);
+    test.equal(firing(id), 1);
+    test.match(alerts.list(id, { limit: 10 }), [
+      { box: 'box-1', evidence: 'The machine started after a power cut or a crash' },
+    ]);
+    await after(3_600_001);
+    test.same([firing(id), firing(any.id)], [0, 0], 'and then it is over');
+  },
+);
 
 t.test('refusals count within their time, and the clock may be set back', async (test) => {
   const counts = new Map<Refusal['code'], number>();

@@ -5,7 +5,18 @@ import { subtree } from '#contract/topics.js';
 import { digestOf } from '../../provisioning/fleet/read.js';
 import { createTestCa } from '../support/certificates.js';
 import { sampleKeys } from '../support/stored.js';
-import { birth, death, epoch, epoch2, health, openTerritory, type TestBox, up, within } from '../support/territory.js';
+import {
+  birth,
+  death,
+  epoch,
+  epoch2,
+  health,
+  openTerritory,
+  type TestBox,
+  told,
+  up,
+  within,
+} from '../support/territory.js';
 
 const authority = await createTestCa();
 const foreign = await createTestCa('Another CA');
@@ -107,13 +118,13 @@ t.test(
 
 t.test('an event that comes twice is told once', async (t) => {
   const box = await anyBox();
-  const { client } = await territory.connect(box);
-  const event = { id: session(5), at: 1, type: 'disk.low', severity: 'attention', text: 'little space' };
-  await client.publishAsync(up(box.id, 'event'), JSON.stringify(event), { qos: 1 });
-  await client.publishAsync(up(box.id, 'event'), JSON.stringify(event), { qos: 1 });
+  const { client, acked } = await territory.connect(box);
+  await client.publishAsync(up(box.id, 'event'), told(1, 1), { qos: 1 });
+  await client.publishAsync(up(box.id, 'event'), told(1, 1), { qos: 1 });
+  await acked(({ events }) => events === 1);
   const recent = (await territory.events.recent(1000)).filter((one) => one.type === 'event' && one.box === box.id);
   t.equal(recent.length, 1);
-  t.match(recent[0]?.text, /little space/);
+  t.match(recent[0], { text: 'info: The machine started · reason: ordered', said: { seq: 1 } });
 });
 
 t.test('the will of a session that was replaced is ignored; that of the current one counts', async (t) => {

@@ -355,6 +355,10 @@ t.test('metrics are Prometheus text without a label for each box', async (test) 
   events.refused('claim-used', {});
   events.refused('claim-used', {});
   events.record({ type: 'something-new', text: 'of a later version' });
+  for (const type of ['boot', 'of-a-later-version', 'of-an-attacker']) {
+    const said = { seq: 1, at: 1, type, severity: 'info', count: 3, facts: {} } as const;
+    events.compose({ type: 'event', box: 'box-00000001', text: 'told', said }).tell();
+  }
   const answer = await ask(`${url}/metrics`, { headers: bearer });
   test.equal(answer.headers['content-type'], 'text/plain; version=0.0.4; charset=utf-8');
   for (const line of [
@@ -364,6 +368,8 @@ t.test('metrics are Prometheus text without a label for each box', async (test) 
     'webizen_claims{state="open"} 1',
     'webizen_refusals_total{code="claim-used"} 2',
     'webizen_events_total{type="other"} 1',
+    'webizen_box_events_total{type="boot",severity="info"} 3',
+    'webizen_box_events_total{type="other",severity="info"} 6',
   ])
     test.ok(answer.text.split('\n').includes(line), line);
   test.notMatch(answer.text, /box-0000000/);

@@ -14,7 +14,7 @@ import { emptyLife } from '../../provisioning/fleet/life.js';
 import type { Admission, FleetRound, FleetStore, Keep, NewSample } from '../../provisioning/store/fleet.js';
 import { bucketOf, type Figures, mergeBuckets } from '../../provisioning/store/rollup.js';
 import { type FleetRig, fleetStores, type OpenRig } from '../support/fleet-stores.js';
-import { birth, death, epoch, health, quietLog } from '../support/territory.js';
+import { birth, death, epoch, health, quietLog, told } from '../support/territory.js';
 
 const box = 'box-aaaaaaaa';
 const other = 'box-aaaaaaaa-2';
@@ -277,8 +277,7 @@ function suite(t: Test, open: OpenRig): void {
     };
     const { say, acks, events } = ingestOf({ ...rig, fleet: failing });
     failures = 150;
-    const said = { id: '1'.repeat(16), at: 1, type: 'noise', severity: 'info', text: 'x' };
-    await Promise.all([say(box, 'health', health(1, 3)), say(box, 'event', JSON.stringify(said))]);
+    await Promise.all([say(box, 'health', health(1, 3)), say(box, 'event', told(1, 1))]);
     t.strictSame(await sequencesOf(rig.fleet, box), upTo(3));
     t.strictSame(
       acks.flatMap(({ refused = [] }) => refused),
@@ -287,6 +286,34 @@ function suite(t: Test, open: OpenRig): void {
     );
     t.equal((await events.find({ limit: 10, type: 'event' })).length, 1);
     await events.stop();
+  });
+
+  t.test('events are stored once with what is known of them, and acknowledged when that is on the disk', async (t) => {
+    const rig = await open(t);
+    const { say, acks, events } = ingestOf(rig);
+    await Promise.all([say(box, 'event', told(1, 3)), say(box, 'event', told(2, 5)), say(other, 'event', told(1, 1))]);
+    await say(box, 'event', told(1, 5));
+    t.match(acks.at(-1), { epoch, contiguous: 0, missing: [], events: 5 });
+    await say(box, 'health', health(1, 1));
+    t.equal(acks.at(-1)?.events, undefined, 'only where events came');
+    const of = async (fleet: FleetStore, itsBox: string) =>
+      (await fleet.events({ limit: 100, type: 'event', box: itsBox })).map(({ said }) => said?.seq);
+    t.strictSame(await of(rig.fleet, box), upTo(5));
+    await say(box, 'event', told(8, 9));
+    t.equal(acks.at(-1)?.events, 5, 'a hole waits for the box');
+    await say(box, 'event', JSON.stringify({ epoch, events: [], lost: [[6, 7]] }));
+    t.equal(acks.at(-1)?.events, 9, 'who says that it has them no more');
+    await events.stop();
+    const fleet = await rig.reopen();
+    t.strictSame(await of(fleet, box), [1, 2, 3, 4, 5, 8, 9]);
+    t.strictSame(await of(fleet, other), [1]);
+    const again = ingestOf({ ...rig, fleet });
+    await again.say(box, 'event', told(4, 9));
+    t.strictSame(await of(fleet, box), [1, 2, 3, 4, 5, 8, 9], 'after a restart too');
+    t.match(await fleet.events({ limit: 1, type: 'gap' }), [
+      { text: '2 of its events are missing: the box has given them up' },
+    ]);
+    await again.events.stop();
   });
 
   t.test('what is known of a box is asked for, whoever may not speak included', async (t) => {

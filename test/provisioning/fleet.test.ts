@@ -21,6 +21,7 @@ import { allGaps, emptyLife, gapsOf, takeBirth, takeHealth } from '../../provisi
 import { describeLost, lostOf } from '../../provisioning/fleet/lost.js';
 import { read } from '../../provisioning/fleet/read.js';
 import { createRetention } from '../../provisioning/fleet/retention.js';
+import { eventsUpTo, mostEventsADay, takeEvents } from '../../provisioning/fleet/told.js';
 import { add, emptyTrack, gaps, has, highest, holes, lose, maxRanges } from '../../provisioning/fleet/track.js';
 import { createFleet } from '../../provisioning/fleet/view.js';
 import type { BoxRecord } from '../../provisioning/store/boxes.js';
@@ -30,7 +31,7 @@ import { openStore, type Store } from '../../provisioning/store/store.js';
 import { createPicker } from '../../provisioning/store/thin.js';
 import { createManualClock } from '../support/manual-clock.js';
 import { sampleKeys } from '../support/stored.js';
-import { birth, death, epoch, epoch2, health, quietLog, samples } from '../support/territory.js';
+import { birth, death, epoch, epoch2, health, quietLog, samples, told } from '../support/territory.js';
 
 const sequence = fc.integer({ min: 1, max: 60 });
 const range = fc.tuple(sequence, sequence).map(([a, b]): [number, number] => [Math.min(a, b), Math.max(a, b)]);
@@ -226,7 +227,9 @@ t.test('any payload on any topic is either read or refused', (t) => {
   const payload = fc.oneof(
     fc.uint8Array().map((bytes) => Buffer.from(bytes)),
     fc.json().map((text) => Buffer.from(text)),
-    fc.constantFrom(health(1, 3), birth('0'.repeat(16)), death('0'.repeat(16))).map((text) => Buffer.from(text)),
+    fc
+      .constantFrom(health(1, 3), told(1, 3), birth('0'.repeat(16)), death('0'.repeat(16)))
+      .map((text) => Buffer.from(text)),
   );
   fc.assert(
     fc.property(payload, fc.constantFrom(...kinds), (bytes, kind) => {
@@ -286,7 +289,7 @@ async function openRig(
   });
   const say = (
     box: string,
-    kind: Extract<Topic, { direction: 'up' }>['kind'] & ('status' | 'health'),
+    kind: Extract<Topic, { direction: 'up' }>['kind'] & ('status' | 'health' | 'event'),
     payload: string,
   ) => ingest.receive({ box, topic: { box, direction: 'up', kind }, payload: Buffer.from(payload) });
   return { store, fleetStore: createLevelFleet({ store, clock }), clock, events, acks, heads, ingest, say };
@@ -410,26 +413,65 @@ t.test('absurd clocks do not hide what is new, and old samples are put together'
   await retention.stop();
 });
 
-t.test('one box cannot fill the log that all share, and its excess is refused by digest', async (t) => {
-  const { events, acks, ingest, clock } = await openRig(t);
+t.test('one box cannot fill the log that all share: what is over waits at the box for the next day', async (t) => {
+  const { events, acks, say, clock, store } = await openRig(t);
   const box = 'box-aaaaaaaa';
-  const send = (number: number) => {
-    const event = { id: String(number).padStart(16, '0'), at: 1, type: 'noise', severity: 'info', text: 'x' };
-    return ingest.receive({
-      box,
-      topic: { box, direction: 'up', kind: 'event' },
-      payload: Buffer.from(JSON.stringify(event)),
-    });
-  };
-  await Promise.all(Array.from({ length: 150 }, (_, index) => send(index)));
   const stored = async () => (await events.recent(1000)).filter(({ type }) => type === 'event').length;
-  t.equal(await stored(), 100);
-  const refused = acks.flatMap((ack) => ack.refused ?? []);
-  t.equal(refused.length, 50);
-  t.ok(refused.every(({ code }) => code === 'packet-rate'));
-  await clock.pass(60_000);
-  await send(200);
-  t.equal(await stored(), 101, 'later there is room again');
+  for (let first = 1; first <= 600; first += 50) await say(box, 'event', told(first, first + 49));
+  t.equal(await stored(), mostEventsADay);
+  t.equal(acks.at(-1)?.events, mostEventsADay, 'the rest is not acknowledged');
+  t.ok(events.refusals.get('box-over-budget'), 'and counted');
+  await say('box-bbbbbbbb', 'event', told(1, 3));
+  t.equal(await stored(), mostEventsADay + 3, 'its neighbour is heard');
+  const lives = createLevelFleet({ store, clock }).lives([box]);
+  t.ok(JSON.stringify((await lives).get(box)).length < 1000);
+  clock.advance(86_400_000);
+  await say(box, 'event', told(501, 550));
+  t.equal(acks.at(-1)?.events, 550, 'tomorrow there is room again');
+});
+
+t.test('events by forged sequences: what is kept of a box stays small, and each is there once', async (t) => {
+  const { events, acks, say, clock, store } = await openRig(t);
+  const box = 'box-aaaaaaaa';
+  await say(box, 'event', told(1, 2));
+  for (let turn = 0; turn < 300; turn += 1) await say(box, 'event', told(10 + turn * 7, 10 + turn * 7));
+  for (let turn = 0; turn < 20; turn += 1) await say(box, 'event', told(1, 2, String(turn).padStart(16, '0')));
+  await say(box, 'event', told(Number.MAX_SAFE_INTEGER, Number.MAX_SAFE_INTEGER));
+  await say(box, 'event', JSON.stringify({ epoch, events: [], lost: [[1, Number.MAX_SAFE_INTEGER]] }));
+  t.equal(acks.at(-1)?.events, Number.MAX_SAFE_INTEGER, 'it has harmed itself');
+  const life = (await createLevelFleet({ store, clock }).lives([box])).get(box);
+  t.ok(JSON.stringify(life).length < 2000);
+  const found = (await events.recent(1000)).filter(({ said }) => said).map(({ said }) => said?.seq);
+  t.equal(found.filter((seq) => seq === 300 * 7 + 3).length, 1);
+});
+
+t.test('which events are new agrees with a plain set, whatever comes in whatever order', (t) => {
+  const event = (seq: number) => ({ seq, at: 1, type: 'boot', severity: 'info' as const, facts: {} });
+  fc.assert(
+    fc.property(fc.array(fc.tuple(fc.boolean(), range), { maxLength: 8 }), (steps) => {
+      const here = new Set<number>();
+      const gone = new Set<number>();
+      let life = emptyLife();
+      for (const [isLoss, [first, last]] of steps) {
+        const all = numbers([first, last]);
+        const fresh = isLoss ? [] : all.filter((seq) => !here.has(seq) && !gone.has(seq));
+        const taken = takeEvents(
+          life,
+          { epoch, events: isLoss ? [] : all.map(event), lost: isLoss ? [[first, last]] : [] },
+          1,
+        );
+        t.strictSame(
+          taken.fresh.map(({ seq }) => seq),
+          fresh,
+        );
+        for (const seq of all) if (!here.has(seq)) (isLoss ? gone : here).add(seq);
+        life = taken.life;
+      }
+      const first = numbers([1, 61]).find((seq) => !here.has(seq) && !gone.has(seq)) ?? 61;
+      t.equal(eventsUpTo(life, epoch), first - 1);
+    }),
+  );
+  t.end();
 });
 
 t.test('a birth that is stored after its session ended does not put the box online', async (t) => {

@@ -136,6 +136,16 @@ t.test('an admin sets up rules, webhooks and operators, and sees what was done',
     when: { kind: 'condition', conditions: ['hot', 'under-voltage'] },
     ...{ forSeconds: 600, scope: { place: 'Newcastle' }, enabled: true, severity: 'attention' },
   });
+  await page.getByRole('button', { name: 'Add a rule' }).click();
+  await form.getByLabel('Name').fill('Cuts');
+  await form.getByLabel('When').selectOption('event');
+  await form.getByLabel('Kinds of events').fill('boot-unexpected');
+  await form.getByLabel('For how many hours after it').fill('6');
+  await form.getByRole('button', { name: 'Save' }).click();
+  await page.getByRole('button', { name: 'Edit Cuts' }).waitFor();
+  test.match([...alerts.settings.rules().values()].find(({ name }) => name === 'Cuts')?.when, {
+    ...{ kind: 'event', events: ['boot-unexpected'], withinSeconds: 21_600 },
+  });
   await page.getByRole('button', { name: 'Edit Box offline for an hour' }).click();
   const edit = page.getByRole('form', { name: 'Edit Box offline for an hour' });
   await edit.getByLabel('This rule is on').uncheck();

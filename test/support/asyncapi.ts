@@ -1,12 +1,13 @@
 /** What box and provider say to each other over MQTT, as AsyncAPI 3.0, from the box's side: it sends on `up/`, receives on `down/`. */
 import { type TSchema, Type } from 'typebox';
 import { CommandResult, LiveSample, largestCommand } from '#contract/commands.js';
+import { EventBatch } from '#contract/events.js';
 import { Ack, HealthBatch } from '#contract/health.js';
 import { longestReceipt } from '#contract/ledger-receipt.js';
 import { LinksNews } from '#contract/links.js';
 import { StandingNews } from '#contract/member.js';
 import { Parcel } from '#contract/messages.js';
-import { BoxEvent, Reported, Status } from '#contract/status.js';
+import { Reported, Status } from '#contract/status.js';
 import { type DownKind, prefix, type UpKind } from '#contract/topics.js';
 
 type Json = Record<string, unknown>;
@@ -30,7 +31,10 @@ const up: Record<UpKind, Channel> = {
     payload: HealthBatch,
     says: 'Samples in batches, numbered without holes in their epoch, as JSON or, where the profile reads health-1, in the compact form of agent/contract/health-codec.ts. The box keeps each until down/ack covers it.',
   },
-  event: { payload: BoxEvent, says: 'An alarm or an audit-worthy fact, at once. Sent twice it has the same id.' },
+  event: {
+    payload: EventBatch,
+    says: 'Alarms and audit-worthy facts, at once, numbered without holes in their epoch; only where the profile reads events-1. The box keeps each until `events` of down/ack covers it.',
+  },
   reported: { payload: Reported, says: 'What runs: whole, each time that something of it has changed.', retain: true },
   live: {
     payload: LiveSample,

@@ -49,7 +49,7 @@ export async function simulationOf(
   return createSimulation(
     {
       ...{ identities, root, broker: { host: hostname, port: Number(port) }, seed: 1, lasts: 600_000, speed: 20 },
-      ...{ intervalMilliseconds: minute, batch: 3, faults: {}, atOnce: 128, compact: true, ...wish },
+      ...{ intervalMilliseconds: minute, batch: 3, faults: {}, atOnce: 128, compact: true, tells: true, ...wish },
     },
     systemClock,
   );

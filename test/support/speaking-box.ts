@@ -1,9 +1,11 @@
 /**
  * A box at the broker with little more than the contract: over mutual TLS it is born, sends what it has taken, keeps each
- * sample until `down/ack` covers it, and begins again with what is not covered after each silence and each connect.
+ * sample and each event until `down/ack` covers it, and begins again with what is not covered after each silence and
+ * each connect.
  */
 import { randomBytes } from 'node:crypto';
 import mqtt, { type MqttClient } from 'mqtt';
+import type { EventBatch } from '#contract/events.js';
 import { Ack, type HealthBatch, type Range } from '#contract/health.js';
 import { parseJson } from '#contract/parse.js';
 import type { Birth, Death, Reported } from '#contract/status.js';
@@ -18,6 +20,9 @@ export interface SpeakingBox {
   /** The highest that was taken, and up to where all is acknowledged. */
   last(): number;
   covered(): number;
+  /** Something befalls it. */
+  happen(): void;
+  events(): { last: number; covered: number };
   /** Resolves once everything up to it is acknowledged. */
   until(sequence: number): Promise<void>;
   /** Resolves once it has no session: at once, or when it notices. */
@@ -37,8 +42,10 @@ export function createSpeakingBox({ id, key, cert, ca }: Identity, url: string):
     status: buildTopic({ box: id, direction: 'up', kind: 'status' }),
     health: buildTopic({ box: id, direction: 'up', kind: 'health' }),
     reported: buildTopic({ box: id, direction: 'up', kind: 'reported' }),
+    event: buildTopic({ box: id, direction: 'up', kind: 'event' }),
   };
   const waiting = new Set<{ sequence: number; resolve: () => void }>();
+  const events = { last: 0, covered: 0, sent: 0 };
   let last = 0;
   let covered = 0;
   let sent = 0;
@@ -83,6 +90,18 @@ export function createSpeakingBox({ id, key, cert, ca }: Identity, url: string):
     }
   }
 
+  /** One batch on its way at a time. */
+  function tell(): void {
+    if (!client?.connected || events.sent > events.covered || events.covered >= events.last) return;
+    const to = Math.min(events.last, events.covered + mostInBatch);
+    const batch: EventBatch['events'] = Array.from({ length: to - events.covered }, (_, place) => {
+      const seq = events.covered + 1 + place;
+      return { seq, at: began + seq, type: 'agent-started', severity: 'info', facts: {} };
+    });
+    events.sent = to;
+    client.publish(topics.event, JSON.stringify({ epoch, events: batch } satisfies EventBatch), { qos: 1 });
+  }
+
   /** A whole while without news: what the broker took was for somebody who is no more. */
   function listen(): void {
     clearTimeout(silence);
@@ -90,13 +109,20 @@ export function createSpeakingBox({ id, key, cert, ca }: Identity, url: string):
     silence = setTimeout(() => {
       again = [];
       sent = covered;
+      events.sent = events.covered;
       pump();
+      tell();
       listen();
     }, silenceMilliseconds);
   }
 
-  function heard({ epoch: itsEpoch, contiguous, missing }: Ack): void {
+  function heard({ epoch: itsEpoch, contiguous, missing, events: told }: Ack): void {
     if (itsEpoch !== epoch) return;
+    if (told !== undefined) {
+      events.covered = Math.max(events.covered, told);
+      events.sent = events.covered;
+      tell();
+    }
     if (contiguous > covered) listen();
     covered = Math.max(covered, contiguous);
     sent = Math.max(sent, covered);
@@ -134,8 +160,10 @@ export function createSpeakingBox({ id, key, cert, ca }: Identity, url: string):
         mine.publish(topics.reported, JSON.stringify(reported), { qos: 1, retain: true });
         again = [];
         sent = covered;
+        events.sent = events.covered;
         listen();
         pump();
+        tell();
       });
     });
     mine.once('close', () => {
@@ -155,6 +183,11 @@ export function createSpeakingBox({ id, key, cert, ca }: Identity, url: string):
       last += count;
       pump();
     },
+    happen() {
+      events.last += 1;
+      tell();
+    },
+    events: () => events,
     last: () => last,
     covered: () => covered,
     until: (sequence) =>

@@ -10,6 +10,7 @@ import { Command, CommandResult, DesiredState, LiveSample } from '#contract/comm
 import { ConsentReceipt } from '#contract/consent-receipt.js';
 import { Directory, DirectoryKeys } from '#contract/directory.js';
 import { DomainClaim, DomainProof } from '#contract/domain-claim.js';
+import { EventBatch } from '#contract/events.js';
 import { Ack, HealthBatch, Sample } from '#contract/health.js';
 import { LedgerExport } from '#contract/ledger.js';
 import { LedgerReceipt } from '#contract/ledger-receipt.js';
@@ -40,7 +41,7 @@ import { Problem, type ProblemCode, problem } from '#contract/problems.js';
 import { Profile } from '#contract/profile.js';
 import { KeyRotation, Release } from '#contract/release.js';
 import { Outcome, OutcomeReport, ResultsPage, RolloutAct, RolloutPlan, RolloutView } from '#contract/rollout.js';
-import { Birth, BoxEvent, Death, Reported, Status } from '#contract/status.js';
+import { Birth, Death, Reported, Status } from '#contract/status.js';
 import { AppSuccessions, Succession } from '#contract/succession.js';
 import { createCallers } from '../../agent/api/access.js';
 import { createApplication } from '../../agent/api/application.js';
@@ -160,7 +161,6 @@ const schemas: Record<string, TSchema> = {
   AppSuccessions,
   AttestationClaims,
   Birth,
-  BoxEvent,
   BoxMessage,
   CatalogueApp,
   CataloguePage,
@@ -174,6 +174,7 @@ const schemas: Record<string, TSchema> = {
   DirectoryKeys,
   DomainClaim,
   DomainProof,
+  EventBatch,
   HealthBatch,
   KeyRotation,
   LedgerExport,

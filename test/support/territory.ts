@@ -42,6 +42,14 @@ export const samples = (from: number, to: number, at = 1_700_000_000_000) =>
   }));
 export const health = (from: number, to: number, itsEpoch = epoch) =>
   JSON.stringify({ epoch: itsEpoch, samples: samples(from, to) });
+/** Events of these sequences. */
+export const told = (from: number, to: number, itsEpoch = epoch) =>
+  JSON.stringify({
+    epoch: itsEpoch,
+    events: samples(from, to).map(({ seq, at }) => ({
+      ...{ seq, at, type: 'boot', severity: 'info', facts: { reason: 'ordered' } },
+    })),
+  });
 export const birth = (session: string, lastSequence = 0, itsEpoch = epoch) =>
   JSON.stringify({ kind: 'birth', session, epoch: itsEpoch, lastSequence, at: 1, agent: '0.1.0', api: '1.0' });
 export const death = (session: string, reason: 'stopped' | 'lost' = 'lost') =>

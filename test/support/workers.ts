@@ -44,6 +44,8 @@ export interface Fleet {
 }
 
 const tickMilliseconds = 200;
+/** A box has some hundred events a day taken at most. */
+const ticksAnEvent = 10;
 
 export interface WorkerPlace {
   directory: string;
@@ -123,9 +125,14 @@ export async function openFleet(t: Test, { boxes: count, broker, settings }: Fle
 
   const boxes = identities.map((identity) => createSpeakingBox(identity, mosquitto.outside.url));
   let resting = false;
+  let ticks = 0;
   const taking = setInterval(() => {
     if (resting) return;
-    for (const box of boxes) box.take(1);
+    ticks += 1;
+    for (const [index, box] of boxes.entries()) {
+      box.take(1);
+      if ((ticks + index) % ticksAnEvent === 0) box.happen();
+    }
   }, tickMilliseconds);
   t.teardown(async () => {
     clearInterval(taking);
@@ -165,6 +172,7 @@ export async function openFleet(t: Test, { boxes: count, broker, settings }: Fle
     async counted() {
       resting = true;
       await Promise.all(boxes.map((box) => box.until(box.last())));
+      while (boxes.some((box) => box.events().covered < box.events().last)) await systemClock.sleep(50); // a look, not an event
       const { rows } = await pool.query<{ box: string; pack: Buffer }>('SELECT box, pack FROM sample_packs');
       const stored = new Map<string, number[]>();
       for (const { box, pack } of rows)
@@ -177,9 +185,18 @@ export async function openFleet(t: Test, { boxes: count, broker, settings }: Fle
           return [box, [epoch, all.length, new Set(all).size, ...ends].join(' ')];
         }),
       );
+      const told = await pool.query<{ box: string; whole: string }>(
+        `SELECT box, concat_ws(' ', count(*), count(DISTINCT event->'said'->>'seq'), max((event->'said'->>'seq')::int)) AS whole
+         FROM events WHERE type = 'event' GROUP BY box`,
+      );
+      const events = new Map(told.rows.map(({ box, whole }) => [box, whole]));
       const wrong = boxes.flatMap((box) => {
         const whole = [box.epoch, box.last(), box.last(), 1, box.last()].join(' ');
-        return found.get(box.id) === whole ? [] : [`${box.id}: ${found.get(box.id)} is not ${whole}`];
+        const itsEvents = Array(3).fill(box.events().last).join(' ');
+        return [
+          ...(found.get(box.id) === whole ? [] : [`${box.id}: ${found.get(box.id)} is not ${whole}`]),
+          ...(events.get(box.id) === itsEvents ? [] : [`${box.id}: events ${events.get(box.id)} are not ${itsEvents}`]),
+        ];
       });
       if (stored.size !== boxes.length) wrong.push(`${stored.size} epochs of ${boxes.length} boxes`);
       resting = false;

@@ -1,5 +1,6 @@
 /** The page about the provider: what waits for the owner, what goes out, what may be asked, and what was. */
 import { Fragment } from 'preact';
+import { eventKind, eventTable } from '#contract/event-table.js';
 import { metrics } from '#contract/metrics.js';
 import type { AskedCommand, ProviderView, RuledKind } from '#contract/owner-commands.js';
 import { bytes, span } from './format.js';
@@ -134,6 +135,50 @@ function Told({ live, told }: { live: Live; told: ProviderView }) {
   );
 }
 
+const eventTones: Record<string, Tone> = { info: 'good', attention: 'attention', trouble: 'trouble' };
+
+/** Every kind by its name, and the last ones as they went out. */
+function Befell({ told }: { told: ProviderView }) {
+  const say = words.events;
+  const isMinimum = told.reporting === 'minimum';
+  return (
+    <section class="panel" aria-labelledby="events">
+      <h2 id="events">{say.section}</h2>
+      <p>{say.lead(isMinimum)}</p>
+      <Details summary={say.kinds}>
+        <ul>
+          {Object.entries(eventTable).map(([type, { owner, minimum }]) => (
+            <li key={type}>
+              {owner}
+              {isMinimum && !minimum && <span class="muted"> ({say.withheld})</span>}
+            </li>
+          ))}
+        </ul>
+      </Details>
+      {told.events.length === 0 ? (
+        <p class="muted">{say.none}</p>
+      ) : (
+        <ol class="entries">
+          {told.events.map(({ event, told: isTold }) => (
+            <li key={event.seq}>
+              <Mark tone={eventTones[event.severity] ?? 'unknown'}>
+                {eventKind(event.type)?.title ?? line(event.type)}
+                {event.count !== undefined && `, ${say.often(event.count)}`}
+              </Mark>
+              <small class="muted">
+                <When at={event.at} /> {event.clock && say.unknown} {!isTold && say.waits}
+              </small>
+              <Details summary={say.json}>
+                <code>{JSON.stringify(event)}</code>
+              </Details>
+            </li>
+          ))}
+        </ol>
+      )}
+    </section>
+  );
+}
+
 function Rule({ live, kind, asks }: { live: Live; kind: RuledKind; asks: boolean }) {
   const form = useForm(async () => {
     await live.act('PUT', `/v1/provider/rules/${kind}`, { rule: asks ? 'allow' : 'ask' });
@@ -209,6 +254,7 @@ export function Provider({ live, view }: HomeProps) {
       {told && (
         <>
           <Told live={live} told={told} />
+          <Befell told={told} />
           <section class="panel" aria-labelledby="rules">
             <h2 id="rules">{words.rules.section}</h2>
             <p>{words.rules.lead}</p>

@@ -73,9 +73,23 @@ export const provider = {
       birth: 'What it says when it comes, as it is sent',
     },
   },
+  events: {
+    section: 'What befell it',
+    lead: (isMinimum: boolean) =>
+      isMinimum
+        ? 'Of what befalls the box your provider hears only what it answers for.'
+        : 'Your provider hears what befalls the box. It keeps that to answer for it later.',
+    kinds: 'All that it may hear',
+    withheld: 'not told, as you chose',
+    none: 'Nothing so far.',
+    waits: 'not told yet',
+    often: (count: number) => `${count} times`,
+    unknown: 'The box did not know the time.',
+    json: 'As it is sent',
+  },
   minimum: {
     label: 'Tell it only the minimum',
-    hint: 'It then sees when your box comes and goes, its versions, and what is in trouble: no figures and no apps. It can help you less, and is told that you chose so. Figures that were not sent yet are never sent.',
+    hint: 'It then sees when your box comes and goes, its versions, and what is in trouble: no figures and no apps. Of what befalls it, it hears starts, versions, its certificate and commands, and trouble. It can help you less, and is told that you chose so. Figures that were not sent yet are never sent.',
   },
   rules: {
     section: 'Ask me first',

@@ -11,14 +11,24 @@ const day = 86_400;
 function numberOf(when: AlertWhen): number {
   if (when.kind === 'certificate') return Math.round(when.withinSeconds / day);
   if (when.kind === 'gaps') return when.samples;
+  if (when.kind === 'event') return Math.round(when.withinSeconds / 3600);
   return when.kind === 'refusals' ? when.count : 1;
 }
 
 const numberWords: Partial<Record<Kind, string>> = {
   certificate: words.days,
   gaps: words.samples,
+  event: words.hours,
   refusals: words.count,
 };
+
+/** Kinds of these are named, and how bad they are at least. */
+const isOfNames = (kind: Kind): boolean => kind === 'condition' || kind === 'event';
+
+function namesOf(when: AlertWhen): string[] {
+  if (when.kind === 'event') return when.events ?? [];
+  return when.kind === 'condition' ? (when.conditions ?? []) : [];
+}
 
 function whenOf(kind: Kind, n: number, conditions: string, least: 'info' | 'attention' | 'trouble'): AlertWhen {
   const named = conditions.split(/[\s,]+/).filter(Boolean);
@@ -33,6 +43,12 @@ function whenOf(kind: Kind, n: number, conditions: string, least: 'info' | 'atte
       return { kind, withinSeconds: n * day };
     case 'gaps':
       return { kind, samples: n };
+    case 'event':
+      return {
+        ...{ kind, withinSeconds: n * 3600 },
+        ...(named.length > 0 && { events: named }),
+        ...(least !== 'info' && { severity: least }),
+      };
     case 'refusals':
       return { kind, count: n, withinSeconds: 3600 };
     default:
@@ -99,8 +115,10 @@ export function RuleForm(props: { rule?: AlertRule; save: (rule: NewAlertRule) =
   const [name, setName] = useState(rule?.name ?? '');
   const [kind, setKind] = useState<Kind>(before.kind);
   const [n, setN] = useState(String(numberOf(before)));
-  const [conditions, setConditions] = useState(before.kind === 'condition' ? (before.conditions ?? []).join(', ') : '');
-  const [least, setLeast] = useState(before.kind === 'condition' ? (before.severity ?? 'info') : 'info');
+  const [conditions, setConditions] = useState(namesOf(before).join(', '));
+  const [least, setLeast] = useState(
+    isOfNames(before.kind) && 'severity' in before ? (before.severity ?? 'info') : 'info',
+  );
   const [severity, setSeverity] = useState(rule?.severity ?? 'attention');
   const [minutes, setMinutes] = useState(String(Math.round((rule?.forSeconds ?? 0) / 60)));
   const [place, setPlace] = useState(rule?.scope.place ?? '');
@@ -110,7 +128,7 @@ export function RuleForm(props: { rule?: AlertRule; save: (rule: NewAlertRule) =
   const submit = (event: Event) => {
     event.preventDefault();
     const { place: _, ...scope } = rule?.scope ?? {};
-    const same = kind === before.kind && Number(n) === numberOf(before) && kind !== 'condition' && rule !== undefined;
+    const same = kind === before.kind && Number(n) === numberOf(before) && !isOfNames(kind) && rule !== undefined;
     save({
       ...{ name: name.trim(), severity, enabled: isOn, clearSeconds: rule?.clearSeconds ?? 300 },
       when: same ? before : whenOf(kind, Number(n), conditions, least),
@@ -127,10 +145,11 @@ export function RuleForm(props: { rule?: AlertRule; save: (rule: NewAlertRule) =
       {error !== undefined && <Failure error={error} />}
       <Field id={`${id}-name`} label={words.name} value={name} set={setName} />
       <Select id={`${id}-kind`} label={words.kind} options={words.kinds} value={kind} set={setKind} />
-      {kind === 'condition' && (
+      {isOfNames(kind) && (
         <>
           <Field
-            {...{ id: `${id}-conditions`, label: words.conditions, hint: words.conditionsHint }}
+            {...{ id: `${id}-conditions`, label: kind === 'event' ? words.events : words.conditions }}
+            hint={kind === 'event' ? words.eventsHint : words.conditionsHint}
             {...{ value: conditions, set: setConditions }}
           />
           <Select id={`${id}-least`} label={words.least} options={words.leastOf} value={least} set={setLeast} />

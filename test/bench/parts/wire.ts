@@ -14,7 +14,10 @@ import { makeCsr, parseCsr } from '#common/pki/csr.js';
 import { keyToPem, newPrivateKey, signerOf } from '#common/pki/keys.js';
 import { certificateToPem } from '#common/pki/pem.js';
 import { commonNameOf } from '#common/pki/subject.js';
+import { eventsForm } from '#contract/events.js';
 import { compactHealth } from '#contract/health-codec.js';
+import { openBook } from '../../../agent/events/book.js';
+import { type Carrier, createCarrier } from '../../../agent/events/carrier.js';
 import { createSampler } from '../../../agent/health/sampler.js';
 import { createLink } from '../../../agent/link/link.js';
 import { createOutbox } from '../../../agent/link/outbox.js';
@@ -95,6 +98,7 @@ const clock = createManualClock(Date.now());
 const store = await openStore(path.join(folder, 'box'));
 stops.push(() => store.close());
 const outbox = await createOutbox({ store, budgetBytes: 2 ** 24, batch: batchSeconds / intervalSeconds });
+const book = await openBook({ store, epoch: outbox.state().epoch, budgetBytes: 2 ** 19, clock });
 const onRefused = (refusal: Error) => console.error(refusal);
 const life = createHealthLife(randomFrom(1));
 let minute = 0;
@@ -118,7 +122,7 @@ function openLink() {
         box,
         territory: { id, name, jurisdiction, law },
         broker: { url: `mqtts://127.0.0.1:${port}`, protocolVersion: 4, maxPacketBytes: 256 * 1024 },
-        reads: [compactHealth],
+        reads: [compactHealth, eventsForm],
       },
       credentials: {
         identity: { keyPem: keyToPem(key), chain: certificateToPem(leaf.raw) + issuing },
@@ -133,7 +137,26 @@ function openLink() {
     }),
     reported: () => ({ at: clock.now(), agent: '0.1.0', apps: [] }),
     onBirth: () => sampler.sampleNow(),
+    events: {
+      async open(port) {
+        carrier = createCarrier({ ...{ port, book, clock, onRefused }, random: () => 0 });
+        return carrier;
+      },
+    },
   });
+}
+
+/** Of a good day: each goes out by itself. */
+const eventsADay = 5;
+let carrier: Carrier | undefined;
+async function tellEvents(): Promise<void> {
+  for (let index = 1; index <= eventsADay; index += 1) {
+    const facts = { app: 'org.example.diary', version: `1.${index}.0` };
+    await book.add([{ key: `${index}`, type: 'app-updated', severity: 'info', at: clock.now(), facts }]);
+    carrier?.wake();
+    await until(() => book.state().waiting === 0);
+    await pause(settleMilliseconds);
+  }
 }
 
 async function until(holds: () => boolean): Promise<void> {
@@ -169,6 +192,9 @@ const to = await counters();
 const carried = payload.up + payload.down - payloadBefore.up - payloadBefore.down;
 await pause(restSeconds * 1000);
 const rested = await counters();
+await tellEvents();
+await pause(settleMilliseconds);
+const told = await counters();
 await link.hold();
 const { last } = outbox.state();
 link.resume();
@@ -179,7 +205,8 @@ const again = await counters();
 console.log(
   JSON.stringify({
     first: { bytes: connected.bytes - before.bytes, segments: connected.segments - before.segments },
-    again: { bytes: again.bytes - rested.bytes, segments: again.segments - rested.segments },
+    again: { bytes: again.bytes - told.bytes, segments: again.segments - told.segments },
+    events: { count: eventsADay, bytes: told.bytes - rested.bytes, segments: told.segments - rested.segments },
     batches: { count: batches, bytes: to.bytes - from.bytes, segments: to.segments - from.segments, payload: carried },
     rest: { seconds: restSeconds, bytes: rested.bytes - to.bytes, segments: rested.segments - to.segments },
   }),

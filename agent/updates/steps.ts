@@ -144,6 +144,8 @@ export function createOsSteps(parts: OsStepParts): Record<string, StepKind> {
           Object.assign(data, { home: booted.name, target: other.name, installs: other.installs });
           await context.remember();
         }
+        // The power went in the moment before what runs was made the first again: it is on trial already.
+        if (booted.name === data.target && booted.version === versionOf(context)) return bundle.clear();
         if (data.home !== booted.name) throw new Refusal('os-install-failed', `${booted.name} runs meanwhile`);
         const isThere = other.installs > Number(data.installs) && other.version === versionOf(context);
         if (!isThere) await os.install(bundle.fileOf(bundleOf(context)), signal);
@@ -164,6 +166,7 @@ export function createOsSteps(parts: OsStepParts): Record<string, StepKind> {
 
     'os-wait': {
       async do(context) {
+        if ((await os.slots()).booted.name === context.data.target) return;
         for (;;) {
           const seen = parts.seen();
           const plan = await parts.plan();
@@ -267,6 +270,8 @@ export function createOsSteps(parts: OsStepParts): Record<string, StepKind> {
               ],
             },
           );
+        // Whoever was cut here has started once more since it was marked.
+        await os.markGood(String(context.data.target)).catch(tell);
         await holds.end();
         await parts.onGood();
       },

@@ -57,7 +57,7 @@ t.test('what no key of the publisher signed, or signed as something else, is ref
   t.equal(await codeOf(verifyOsRelease('x'.repeat(70_000), keys)), 'os-release-too-large');
 });
 
-t.test('a changed byte anywhere is found', async (t) => {
+t.test('a changed byte anywhere is found', async () => {
   const publisher = await testPublisher();
   const jws = await publisher.sign(someRelease());
   const alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_';

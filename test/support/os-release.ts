@@ -3,6 +3,7 @@ import { createHash, generateKeyPairSync, type KeyObject } from 'node:crypto';
 import { publicJwkOf } from '#common/jws.js';
 import { signOsKeys, signOsRelease } from '#common/os/release.js';
 import type { OsKeys, OsRelease } from '#contract/os-release.js';
+import { testSigner } from './installing.js';
 
 const newKey = (): KeyObject => generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey;
 
@@ -63,3 +64,6 @@ export const someRelease = (more: Partial<OsRelease> = {}): OsRelease => ({
   notes: { en: 'Mends what was amiss.' },
   ...more,
 });
+
+/** An owner's key, in a session. */
+export const someSigner = () => testSigner(newKey());

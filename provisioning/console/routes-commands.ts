@@ -8,6 +8,7 @@ import { Refusal } from '#contract/problems.js';
 import type { CommandDesk } from '../commands/desk.js';
 import type { Diagnostics } from '../commands/diagnostics.js';
 import type { FleetTable } from '../fleet/table.js';
+import { knownCaller } from './access.js';
 
 /** What the console needs of the room. */
 export interface CommandFeature {
@@ -33,15 +34,13 @@ export function declareCommandRoutes(
     '/v1/boxes/:id/commands',
     { config: acts, schema: { params: OneBox, body: NewCommand } },
     async (request, reply) =>
-      reply
-        .code(201)
-        .send(await desk.send(request.params.id, { ...request.body, by: request.caller?.name ?? 'operator' })),
+      reply.code(201).send(await desk.send(request.params.id, { ...request.body, by: knownCaller(request).name })),
   );
   app.post('/v1/fleet/commands', { config: actsOnMany, schema: { body: NewFleetCommand } }, async (request, reply) => {
     const { filter, command, boxes } = request.body;
     const ids = await table.ids(filter);
     if (ids.length !== boxes) throw new Refusal('fleet-count-differs', `${ids.length} match, ${boxes} were meant`);
-    const by = request.caller?.name ?? 'operator';
+    const by = knownCaller(request).name;
     const refused: FleetCommandResult['refused'] = [];
     for (const box of ids)
       await desk.send(box, { ...command, by }).catch((error: unknown) => {

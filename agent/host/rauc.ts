@@ -60,6 +60,7 @@ export function createRauc(wish: {
   /** Of the root that runs. */
   osRelease: () => Promise<string | undefined>;
   program?: string;
+  /** The whole of it; that of this program where nothing is said. */
   env?: Record<string, string>;
 }): OsHost {
   const { program = 'rauc', osRelease } = wish;
@@ -67,7 +68,7 @@ export function createRauc(wish: {
   /** Never rejects but where there is no such program. */
   function run(args: readonly string[], signal?: AbortSignal): Promise<Ran> {
     return new Promise((resolve, reject) => {
-      const options = { env: { ...process.env, LC_ALL: 'C', ...wish.env }, maxBuffer: 16 * 1024 * 1024, signal };
+      const options = { ...(wish.env && { env: wish.env }), maxBuffer: 16 * 1024 * 1024, signal };
       execFile(program, args, options, (error, output, errors) => {
         if (error?.code === 'ENOENT') return reject(new Refusal('os-unsupported', 'RAUC is not installed'));
         if (signal?.aborted) return reject(signal.reason);

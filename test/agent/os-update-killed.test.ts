@@ -6,7 +6,7 @@ import { cp, mkdir, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import t, { type Test } from 'tap';
 import { ownFolder } from '../support/folder.js';
-import { type OsBox, osBox, type OsShelf, quickGate, shelfSource, shortGate } from '../support/os-box.js';
+import { type OsBox, type OsShelf, osBox, quickGate, shelfSource, shortGate } from '../support/os-box.js';
 import { type Behaviour, someRelease, testBundle, testPublisher } from '../support/os-release.js';
 import { machineIn, newMachine, start } from '../support/two-slots.js';
 
@@ -144,21 +144,34 @@ t.test('cut on trial, the new system proves itself all the same', async (t) => {
   await cutAtEach(t, b, { from: await b.after(1), wanted }, (box, place, at) => checkDone(t, box, place, at));
 });
 
-t.test('cut on trial of a system that is ill, and on the way back, the one before runs, and why is known', async (t) => {
-  const b = await bench(t, { ill: 'the console does not answer' });
-  const check = async (box: OsBox, place: string, at: string): Promise<void> => {
-    const { booted, slots, order } = machineIn(place);
-    t.same([booted, slots[booted].version, order[0]], ['A', '1.0.0', 'A'], `${at}: the system before runs, and stays`);
-    t.notOk(slots.B.isGood, `${at}: the other is not started any more`);
-    const { last } = box.updates.owner.view();
-    t.match(last, { version: '1.1.0', outcome: 'rolled-back', code: /^os-(unhealthy|not-booted)$/ }, at);
-    t.same(await typesOf(box), ['os.rolled-back'], `${at}: told once`);
-    await box.updates.ask();
-    await box.until(({ refused }) => refused?.code === 'os-failed-before');
-    t.equal(box.changes.list().length, 1, `${at}: it is not tried again by itself`);
-  };
-  const trial = { from: await b.after(1), wanted: ['before bad rootfs.1', 'before activate rootfs.0', 'before reboot'] };
-  await cutAtEach(t, b, { ...trial, since: 'before commit changes os-gate undone' }, check);
-  const back = { from: await b.after(2), wanted: ['before commit ledger + os', 'before commit changes os-fetch undone'] };
-  await cutAtEach(t, b, back, check);
-});
+t.test(
+  'cut on trial of a system that is ill, and on the way back, the one before runs, and why is known',
+  async (t) => {
+    const b = await bench(t, { ill: 'the console does not answer' });
+    const check = async (box: OsBox, place: string, at: string): Promise<void> => {
+      const { booted, slots, order } = machineIn(place);
+      t.same(
+        [booted, slots[booted].version, order[0]],
+        ['A', '1.0.0', 'A'],
+        `${at}: the system before runs, and stays`,
+      );
+      t.notOk(slots.B.isGood, `${at}: the other is not started any more`);
+      const { last } = box.updates.owner.view();
+      t.match(last, { version: '1.1.0', outcome: 'rolled-back', code: /^os-(unhealthy|not-booted)$/ }, at);
+      t.same(await typesOf(box), ['os.rolled-back'], `${at}: told once`);
+      await box.updates.ask();
+      await box.until(({ refused }) => refused?.code === 'os-failed-before');
+      t.equal(box.changes.list().length, 1, `${at}: it is not tried again by itself`);
+    };
+    const trial = {
+      from: await b.after(1),
+      wanted: ['before bad rootfs.1', 'before activate rootfs.0', 'before reboot'],
+    };
+    await cutAtEach(t, b, { ...trial, since: 'before commit changes os-gate undone' }, check);
+    const back = {
+      from: await b.after(2),
+      wanted: ['before commit ledger + os', 'before commit changes os-fetch undone'],
+    };
+    await cutAtEach(t, b, back, check);
+  },
+);

@@ -3,15 +3,21 @@ import { createHash } from 'node:crypto';
 import { mkdir, readdir } from 'node:fs/promises';
 import path from 'node:path';
 import t, { type Test } from 'tap';
+import type { OsRelease } from '#contract/os-release.js';
 import { Refusal } from '#contract/problems.js';
 import { passGate } from '../../agent/updates/gate.js';
 import { ownFolder } from '../support/folder.js';
-import { type JumpingClock, jumpingClock, type OsBox, type OsBoxWish, osBox, osCatalogue } from '../support/os-box.js';
-import { type Behaviour, someRelease, type TestPublisher, testBundle, testPublisher } from '../support/os-release.js';
 import { createManualClock } from '../support/manual-clock.js';
-import { someSigner } from '../support/os-release.js';
+import { type JumpingClock, jumpingClock, type OsBox, type OsBoxWish, osBox, osCatalogue } from '../support/os-box.js';
+import {
+  type Behaviour,
+  someRelease,
+  someSigner,
+  type TestPublisher,
+  testBundle,
+  testPublisher,
+} from '../support/os-release.js';
 import { machineIn, newMachine, start } from '../support/two-slots.js';
-import type { OsRelease } from '#contract/os-release.js';
 
 t.setTimeout(300_000);
 const hour = 3_600_000;
@@ -106,26 +112,32 @@ t.test('a download that is cut goes on where it was', async (t) => {
   t.same(await readdir(path.join(box.dataDir, 'os')), []);
 });
 
-t.test('a catalogue that gives garbage is refused, is asked again an hour later, and nothing was installed', async (t) => {
-  const a = await trial(t);
-  const box = await a.open();
-  const { bytes } = testBundle('1.1.0');
-  const release = await a.publisher.sign(someRelease());
-  a.catalogue.now.bytes = Buffer.alloc(bytes.length, 'no');
-  a.catalogue.now.selection = { release, notBefore: null };
-  await box.updates.ask();
-  await box.until(({ last }) => last?.code === 'os-bundle-mismatch');
-  await box.until(({ next }) => next?.why === 'failed-lately');
-  t.equal(machineIn(a.folder).slots.B.version, null);
-  // Shorter, and longer.
-  a.catalogue.now.bytes = Buffer.concat([bytes, Buffer.from('more')]);
-  a.clock.jump(hour);
-  await box.until(({ next, last }) => next?.why === 'failed-lately' && last?.code === 'os-bundle-mismatch' && last.at > a.clock.now() - hour / 2);
-  a.catalogue.now.bytes = bytes;
-  a.clock.jump(6 * hour);
-  const after = await a.restarted();
-  await after.until(({ last }) => last?.outcome === 'done');
-});
+t.test(
+  'a catalogue that gives garbage is refused, is asked again an hour later, and nothing was installed',
+  async (t) => {
+    const a = await trial(t);
+    const box = await a.open();
+    const { bytes } = testBundle('1.1.0');
+    const release = await a.publisher.sign(someRelease());
+    a.catalogue.now.bytes = Buffer.alloc(bytes.length, 'no');
+    a.catalogue.now.selection = { release, notBefore: null };
+    await box.updates.ask();
+    await box.until(({ last }) => last?.code === 'os-bundle-mismatch');
+    await box.until(({ next }) => next?.why === 'failed-lately');
+    t.equal(machineIn(a.folder).slots.B.version, null);
+    // Shorter, and longer.
+    a.catalogue.now.bytes = Buffer.concat([bytes, Buffer.from('more')]);
+    a.clock.jump(hour);
+    await box.until(
+      ({ next, last }) =>
+        next?.why === 'failed-lately' && last?.code === 'os-bundle-mismatch' && last.at > a.clock.now() - hour / 2,
+    );
+    a.catalogue.now.bytes = bytes;
+    a.clock.jump(6 * hour);
+    const after = await a.restarted();
+    await after.until(({ last }) => last?.outcome === 'done');
+  },
+);
 
 t.test('a bundle that the installer does not want is not tried again, unless its owner says so', async (t) => {
   const a = await trial(t);
@@ -232,7 +244,9 @@ t.test('an owner who puts updates off, or wants to be asked, is waited for, and 
   await after.updates.owner.now('1.2.0', signer);
   const last = await a.restarted();
   await last.until(({ last }) => last?.version === '1.2.0');
-  const types = (await last.ledger.entries({ limit: 100 })).map(({ type }) => type).filter((one) => one.startsWith('os.'));
+  const types = (await last.ledger.entries({ limit: 100 }))
+    .map(({ type }) => type)
+    .filter((one) => one.startsWith('os.'));
   t.same(types, ['os.settings', 'os.hold', 'os.hold', 'os.updated', 'os.settings', 'os.now', 'os.updated']);
 });
 
@@ -256,26 +270,29 @@ t.test('an app that must not be interrupted holds the restart, and not for ever 
   await last.until(({ last }) => last?.version === '1.2.0');
 });
 
-t.test('what the provider takes back, or replaces, before the restart is not carried out, and has not failed', async (t) => {
-  const a = await trial(t);
-  const { signer } = await someSigner();
-  const box = await a.open();
-  const minute = Math.floor((a.clock.now() % day) / 60_000);
-  await box.updates.owner.set({ automatic: 'all', window: { from: (minute + 720) % 1440, minutes: 60 } }, signer);
-  await a.select('1.1.0');
-  await box.until(({ next }) => next?.stage === 'ready' && next.why === 'window');
-  a.catalogue.now.selection = undefined;
-  await box.updates.ask();
-  await box.until(({ next }) => next === null);
-  await a.select('1.1.0');
-  await box.until(({ next }) => next?.stage === 'ready' && next.why === 'window');
-  await a.select('1.2.0');
-  await box.until(({ next }) => next?.version === '1.2.0' && next.stage === 'ready' && next.why === 'window');
-  t.equal(box.updates.owner.view().last, null);
-  a.clock.jump(12 * hour);
-  await a.restarted();
-  t.equal(a.runs(), '1.2.0');
-});
+t.test(
+  'what the provider takes back, or replaces, before the restart is not carried out, and has not failed',
+  async (t) => {
+    const a = await trial(t);
+    const { signer } = await someSigner();
+    const box = await a.open();
+    const minute = Math.floor((a.clock.now() % day) / 60_000);
+    await box.updates.owner.set({ automatic: 'all', window: { from: (minute + 720) % 1440, minutes: 60 } }, signer);
+    await a.select('1.1.0');
+    await box.until(({ next }) => next?.stage === 'ready' && next.why === 'window');
+    a.catalogue.now.selection = undefined;
+    await box.updates.ask();
+    await box.until(({ next }) => next === null);
+    await a.select('1.1.0');
+    await box.until(({ next }) => next?.stage === 'ready' && next.why === 'window');
+    await a.select('1.2.0');
+    await box.until(({ next }) => next?.version === '1.2.0' && next.stage === 'ready' && next.why === 'window');
+    t.equal(box.updates.owner.view().last, null);
+    a.clock.jump(12 * hour);
+    await a.restarted();
+    t.equal(a.runs(), '1.2.0');
+  },
+);
 
 t.test('keys that a rotation led to are kept, and those before are worth nothing any more', async (t) => {
   const a = await trial(t);
@@ -328,7 +345,15 @@ t.test('the gate opens when all has worked for a while on end, and shuts by the 
   };
   t.match(await over(() => []), { why: null });
   t.match(await over((now) => (now < 50_000 ? ['the API does not answer'] : [])), { why: null });
-  t.match(await over((now) => (now % 20_000 < 4000 ? ['an app does not run'] : [])), { why: /./ }, 'now and then is not enough');
+  t.match(
+    await over((now) => (now % 20_000 < 4000 ? ['an app does not run'] : [])),
+    { why: /./ },
+    'now and then is not enough',
+  );
   t.match(await over(() => ['an app does not run', 'no network']), { why: 'an app does not run; no network' });
-  t.match(await over(() => [], 200_000), { why: 'it was not looked at in time' }, 'an agent that starts late starts no new time');
+  t.match(
+    await over(() => [], 200_000),
+    { why: 'it was not looked at in time' },
+    'an agent that starts late starts no new time',
+  );
 });

@@ -5,7 +5,7 @@
  */
 import { readFileSync, writeSync } from 'node:fs';
 import path from 'node:path';
-import { osBox, type OsShelf, quickGate, shelfSource, shortGate } from './os-box.js';
+import { type OsShelf, osBox, quickGate, shelfSource, shortGate } from './os-box.js';
 import { machineIn } from './two-slots.js';
 
 const [folder = '', cut = '0'] = process.argv.slice(2);

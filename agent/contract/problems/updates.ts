@@ -16,6 +16,12 @@ export const updatesProblems = {
     'nothing needs doing: it was not taken; tell the provider',
   ],
 
+  'os-keys-invalid': [
+    400,
+    'this is not a file of the publisher’s public keys',
+    'use the keys.json that was made with the keys; an image brings it',
+  ],
+
   // A release, as a box judges it
   'os-unsupported': [
     501,

@@ -109,6 +109,7 @@ export function createAgent(config: Config, host: Host, around: Around): Agent {
     tellStandings,
     installed,
     provider,
+    updates,
   }: Parts): Promise<void> {
     if (directory)
       void directory.keepFresh(signal).catch((error: unknown) => log.error({ err: error }, 'cannot refresh'));
@@ -117,6 +118,7 @@ export function createAgent(config: Config, host: Host, around: Around): Agent {
     await provider.room.start();
     membership.onChange(() => provider.room.look());
     await installed?.installer.start(); // behind the changes, which the membership has started
+    await updates?.start();
     if (installed) {
       const { members, links } = installed;
       members.start();
@@ -156,6 +158,7 @@ export function createAgent(config: Config, host: Host, around: Around): Agent {
     const made = await compose(config, host, log, {
       ...{ signal, simulated: around.simulated, restart: around.onRestart },
       status: () => statusOf(running()),
+      consolePort: () => (ownersPort > 0 ? ownersPort : undefined),
     });
     parts = made;
     undo.push(() => made.store.close());
@@ -170,6 +173,7 @@ export function createAgent(config: Config, host: Host, around: Around): Agent {
     undo.push(() => made.api.stop());
     undo.push(() => made.egress.stop());
     const control = await serveControl(adminSocket(config.runtimeDir), {
+      alive: async () => true,
       status: async () => statusOf(made),
       ledger: () => made.ledger.export(),
       reset: async (parameters) => {
@@ -202,6 +206,7 @@ export function createAgent(config: Config, host: Host, around: Around): Agent {
     undo.push(() => made.apps.stop());
     await made.apps.start();
     undo.push(() => made.api.announceShutdown());
+    undo.push(() => made.updates?.stop());
     undo.push(() => made.provider.room.stop());
     undo.push(() => made.health.stop());
     await made.events.start();

@@ -48,6 +48,8 @@ export async function openCommands(wish: {
   reported: () => Reported;
   sampleNow: () => Promise<void>;
   events: () => Pick<EventRoom, 'reporting' | 'newest'>;
+  /** Missing: there is no second system. */
+  update?: ((version: string) => Promise<void>) | undefined;
   status: () => AgentStatus;
   /** Missing: nobody starts the agent again. */
   restart?: (() => void) | undefined;
@@ -107,6 +109,7 @@ export async function openCommands(wish: {
         if (!config.mayReboot) throw new Refusal('host-cannot-reboot', 'mayReboot is not set');
         await host.reboot();
       },
+      ...(wish.update && { update: wish.update }),
     },
     holds: { ask: holds.reboot.ask, end: holds.reboot.end, onChange: holds.leases.onChange },
     here: () => ({ start, boot, serial: enrolment()?.current()?.leaf.serialNumber ?? '' }),

@@ -21,6 +21,7 @@ import { openOutbox } from './outbox-wiring.js';
 import { checkDeveloping, checkNobodys, type Simulated } from './simulated.js';
 import { createStorage } from './storage/storage.js';
 import { bootId } from './time/boot.js';
+import { openUpdates } from './updates-wiring.js';
 
 export type Parts = Awaited<ReturnType<typeof compose>>;
 
@@ -38,6 +39,8 @@ export async function compose(
     status: () => AgentStatus;
     /** Missing: nobody starts the agent again. */
     restart?: (() => void) | undefined;
+    /** The port of the owner's console, once it answers. */
+    consolePort: () => number | undefined;
   },
 ) {
   checkDeveloping(config, simulated);
@@ -89,7 +92,14 @@ export async function compose(
     sockets: { open: (app) => served.api.open(app), close: (id) => served.api.forget(id) },
     changes: () => changes,
   });
-  const kinds = { ...membership.kinds, ...installed?.installer.kinds };
+  const updates = await openUpdates(ground, {
+    ...{ membership, holds, running },
+    health: () => health,
+    link: () => uplink.link,
+    changes: () => changes,
+    consolePort: around.consolePort,
+  });
+  const kinds = { ...membership.kinds, ...installed?.installer.kinds, ...updates?.kinds };
   const changes = createChanges({ store, clock, kinds, onRefused });
   try {
     checkNobodys(config, {
@@ -118,7 +128,7 @@ export async function compose(
   });
   const { sampler } = health;
   const uplink: Uplink = await openUplink(ground, {
-    ...{ outbox, changes, membership, health, holds, messages, installed, running },
+    ...{ outbox, changes, membership, health, holds, messages, installed, running, updates },
     ...around,
   });
   const { link, events, provider, putTimesRight } = uplink;
@@ -127,10 +137,12 @@ export async function compose(
   });
   installed?.installer.desk.onChange(() => link.report());
   holds.leases.onChange(() => link.report()); // of the apps of the configuration too
+  health.conditions.subscribe(() => updates?.look());
+  updates?.owner.onChange(() => link.report());
   return {
     ...{ clock, store, ledger, refusals, reset, owner, factory, directory, membership, changes, grants },
     ...{ outbox, events, link, provider, putTimesRight, health, sampler },
-    ...{ storage, holds, messages, installed, running, notices: features.notices, egress: features.egress },
+    ...{ storage, holds, messages, installed, running, updates, notices: features.notices, egress: features.egress },
     ...{ api: served.api, apps: served.apps, space: served.space },
     /** Once the membership has started: what an image brought before. */
     tellStandings: () => origin.tellStandings(() => membership.view().current.territory?.id),

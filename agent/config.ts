@@ -66,6 +66,13 @@ export const ConfigFile = Type.Object(
     ),
     /** Whether the provider may have this machine restarted, where its owner agrees: on a box, not on a computer that is used for more. */
     mayReboot: Type.Optional(Type.Boolean()),
+    /** Where the machine has two systems to start from: who may sign releases for them. */
+    os: Type.Optional(
+      Type.Object(
+        { keysFile: Type.String({ minLength: 1, description: 'the publisher’s public keys' }) },
+        { additionalProperties: false },
+      ),
+    ),
     apps: Type.Optional(
       Type.Array(
         Type.Object(
@@ -96,6 +103,7 @@ export interface Config {
   claimCodeFile: string | undefined;
   health: { intervalSeconds: number; batchSeconds: number };
   mayReboot: boolean;
+  os: { keysFile: string } | undefined;
   apps: { id: string; command: string[]; grants: Capability[]; quotaBytes: number }[];
 }
 
@@ -130,6 +138,9 @@ function furtherFaults(json: unknown): Fault[] {
   const runtime = fields(file.runtime);
   if (typeof runtime.podman === 'string' && !path.isAbsolute(runtime.podman))
     wrong('/runtime/podman', 'must be an absolute path');
+  const os = fields(file.os);
+  if (typeof os.keysFile === 'string' && !path.isAbsolute(os.keysFile))
+    wrong('/os/keysFile', 'must be an absolute path');
   for (const name of ['file', 'keysFile'])
     if (typeof directory[name] === 'string' && !path.isAbsolute(directory[name]))
       wrong(`/directory/${name}`, 'must be an absolute path');
@@ -190,6 +201,7 @@ export function parseConfig(text: string): Config {
     claimCodeFile: file.claimCodeFile,
     health: { intervalSeconds: file.health?.intervalSeconds ?? 60, batchSeconds: file.health?.batchSeconds ?? 900 },
     mayReboot: file.mayReboot ?? false,
+    os: file.os,
     apps: file.apps ?? [],
   };
 }

@@ -16,6 +16,7 @@ import type { LeaseRoom } from './leases/open.js';
 import { createLink, type Link } from './link/link.js';
 import type { Outbox } from './link/outbox.js';
 import type { Messages } from './messages/messages.js';
+import type { Updates } from './updates/updates.js';
 
 export interface Uplink {
   readonly link: Link;
@@ -36,6 +37,7 @@ export interface UplinkWish {
   messages: Messages;
   installed: InstalledApps | undefined;
   running: () => RunningApp[];
+  updates: Updates | undefined;
   status: () => AgentStatus;
   /** Missing: nobody starts the agent again. */
   restart?: (() => void) | undefined;
@@ -46,7 +48,7 @@ const mostReportedLeases = 100;
 
 export async function openUplink(ground: Ground, wish: UplinkWish): Promise<Uplink> {
   const { clock, ledger, onRefused } = ground;
-  const { outbox, membership, health, holds, messages, installed, running, status, restart } = wish;
+  const { outbox, membership, health, holds, messages, installed, running, updates, status, restart } = wish;
   const { probe, sampler } = health;
   let hardware: Birth['hardware'];
 
@@ -74,6 +76,7 @@ export async function openUplink(ground: Ground, wish: UplinkWish): Promise<Upli
       .all()
       .slice(0, mostReportedLeases)
       .map(({ app, lease: { hold, reason, until } }) => ({ app, hold, reason, until })),
+    ...(updates && { os: updates.reported() }),
   });
   const sampleNow = async (): Promise<void> => {
     if (!membership.awaitsOwner()) await sampler.sampleNow();
@@ -82,6 +85,7 @@ export async function openUplink(ground: Ground, wish: UplinkWish): Promise<Upli
   const provider = await openCommands({
     ...ground,
     ...{ membership, outbox, probe, holds, reported, sampleNow, status, restart },
+    update: updates?.wanted,
     link: () => link,
     birth: () => wholeBirth('0'.repeat(16)),
     events: () => events,

@@ -6,9 +6,9 @@
  */
 import { createHash, type Hash, randomBytes } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
+import { mkdir, open, readdir, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
-import { isDiskFull } from '#common/database.js';
+import { download, type OctetSource } from '#common/download.js';
 import { isErrno, ownDirectory } from '#common/files.js';
 import { Refusal } from '#contract/problems.js';
 import type { Descriptor } from '#contract/release.js';
@@ -24,11 +24,7 @@ export interface Blobs {
    */
   checkSpace(descriptors: readonly Descriptor[]): void;
   /** From where an earlier one was cut. @throws Refusal `blob-mismatch`, `disk-full`, and as `source` */
-  fetch(
-    blob: Descriptor,
-    source: (from: number, signal: AbortSignal) => Promise<AsyncIterable<Uint8Array>>,
-    signal: AbortSignal,
-  ): Promise<void>;
+  fetch(blob: Descriptor, source: OctetSource, signal: AbortSignal): Promise<void>;
   /** Takes over a file that was hashed while it was written, on this filesystem. */
   adopt(digest: string, file: string): Promise<void>;
   /** Removes those that are no longer what they are called: they are fetched again. Answers whether there were any. */
@@ -94,36 +90,12 @@ export async function openBlobs(wish: {
   /** Apps share blobs, and may want the same one at once: it grows in one file. */
   const fetching = new Map<string, Promise<unknown>>();
 
-  async function download(
-    { digest, size }: Descriptor,
-    source: (from: number, signal: AbortSignal) => Promise<AsyncIterable<Uint8Array>>,
-    signal: AbortSignal,
-  ): Promise<void> {
+  async function fetch({ digest, size }: Descriptor, source: OctetSource, signal: AbortSignal): Promise<void> {
     const file = path.join(partial, hexOf(digest));
-    const before = await stat(file).catch(() => undefined);
-    if (before && before.size > size) await rm(file);
-    const hash = createHash('sha256');
-    let at = before && before.size <= size ? before.size : 0;
-    if (at > 0) await hashFile(file, hash);
-    const handle = await open(file, 'a', 0o600);
-    try {
-      if (at < size)
-        for await (const chunk of await source(at, signal)) {
-          signal.throwIfAborted();
-          at += chunk.length;
-          if (at > size) break;
-          if (freeBytes() < reserveBytes + chunk.length) throw new Refusal('disk-full', digest);
-          hash.update(chunk);
-          await handle.writeFile(chunk);
-        }
-      await handle.sync();
-    } finally {
-      await handle.close();
-    }
-    if (at < size) throw new Refusal('est-unreachable', `${digest} was cut at ${at} of ${size} bytes`);
-    if (at === size && `sha256:${hash.digest('hex')}` === digest) return keep(digest, file);
-    await rm(file, { force: true });
-    throw new Refusal('blob-mismatch', digest);
+    const came = await download({ file, sha256: hexOf(digest), size, source, signal, freeBytes, reserveBytes });
+    if (came === 'other') throw new Refusal('blob-mismatch', digest);
+    if (came !== 'whole') throw new Refusal('est-unreachable', `${digest} was cut at ${came.cutAt} of ${size} bytes`);
+    await keep(digest, file);
   }
 
   return {
@@ -140,15 +112,10 @@ export async function openBlobs(wish: {
       for (let other = fetching.get(blob.digest); other; other = fetching.get(blob.digest)) await other;
       if (held.has(blob.digest)) return;
       signal.throwIfAborted();
-      const mine = download(blob, source, signal);
+      const mine = fetch(blob, source, signal);
       const ended = mine.catch(() => {}).finally(() => fetching.delete(blob.digest));
       fetching.set(blob.digest, ended);
-      try {
-        await mine;
-      } catch (error) {
-        if (error instanceof Refusal || !isDiskFull(error)) throw error;
-        throw new Refusal('disk-full', blob.digest, { cause: error });
-      }
+      await mine;
     },
     async adopt(digest, file) {
       if (held.has(digest)) return;

@@ -1,8 +1,8 @@
 /** The territory's catalogue, as a box asks for it: by mutual TLS, with its own path validation of the server. */
-import type { Readable } from 'node:stream';
 import type { Static, TSchema } from 'typebox';
 import { bodyOf, type CheckedAnswer, cutAnswer, getChecked, postChecked, refusalOf } from '#common/checked-https.js';
 import type { ClientIdentity, Trust } from '#common/checked-tls.js';
+import { octetsOf, rangeFrom } from '#common/octets.js';
 import type { Moment } from '#common/pki/path.js';
 import { CatalogueApp, CataloguePage, CatalogueRelease, cataloguePath } from '#contract/catalogue.js';
 import { describeFaults, parseJson } from '#contract/parse.js';
@@ -17,23 +17,6 @@ export interface CatalogueAccess {
   est: URL;
   trust: Trust;
   identity: ClientIdentity;
-}
-
-/** From `from` on, also of a server that knows no ranges (RFC 9110 section 14.2: it may ignore them). */
-async function* octets({ status, headers, body }: CheckedAnswer, from: number): AsyncIterable<Uint8Array> {
-  let skip = status === 206 ? 0 : from;
-  if (status === 206 && !headers['content-range']?.startsWith(`bytes ${from}-`))
-    throw new Refusal('est-protocol', `the catalogue gave ${headers['content-range']} for ${from}`);
-  try {
-    for await (const chunk of body as Readable & AsyncIterable<Uint8Array>) {
-      if (skip < chunk.length) yield chunk.subarray(skip);
-      skip = Math.max(0, skip - chunk.length);
-    }
-  } catch (error) {
-    throw cutAnswer(error);
-  } finally {
-    body.destroy();
-  }
 }
 
 export function createCatalogue(wish: {
@@ -100,9 +83,8 @@ export function createCatalogue(wish: {
     app: (id) => json(CatalogueApp, `apps/${encodeURIComponent(id)}`),
     release: (id) => json(CatalogueRelease, `releases/${encodeURIComponent(id)}`),
     async blob(digest, from, signal) {
-      const headers: Record<string, string> = from > 0 ? { Range: `bytes=${from}-` } : {};
-      const answer = await get(`blobs/${digest}`, headers, AbortSignal.any([signal, wish.signal]));
-      return octets(answer, from);
+      const answer = await get(`blobs/${digest}`, rangeFrom(from), AbortSignal.any([signal, wish.signal]));
+      return octetsOf(answer, from, 'the catalogue');
     },
     async report(report) {
       const { body } = await good(await postChecked({ ...(await to('outcomes', wish.signal)), json: report }));

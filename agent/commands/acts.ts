@@ -1,5 +1,7 @@
 /** What each kind of command does. An act throws a Refusal where it cannot, and answers nothing where its answer comes after a restart. */
-import type { Command, CommandResult } from '#contract/commands.js';
+import { type Command, type CommandResult, UpdateWish } from '#contract/commands.js';
+import { check } from '#contract/parse.js';
+import { Refusal } from '#contract/problems.js';
 
 export type Said = Pick<CommandResult, 'text' | 'data'>;
 export type Act = (command: Command, signal: AbortSignal) => Promise<Said | undefined>;
@@ -17,6 +19,8 @@ export interface Effects {
   /** Resolves when it is under way. */
   restartAgent(): Promise<void>;
   reboot(): Promise<void>;
+  /** Looks at what the catalogue has selected, which must be this version. Missing: there is no second system. */
+  update?(version: string): Promise<void>;
 }
 
 export const createActs = (effects: Effects, live: { begin(command: Command): number }): Record<string, Act> => ({
@@ -38,6 +42,13 @@ export const createActs = (effects: Effects, live: { begin(command: Command): nu
   async 'restart-agent'() {
     await effects.restartAgent();
     return undefined;
+  },
+  async update({ parameters }) {
+    const read = check(UpdateWish, parameters);
+    if (!effects.update || !read.ok || read.value.what !== 'os')
+      throw new Refusal('command-unsupported', 'an agent comes with its system');
+    await effects.update(read.value.version);
+    return { text: 'the release was taken; what becomes of it stands in the report' };
   },
   async reboot() {
     await effects.reboot();

@@ -173,7 +173,10 @@ export async function createCommands(parts: CommandParts): Promise<CommandRoom> 
     const now = clock.now();
     const verdict = isTooMany()
       ? ({ do: 'end', outcome: 'refused', code: 'command-rate' } as const)
-      : judge(command, { now, trusted: clock.trusted(), settings: book.settings() });
+      : judge(command, {
+          ...{ now, trusted: clock.trusted(), settings: book.settings() },
+          canUpdate: effects.update !== undefined,
+        });
     const asked = { by: 'provider', type: 'command', facts: factsOf(command) } as const;
     const one = { command, digest, at: now, allowed: false, begun: null, told: false, result: null, waits: null };
     if (verdict.do === 'end') {

@@ -4,7 +4,7 @@ import type { Birth, Reported, Reporting } from '#contract/status.js';
 /** That it lives, its versions, and what is in trouble: no figures, no apps. */
 export function reportedAs(level: Reporting, whole: Reported): Reported {
   if (level === 'full') return whole; // which is what a missing word says
-  const { at, agent, owner, conditions, intervals } = whole;
+  const { at, agent, owner, conditions, intervals, os } = whole;
   return {
     at,
     agent,
@@ -13,6 +13,7 @@ export function reportedAs(level: Reporting, whole: Reported): Reported {
     ...(conditions && { conditions: conditions.filter(({ severity }) => severity === 'trouble') }),
     reporting: level,
     ...(intervals && { intervals }),
+    ...(os && { os }),
   };
 }
 

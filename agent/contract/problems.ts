@@ -26,6 +26,7 @@ import { storageProblems } from './problems/storage.js';
 import { successionsProblems } from './problems/successions.js';
 import { territoryProblems } from './problems/territory.js';
 import { toolsProblems } from './problems/tools.js';
+import { updatesProblems } from './problems/updates.js';
 import { watchProblems } from './problems/watch.js';
 import { workersProblems } from './problems/workers.js';
 
@@ -52,6 +53,7 @@ const table = {
   ...successionsProblems,
   ...commandsProblems,
   ...watchProblems,
+  ...updatesProblems,
   ...databaseProblems,
   ...workersProblems,
   ...fleetProblems,

@@ -5,6 +5,7 @@ import { Condition, mostConditions } from './conditions.js';
 import { Epoch, Time } from './health.js';
 import { ReportedLease } from './leases.js';
 import { LedgerHead } from './ledger.js';
+import { ReportedOs } from './os.js';
 
 /** `minimum`: the owner has switched off all but births, versions and conditions of severity trouble. Missing: full. */
 export const Reporting = Type.Union([Type.Literal('full'), Type.Literal('minimum')]);
@@ -100,6 +101,8 @@ export const Reported = Type.Object(
     intervals: Type.Optional(Intervals),
     /** What apps hold now. */
     leases: Type.Optional(Type.Array(ReportedLease, { maxItems: 100 })),
+    /** Its system, where it can be updated. */
+    os: Type.Optional(ReportedOs),
   },
   { $id: 'Reported', additionalProperties: true },
 );

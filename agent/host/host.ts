@@ -8,6 +8,8 @@ import { type Clock, systemClock } from '#common/clock.js';
 import { type Files, files } from '#common/files.js';
 import { Refusal } from '#contract/problems.js';
 import { machineOf } from './machine.js';
+import { createRauc } from './rauc.js';
+import type { OsHost } from './slots.js';
 
 export interface Space {
   totalBytes: number;
@@ -34,6 +36,8 @@ export interface Host {
   machine(): Promise<string | undefined>;
   /** Has the machine restarted; resolves when that is under way. @throws Refusal `host-cannot-reboot` */
   reboot(): Promise<void>;
+  /** Where there are two systems to start from. */
+  os?: OsHost;
   /** The network that apps' tunnels go out to; the machine's own where nothing is said. */
   outside?: {
     /** All addresses of a name; rejects when there are none. */
@@ -88,6 +92,7 @@ export const realHost: Host = {
     return found.bavail * found.bsize;
   },
   kernel,
+  os: createRauc({ osRelease: () => kernel('/etc/os-release') }),
   reboot,
   list,
   machine: () => machineOf({ kernel, interfaces: () => list('/sys/class/net') }),

@@ -5,7 +5,7 @@
 import { createHash } from 'node:crypto';
 import {
   Directory,
-  DirectoryKeys,
+  type DirectoryKeys,
   directoryType,
   largestDirectoryBytes,
   Rotation,
@@ -14,6 +14,7 @@ import {
 import { check, describeFaults, parseJson } from '#contract/parse.js';
 import { type ProblemCode, Refusal } from '#contract/problems.js';
 import { type JwsFault, unverifiedHeader, verifyJws } from '../jws.js';
+import { followRotation, RotationFault } from '../key-generations.js';
 
 export interface VerifiedDirectory {
   directory: Directory;
@@ -32,23 +33,6 @@ const codes: Record<JwsFault, ProblemCode> = {
 };
 
 /**
- * One step from the held generation to the next; undefined when the statement is not about that step.
- * @throws Refusal `directory-forged`, `directory-malformed`
- */
-async function step(held: DirectoryKeys, statement: string): Promise<DirectoryKeys | undefined> {
-  const [, next] = held.keys;
-  if (unverifiedHeader(statement, rotationType)?.kid !== next.kid) return undefined;
-  const verified = await verifyJws(statement, { type: rotationType, keys: [next] });
-  if (!verified.ok) throw new Refusal('directory-forged', 'a rotation of keys');
-  const told = parseJson(DirectoryKeys, verified.payload);
-  if (!told.ok) throw new Refusal('directory-malformed', `rotation: ${describeFaults(told.faults)}`);
-  const { generation, keys } = told.value;
-  if (generation !== held.generation + 1 || keys[0].kid !== next.kid)
-    throw new Refusal('directory-malformed', `rotation: not the generation after ${held.generation}`);
-  return { generation, keys };
-}
-
-/**
  * Takes outside bytes.
  * @throws Refusal `directory-too-large`, `directory-malformed`, `directory-foreign`, `directory-forged`
  */
@@ -58,15 +42,11 @@ export async function verifyDirectory(jws: string, held: DirectoryKeys): Promise
   const rotation = check(Rotation, header?.rotation ?? []);
   if (!header || !rotation.ok) throw new Refusal('directory-malformed');
 
-  let keys = held;
-  const retired: string[] = [];
-  for (const statement of rotation.value) {
-    if (keys.keys[0].kid === header.kid) break;
-    const after = await step(keys, statement);
-    if (!after) continue; // a step that this reader has made already
-    retired.push(keys.keys[0].kid);
-    keys = after;
-  }
+  const { keys, retired } = await followRotation(held, rotation.value, { kid: header.kid, type: rotationType }).catch(
+    (error: unknown) => {
+      throw error instanceof RotationFault ? new Refusal(codes[error.fault], error.message) : error;
+    },
+  );
 
   const verified = await verifyJws(jws, { type: directoryType, keys: [keys.keys[0]] });
   if (!verified.ok) throw new Refusal(codes[verified.fault]);

@@ -301,7 +301,7 @@ interface Put {
 }
 
 /** Of a commit: what it is about, and how far the change is that it belongs to. */
-function nameOf(operations: readonly Put[]): string {
+export function nameOf(operations: readonly Put[]): string {
   const names = operations.map(({ sublevel, value }) => {
     const room = (sublevel?.prefix ?? '').replaceAll('!', '');
     if (room !== 'changes' || typeof value !== 'object' || value === null || !('steps' in value)) return room;

@@ -1,0 +1,53 @@
+/** The territory's catalogue of systems, as a box asks for it: by mutual TLS, with its own path validation of the server. */
+import { bodyOf, type CheckedAnswer, cutAnswer, getChecked, refusalOf } from '#common/checked-https.js';
+import type { ClientIdentity, Trust } from '#common/checked-tls.js';
+import { octetsOf, rangeFrom } from '#common/octets.js';
+import type { Moment } from '#common/pki/path.js';
+import { largestOsRelease, OsSelection, osPath } from '#contract/os-release.js';
+import { describeFaults, parseJson } from '#contract/parse.js';
+import { Refusal } from '#contract/problems.js';
+import type { OsSource } from './updates.js';
+
+const timeoutMilliseconds = 30_000;
+const who = 'the catalogue of systems';
+
+export function createOsSource(wish: {
+  /** @throws Refusal `not-a-member` */
+  access: () => Promise<{ est: URL; trust: Trust; identity: ClientIdentity }>;
+  moment: () => Moment;
+  signal: AbortSignal;
+}): OsSource {
+  /** Nothing where there is nothing of the kind. @throws Refusal as the provider says, unless it is a success */
+  async function get(place: string, headers: Record<string, string>, signal: AbortSignal): Promise<CheckedAnswer> {
+    const { est, trust, identity } = await wish.access();
+    const url = new URL(`${osPath}/${place}`, est);
+    const answer = await getChecked({ url, trust, identity, at: wish.moment(), signal, headers, timeoutMilliseconds });
+    if (answer.status >= 200 && answer.status < 300) return answer;
+    try {
+      throw await refusalOf(answer, who);
+    } catch (error) {
+      throw cutAnswer(error);
+    } finally {
+      answer.body.destroy();
+    }
+  }
+
+  return {
+    async selected({ compatible, version }) {
+      const search = new URLSearchParams({ compatible, ...(version !== undefined && { version }) });
+      const { status, body } = await get(`selected?${search}`, {}, wish.signal);
+      try {
+        if (status === 204) return undefined;
+        const read = parseJson(OsSelection, await bodyOf(body, 2 * largestOsRelease));
+        if (!read.ok) throw new Refusal('est-protocol', `${who}: ${describeFaults(read.faults)}`);
+        return read.value;
+      } catch (error) {
+        throw cutAnswer(error);
+      } finally {
+        body.destroy();
+      }
+    },
+    octets: (sha256) => async (from, signal) =>
+      octetsOf(await get(`bundles/${sha256}`, rangeFrom(from), AbortSignal.any([signal, wish.signal])), from, who),
+  };
+}

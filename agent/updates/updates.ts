@@ -1,0 +1,345 @@
+/** Updates of the system: what the provider selects is looked at, taken where it may be, and carried out as a change. */
+import type { Clock } from '#common/clock.js';
+import type { Database, Operation } from '#common/commits.js';
+import type { OctetSource } from '#common/download.js';
+import { verifyOsRelease } from '#common/os/release.js';
+import type { NewOsSettings, OsView, ReportedOs } from '#contract/os.js';
+import type { OsKeys, OsSelection } from '#contract/os-release.js';
+import { Refusal } from '#contract/problems.js';
+import type { Changes } from '../changes/changes.js';
+import type { StepKind } from '../changes/run.js';
+import type { Ledger, OwnerSigner } from '../consent/ledger.js';
+import type { OsHost, Slots } from '../host/slots.js';
+import type { RebootHolds } from '../leases/gate.js';
+import { openOsBook } from './book.js';
+import { openBundle } from './bundle.js';
+import { type Before, type GateLimits, type LocalHealth, usualGate } from './gate.js';
+import { type OsPlan, planOs } from './plan.js';
+import { createOsSteps, osChange, osGroup } from './steps.js';
+import { reportOf, type Seen, viewOf } from './view.js';
+
+/** The territory's catalogue of systems. */
+export interface OsSource {
+  /** What this box is to run; undefined: what it has. @throws Refusal as the provider says, `est-unreachable`, `not-a-member` */
+  selected(now: { compatible: string; version: string | undefined }): Promise<OsSelection | undefined>;
+  octets(sha256: string): OctetSource;
+}
+
+export interface OwnerSystem {
+  view(): OsView;
+  set(settings: NewOsSettings, signer: OwnerSigner): Promise<void>;
+  /** 0: no longer. */
+  hold(days: number, signer: OwnerSigner): Promise<void>;
+  /** @throws Refusal `os-nothing-waits` */
+  now(version: string, signer: OwnerSigner): Promise<void>;
+  onChange(listener: () => void): () => void;
+}
+
+export interface Updates {
+  /** For the change runner. */
+  kinds: Record<string, StepKind>;
+  owner: OwnerSystem;
+  reported(): ReportedOs;
+  /** Something that a plan follows from may be otherwise. */
+  look(): void;
+  /** The catalogue is asked now. @throws Refusal as `OsSource.selected`, and what is wrong with what it selected */
+  ask(): Promise<void>;
+  /** That the catalogue is asked for on the provider's word. @throws Refusal `os-not-selected`, and as `ask` */
+  wanted(version: string): Promise<void>;
+  /** After the change runner. */
+  start(): Promise<void>;
+  stop(): Promise<void>;
+}
+
+export interface UpdatesParts {
+  store: { db: Database; commit(operations: readonly Operation[]): Promise<void> };
+  ledger: Pick<Ledger, 'decide'>;
+  clock: Clock & { trusted(): boolean; until(moment: number, signal?: AbortSignal): Promise<void> };
+  monotonic: () => number;
+  boot: string;
+  os: OsHost;
+  /** What the image trusts. */
+  pinned: OsKeys;
+  source: OsSource;
+  changes: () => Changes;
+  holds: Pick<RebootHolds, 'ask' | 'end'> & { onChange(listener: () => void): () => void };
+  conditions: { isTooHot(): boolean; isPowerWeak(): boolean };
+  before: () => Before;
+  health: LocalHealth;
+  limits?: GateLimits;
+  reboot: () => Promise<void>;
+  /** Below it a folder is kept. */
+  directory: string;
+  freeBytes: () => number;
+  /** The slot that runs has proved itself. */
+  onGood: () => Promise<void>;
+  onRefused: (refusal: Refusal) => void;
+}
+
+/** What stays free on the disk whatever is fetched. */
+const reserveBytes = 64 * 1024 * 1024;
+const askMilliseconds = 6 * 3_600_000;
+const firstPause = 60_000;
+const day = 86_400_000;
+
+export async function createUpdates(parts: UpdatesParts): Promise<Updates> {
+  const { clock, os, pinned, source, changes, holds, conditions, onRefused } = parts;
+  const book = await openOsBook(parts);
+  const stopping = new AbortController();
+  const { signal } = stopping;
+  const listeners = new Set<() => void>();
+  let woken = new AbortController();
+  let slots: Slots | undefined;
+  let plan: OsPlan = { do: 'nothing' };
+  let fetchedBytes = 0;
+  let askedAt: number | null = null;
+  let refused: OsView['refused'] = null;
+  let running: Promise<void> = Promise.resolve();
+  const undo: (() => void)[] = [];
+
+  const tell = (): void => {
+    for (const listener of [...listeners]) listener();
+  };
+  const look = (): void => {
+    woken.abort();
+    woken = new AbortController();
+    tell();
+  };
+  const onFault = (error: unknown): void =>
+    onRefused(error instanceof Refusal ? error : new Refusal('internal', undefined, { cause: error }));
+
+  const bundle = await openBundle({
+    ...parts,
+    reserveBytes,
+    onProgress(bytes) {
+      const isNews = Math.floor(bytes / 4_000_000) !== Math.floor(fetchedBytes / 4_000_000);
+      fetchedBytes = bytes;
+      if (isNews) tell();
+    },
+  });
+
+  const underWay = () => changes().underWay(osGroup);
+  const versionUnderWay = (): string | undefined => {
+    const change = underWay();
+    return change && String(changes().data(change.id)?.version ?? '');
+  };
+
+  async function planWith(isInstalled: boolean): Promise<OsPlan> {
+    slots = await os.slots();
+    const { chosen, settings, saidNow, failed, floor } = book.now();
+    fetchedBytes = chosen ? await bundle.fetchedBytes(chosen.release.bundle) : 0;
+    return planOs({
+      now: clock.now(),
+      isTimeKnown: clock.trusted(),
+      compatible: slots.compatible,
+      running: slots.booted.version,
+      selected: chosen,
+      ...{ floor, settings, saidNow, failed, isInstalled, fetchedBytes },
+      freeBytes: parts.freeBytes() - reserveBytes,
+      isTooHot: conditions.isTooHot(),
+      isPowerWeak: conditions.isPowerWeak(),
+    });
+  }
+
+  const changed = (until: number | null, over: AbortSignal): Promise<void> =>
+    until === null ? clock.sleep(day, over) : clock.until(until, over);
+
+  const steps = createOsSteps({
+    ...parts,
+    ...{ book, bundle, changed },
+    seen: () => woken.signal,
+    octets: (sha256) => source.octets(sha256),
+    limits: parts.limits ?? usualGate,
+    async plan() {
+      plan = await planWith(true);
+      return plan;
+    },
+    changes,
+  });
+
+  /** Keys that a rotation has led to, unless the image knows later ones, or ones that they do not come from. */
+  function keys(): OsKeys {
+    const { keys: held, retired } = book.now();
+    const isLater = held !== null && held.generation > pinned.generation && retired.includes(pinned.keys[0].kid);
+    return isLater ? held : pinned;
+  }
+
+  /** @throws Refusal those of `verifyOsRelease`, `os-release-foreign` for a key that was replaced */
+  async function take(selection: OsSelection | undefined): Promise<void> {
+    const { chosen } = book.now();
+    if (!selection) {
+      refused = null;
+      if (chosen) await book.choose(null);
+      return;
+    }
+    const verified = await verifyOsRelease(selection.release, keys());
+    const { id, retired } = verified;
+    const { notBefore } = selection;
+    if (verified.keys.generation > keys().generation)
+      await book.set((now) => ({ keys: verified.keys, retired: [...now.retired, ...retired].slice(-100) }));
+    refused = null;
+    if (chosen?.id === id && chosen.notBefore === notBefore) return;
+    await book.choose({ id, jws: selection.release, notBefore });
+  }
+
+  let asking: Promise<void> | undefined;
+  function ask(): Promise<void> {
+    asking ??= (async () => {
+      slots = await os.slots();
+      const { compatible, booted } = slots;
+      const selection = await source.selected({ compatible, version: booted.version });
+      askedAt = clock.now();
+      try {
+        await take(selection);
+      } catch (error) {
+        if (error instanceof Refusal) refused = { version: null, code: error.code, at: clock.now() };
+        throw error;
+      }
+    })().finally(() => {
+      asking = undefined;
+      look();
+    });
+    return asking;
+  }
+
+  async function keepAsking(): Promise<void> {
+    let pause = firstPause;
+    while (!signal.aborted) {
+      const isAsked = await ask().then(
+        () => true,
+        (error: unknown) => {
+          const isQuiet = error instanceof Refusal && ['not-a-member', 'est-unreachable'].includes(error.code);
+          if (!isQuiet && !signal.aborted) onFault(error);
+          return false;
+        },
+      );
+      pause = isAsked ? firstPause : Math.min(pause * 2, askMilliseconds);
+      await clock.sleep((isAsked ? askMilliseconds : pause) * (0.75 + Math.random() / 4), signal);
+    }
+  }
+
+  /** One look: what may be begun is begun. Answers until when there is nothing to do. */
+  async function next(): Promise<number | null> {
+    const change = underWay();
+    if (change) {
+      // What is only being fetched gives way at once; later steps see for themselves.
+      const isFetching =
+        change.state === 'doing' && change.steps.find(({ state }) => state !== 'done')?.kind === 'os-fetch';
+      if (isFetching && changes().data(change.id)?.release !== book.now().chosen?.id)
+        await changes()
+          .abort(change.id)
+          .catch(() => {}); // it has gone on, or ended
+      return null;
+    }
+    plan = await planWith(false);
+    const { chosen } = book.now();
+    if (plan.do === 'refuse' && chosen) refused = { version: chosen.release.version, code: plan.code, at: clock.now() };
+    if (plan.do === 'install' && chosen)
+      await changes()
+        .begin(osChange(chosen, slots?.booted.version))
+        .catch((error: unknown) => {
+          if (!(error instanceof Refusal && error.code === 'change-under-way')) throw error;
+        });
+    tell();
+    return plan.do === 'wait' ? plan.until : null;
+  }
+
+  async function keepLooking(): Promise<void> {
+    while (!signal.aborted) {
+      const seen = woken.signal;
+      const until = await next().catch((error: unknown) => {
+        if (!signal.aborted) onFault(error);
+        return clock.now() + firstPause;
+      });
+      await changed(until, AbortSignal.any([signal, seen]));
+    }
+  }
+
+  /** With nothing on trial, what runs is what has proved itself before: the boot loader's count of tries begins anew. */
+  async function markGood(): Promise<void> {
+    const before = { apps: [], isOnline: false };
+    while (!signal.aborted) {
+      try {
+        slots = await os.slots();
+        if (underWay() && changes().data(underWay()?.id ?? '')?.target === slots.booted.name) return; // the gate does
+        const faults = await parts.health(before, signal);
+        if (faults.length > 0) throw new Refusal('os-unhealthy', faults.join('; '));
+        await os.markGood(slots.booted.name);
+        const { version } = slots.booted;
+        await book.set(() => (version === undefined ? {} : { floor: version }));
+        await parts.onGood();
+        return;
+      } catch (error) {
+        if (signal.aborted) return;
+        onFault(error);
+        if (error instanceof Refusal && error.code === 'os-unsupported') return;
+        await clock.sleep(firstPause, signal);
+      }
+    }
+  }
+
+  const seen = (): Seen => ({
+    ...{ slots, plan, fetchedBytes, askedAt, refused },
+    book: book.now(),
+    change: underWay(),
+    changing: versionUnderWay(),
+  });
+  const decide = (
+    change: Parameters<typeof book.set>[0],
+    type: string,
+    facts: Record<string, string | number>,
+    signer: OwnerSigner,
+  ): Promise<void> => book.set(change, { decisions: [{ by: 'owner', type, facts }], signer });
+
+  return {
+    kinds: steps,
+    reported: () => reportOf(seen()),
+    look,
+    ask,
+    async wanted(version) {
+      await ask();
+      if (book.now().chosen?.release.version !== version) throw new Refusal('os-not-selected', version);
+    },
+    owner: {
+      view: () => viewOf(seen()),
+      set: ({ automatic, window }, signer) =>
+        decide(
+          ({ settings }) => ({ settings: { ...settings, automatic, window } }),
+          'os.settings',
+          { automatic, ...(window && { from: window.from, minutes: window.minutes }) },
+          signer,
+        ),
+      hold: (days, signer) =>
+        decide(
+          ({ settings }) => ({ settings: { ...settings, holdUntil: days === 0 ? null : clock.now() + days * day } }),
+          'os.hold',
+          { days },
+          signer,
+        ),
+      async now(version, signer) {
+        const { chosen } = book.now();
+        if (chosen?.release.version !== version || slots?.booted.version === version)
+          throw new Refusal('os-nothing-waits', version);
+        await decide(() => ({ saidNow: version }), 'os.now', { version }, signer);
+      },
+      onChange(listener) {
+        listeners.add(listener);
+        return () => listeners.delete(listener);
+      },
+    },
+    async start() {
+      slots = await os.slots().catch((error: unknown) => {
+        onFault(error);
+        return undefined;
+      });
+      undo.push(book.onChange(look), holds.onChange(look));
+      undo.push(changes().on(({ kind, endedAt }) => kind === 'os-update' && (endedAt === null ? tell() : look())));
+      running = Promise.all([markGood(), keepAsking(), keepLooking()]).then(() => {});
+    },
+    async stop() {
+      stopping.abort();
+      for (const one of undo) one();
+      await running;
+    },
+  };
+}

@@ -18,11 +18,14 @@ const offset = '@@1M'; // of the boot partition, first on the disk
 export function makeCard(image: string, card: string, sizeGiB: number, written: Record<string, string>): void {
   execFileSync('cp', ['--sparse=always', image, card]);
   execFileSync('truncate', ['--size', `${sizeGiB}G`, card]);
-  for (const [name, text] of Object.entries(written)) {
-    const file = `${card}.written`;
-    writeFileSync(file, text);
-    execFileSync('mcopy', ['-o', '-i', `${card}${offset}`, file, `::${name}`]);
-  }
+  for (const [name, text] of Object.entries(written)) writeOnBootPartition(card, name, text);
+}
+
+/** While no machine runs from it. */
+export function writeOnBootPartition(card: string, name: string, text: string): void {
+  const file = `${card}.written`;
+  writeFileSync(file, text);
+  execFileSync('mcopy', ['-o', '-i', `${card}${offset}`, file, `::${name}`]);
 }
 
 /** A file of the boot partition. */

@@ -57,7 +57,7 @@ export async function buildImage({ architecture, tell, ...options }: BuildOption
   const sbom = sbomOf({ architecture, dpkgStatus, packageLock, at: lock.epochSeconds * 1000 });
   writeFileSync(path.join(out, 'sbom.json'), sbom);
   const names = ['image', 'image.zst', 'rootfs.ext4', 'sbom.json'];
-  if (options.compress) await signSums(out, names, publisher);
+  if (options.compress) await signSums(out, names, publisher.keyFile);
   rmSync(work, { recursive: true });
   tell('');
   return out;

@@ -52,7 +52,7 @@ export function start(architecture: Architecture, home: string, card: string, na
   const log = path.join(home, `${name}.serial.log`);
   const [program = '', ...kind] = kinds[architecture];
   const args = [
-    ...[...kind, '-accel', 'tcg,thread=multi', '-smp', '2', '-m', '1024', '-no-reboot'],
+    ...[...kind, '-accel', 'tcg,thread=multi', '-smp', '2', '-m', '1024'],
     ...['-display', 'none', '-monitor', 'none', '-serial', `file:${log}`],
     ...firmware(architecture, home),
     ...['-drive', `if=virtio,format=raw,file=${card}`],

@@ -77,7 +77,7 @@ const setupPage = (): Promise<boolean> =>
 
 const territory = makeTerritory(path.join(home, 'territory'), host, base);
 const image = await buildImage({
-  ...{ architecture, out: path.join(home, 'image'), alliance: territory.alliance, compress: false },
+  ...{ architecture, out: path.join(home, 'image'), alliance: territory.alliance, version: '1.0.0', complete: false },
   tell: (step) => step && say(`image: ${step}`),
 });
 passed('image made');

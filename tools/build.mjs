@@ -91,10 +91,15 @@ await Promise.all([
     outdir: 'build/templates/node/app',
     outExtension: { '.js': '.mjs' },
   }),
-  // What the bench holds the agent's start against, bundled as the agent is.
+  // What the bench holds the agent's start against, and an agent whose clock it moves, bundled as the agent is.
   esbuild.build({
     ...bundle,
     entryPoints: { 'one-route': 'test/bench/parts/one-route.ts' },
+    outdir: 'build/test/bench/bundled',
+  }),
+  esbuild.build({
+    ...box,
+    entryPoints: { 'passing-box': 'test/bench/parts/passing-box.ts' },
     outdir: 'build/test/bench/bundled',
   }),
   ...consoles.map(({ from, to }) =>

@@ -2,6 +2,7 @@
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { openAlliance } from './alliance.js';
+import { makeBundle } from './bundle.js';
 import { makeData, makeDisk, makeSlot } from './disk.js';
 import { makeEsp } from './esp.js';
 import { fetchPackages } from './fetch.js';
@@ -15,18 +16,20 @@ import { makeTree } from './tree.js';
 
 export interface BuildOptions {
   architecture: Architecture;
+  /** Of the system: what updates go by. */
+  version: string;
   /** Where the result goes; made anew. */
   out?: string | undefined;
   alliance?: string | undefined;
   publisher?: string | undefined;
-  /** Without it there is no image.zst and nothing is signed: who boots the image at once does not wait for it. */
-  compress: boolean;
+  /** False: the image alone, for whoever boots it at once. */
+  complete: boolean;
   /** Told what is being done, and what the step before took. */
   tell(step: string): void;
 }
 
-/** Answers the directory: image, image.zst, rootfs.ext4, sbom.json, SHA256SUMS, SHA256SUMS.sig. */
-export async function buildImage({ architecture, tell, ...options }: BuildOptions): Promise<string> {
+/** Answers the directory: image and rootfs.ext4; complete also image.zst, the update, sbom.json, SHA256SUMS and SHA256SUMS.sig. */
+export async function buildImage({ architecture, version, tell, ...options }: BuildOptions): Promise<string> {
   const lock = readLock(architecture);
   const out = options.out ?? built('image', architecture);
   const work = path.join(out, 'work');
@@ -41,23 +44,32 @@ export async function buildImage({ architecture, tell, ...options }: BuildOption
   const publisher = openPublisher(options.publisher);
   const alliance = openAlliance(options.alliance);
   tell('root filesystem with the agent');
-  const tree = await makeTree(work, { architecture, base, alliance, publisher: publisher.certificatesFile, tools });
+  const tree = await makeTree(work, {
+    architecture,
+    version,
+    base,
+    alliance,
+    publisher: publisher.certificatesFile,
+    tools,
+  });
   const esp = makeEsp(work, architecture, lock, tree, tools);
   const slot = makeSlot(out, architecture, tree, tools);
   tell('disk');
   const data = makeData(work, architecture, tools);
   const disk = makeDisk(out, architecture, { 'webizen-esp': esp, 'rootfs-a': slot, 'webizen-data': data }, tools);
-  if (options.compress) {
+  if (options.complete) {
     tell('compressed');
     tools.run('zstd', ['--quiet', '--force', '-T2', '--no-progress', disk, '-o', `${disk}.zst`]);
+    tell('update');
+    const bundle = makeBundle(out, { architecture, version, publisher, tools });
+    tell('list of contents, sums, signature');
+    const dpkgStatus = readFileSync(path.join(tree, 'var/lib/dpkg/status'), 'utf8');
+    const packageLock = readFileSync(path.join(root, 'package-lock.json'), 'utf8');
+    const sbom = sbomOf({ architecture, dpkgStatus, packageLock, at: lock.epochSeconds * 1000 });
+    writeFileSync(path.join(out, 'sbom.json'), sbom);
+    const names = ['image', 'image.zst', 'rootfs.ext4', path.basename(bundle), 'sbom.json'];
+    await signSums(out, names, publisher.keyFile);
   }
-  tell('sums, signature, list of contents');
-  const dpkgStatus = readFileSync(path.join(tree, 'var/lib/dpkg/status'), 'utf8');
-  const packageLock = readFileSync(path.join(root, 'package-lock.json'), 'utf8');
-  const sbom = sbomOf({ architecture, dpkgStatus, packageLock, at: lock.epochSeconds * 1000 });
-  writeFileSync(path.join(out, 'sbom.json'), sbom);
-  const names = ['image', 'image.zst', 'rootfs.ext4', 'sbom.json'];
-  if (options.compress) await signSums(out, names, publisher);
   rmSync(work, { recursive: true });
   tell('');
   return out;

@@ -1,4 +1,5 @@
 /** `make image` and its like: the only file here that reads the command line and the environment. */
+import { version as agentVersion } from '#common/version.js';
 import { buildImage } from './build.js';
 import { lock } from './lock.js';
 import { type Architecture, architectures } from './places.js';
@@ -9,7 +10,7 @@ image lock ARCHITECTURE       resolve the lists of packages against the archive 
 image publisher DIR NAME      make the key of an image publisher, in a new directory
 
 ARCHITECTURE is ${architectures.join(' or ')}. ALLIANCE=DIR has keys.json and directory.jws, PUBLISHER=DIR key.pem and cert.pem:
-without them, ones to develop with are made.
+without them, ones to develop with are made. VERSION=1.2.3 is the system's, as updates know it.
 `;
 
 function architectureOf(name: string | undefined): Architecture {
@@ -31,9 +32,9 @@ async function main([command, first, second]: string[]): Promise<void> {
       if (before) process.stdout.write(`${before} ${((Date.now() - began) / 1000).toFixed(1)} s\n`);
       [began, before] = [Date.now(), step];
     };
-    const { ALLIANCE: alliance, PUBLISHER: publisher } = process.env;
+    const { ALLIANCE: alliance, PUBLISHER: publisher, VERSION: version = agentVersion } = process.env;
     process.stdout.write(
-      `${await buildImage({ architecture: architectureOf(first), compress: true, alliance, publisher, tell })}\n`,
+      `${await buildImage({ architecture: architectureOf(first), version, complete: true, alliance, publisher, tell })}\n`,
     );
   } else {
     process.stderr.write(help);

@@ -40,7 +40,7 @@ async function digestOf(file: string): Promise<string> {
 }
 
 /** SHA256SUMS of these files, as sha256sum checks them, and its signature (ECDSA, DER), as openssl dgst checks it. */
-export async function signSums(directory: string, names: readonly string[], { keyFile }: Publisher): Promise<string> {
+export async function signSums(directory: string, names: readonly string[], keyFile: string): Promise<void> {
   const lines = await Promise.all(
     names.map(async (name) => `${await digestOf(path.join(directory, name))}  ${name}\n`),
   );
@@ -48,5 +48,4 @@ export async function signSums(directory: string, names: readonly string[], { ke
   writeFileSync(path.join(directory, 'SHA256SUMS'), sums);
   const signature = sign('sha256', Buffer.from(sums), createPrivateKey(readFileSync(keyFile)));
   writeFileSync(path.join(directory, 'SHA256SUMS.sig'), signature);
-  return sums;
 }

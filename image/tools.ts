@@ -11,8 +11,8 @@ import { run } from './run.js';
 
 export interface Tools {
   epochSeconds: number;
-  /** Paths below `build/` and the cache are the same inside. @throws Error when it fails */
-  run(program: string, args: string[], input?: string): void;
+  /** Paths below `build/` and the cache are the same inside, and so are `readable` ones, read-only. @throws Error when it fails */
+  run(program: string, args: string[], input?: string, readable?: readonly string[]): void;
 }
 
 export function openTools(lock: Lock): Tools {
@@ -36,8 +36,10 @@ export function openTools(lock: Lock): Tools {
   };
   return {
     epochSeconds: lock.epochSeconds,
-    run(program, args, input) {
-      run('bwrap', [...inside, '--cap-add', 'ALL', program, ...args], input === undefined ? { env } : { env, input });
+    run(program, args, input, readable = []) {
+      const shown = readable.flatMap((place) => ['--ro-bind', place, place]);
+      const words = [...inside, ...shown, '--cap-add', 'ALL', program, ...args];
+      run('bwrap', words, input === undefined ? { env } : { env, input });
     },
   };
 }

@@ -121,6 +121,13 @@ function overlay(from: string, to: string): void {
   }
 }
 
+/** What runs is told by os-release(5): RAUC knows only what it has installed itself. */
+function release(tree: string, architecture: Architecture, version: string): void {
+  const file = path.join(tree, 'usr/lib/os-release');
+  const text = `IMAGE_ID=webizen-${architecture}\nIMAGE_VERSION=${version}\n`;
+  writeFileSync(file, `${readFileSync(file, 'utf8').trimEnd()}\n${text}`);
+}
+
 function units(tree: string): void {
   const home = path.join(tree, 'etc/systemd/system');
   const link = (to: string, name: string): void => {
@@ -147,6 +154,7 @@ export function clampTimes(directory: string, seconds: number): void {
 
 export interface TreeParts {
   architecture: Architecture;
+  version: string;
   /** Debian's part, a tar. */
   base: string;
   /** Holds keys.json and directory.jws: what the box pins. */
@@ -158,7 +166,7 @@ export interface TreeParts {
 
 /** Makes it anew below `home`, and answers its path. Root is needed: files have their owners. */
 export async function makeTree(home: string, parts: TreeParts): Promise<string> {
-  const { architecture, base, alliance, publisher, tools } = parts;
+  const { architecture, version, base, alliance, publisher, tools } = parts;
   const tree = path.join(home, 'tree');
   rmSync(tree, { recursive: true, force: true });
   mkdirSync(tree, { recursive: true });
@@ -193,6 +201,7 @@ export async function makeTree(home: string, parts: TreeParts): Promise<string> 
   symlinkSync('/run/NetworkManager/resolv.conf', resolver);
   rmSync(path.join(tree, 'etc/hostname'), { force: true }); // usr/lib/webizen/machine names it
   writeFileSync(path.join(tree, 'etc/hosts'), '127.0.0.1 localhost\n::1 localhost\n');
+  release(tree, architecture, version);
   units(tree);
   if (existsSync(path.join(tree, 'etc/machine-id'))) writeFileSync(path.join(tree, 'etc/machine-id'), '');
   makeInitrd(architecture, tree, tools);

@@ -18,11 +18,14 @@ const offset = '@@1M'; // of the boot partition, first on the disk
 export function makeCard(image: string, card: string, sizeGiB: number, written: Record<string, string>): void {
   execFileSync('cp', ['--sparse=always', image, card]);
   execFileSync('truncate', ['--size', `${sizeGiB}G`, card]);
-  for (const [name, text] of Object.entries(written)) {
-    const file = `${card}.written`;
-    writeFileSync(file, text);
-    execFileSync('mcopy', ['-o', '-i', `${card}${offset}`, file, `::${name}`]);
-  }
+  for (const [name, text] of Object.entries(written)) writeOnBootPartition(card, name, text);
+}
+
+/** While no machine runs from it. */
+export function writeOnBootPartition(card: string, name: string, text: string): void {
+  const file = `${card}.written`;
+  writeFileSync(file, text);
+  execFileSync('mcopy', ['-o', '-i', `${card}${offset}`, file, `::${name}`]);
 }
 
 /** A file of the boot partition. */
@@ -49,7 +52,7 @@ export function start(architecture: Architecture, home: string, card: string, na
   const log = path.join(home, `${name}.serial.log`);
   const [program = '', ...kind] = kinds[architecture];
   const args = [
-    ...[...kind, '-accel', 'tcg,thread=multi', '-smp', '2', '-m', '1024', '-no-reboot'],
+    ...[...kind, '-accel', 'tcg,thread=multi', '-smp', '2', '-m', '1024'],
     ...['-display', 'none', '-monitor', 'none', '-serial', `file:${log}`],
     ...firmware(architecture, home),
     ...['-drive', `if=virtio,format=raw,file=${card}`],

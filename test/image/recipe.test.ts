@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, statSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import fc from 'fast-check';
 import t from 'tap';
@@ -9,6 +9,7 @@ import { loadOrder } from '../../image/initrd.js';
 import { mebi, placed, tableOf } from '../../image/layout.js';
 import { parseLock, printLock } from '../../image/lock.js';
 import { architectures, listed, source } from '../../image/places.js';
+import { makePublisher, openPublisher, signSums } from '../../image/publisher.js';
 import { sbomOf } from '../../image/sbom.js';
 import { ownFolder } from '../support/folder.js';
 
@@ -112,4 +113,21 @@ t.test('the list of what is in it names packages of both kinds, and nothing for 
     sbom.components.map((one: { purl: string }) => one.purl),
     ['pkg:deb/debian/podman@5.4.2%2Bds1-2?arch=arm64&distro=trixie', 'pkg:npm/pino@10.4.0'],
   );
+});
+
+t.test('what a publisher signs is checked with openssl and sha256sum alone', async (t) => {
+  const home = await ownFolder(t);
+  const key = path.join(home, 'publisher');
+  makePublisher(key, 'A publisher');
+  t.equal(statSync(path.join(key, 'key.pem')).mode & 0o077, 0, 'nobody else reads the key');
+  writeFileSync(path.join(home, 'image'), 'an image');
+  const { keyFile, certificatesFile } = openPublisher(key);
+  await signSums(home, ['image'], keyFile);
+  const shell = (script: string) => execFileSync('sh', ['-ec', script], { cwd: home, encoding: 'utf8' });
+  t.match(shell('sha256sum --check SHA256SUMS'), 'image: OK');
+  shell(`openssl x509 -in ${certificatesFile} -noout -pubkey > publisher.pub`);
+  const verify = 'openssl dgst -sha256 -verify publisher.pub -signature SHA256SUMS.sig SHA256SUMS';
+  t.match(shell(verify), 'Verified OK');
+  writeFileSync(path.join(home, 'SHA256SUMS'), 'others');
+  t.throws(() => shell(`${verify} 2>&1`));
 });

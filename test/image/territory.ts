@@ -2,11 +2,12 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { copyFileSync, createWriteStream, mkdirSync, readFileSync } from 'node:fs';
+import { get } from 'node:https';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
 import { Type } from 'typebox';
 import { BoxSummary } from '#contract/operator.js';
-import { check } from '#contract/parse.js';
+import { check, describeFaults } from '#contract/parse.js';
 import { built } from '../../image/places.js';
 
 export interface Territory {
@@ -23,6 +24,17 @@ export interface Serving {
 
 const command = (...args: string[]): string =>
   execFileSync(process.execPath, [built('bin/webizen-provider.js'), ...args], { encoding: 'utf8' });
+
+const textOf = (url: string, authorization: string, ca: string): Promise<string> =>
+  new Promise((resolve, reject) => {
+    get(url, { headers: { authorization }, ca }, (reply) => {
+      let text = '';
+      reply.setEncoding('utf8').on('data', (chunk: string) => {
+        text += chunk;
+      });
+      reply.once('end', () => resolve(text)).once('error', reject);
+    }).once('error', reject);
+  });
 
 /** @param host the address that boxes reach it by */
 export function makeTerritory(home: string, host: string, port: number): Territory {
@@ -68,11 +80,14 @@ export function makeTerritory(home: string, host: string, port: number): Territo
       const { console: address } = urls;
       if (address === undefined) throw new Error(`the provider does not serve: see ${home}/provider.log`);
       const authorization = `Bearer ${readFileSync(path.join(provider, 'operator.secret'), 'utf8').trim()}`;
+      const ca = readFileSync(path.join(provider, 'ca/root.crt'), 'utf8');
       return {
         async boxes() {
-          const reply = await fetch(`${address}/v1/boxes`, { headers: { authorization } });
-          const boxes = check(Type.Array(BoxSummary), await reply.json());
-          if (!boxes.ok) throw new Error(`cannot read the provider's boxes: ${reply.status}`);
+          const boxes = check(
+            Type.Array(BoxSummary),
+            JSON.parse(await textOf(`${address}/v1/boxes`, authorization, ca)),
+          );
+          if (!boxes.ok) throw new Error(`cannot read the provider's boxes: ${describeFaults(boxes.faults)}`);
           return boxes.value;
         },
         async stop() {

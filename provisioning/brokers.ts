@@ -7,6 +7,7 @@ import { createBroker, type Log } from './broker/broker.js';
 import { createCuts, noHelper } from './broker/cuts.js';
 import { createDelivery } from './broker/delivery.js';
 import type { Incoming } from './broker/gate.js';
+import type { HandshakeCounts } from './broker/handshakes.js';
 import { everyUp, serviceName, upBesideWorkers } from './broker/names.js';
 import { createOutsideBroker } from './broker/outside.js';
 import { probe } from './broker/probe.js';
@@ -37,6 +38,8 @@ export interface BrokerSide {
   /** Undefined where it is the provider's own. */
   reachable(): boolean | undefined;
   certificateEnd(): number | undefined;
+  /** Undefined where the broker is outside. */
+  handshakes(): HandshakeCounts | undefined;
 }
 
 export interface BrokerSideParts {
@@ -73,6 +76,7 @@ export function createOwnBroker({ store, maxPacketBytes, ...parts }: BrokerSideP
     secure: broker.secure,
     reachable: () => undefined,
     certificateEnd: () => undefined,
+    handshakes: broker.handshakes,
   };
 }
 
@@ -132,5 +136,6 @@ export function createBrokerOutside(
     secure: () => {}, // it asks for the newest with each session
     reachable: broker.reachable,
     certificateEnd: broker.certificateEnd,
+    handshakes: () => undefined,
   };
 }

@@ -1,4 +1,5 @@
 /** What `/metrics` says of what goes between boxes and the provider. */
+import type { HandshakeCounts } from './broker/handshakes.js';
 import type { Gauge } from './console/metrics.js';
 import type { Mail } from './messages/messages.js';
 
@@ -61,9 +62,38 @@ const brokerGauges = (reachable: boolean | undefined): Gauge[] =>
         },
       ];
 
+const handshakeGauges = (counts: HandshakeCounts | undefined): Gauge[] =>
+  counts === undefined
+    ? []
+    : [
+        {
+          ...{ name: 'webizen_handshakes_total', type: 'counter', help: 'TLS handshakes with boxes since the start.' },
+          series: [
+            [{ result: 'done' }, counts.done],
+            [{ result: 'wasted' }, counts.wasted],
+            [{ result: 'dropped' }, counts.dropped],
+          ],
+        },
+        {
+          ...{ name: 'webizen_handshakes_waiting', help: 'Connections whose handshake waits for its turn.' },
+          series: [[{}, counts.waiting]],
+        },
+        {
+          ...{ name: 'webizen_sources_slowed', help: 'Addresses whose handshakes are slowed: they waste them.' },
+          series: [[{}, counts.slowed]],
+        },
+      ];
+
 export const trafficGauges = (now: {
   heard: Heard;
   mail: ReturnType<Mail['counts']>;
   /** Undefined where the broker is the provider's own. */
   reachable: boolean | undefined;
-}): Gauge[] => [...ingestGauges(now.heard), ...messageGauges(now.mail), ...brokerGauges(now.reachable)];
+  /** Undefined where the broker is outside. */
+  handshakes: HandshakeCounts | undefined;
+}): Gauge[] => [
+  ...ingestGauges(now.heard),
+  ...messageGauges(now.mail),
+  ...brokerGauges(now.reachable),
+  ...handshakeGauges(now.handshakes),
+];

@@ -107,7 +107,12 @@ export async function openTraffic(
   return {
     ...{ broker, ingest, mail, revoke: endings.revoke },
     gauges: () => [
-      ...trafficGauges({ heard: ingest.counts(), mail: mail.counts(), reachable: broker.reachable() }),
+      ...trafficGauges({
+        heard: ingest.counts(),
+        mail: mail.counts(),
+        reachable: broker.reachable(),
+        handshakes: broker.handshakes(),
+      }),
       ...commands.gauges(),
       ...(apart?.gauges() ?? []),
     ],

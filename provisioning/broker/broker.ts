@@ -5,17 +5,17 @@
 import type { X509Certificate } from 'node:crypto';
 import { EventEmitter } from 'node:events';
 import type { Duplex } from 'node:stream';
-import { createServer, type TLSSocket } from 'node:tls';
 import { Aedes, type Client, type PublishPacket } from 'aedes';
 import type { FastifyBaseLogger } from 'fastify';
 import packets from 'mqtt-packet';
 import type { Clock } from '#common/clock.js';
-import { listen } from '#common/listen.js';
 import { Refusal } from '#contract/problems.js';
 import type { EventLog } from '../fleet/events.js';
+import { type Comer, createDoor, type Tls } from './door.js';
 import type { Fault } from './framing.js';
 import { createGate, createSession, type Incoming, type Session, tellRefusal } from './gate.js';
 import { Guard } from './guard.js';
+import type { HandshakeCounts } from './handshakes.js';
 import { defaultLimits, type Limits } from './limits.js';
 
 export type Log = Pick<FastifyBaseLogger, 'debug' | 'info' | 'warn' | 'error'>;
@@ -30,14 +30,14 @@ export interface Broker {
   /** Cuts the box's live session, if there is one. */
   disconnect(box: string): void;
   /** A new certificate, for connections from now on. */
-  secure(tls: BrokerParts['tls']): void;
+  secure(tls: Tls): void;
   isConnected(box: string): boolean;
   connected(): number;
+  handshakes(): HandshakeCounts;
 }
 
 export interface BrokerParts {
-  /** PEM. `ca` is the only thing that is trusted. */
-  tls: { key: string | Buffer; cert: string | Buffer; ca: string | Buffer | (string | Buffer)[] };
+  tls: Tls;
   /** Whose certificate it is, by the provider's own record. @throws Refusal */
   admit: (certificate: X509Certificate) => Promise<string>;
   /** Resolves when the message is stored; until then it is not acknowledged and its box not read from. */
@@ -52,16 +52,16 @@ export interface BrokerParts {
 
 interface Running {
   stop(): Promise<void>;
-  secure(tls: BrokerParts['tls']): void;
+  secure(tls: Tls): void;
   publish(packet: PublishPacket): void;
+  handshakes(): HandshakeCounts;
 }
 
 // It would keep a buffer for each of 65,536 numbers, 6 MB, to save some nanoseconds for each packet.
 packets.writeToStream.cacheNumbers = false;
 
 const tickMilliseconds = 1000;
-/** As long as a box waits: when the power comes back to a city, the last of its handshakes is late. */
-const handshakeTimeout = 20_000;
+const noHandshakes: HandshakeCounts = { waiting: 0, underWay: 0, slowed: 0, done: 0, wasted: 0, dropped: 0 };
 const ignore = () => {};
 /** What aedes says when a session ends for no fault in what the box said. */
 const quietErrors = new Set([
@@ -98,6 +98,7 @@ export function createBroker({ admit, receive, left, events, clock, log, ...part
 
     const { take, ...hooks } = createGate({
       ...{ admit, receive, events, log, limits, sessions, sessionOf, stopping: stopping.signal },
+      wasted: ({ address }) => door.wasted(address),
     });
     const aedes = new Aedes({
       connectTimeout: limits.firstPacketSeconds * 2000, // the guard's is the one that decides
@@ -126,28 +127,9 @@ export function createBroker({ admit, receive, left, events, clock, log, ...part
     aedes.on('clientError', failed);
     aedes.on('connectionError', failed);
 
-    const server = createServer(
-      { ...tls, requestCert: true, rejectUnauthorized: false, minVersion: 'TLSv1.2', handshakeTimeout },
-      (socket) => accept(socket),
-    );
-    server.maxConnections = limits.connections;
-    server.on('tlsClientError', (error) => log.debug({ err: error }, 'no TLS'));
+    const door = createDoor({ tls, limits, events, clock, log, onCome });
 
-    function accept(socket: TLSSocket): void {
-      const certificate = socket.getPeerX509Certificate();
-      const fault: Fault | undefined = !certificate
-        ? { code: 'certificate-missing', detail: `from ${socket.remoteAddress}` }
-        : !socket.authorized
-          ? {
-              code: 'certificate-foreign',
-              detail: `${String(socket.authorizationError)}, from ${socket.remoteAddress}`,
-            }
-          : undefined;
-      socket.on('error', ignore);
-      if (!certificate || fault) {
-        if (fault) events.refused(fault.code, { detail: fault.detail });
-        return void socket.destroy();
-      }
+    function onCome({ socket, ...comer }: Comer): void {
       socket.setNoDelay(true);
       socket.setKeepAlive(true, keepAliveMilliseconds);
       const guard = new Guard(socket, {
@@ -155,7 +137,7 @@ export function createBroker({ admit, receive, left, events, clock, log, ...part
         refuse: (why) => tell(session, why),
         take: (packet) => take(session, packet),
       });
-      const session = createSession(guard, certificate);
+      const session = createSession(guard, comer);
       guards.add(guard);
       socket.once('close', () => guards.delete(guard));
       guard.on('error', ignore);
@@ -174,19 +156,21 @@ export function createBroker({ admit, receive, left, events, clock, log, ...part
         await clock.sleep(tickMilliseconds, stopping.signal);
         if (stopping.signal.aborted) return;
         for (const guard of guards) guard.tick();
+        door.tick();
       }
     }
 
-    const itsPort = await listen(server, host, port);
+    const itsPort = await door.open(host, port);
     await aedes.listen();
     const ticking = tick();
     return [
       {
         publish: (packet) => aedes.publish(packet, ignore),
-        secure: (now) => server.setSecureContext({ ...now, minVersion: 'TLSv1.2' }),
+        secure: door.secure,
+        handshakes: door.counts,
         async stop() {
           stopping.abort();
-          const closed = new Promise((resolve) => server.close(resolve));
+          const closed = door.close();
           await new Promise<void>((resolve) => aedes.close(resolve));
           for (const guard of guards) guard.destroy(new Refusal('unavailable'));
           await Promise.all([closed, ticking]);
@@ -220,5 +204,6 @@ export function createBroker({ admit, receive, left, events, clock, log, ...part
     },
     isConnected: (box) => sessions.has(box),
     connected: () => sessions.size,
+    handshakes: () => running?.handshakes() ?? noHandshakes,
   };
 }

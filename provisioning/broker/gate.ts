@@ -7,6 +7,7 @@ import type { AedesOptions, Client, Subscription } from 'aedes';
 import { Refusal } from '#contract/problems.js';
 import type { Topic } from '#contract/topics.js';
 import type { EventLog } from '../fleet/events.js';
+import type { Comer } from './door.js';
 import type { Fault, Publish } from './framing.js';
 import type { Guard } from './guard.js';
 import type { Limits } from './limits.js';
@@ -25,6 +26,7 @@ export interface Session {
   certificate: X509Certificate | undefined;
   /** Who it is by its certificate, for the record only: `admit` decides. */
   readonly name: string | undefined;
+  readonly address: string | undefined;
   readonly filters: Set<string>;
   readonly parseTopic: (topic: string) => Topic | undefined;
   /** From the moment that it is admitted. */
@@ -43,6 +45,8 @@ export interface GateParts {
   /** The live sessions, by box. */
   sessions: ReadonlyMap<string, Session>;
   sessionOf: (client: Client) => Session;
+  /** Its handshake was for nothing. */
+  wasted: (session: Session) => void;
   stopping: AbortSignal;
 }
 
@@ -53,10 +57,8 @@ export interface Gate extends Required<Pick<AedesOptions, Hooks>> {
   take(session: Session, packet: Publish): Promise<void>;
 }
 
-export const createSession = (guard: Guard, certificate: X509Certificate): Session => ({
-  guard,
-  certificate,
-  name: /^CN=(.*)$/m.exec(certificate.subject)?.[1],
+export const createSession = (guard: Guard, { certificate, name, address }: Omit<Comer, 'socket'>): Session => ({
+  ...{ guard, certificate, name, address },
   filters: new Set(),
   parseTopic: createTopicMemory(),
 });
@@ -68,7 +70,17 @@ export const tellRefusal = (events: EventLog, session: Session, { code, detail }
 const connackError = (fault: Fault) =>
   Object.assign(new Refusal(fault.code, fault.detail), { returnCode: fault.code === 'client-id-taken' ? 2 : 5 });
 
-export function createGate({ admit, receive, events, log, limits, sessions, sessionOf, stopping }: GateParts): Gate {
+export function createGate({
+  admit,
+  receive,
+  events,
+  log,
+  limits,
+  sessions,
+  sessionOf,
+  wasted,
+  stopping,
+}: GateParts): Gate {
   const tell = (session: Session, fault: Fault) => tellRefusal(events, session, fault);
 
   async function authenticate(session: Session): Promise<Fault | undefined> {
@@ -122,6 +134,7 @@ export function createGate({ admit, receive, events, log, limits, sessions, sess
           return done(null, true);
         }
         tell(session, fault);
+        wasted(session);
         done(connackError(fault), false);
       });
     },

@@ -14,6 +14,11 @@ export interface Limits {
   /** Subscriptions of one session. */
   filters: number;
   connections: number;
+  /** Sessions that one box may begin at once, and how many more each minute. */
+  sessionBurst: number;
+  sessionsPerMinute: number;
+  /** Handshakes with a source that wastes them, while others have all the rest. */
+  slowedHandshakesPerSecond: number;
 }
 
 export const defaultLimits: Limits = {
@@ -25,4 +30,7 @@ export const defaultLimits: Limits = {
   unsentBytes: 1024 * 1024,
   filters: 20,
   connections: 20_000,
+  sessionBurst: 60,
+  sessionsPerMinute: 10,
+  slowedHandshakesPerSecond: 100,
 };

@@ -3,6 +3,7 @@
  * with code and remedy, while the neighbours go on reporting and lose nothing.
  */
 import { randomBytes } from 'node:crypto';
+import { connect } from 'node:tls';
 import t, { type Test } from 'tap';
 import { encodeBatch } from '#contract/health-codec.js';
 import { isProblemCode, problem } from '#contract/problems.js';
@@ -205,6 +206,7 @@ t.test('one identity in two hands: they put each other out, and nobody else', as
   await say(box, 'status', birth('1'.repeat(16), 0, epoch));
   await attack(t, [], box.id, async () => {
     for (let turn = 0; turn < 150; turn += 1) {
+      await clock.pass(6000); // as often as one box may begin a session
       const { client } = await territory.connect(box);
       const itsEpoch = turn % 2 === 0 ? epoch2 : epoch;
       await client.publishAsync(up(box.id, 'status'), birth(newEpoch(), 0, itsEpoch), { qos: 1, retain: true });
@@ -216,6 +218,58 @@ t.test('one identity in two hands: they put each other out, and nobody else', as
   t.ok(recent.length <= 130, `${recent.length} events are kept of it: its quota`);
   t.ok(territory.broker.connected() < 12, 'no session is left behind');
 });
+
+t.test(
+  'a box that reconnects without end: it is named and slowed, and others come in from the same address',
+  async (t) => {
+    const { id, credentials } = await attacker();
+    let isOver = false;
+    let opened = 0;
+    /** Over as soon as the server has shown its certificate: half of them before the box has shown its own. */
+    const knock = (isRude: boolean) =>
+      new Promise<void>((resolve) => {
+        const socket = connect({ host: '127.0.0.1', port: territory.port, ca: authority.ca, ...credentials }, () => {
+          opened += 1;
+          if (isRude) socket.destroy();
+          else socket.end();
+        });
+        socket.resume();
+        socket.on('error', () => {});
+        socket.once('close', () => resolve());
+      });
+    const knocking = async (isRude: boolean) => {
+      while (!isOver) await knock(isRude);
+    };
+    await attack(t, ['session-rate'], id, async () => {
+      const loops = many(8, (index) => knocking(index % 2 === 0));
+      while (territory.broker.handshakes().slowed === 0) await new Promise((resolve) => setImmediate(resolve));
+      const before = opened;
+      const isNamed = () => (events.refusals.get('session-rate') ?? 0) > 0;
+      let seconds = 0;
+      for (; seconds < 3 || !isNamed(); seconds += 1) {
+        const good = await attacker();
+        await say(good, 'health', health(1, 1));
+        t.equal((await stored(good.id)).length, 1, 'a box from the same address comes in, and is heard');
+        await clock.pass(1000);
+      }
+      t.ok(opened - before <= (seconds + 1) * 100, `${opened - before} handshakes within ${seconds} s: it is slowed`);
+      isOver = true;
+      let haveEnded = false;
+      const ending = Promise.all(loops).finally(() => {
+        haveEnded = true;
+      });
+      // Those that wait for their turn, and the one that is held.
+      while (!haveEnded) {
+        await clock.pass(1000);
+        await new Promise((resolve) => setImmediate(resolve));
+      }
+      await ending;
+    });
+    t.ok(territory.broker.handshakes().wasted > 20, 'counted');
+    await clock.pass(100_000);
+    t.equal(territory.broker.handshakes().slowed, 0, 'and forgiven when it has stopped');
+  },
+);
 
 t.test('topics that look like another box, or like the provider: nothing is said or heard in their name', async (t) => {
   const victim = 'box-neighbour-0';

@@ -37,6 +37,11 @@ export const linkProblems = {
     'more packets or bytes came than the broker takes from one box',
     'slow down; batch what can wait',
   ],
+  'session-rate': [
+    429,
+    'a box begins sessions more often than the broker takes from one',
+    'wait longer after each attempt; if the box does not stop, revoke it',
+  ],
   'unread-backlog': [429, 'the box does not read what the broker sends', 'read what arrives, or subscribe to less'],
   'message-malformed': [
     400,

@@ -195,6 +195,8 @@ t.test('a machine that slept while another took over writes nothing, and ends', 
   t.match([waits.status, waits.headers.get('retry-after')], [503, '5'], 'at the door it says that it stands by');
   t.match(await waits.json(), { code: 'control-standby', state: 'standby' });
   await t.rejects(post({ ca, portBase: otherPorts, body: await csr() }), 'and takes nobody in');
+  const health = `http://127.0.0.1:${a.portBase + 2}/health`;
+  t.match(await (await fetch(health)).json(), { state: 'serving' });
 
   a.signal('SIGSTOP');
   await b.said('ready');

@@ -60,16 +60,26 @@ export function leafOf(answer: Buffer): X509Certificate {
   return leaf;
 }
 
-/** @param more arguments of `serve` */
-export async function openTerritory(workshop: Workshop, more: readonly string[] = []): Promise<Territory> {
+/**
+ * @param more arguments of `serve`
+ * @param records address of an empty database, for the territory's records
+ */
+export async function openTerritory(
+  workshop: Workshop,
+  more: readonly string[] = [],
+  records?: string,
+): Promise<Territory> {
   const directory = path.join(await workshop.folder(), 'provider');
   const provider = built('bin/webizen-provider.js');
   const wish = ['--territory', 'bench', '--name', 'Bench', '--jurisdiction', 'AU-NSW', '--law', 'New South Wales'];
   await workshop.output([provider, 'init', '--dir', directory, ...wish]);
+  if (records !== undefined)
+    await workshop.output([provider, 'migrate-store', '--control', '--dir', directory, '--to', records]);
   const program = await workshop.serve([
     ...[provider, 'serve', '--dir', directory, '--host', '127.0.0.1', '--port-base', '0'],
     ...['--enrolments', '1000000'], // all come from one address
     ...more,
+    ...(records === undefined ? [] : ['--database', records]),
   ]);
   const urls = new Map(program.said.map((line) => [line.split(' ')[0], new URL(line.split(' ')[1] ?? '')]));
   const port = (name: string) => Number(urls.get(name)?.port);

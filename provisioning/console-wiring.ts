@@ -16,6 +16,8 @@ export interface ConsoleWish {
   tls: ServerTls;
   /** Where the built console lies. */
   assetsDir: string;
+  /** Where the records are in a database: whether they are surely held. */
+  isSure?: (() => boolean) | undefined;
   /** Beside the alerts' and the audit log's. */
   gauges: () => Gauge[];
 }
@@ -23,14 +25,14 @@ export interface ConsoleWish {
 /** @throws Refusal `port-in-use`, `address-unavailable` */
 export async function startConsole(
   { clock, log, onStop }: Ground,
-  { rooms, desk, alerts, addresses, tls, assetsDir, gauges }: ConsoleWish,
+  { rooms, desk, alerts, addresses, tls, assetsDir, isSure, gauges }: ConsoleWish,
 ): Promise<Pick<Console, 'secure'> & { url: string }> {
   const { claims, requests, events, operators, audit, commands, territory } = rooms;
   const { id, name, jurisdiction, law } = territory;
   const { bind, ports, isPlain, urlOf } = addresses;
   const pages = createConsole({
     ...desk,
-    ...{ claims, requests, events, operators, audit, alerts, commands, assetsDir, clock, log },
+    ...{ claims, requests, events, operators, audit, alerts, commands, assetsDir, isSure, clock, log },
     territory: { id, name, jurisdiction, law },
     gauges: () => [
       ...alerts.gauges(),

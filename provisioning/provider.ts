@@ -40,7 +40,7 @@ export interface ProviderConfig {
   /** What boxes tell is kept there instead of in the directory. */
   database?: DatabaseConfig | undefined;
   /** The control plane's records, where they are in the database too and this process holds them. */
-  records?: Pick<Control, 'db' | 'token' | 'standing'> | undefined;
+  records?: Pick<Control, 'db' | 'token' | 'isSure'> | undefined;
   /** How long it is kept; as `usualKeep` unless said. */
   keep?: Keep | undefined;
   /** With both a broker outside and a database: what boxes report is stored by workers. */
@@ -111,7 +111,8 @@ export function createProvider(
     const expiry = startExpiryWatch(ground, { rooms, certificate, broker });
     const alerts = await startAlertWatch(ground, { rooms, boxes: desk.fleet });
     const gauges = () => [...traffic.gauges(), ...expiry.gauges()];
-    const pages = await startConsole(ground, { rooms, desk, alerts, addresses, tls, assetsDir, gauges });
+    const isSure = records?.isSure;
+    const pages = await startConsole(ground, { rooms, desk, alerts, addresses, tls, assetsDir, isSure, gauges });
     urls.console = pages.url;
 
     certificate.onChange((now) => {

@@ -9,6 +9,7 @@ import { closeHttp, listen } from '#common/listen.js';
 import { serveAssets } from '#common/web/assets.js';
 import { isLoopback } from '#common/web/origin.js';
 import { createSessions } from '#common/web/sessions.js';
+import { Refusal } from '#contract/problems.js';
 import type { Requests } from '../admission/requests.js';
 import type { Claims } from '../claims/claims.js';
 import type { EventLog } from '../fleet/events.js';
@@ -45,6 +46,8 @@ export interface ConsoleParts extends Omit<FleetRouteParts, 'fleet'> {
   tls?: { key: string | Buffer; cert: string | Buffer };
   /** Without it nothing is asked of boxes. */
   commands: CommandFeature;
+  /** Whether this process surely holds the territory's records. */
+  isSure?: (() => boolean) | undefined;
   /** What else `/metrics` tells. */
   gauges?: () => Gauge[];
 }
@@ -120,6 +123,11 @@ export function createConsole(parts: ConsoleParts): Console {
     declareApi(app, {
       ...{ fleet, table, abouts, filters, claims, requests, streams, metrics, access, territory, clock },
       ...{ operators, audit, alerts, commands, log },
+    });
+    // For what spreads the load: a process that stands by answers 503 to everything (standby-door.ts).
+    app.get('/health', { config: { consoleAccess: 'open' } }, (_request, reply) => {
+      if (parts.isSure?.() === false) throw new Refusal('database-unreachable');
+      return reply.header('cache-control', 'no-store').send({ state: 'serving' });
     });
     await serveAssets(app, { directory: assetsDir, pages, config: { consoleAccess: 'open' } });
     await app.ready();

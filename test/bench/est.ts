@@ -8,8 +8,9 @@ import { makeCsr } from '#common/pki/csr.js';
 import { keyToPem, newPrivateKey, signerOf } from '#common/pki/keys.js';
 import { certificateToPem } from '#common/pki/pem.js';
 import { commonNameOf } from '#common/pki/subject.js';
+import { testPostgres } from '../support/postgres.js';
 import { type Conditions, type Figure, figure, median } from './compare.js';
-import { estRequest, leafOf, type Territory } from './territory.js';
+import { estRequest, leafOf, openTerritory, type Territory } from './territory.js';
 import { type Once, rateOf } from './tls.js';
 import { cpuMilliseconds, type Program, part, type Workshop } from './workshop.js';
 
@@ -23,7 +24,12 @@ interface Side {
 }
 const side = (): Side => ({ rates: [], cpu: 0, count: 0 });
 
-export async function est(workshop: Workshop, territory: Territory, { short, say }: Conditions): Promise<Figure[]> {
+export async function est(
+  workshop: Workshop,
+  territory: Territory,
+  { short, say }: Conditions,
+  name = 'est',
+): Promise<Figure[]> {
   const rounds = short ? 2 : 7;
   const count = short ? 150 : 600;
   const key = newPrivateKey();
@@ -72,10 +78,25 @@ export async function est(workshop: Workshop, territory: Territory, { short, say
   }
   await bare?.stop();
 
-  const result = (name: string, { ours, bare }: { ours: Side; bare: Side }): Figure => {
+  const result = (what: string, { ours, bare }: { ours: Side; bare: Side }): Figure => {
     const each = ({ cpu, count }: Side) => `${(cpu / count).toFixed(2)} ms`;
-    say(`${name}: CPU of the server for one request: ${each(ours)}, the bare one ${each(bare)}`);
-    return figure(name, unit, { value: median(ours.rates), reference: median(bare.rates) });
+    say(`${name}.${what}: CPU of the server for one request: ${each(ours)}, the bare one ${each(bare)}`);
+    return figure(`${name}.${what}`, unit, { value: median(ours.rates), reference: median(bare.rates) });
   };
-  return [result('est.enrol', enrol), result('est.reenrol', renew)];
+  return [result('enrol', enrol), result('reenrol', renew)];
+}
+
+/** The same with the territory's records in PostgreSQL, as Debian has it, on the same machine. */
+export async function estPostgres(workshop: Workshop, conditions: Conditions): Promise<Figure[]> {
+  const ends: (() => unknown)[] = [];
+  try {
+    const server = await testPostgres({ teardown: (end) => ends.push(end) });
+    const territory = await openTerritory(workshop, [], server.create('bench'));
+    const figures = await est(workshop, territory, conditions, 'est.postgres');
+    conditions.say(`est.postgres: ${server.ask('bench', 'SELECT written FROM control')} commits`);
+    await territory.program.stop();
+    return figures;
+  } finally {
+    for (const end of ends.reverse()) await end();
+  }
 }

@@ -12,7 +12,7 @@ import { apps } from './apps.js';
 import { archive } from './archive.js';
 import type { Conditions, Figure } from './compare.js';
 import { directory } from './directory.js';
-import { est } from './est.js';
+import { est, estPostgres } from './est.js';
 import { fleet } from './fleet.js';
 import { fleetTable } from './fleet-table.js';
 import { health } from './health.js';
@@ -112,6 +112,7 @@ try {
     await measure('memory', () => memory(workshop, territory, conditions));
     await measure('fleet', () => fleet(workshop, territory, conditions));
   }
+  await measure('est.postgres', () => estPostgres(workshop, conditions));
   await measure('ingest.postgres', () => ingestPostgres(workshop, conditions));
   await measure('stored', () => stored(workshop, conditions));
   if (wire) await measure('wire', wire);

@@ -62,13 +62,22 @@ export function leafOf(answer: Buffer): X509Certificate {
   return leaf;
 }
 
-/** @param more arguments of `serve` */
-export async function openTerritory(workshop: Workshop, more: readonly string[] = []): Promise<Territory> {
+/**
+ * @param more arguments of `serve`
+ * @param records address of an empty database, for the territory's records
+ */
+export async function openTerritory(
+  workshop: Workshop,
+  more: readonly string[] = [],
+  records?: string,
+): Promise<Territory> {
   const directory = path.join(await workshop.folder(), 'provider');
   const provider = built('bin/webizen-provider.js');
   const wish = ['--territory', 'bench', '--name', 'Bench', '--jurisdiction', 'AU-NSW', '--law', 'New South Wales'];
   await workshop.output([provider, 'init', '--dir', directory, ...wish]);
-  return serve(workshop, directory, more);
+  if (records !== undefined)
+    await workshop.output([provider, 'migrate-store', '--control', '--dir', directory, '--to', records]);
+  return serve(workshop, directory, records === undefined ? more : [...more, '--database', records]);
 }
 
 async function serve(workshop: Workshop, directory: string, more: readonly string[]): Promise<Territory> {

@@ -195,6 +195,8 @@ t.test('a machine that slept while another took over writes nothing, and ends', 
   t.match([waits.status, waits.headers.get('retry-after')], [503, '5'], 'at the door it says that it stands by');
   t.match(await waits.json(), { code: 'control-standby', state: 'standby' });
   await t.rejects(post({ ca, portBase: otherPorts, body: await csr() }), 'and takes nobody in');
+  const health = `http://127.0.0.1:${a.portBase + 2}/health`;
+  t.match(await (await fetch(health)).json(), { state: 'serving' });
 
   a.signal('SIGSTOP');
   await b.said('ready');
@@ -245,3 +247,64 @@ t.test('PostgreSQL is killed under it: each claim that was answered is there, an
   a.signal('SIGTERM');
   t.match(await a.ended, { code: 0 });
 });
+
+t.test(
+  'a backup of whoever serves is restored into a directory, and moved from there into another database',
+  async (t) => {
+    const provider = await testProvider(t);
+    const { first, second, database, otherPorts, ask } = await pairOf(provider, server.create('saved'));
+    const ca = await readFile(path.join(first, 'ca/root.crt'), 'utf8');
+    const portBase = Number(new URL(provider.est).port);
+    const a = serveOn(t, { directory: first, database, portBase });
+    await a.said('ready');
+    const [{ code }, open] = [await provider.claim(), await provider.claim()];
+    const key = newPrivateKey();
+    const certificate = certificateIn(await post({ ca, portBase, code, body: await csr(key) }));
+    const number = await crlNumber(first);
+    const folder = path.dirname(first);
+    const [file, restored] = [path.join(folder, 'backup'), path.join(folder, 'restored')];
+    t.match(await ask('backup', '--dir', first, '--out', file), { status: 0 });
+    await a.kill();
+    t.match(
+      await ask('backup', '--dir', first, '--out', `${file}-2`),
+      { status: 1, stderr: /store-moved/ },
+      'who serves is asked',
+    );
+    t.match(await ask('restore', '--from', path.join(folder, 'carried'), '--dir', restored), {
+      stderr: /backup-damaged/,
+    });
+    t.match(await ask('restore', '--from', file, '--dir', restored), { status: 0 });
+    const elsewhere = server.create('restored');
+    t.match(await ask('migrate-store', '--control', '--dir', restored, '--to', database), {
+      stderr: /database-used/,
+    });
+    t.match(await ask('migrate-store', '--control', '--dir', restored, '--to', elsewhere), {
+      status: 0,
+      stdout: /records moved/,
+    });
+    const b = serveOn(t, { directory: restored, database: elsewhere, portBase: otherPorts });
+    await b.said('ready');
+    t.ok((await crlNumber(restored)) > number + 999_999n, 'numbers have jumped');
+    const id = certificate.subject.replace('CN=', '');
+    const credentials = { cert: certificateToPem(certificate.raw), key: keyToPem(key) };
+    const renewal = { ca, with: credentials, body: await csr(newPrivateKey(), id), what: 'simplereenroll' };
+    t.equal(certificateIn(await post({ ...renewal, portBase: otherPorts })).subject, certificate.subject);
+    const claims = await (await consoleOf(restored, otherPorts))<Claim[]>('/v1/claims');
+    t.match(
+      claims.find(({ id: claim }) => claim === open.id),
+      { state: 'revoked' },
+    );
+    t.match(
+      await ask('standby', 'import', '--dir', restored, '--from', path.join(folder, 'carried')),
+      { status: 1 },
+      'it serves',
+    );
+    t.match(
+      await ask('serve', '--dir', second, '--port-base', '0'),
+      { status: 1, stderr: /store-moved/ },
+      'never without its records',
+    );
+    t.match(await ask('standby', 'export', '--dir', second), { status: 2 });
+    t.match(await ask('standby'), { status: 2 });
+  },
+);

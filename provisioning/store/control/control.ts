@@ -17,7 +17,7 @@ import { createWriter, type Writer } from './writer.js';
 /** What a process that stands by tells of itself. */
 export type Standing =
   | { state: 'standby'; holder: string; why?: Refusal }
-  | { state: 'serving'; isSure: boolean }
+  | { state: 'serving' }
   | { state: 'lost'; why: Refusal };
 
 export interface Control {
@@ -31,6 +31,8 @@ export interface Control {
    */
   own(signal: AbortSignal, onWait?: () => Promise<void>): Promise<boolean>;
   standing(): Standing;
+  /** Whether nobody else can have them: its lease, by its own count, is not over. */
+  isSure(): boolean;
   /** Resolves when they are its own no more, and never in good order. */
   readonly lost: Promise<Refusal>;
   /** It is to end: a commit whose outcome cannot be known is not waited for any longer than this. */
@@ -185,7 +187,7 @@ export async function openControl({
     await renew(mine);
     if (standing.state === 'lost') throw standing.why;
     writer = mine;
-    standing = { state: 'serving', isSure: true };
+    standing = { state: 'serving' };
   }
 
   return {
@@ -196,7 +198,8 @@ export async function openControl({
       return token;
     },
     lost,
-    standing: () => (standing.state === 'serving' ? { state: 'serving', isSure: elapsed() < until } : standing),
+    standing: () => standing,
+    isSure: () => standing.state === 'serving' && elapsed() < until,
     async own(signal, onWait) {
       let isWaiting = false;
       let told: string | undefined;

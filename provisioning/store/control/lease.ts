@@ -13,6 +13,7 @@ export interface Held {
 
 export interface ControlRow {
   state: 'elsewhere' | 'moving' | 'here';
+  origin: string;
   token: number;
   holder: string;
   /** Until the lease of its holder is over, by the database's clock; negative when it is. */
@@ -42,7 +43,7 @@ export function createControlLease(sessions: Pick<Sessions, 'ask'>): ControlLeas
   return {
     async read() {
       const [row] = await sessions.ask<ControlRow>(
-        `SELECT state, token, holder, written, pruned, machine, files, CASE WHEN expires = '-infinity' THEN -1
+        `SELECT state, origin, token, holder, written, pruned, machine, files, CASE WHEN expires = '-infinity' THEN -1
          ELSE extract(epoch FROM expires - clock_timestamp()) * 1000 END::float8 AS "leftMilliseconds" FROM control`,
       );
       if (!row) throw new Error('the table of the control plane is empty');

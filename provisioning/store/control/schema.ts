@@ -9,6 +9,8 @@ CREATE TABLE control (
   one boolean PRIMARY KEY DEFAULT true CHECK (one),
   -- 'elsewhere': in the level store of one machine. 'moving': on the way. 'here': nowhere else.
   state text NOT NULL DEFAULT 'elsewhere',
+  -- Of the level store that they come from, so that another is not taken for it.
+  origin text NOT NULL DEFAULT '',
   token bigint NOT NULL DEFAULT 0,
   holder text NOT NULL DEFAULT '',
   expires timestamptz NOT NULL DEFAULT '-infinity',

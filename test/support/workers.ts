@@ -6,6 +6,7 @@ import { createInterface } from 'node:readline';
 import pg from 'pg';
 import type { Test } from 'tap';
 import { systemClock } from '#common/clock.js';
+import { placesIn } from '../../provisioning/store/pack.js';
 import { openPostgresFleet } from '../../provisioning/store/postgres/fleet.js';
 import { ownFolder } from './folder.js';
 import { enterBoxes } from './identities.js';
@@ -172,11 +173,18 @@ export async function openFleet(t: Test, { boxes: count, broker, settings }: Fle
       resting = true;
       await Promise.all(boxes.map((box) => box.until(box.last())));
       while (boxes.some((box) => box.events().covered < box.events().last)) await systemClock.sleep(50); // a look, not an event
-      const { rows } = await pool.query<{ box: string; whole: string }>(
-        `SELECT box, concat_ws(' ', epoch, count(*), count(DISTINCT seq), min(seq), max(seq)) AS whole
-         FROM samples GROUP BY box, epoch`,
+      const { rows } = await pool.query<{ box: string; pack: Buffer }>('SELECT box, pack FROM sample_packs');
+      const stored = new Map<string, number[]>();
+      for (const { box, pack } of rows)
+        for (const { epoch, seq } of placesIn(pack))
+          (stored.get(`${box} ${epoch}`) ?? stored.set(`${box} ${epoch}`, []).get(`${box} ${epoch}`)!).push(seq);
+      const found = new Map(
+        [...stored].map(([key, all]): [string, string] => {
+          const [box = '', epoch = ''] = key.split(' ');
+          const ends = [Math.min(...all), Math.max(...all)];
+          return [box, [epoch, all.length, new Set(all).size, ...ends].join(' ')];
+        }),
       );
-      const found = new Map(rows.map(({ box, whole }) => [box, whole]));
       const told = await pool.query<{ box: string; whole: string }>(
         `SELECT box, concat_ws(' ', count(*), count(DISTINCT event->'said'->>'seq'), max((event->'said'->>'seq')::int)) AS whole
          FROM events WHERE type = 'event' GROUP BY box`,
@@ -190,7 +198,7 @@ export async function openFleet(t: Test, { boxes: count, broker, settings }: Fle
           ...(events.get(box.id) === itsEvents ? [] : [`${box.id}: events ${events.get(box.id)} are not ${itsEvents}`]),
         ];
       });
-      if (rows.length !== boxes.length) wrong.push(`${rows.length} epochs of ${boxes.length} boxes`);
+      if (stored.size !== boxes.length) wrong.push(`${stored.size} epochs of ${boxes.length} boxes`);
       resting = false;
       return { samples: boxes.reduce((sum, box) => sum + box.last(), 0), wrong };
     },

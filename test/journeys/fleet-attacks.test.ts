@@ -8,6 +8,7 @@ import t, { type Test } from 'tap';
 import { encodeBatch } from '#contract/health-codec.js';
 import { isProblemCode, problem } from '#contract/problems.js';
 import { subtree } from '#contract/topics.js';
+import { mostEventsADay } from '../../provisioning/fleet/told.js';
 import { createLevelFleet } from '../../provisioning/store/fleet-level.js';
 import { createTestCa } from '../support/certificates.js';
 import { openNeighbours } from '../support/siege.js';
@@ -181,6 +182,37 @@ t.test('retained messages: what is kept of a box stays small, and what may not b
   t.ok(bytes < 20_000, `${bytes} bytes are known of it`);
   t.same(await stored(box.id), []);
 });
+
+t.test(
+  'events without end: so many a day are kept, under no more names than there are, and the rest is counted',
+  async (t) => {
+    const box = await attacker();
+    const event = (seq: unknown, more: object = {}) => ({
+      seq,
+      at: 1,
+      type: 'boot',
+      severity: 'info',
+      facts: {},
+      ...more,
+    });
+    const told = (list: object[], itsEpoch = epoch) => JSON.stringify({ epoch: itsEpoch, events: list });
+    await attack(t, ['message-malformed', 'box-over-budget'], box.id, async () => {
+      for (const seq of [-1, 0, 1.5, 2 ** 53, '1', null]) await say(box, 'event', told([event(seq)]));
+      await say(box, 'event', told([event(1, { type: 'A'.repeat(99) })]));
+      await say(box, 'event', told([event(1, { facts: { text: 'x'.repeat(201) } })]));
+      await say(box, 'event', told([event(1, { facts: Object.fromEntries(many(13, (index) => [`f${index}`, 1])) })]));
+      await say(box, 'event', told([event(1, { more: 1 })]));
+      for (let turn = 0; turn < 20; turn += 1) await say(box, 'event', told([event(2 ** 40 + turn * 2)], newEpoch()));
+      for (let from = 1; from <= 20_000; from += 50)
+        await say(box, 'event', told(many(50, (index) => event(from + index, { type: `of-mine-${from + index}` }))));
+    });
+    const kept = (await events.recent(10_000)).filter(({ said, box: whose }) => said && whose === box.id);
+    t.equal(kept.length, mostEventsADay);
+    const bytes = await lifeBytes(box.id);
+    t.ok(bytes < 3000, `${bytes} bytes are known of it`);
+    t.ok(box.client.connected, 'it is not cut: a good box sends them again');
+  },
+);
 
 t.test('a flood of tiny messages: the box is slowed, and loses nothing either', async (t) => {
   const box = await attacker();

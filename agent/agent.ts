@@ -42,6 +42,7 @@ export interface Agent {
     | 'outbox'
     | 'sampler'
     | 'provider'
+    | 'updates'
   >;
   /** Resolves when it is certain to happen; `onRestart` is told behind it. */
   reset(wish: { kind: ResetKind; by: 'console' | 'command'; signer?: OwnerSigner }): Promise<void>;

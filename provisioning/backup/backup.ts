@@ -22,7 +22,7 @@ export interface BackupResult {
  * Made again where it is restored, or of this machine alone. Of the catalogue only the octets stay out, which are as
  * large as the disk: what was published stands in the store, and members upload what is missing again.
  */
-const left = new Set(['store', 'tls', 'control.sock', 'restoring', 'catalogue', 'diagnostics']);
+const left = new Set(['store', 'tls', 'control.sock', 'restoring', 'catalogue', 'systems', 'diagnostics']);
 
 async function* filesIn(directory: string, below = ''): AsyncGenerator<string> {
   for (const entry of await readdir(path.join(directory, below), { withFileTypes: true })) {

@@ -18,6 +18,7 @@ import { type MoveStore, moveSublevels } from './moves.js';
 import { type RevocationStore, revocationSublevels } from './revocations.js';
 import { type RolloutStore, rolloutSublevels } from './rollouts.js';
 import { type SampleStore, sampleSublevels } from './samples.js';
+import { type SystemStore, systemSublevels } from './systems.js';
 import { type WatchStore, watchSublevels } from './watch.js';
 
 export interface Store
@@ -33,6 +34,7 @@ export interface Store
     RevocationStore,
     RolloutStore,
     SampleStore,
+    SystemStore,
     WatchStore {
   /** All of it is on the disk, or none of it. @throws Refusal `disk-full` */
   commit(operations: readonly Operation[]): Promise<void>;
@@ -64,6 +66,7 @@ export async function openStore(directory: string): Promise<Store> {
     ...revocationSublevels(db),
     ...rolloutSublevels(db),
     ...sampleSublevels(db),
+    ...systemSublevels(db),
     ...watchSublevels(db),
     async commit(operations) {
       try {

@@ -45,6 +45,7 @@ export interface Agent {
     | 'sampler'
     | 'provider'
     | 'events'
+    | 'updates'
   >;
   /** Resolves when it is certain to happen; `onRestart` is told behind it. */
   reset(wish: { kind: ResetKind; by: 'console' | 'command'; signer?: OwnerSigner }): Promise<void>;

@@ -6,6 +6,7 @@ import type { FleetDesk } from './fleet-wiring.js';
 import type { Ground } from './ground.js';
 import { createOperations } from './operations.js';
 import type { Rooms } from './rooms.js';
+import { createSystemOperations } from './systems/operations.js';
 import { controlSocket } from './territory.js';
 import { createWatchOperations, withAudit } from './watch-wiring.js';
 
@@ -29,6 +30,7 @@ export async function startControl(
     controlSocket(directory),
     withAudit(audit, {
       ...createWatchOperations(rooms),
+      ...createSystemOperations(rooms.systems),
       ...createOperations({
         ...desk,
         ...{ claims, requests, members, registry, rollouts, commands, moveStore },

@@ -12,6 +12,7 @@ import type { LinkDesk } from './links/desk.js';
 import { declareMemberRoutes } from './members/routes.js';
 import type { Mail } from './messages/messages.js';
 import type { Rooms } from './rooms.js';
+import { declareSystems } from './systems-wiring.js';
 import { maxPacketBytes } from './traffic-wiring.js';
 
 export interface EstWish {
@@ -31,7 +32,7 @@ export interface EstWish {
 /** @throws Refusal `port-in-use`, `address-unavailable` */
 export async function startEst({ clock, log, onStop }: Ground, wish: EstWish): Promise<Est & { port: number }> {
   const { rooms, addresses, tls, ways, enrolmentsPerSecond, broker, catalogue, links, mail } = wish;
-  const { territory, ca, crl, claims, requests, boxes, directory, members, commands, events } = rooms;
+  const { territory, ca, crl, claims, requests, boxes, directory, members, commands, events, systems } = rooms;
   const { id, name, jurisdiction, law } = territory;
   const { hosts } = addresses;
   const callers = (limits: CallerParts['limits']) => createCallers({ members, boxes, hosts, limits });
@@ -65,6 +66,7 @@ export async function startEst({ clock, log, onStop }: Ground, wish: EstWish): P
       (app, limits) => links.declare(app, callers(limits)),
       (app, limits) => mail.declare(app, callers(limits)),
       (app, limits) => commands.diagnostics.declare(app, callers(limits)),
+      (app, limits) => declareSystems(app, callers(limits), systems),
     ],
     events,
     clock,

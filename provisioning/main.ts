@@ -15,6 +15,7 @@ const commands: Record<string, (() => Promise<Command>) | undefined> = {
   'command-key': async () => (await import('./cli/command-key.js')).commandKey,
   fleet: async () => (await import('./cli/fleet.js')).fleet,
   app: async () => (await import('./cli/app.js')).app,
+  os: async () => (await import('./cli/os.js')).os,
   directory: async () => (await import('./cli/directory.js')).directory,
   alliance: async () => (await import('./cli/alliance.js')).alliance,
   maker: async () => (await import('./cli/maker.js')).maker,

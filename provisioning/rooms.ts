@@ -27,6 +27,8 @@ import type { FleetStore, Keep } from './store/fleet.js';
 import { createLevelFleet } from './store/fleet-level.js';
 import { openStore, type Store } from './store/store.js';
 import { createTurns } from './store/turns.js';
+import type { Systems } from './systems/systems.js';
+import { openSystems } from './systems-wiring.js';
 import {
   checkDirectory,
   readSecret,
@@ -50,6 +52,7 @@ export interface Rooms {
   readonly requests: ReturnType<typeof createRequests>;
   readonly registry: Registry;
   readonly rollouts: Rollouts;
+  readonly systems: Systems;
   readonly members: MemberDesk;
   readonly commands: CommandRooms;
   readonly operators: Operators;
@@ -148,6 +151,7 @@ export async function openRooms({
     requests: createRequests({ store, clock, turns, events, enter }),
     registry,
     rollouts,
+    systems: openSystems({ directory, store, clock }),
     members,
     async close() {
       await members.stop();

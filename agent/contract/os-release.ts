@@ -6,8 +6,8 @@
  * installed is the bundle, which bears a signature of its own.
  *
  * What a territory's server offers to its boxes, on the origin of its EST server, over mutual TLS:
- *   GET /v1/os/selected?compatible=&version=   what this box is to run: OsSelection; 204 where it is to stay as it is
- *   GET /v1/os/bundles/{sha256}                the bundle, whole or from an offset (Range)
+ *   POST /v1/os/selected           OsAsk: what this box is to run: OsSelection; 204 where it is to stay as it is
+ *   GET  /v1/os/bundles/{sha256}   the bundle, whole or from an offset (Range)
  */
 import { createHash } from 'node:crypto';
 import { type Static, Type } from 'typebox';
@@ -61,6 +61,32 @@ export type OsRelease = Static<typeof OsRelease>;
 
 /** SHA-256 of the payload, hex: a signature can be made again over the same release. */
 export const osReleaseIdOf = (payload: Uint8Array): string => createHash('sha256').update(payload).digest('hex');
+
+/** rolled-back: the new system was started, and the one before runs again. failed: it never ran. */
+export const OsOutcome = Type.Object(
+  {
+    version: Version,
+    from: Type.Union([Version, Type.Null()]),
+    outcome: Type.Union([Type.Literal('done'), Type.Literal('rolled-back'), Type.Literal('failed')]),
+    at: Time,
+    /** Of the table of problems, where it was not done. */
+    code: Type.Optional(Type.String({ maxLength: 64 })),
+    detail: Type.Optional(Type.String({ maxLength: 500 })),
+  },
+  { $id: 'OsOutcome', additionalProperties: true },
+);
+export type OsOutcome = Static<typeof OsOutcome>;
+
+/** What a box says of itself when it asks, so that a release that fails on boxes goes no further. */
+export const OsAsk = Type.Object(
+  {
+    compatible: Compatible,
+    version: Type.Union([Version, Type.Null()], { description: 'what runs' }),
+    last: Type.Union([OsOutcome, Type.Null()]),
+  },
+  { $id: 'OsAsk', additionalProperties: true },
+);
+export type OsAsk = Static<typeof OsAsk>;
 
 export const OsSelection = Type.Object(
   {

@@ -2,7 +2,7 @@
 import { type Static, Type } from 'typebox';
 import { Time } from './health.js';
 import { Version } from './manifest.js';
-import { Channel, Compatible } from './os-release.js';
+import { Channel, Compatible, OsOutcome } from './os-release.js';
 
 const NullOr = <T extends Parameters<typeof Type.Union>[0][number]>(schema: T) => Type.Union([schema, Type.Null()]);
 const closed = { additionalProperties: false } as const;
@@ -57,21 +57,6 @@ export type NewOsSettings = Static<typeof NewOsSettings>;
 /** 0: no longer. */
 export const NewOsHold = Type.Object({ days: Type.Integer({ minimum: 0, maximum: longestHoldDays }) }, closed);
 export const OfOsVersion = Type.Object({ version: Version }, closed);
-
-/** rolled-back: the new system was started, and the one before runs again. failed: it never ran. */
-export const OsOutcome = Type.Object(
-  {
-    version: Version,
-    from: NullOr(Version),
-    outcome: Type.Union([Type.Literal('done'), Type.Literal('rolled-back'), Type.Literal('failed')]),
-    at: Time,
-    /** Of the table of problems, where it was not done. */
-    code: Type.Optional(Type.String({ maxLength: 64 })),
-    detail: Type.Optional(Type.String({ maxLength: 500 })),
-  },
-  { $id: 'OsOutcome', additionalProperties: true },
-);
-export type OsOutcome = Static<typeof OsOutcome>;
 
 export const OsStage = Type.Union([
   Type.Literal('waiting'),

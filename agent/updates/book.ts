@@ -9,8 +9,8 @@ import { type Static, Type } from 'typebox';
 import type { Database, Operation } from '#common/commits.js';
 import { Time } from '#contract/health.js';
 import { compareVersions, Version } from '#contract/manifest.js';
-import { OsOutcome, OsSettings, usualOsSettings } from '#contract/os.js';
-import { largestOsRelease, OsKeys, OsRelease } from '#contract/os-release.js';
+import { OsSettings, usualOsSettings } from '#contract/os.js';
+import { largestOsRelease, OsKeys, OsOutcome, OsRelease } from '#contract/os-release.js';
 import { check, parseJson } from '#contract/parse.js';
 import type { Decision, Ledger, OwnerSigner } from '../consent/ledger.js';
 

@@ -1,5 +1,5 @@
 /** The territory's catalogue of systems, as a box asks for it: by mutual TLS, with its own path validation of the server. */
-import { bodyOf, type CheckedAnswer, cutAnswer, getChecked, refusalOf } from '#common/checked-https.js';
+import { bodyOf, type CheckedAnswer, cutAnswer, getChecked, postChecked, refusalOf } from '#common/checked-https.js';
 import type { ClientIdentity, Trust } from '#common/checked-tls.js';
 import { octetsOf, rangeFrom } from '#common/octets.js';
 import type { Moment } from '#common/pki/path.js';
@@ -17,11 +17,13 @@ export function createOsSource(wish: {
   moment: () => Moment;
   signal: AbortSignal;
 }): OsSource {
-  /** Nothing where there is nothing of the kind. @throws Refusal as the provider says, unless it is a success */
-  async function get(place: string, headers: Record<string, string>, signal: AbortSignal): Promise<CheckedAnswer> {
+  async function to(place: string, signal: AbortSignal) {
     const { est, trust, identity } = await wish.access();
-    const url = new URL(`${osPath}/${place}`, est);
-    const answer = await getChecked({ url, trust, identity, at: wish.moment(), signal, headers, timeoutMilliseconds });
+    return { url: new URL(`${osPath}/${place}`, est), trust, identity, at: wish.moment(), signal, timeoutMilliseconds };
+  }
+
+  /** @throws Refusal as the provider says, unless it is a success */
+  async function good(answer: CheckedAnswer): Promise<CheckedAnswer> {
     if (answer.status >= 200 && answer.status < 300) return answer;
     try {
       throw await refusalOf(answer, who);
@@ -33,9 +35,8 @@ export function createOsSource(wish: {
   }
 
   return {
-    async selected({ compatible, version }) {
-      const search = new URLSearchParams({ compatible, ...(version !== undefined && { version }) });
-      const { status, body } = await get(`selected?${search}`, {}, wish.signal);
+    async selected(json) {
+      const { status, body } = await good(await postChecked({ ...(await to('selected', wish.signal)), json }));
       try {
         if (status === 204) return undefined;
         const read = parseJson(OsSelection, await bodyOf(body, 2 * largestOsRelease));
@@ -47,7 +48,9 @@ export function createOsSource(wish: {
         body.destroy();
       }
     },
-    octets: (sha256) => async (from, signal) =>
-      octetsOf(await get(`bundles/${sha256}`, rangeFrom(from), AbortSignal.any([signal, wish.signal])), from, who),
+    octets: (sha256) => async (from, signal) => {
+      const wanted = await to(`bundles/${sha256}`, AbortSignal.any([signal, wish.signal]));
+      return octetsOf(await good(await getChecked({ ...wanted, headers: rangeFrom(from) })), from, who);
+    },
   };
 }

@@ -9,7 +9,7 @@
 import type { Clock } from '#common/clock.js';
 import type { OctetSource } from '#common/download.js';
 import { compareVersions } from '#contract/manifest.js';
-import type { OsOutcome } from '#contract/os.js';
+import type { OsOutcome } from '#contract/os-release.js';
 import { isProblemCode, Refusal } from '#contract/problems.js';
 import type { Changes, Wish } from '../changes/changes.js';
 import type { StepContext, StepKind } from '../changes/run.js';

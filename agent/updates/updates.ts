@@ -4,7 +4,7 @@ import type { Database, Operation } from '#common/commits.js';
 import type { OctetSource } from '#common/download.js';
 import { verifyOsRelease } from '#common/os/release.js';
 import type { NewOsSettings, OsView, ReportedOs } from '#contract/os.js';
-import type { OsKeys, OsSelection } from '#contract/os-release.js';
+import type { OsAsk, OsKeys, OsSelection } from '#contract/os-release.js';
 import { Refusal } from '#contract/problems.js';
 import type { Changes } from '../changes/changes.js';
 import type { StepKind } from '../changes/run.js';
@@ -21,7 +21,7 @@ import { reportOf, type Seen, viewOf } from './view.js';
 /** The territory's catalogue of systems. */
 export interface OsSource {
   /** What this box is to run; undefined: what it has. @throws Refusal as the provider says, `est-unreachable`, `not-a-member` */
-  selected(now: { compatible: string; version: string | undefined }): Promise<OsSelection | undefined>;
+  selected(ask: OsAsk): Promise<OsSelection | undefined>;
   octets(sha256: string): OctetSource;
 }
 
@@ -187,7 +187,7 @@ export async function createUpdates(parts: UpdatesParts): Promise<Updates> {
     asking ??= (async () => {
       slots = await os.slots();
       const { compatible, booted } = slots;
-      const selection = await source.selected({ compatible, version: booted.version });
+      const selection = await source.selected({ compatible, version: booted.version ?? null, last: book.now().last });
       askedAt = clock.now();
       try {
         await take(selection);

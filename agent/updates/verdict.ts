@@ -1,5 +1,5 @@
 /** What a refusal says of the release, and of trying it again. Pure. */
-import type { OsOutcome } from '#contract/os.js';
+import type { OsOutcome } from '#contract/os-release.js';
 import type { ProblemCode, Refusal } from '#contract/problems.js';
 
 /** Held up by the network, the disk or the moment: the step is tried again where it is. */

@@ -8,7 +8,17 @@ import { isErrno } from '#common/files.js';
  * Made again where it is restored, or of this machine alone. Of the catalogue only the octets stay out, which are as
  * large as the disk: what was published stands in the store, and members upload what is missing again.
  */
-const left = new Set(['store', 'records', 'machine', 'tls', 'control.sock', 'restoring', 'catalogue', 'diagnostics']);
+const left = new Set([
+  'store',
+  'records',
+  'machine',
+  'tls',
+  'control.sock',
+  'restoring',
+  'catalogue',
+  'systems',
+  'diagnostics',
+]);
 
 export async function* filesIn(directory: string, below = ''): AsyncGenerator<string> {
   for (const entry of await readdir(path.join(directory, below), { withFileTypes: true })) {

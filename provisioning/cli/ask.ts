@@ -8,6 +8,7 @@ import { countSequences } from '../fleet/counted.js';
 import { createFleetDesk } from '../fleet-wiring.js';
 import { createOperations, pageSize } from '../operations.js';
 import { openRooms } from '../rooms.js';
+import { createSystemOperations } from '../systems/operations.js';
 import { checkDirectory, controlSocket } from '../territory.js';
 import { createWatchOperations, withAudit } from '../watch-wiring.js';
 import { required } from './arguments.js';
@@ -35,6 +36,7 @@ export function asking(dir: string | undefined): Ask {
       const notHere = () => Promise.reject(new Refusal('not-running'));
       const operations = withAudit(rooms.audit, {
         ...createWatchOperations(rooms),
+        ...createSystemOperations(rooms.systems),
         ...createOperations({
           ...{ ...desk, claims, requests, registry, rollouts, members, commands },
           ...{ backup: notHere, moveStore: notHere },

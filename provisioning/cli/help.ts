@@ -30,6 +30,7 @@ export const help = `webizen-provider: brings boxes into a territory and looks a
   webizen-provider app resume RELEASE --dir D
   webizen-provider app reserve ID|DOMAIN.* MEMBER --dir D
   webizen-provider app policy --dir D [first|proof --reason TEXT --decided-by TEXT]
+  webizen-provider os keys|sign|publish|list|schedule|pause|resume|abort|next
   webizen-provider member admit REQUEST --dir D --id ID --level N --charter V --vetted TEXT --by TEXT
   webizen-provider member list|show|level|suspend|reinstate|expel|succeed|key|credential|keys|policy|ledger --dir D
   webizen-provider directory accept FILE --dir D [--keys keys.json]
@@ -171,6 +172,19 @@ Works while the server runs and while it does not.
       the bundle that it sent, gzip of JSON
 
 Works while the server runs and while it does not.
+`,
+  os: `webizen-provider os: releases of the operating system, as their publisher signed them
+
+  os keys --out DIR                       the publisher's keys: keys.json goes into images
+  os sign --key current.key --bundle FILE --compatible webizen-arm64 --version 1.2.0 --notes TEXT --out release.jws
+      [--minimum 1.0.0] [--channel stable] [--security]
+  os publish --dir D --release release.jws --bundle FILE --keys keys.json
+  os list --dir D [--json]
+  os schedule RELEASE --dir D [--waves 5,25,100] [--stop-at 10] [--hold-hours 24] [--not-before 2026-12-01T02:00Z]
+  os pause|abort RELEASE --dir D --reason TEXT
+  os resume|next RELEASE --dir D
+
+  A provider selects and schedules, and can make none. A wave stops where more than --stop-at percent of the boxes fail.
 `,
   'command-key': `webizen-provider command-key: what the territory signs commands to its boxes with
 

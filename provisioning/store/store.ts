@@ -19,6 +19,7 @@ import { type MoveStore, moveSublevels } from './moves.js';
 import { type RevocationStore, revocationSublevels } from './revocations.js';
 import { type RolloutStore, rolloutSublevels } from './rollouts.js';
 import { type SampleStore, sampleSublevels } from './samples.js';
+import { type SystemStore, systemSublevels } from './systems.js';
 import { type WatchStore, watchSublevels } from './watch.js';
 
 export interface Store
@@ -34,6 +35,7 @@ export interface Store
     RevocationStore,
     RolloutStore,
     SampleStore,
+    SystemStore,
     WatchStore {
   /** All of it is on the disk, or none of it. @throws Refusal `disk-full` */
   commit(operations: readonly Operation[]): Promise<void>;
@@ -68,6 +70,7 @@ export async function openStore(directory: string, records?: Database): Promise<
     ...revocationSublevels(db),
     ...rolloutSublevels(db),
     ...sampleSublevels(db),
+    ...systemSublevels(db),
     ...watchSublevels(db),
     async commit(operations) {
       try {

@@ -204,9 +204,9 @@ t.test('an owner who wants little told is told what is told, and the provider th
   const { signer, jwk } = await testSigner();
   const rooms = box.agent!.rooms();
   await rooms.ledger.appendKey(jwk, 'owner.set', signer);
-  t.match(rooms.provider.owner.view(), { reporting: 'full', sample: { values: { 'system.uptime': Number } } });
+  t.match(await rooms.provider.owner.view(), { reporting: 'full', sample: { values: { 'system.uptime': Number } } });
   await rooms.provider.owner.report('minimum', signer);
-  t.match(rooms.provider.owner.view(), {
+  t.match(await rooms.provider.owner.view(), {
     reporting: 'minimum',
     sample: null,
     reported: { apps: [], reporting: 'minimum' },

@@ -54,6 +54,13 @@ export const updatesProblems = {
     'select it first, then ask the box to look',
   ],
 
+  'os-release-unknown': [
+    404,
+    'there is no such release of the operating system here',
+    'list the releases; publish it first',
+  ],
+  'os-not-scheduled': [409, 'the release is not scheduled', 'schedule it first'],
+
   // On its way
   'os-bundle-mismatch': [
     502,

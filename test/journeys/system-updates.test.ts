@@ -1,0 +1,130 @@
+/** A publisher signs a system, a provider selects it, and a whole agent updates itself to it, or goes back. */
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import t, { type Test } from 'tap';
+import type { BoxDetail } from '#contract/operator.js';
+import type { CommandPage } from '#contract/operator-commands.js';
+import { type Host, realHost } from '../../agent/host/host.js';
+import { type TestBox, testBox } from '../support/box.js';
+import { type Behaviour, testBundle } from '../support/os-release.js';
+import { askCommand, type Finished, type TestProvider, testProvider } from '../support/provider.js';
+import { machineIn, newMachine, start, twoSlots } from '../support/two-slots.js';
+
+t.setTimeout(300_000);
+
+/** So much faster the machine's own time goes: the gate wants half a minute. */
+const haste = 10;
+
+async function bench(t: Test) {
+  const provider: TestProvider = await testProvider(t);
+  await provider.start();
+  const { est, caSha256 } = provider;
+  const { code: claim } = await provider.claim();
+  const more = {
+    os: { keysFile: '' },
+    mayReboot: true,
+    owner: { host: '127.0.0.1', port: 0, mdns: false },
+  };
+  const box: TestBox = await testBox(t, {
+    est,
+    caSha256,
+    claim,
+    more,
+    health: { intervalSeconds: 60, batchSeconds: 60 },
+  });
+  const publisher = path.join(box.folder, 'publisher');
+  const machine = path.join(box.folder, 'machine');
+  await mkdir(machine);
+  newMachine(machine);
+  const cli = (...args: string[]): Promise<Finished> => askCommand('webizen-provider', ['os', ...args]);
+  const keysFile = path.join(publisher, 'keys.json');
+  t.match(await cli('keys', '--out', publisher), { status: 0 });
+  Object.assign(box.config, { os: { keysFile } });
+
+  async function host(): Promise<Host> {
+    const { boots, startedAt } = machineIn(machine);
+    return {
+      ...realHost,
+      os: twoSlots(machine),
+      monotonic: () => (Date.now() - startedAt) * haste,
+      kernel: async (file) =>
+        file === '/proc/sys/kernel/random/boot_id' ? `00000000-${boots}` : realHost.kernel(file),
+      async reboot() {
+        // Behind the answer: the machine goes down a moment later.
+        setImmediate(() => void again());
+      },
+    };
+  }
+  let going: Promise<unknown> = Promise.resolve();
+  function again(): void {
+    going = box.stop().then(async () => {
+      start(machine);
+      await box.start(await host());
+    });
+  }
+  t.teardown(() => going);
+  await box.start(await host());
+  await box.until(({ link }) => link.online);
+  const { id } = await provider.until(({ state }) => state === 'online');
+  return {
+    ...{ provider, box, id, machine, cli },
+    async release(version: string, behaviour: Behaviour = {}): Promise<string> {
+      const [bundle, release] = [path.join(box.folder, `${version}.raucb`), path.join(box.folder, `${version}.jws`)];
+      await writeFile(bundle, testBundle(version, behaviour, 2_000_000).bytes);
+      const about = ['--bundle', bundle, '--compatible', 'webizen-test', '--version', version, '--notes', 'Better.'];
+      t.match(await cli('sign', '--key', path.join(publisher, 'current.key'), ...about, '--out', release), {
+        status: 0,
+      });
+      t.ok((await readFile(release, 'utf8')).length > 100);
+      const given = ['--dir', provider.directory, '--release', release, '--bundle', bundle, '--keys', keysFile];
+      const published = await cli('publish', ...given);
+      t.match(published, { status: 0 });
+      const [made = ''] = /[0-9a-f]{64}/.exec(published.stdout) ?? [];
+      t.match(await cli('schedule', made, '--dir', provider.directory), { status: 0 });
+      return made;
+    },
+    async tell(version: string): Promise<void> {
+      const place = `/v1/boxes/${id}/commands`;
+      await provider.api(place, { method: 'POST', body: { kind: 'update', parameters: { what: 'os', version } } });
+      for (;;) {
+        const { commands } = await provider.api<CommandPage>(place);
+        const [newest] = commands;
+        if (newest?.state === 'done') return;
+        if (newest?.answer) t.fail(newest.answer.text);
+        await realHost.clock.sleep(50); // a look
+      }
+    },
+    /** What the provider was told, once it is so. */
+    async reported(holds: (os: NonNullable<NonNullable<BoxDetail['reported']>['os']>) => boolean) {
+      for (;;) {
+        const { reported } = await provider.api<BoxDetail>(`/v1/boxes/${id}`);
+        if (reported?.os && holds(reported.os)) return reported.os;
+        await realHost.clock.sleep(50); // a look
+      }
+    },
+  };
+}
+
+t.test('a system that is well is kept, one on which the box cannot work is left again', async (t) => {
+  const { box, machine, cli, provider, release, tell, reported } = await bench(t);
+  const runs = () => machineIn(machine).slots[machineIn(machine).booted].version;
+  await reported(({ version }) => version === '1.0.0');
+  await release('1.1.0');
+  await tell('1.1.0');
+  t.match(await reported(({ last }) => last?.outcome === 'done'), { version: '1.1.0', next: null });
+  t.equal(runs(), '1.1.0');
+  await box.until(({ link }) => link.online);
+  t.match((await readFile(path.join(box.folder, 'run', 'os-good'))).length, 0);
+
+  // Its boot loader finds nothing to start.
+  await release('1.2.0', { dead: true });
+  await tell('1.2.0');
+  const told = await reported(({ last }) => last?.version === '1.2.0');
+  t.match(told, { version: '1.1.0', last: { outcome: 'rolled-back', code: 'os-not-booted' } });
+  t.equal(runs(), '1.1.0');
+  await box.until(({ link }) => link.online);
+  await box.agent!.rooms().updates!.ask();
+  const { stdout } = await cli('list', '--dir', provider.directory);
+  t.match(stdout, /1\.2\.0 .*0 done, 1 failed/);
+  t.match(stdout, /1\.1\.0 .*1 run it.*1 done, 0 failed/);
+});

@@ -22,7 +22,7 @@ import {
   usualCommandSeconds,
 } from '#contract/operator-commands.js';
 import { check, describeFaults } from '#contract/parse.js';
-import { Refusal } from '#contract/problems.js';
+import { isProblemCode, problem, Refusal } from '#contract/problems.js';
 import type { EventLog } from '../fleet/events.js';
 import type { CommandRecord, Store } from '../store/store.js';
 import { createTurns } from '../store/turns.js';
@@ -68,6 +68,7 @@ const isFinal = ({ state }: Pick<CommandRecord, 'state'>): boolean =>
 
 export const viewOf = (record: CommandRecord): CommandView => {
   const { id, box, sequence, kind, parameters, by, issuedAt, expiresAt } = record.command;
+  const code = record.answer?.code;
   return {
     ...{ id, box, sequence, parameters, by, issuedAt, expiresAt },
     kind: kind as CommandView['kind'],
@@ -75,6 +76,7 @@ export const viewOf = (record: CommandRecord): CommandView => {
     sentAt: record.sentAt ?? null,
     answer: record.answer ?? null,
     answeredAt: record.answeredAt ?? null,
+    remedy: isProblemCode(code) ? problem(code).remedy : null,
     diagnosticsBytes: record.diagnosticsBytes ?? null,
   };
 };
@@ -222,7 +224,7 @@ export async function openCommandDesk({
         if ((isFinal(found) && !isLate) || same) return true;
         const next: CommandRecord = { ...found, state: result.outcome, answer: result, answeredAt: clock.now() };
         const ends = isFinal(next) && !isLate;
-        const told = tell(box, `${found.command.kind}: ${result.outcome}, ${result.text}`);
+        const told = tell(box, `${found.command.kind}: ${result.outcome.replaceAll('-', ' ')}, ${result.text}`);
         await store.commit([put(next), ...(ends ? [close(found)] : []), told.operation]);
         if (ends) count(box, -1);
         told.tell();

@@ -8,12 +8,14 @@ import { EventsPage } from './events-page.js';
 import { clockTime } from './format.js';
 import { GlancePage } from './glance-page.js';
 import type { Live, State } from './live.js';
+import { AdminsOnly, may } from './may.js';
 import { OperatorsPage } from './operators-page.js';
 import { Mark, Title } from './parts.js';
 import { RequestsPage } from './requests-page.js';
 import { Link, type Page, pageOf, useAddress } from './route.js';
 import { SignIn } from './sign-in.js';
 import { texts } from './texts.js';
+import { roleTexts } from './texts-roles.js';
 
 function Body(props: { page: Page; live: Live; state: State }) {
   const { page, live, state } = props;
@@ -24,8 +26,14 @@ function Body(props: { page: Page; live: Live; state: State }) {
   if (page.name === 'requests') return <RequestsPage live={live} state={state} />;
   if (page.name === 'events') return <EventsPage state={state} />;
   if (page.name === 'alerts') return <AlertsPage live={live} />;
-  if (page.name === 'operators') return <OperatorsPage live={live} />;
-  if (page.name === 'audit') return <AuditPage live={live} />;
+  if (page.name === 'operators')
+    return may(live, 'admin') ? (
+      <OperatorsPage live={live} />
+    ) : (
+      <AdminsOnly live={live} page={texts.operators.pageTitle} />
+    );
+  if (page.name === 'audit')
+    return may(live, 'admin') ? <AuditPage live={live} /> : <AdminsOnly live={live} page={texts.audit.pageTitle} />;
   return (
     <>
       <Title page={texts.product}>{texts.notFound.title}</Title>
@@ -84,7 +92,7 @@ function Header(props: { page: Page; live: Live; state: State }) {
           <Link to="/events" current={page.name === 'events'}>
             {texts.nav.events}
           </Link>
-          {state.me?.role === 'admin' && (
+          {may(live, 'admin') && (
             <>
               <Link to="/operators" current={page.name === 'operators'}>
                 {texts.nav.operators}
@@ -96,6 +104,14 @@ function Header(props: { page: Page; live: Live; state: State }) {
           )}
         </nav>
         <Pulse state={state} />
+        {state.me && (
+          <span class="me" title={roleTexts.signedIn(state.me.name, state.me.role)}>
+            <span class="unseen">{roleTexts.signedIn(state.me.name, state.me.role)}</span>
+            <span aria-hidden="true">
+              {state.me.name} <small>{roleTexts.is[state.me.role]}</small>
+            </span>
+          </span>
+        )}
         <button type="button" class="quiet" onClick={() => void live.signOut().catch(() => {})}>
           {texts.signOut}
         </button>

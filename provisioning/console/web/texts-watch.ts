@@ -118,7 +118,6 @@ export const watchTexts = {
     copied: 'Copied',
     copyFailed: 'Select it and copy it by hand',
     done: 'Done, hide the secret',
-    notAllowed: 'This page is for admins.',
   },
   audit: {
     pageTitle: 'Audit log',

@@ -7,6 +7,7 @@ import type { FleetEvent } from '#contract/operator.js';
 import type { CommandPage, NewCommand } from '#contract/operator-commands.js';
 import { call } from './api.js';
 import { Asked } from './commands-asked.js';
+import { bytes, celsius, percent } from './format.js';
 import type { Live } from './live.js';
 import { may } from './may.js';
 import { Failure, Skeleton, useAsked, When } from './parts.js';
@@ -18,10 +19,12 @@ const liveMilliseconds = 10_000;
 
 const titleOf = (name: string): string =>
   Object.hasOwn(metrics, name) ? metrics[name as keyof typeof metrics].title : name;
-const unitOf = (name: string): string => {
+function say(name: string, value: number): string {
   const unit: string = Object.hasOwn(metrics, name) ? metrics[name as keyof typeof metrics].unit : '';
-  return unit === '1' ? '' : unit.replace('By', 'bytes').replace('Cel', '°C').replace(/[{}]/g, '');
-};
+  if (unit === '1') return name.endsWith('utilization') ? percent(value) : String(value);
+  if (unit === 'By') return bytes(value);
+  return unit === 'Cel' ? celsius(value) : `${value} ${unit.replace(/[{}]/g, '')}`;
+}
 
 function LiveFigures({ at, values }: { at: number; values: Readonly<Record<string, number>> }) {
   return (
@@ -34,9 +37,7 @@ function LiveFigures({ at, values }: { at: number; values: Readonly<Record<strin
         {Object.entries(values).map(([name, value]) => (
           <Fragment key={name}>
             <dt>{titleOf(name)}</dt>
-            <dd>
-              {value} {unitOf(name)}
-            </dd>
+            <dd>{say(name, value)}</dd>
           </Fragment>
         ))}
       </dl>

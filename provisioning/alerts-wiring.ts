@@ -7,6 +7,8 @@ import { openSettings, type Settings } from './alerts/settings.js';
 import { openWebhooks, type Webhooks } from './alerts/webhooks.js';
 import type { Gauge } from './console/metrics.js';
 import type { EventLog } from './fleet/events.js';
+import type { Ground } from './ground.js';
+import type { Rooms } from './rooms.js';
 import type { Store } from './store/store.js';
 import { createTurns } from './store/turns.js';
 
@@ -74,4 +76,21 @@ export async function openAlertWatch(parts: {
       await webhooks.stop();
     },
   };
+}
+
+export async function startAlertWatch(
+  { clock, log, onStop }: Ground,
+  {
+    rooms: { store, events, territory },
+    boxes,
+  }: { rooms: Pick<Rooms, 'store' | 'events' | 'territory'>; boxes: BoxSource },
+): Promise<AlertWatch> {
+  const watch = await openAlertWatch({
+    ...{ store, events, clock, log, boxes },
+    territory: territory.id,
+    leafSeconds: territory.leafLifetimeSeconds,
+  });
+  watch.start();
+  onStop(() => watch.stop());
+  return watch;
 }

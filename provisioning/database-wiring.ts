@@ -2,7 +2,9 @@
 import type { FastifyBaseLogger } from 'fastify';
 import type { Clock } from '#common/clock.js';
 import { createMirror } from './fleet/mirror.js';
-import { checkNotMoved } from './fleet/move-state.js';
+import { checkNotMoved, moveState } from './fleet/move-state.js';
+import { createRetention } from './fleet/retention.js';
+import type { Ground } from './ground.js';
 import type { Rooms } from './rooms.js';
 import type { FleetStore, Keep } from './store/fleet.js';
 import type { Store } from './store/store.js';
@@ -58,4 +60,30 @@ export function mirrorBoxes({
   const mirror = createMirror({ store, fleet, events, clock, log });
   void mirror.start();
   return mirror.stop;
+}
+
+/** Puts old samples together, except while they are on their way to a database as they are. */
+export function startRetention(
+  { clock, log, onStop }: Ground,
+  {
+    rooms,
+    keep,
+    database,
+  }: {
+    rooms: Pick<Rooms, 'store' | 'fleetStore' | 'territory'>;
+    keep: Keep | undefined;
+    database: DatabaseConfig | undefined;
+  },
+): { moveStore(url: string): Promise<unknown> } {
+  const { store, fleetStore: fleet } = rooms;
+  const isHeld = async (): Promise<boolean> => !database && (await moveState(store)) !== undefined;
+  const retention = createRetention({ fleet, clock, keep, isHeld, log });
+  retention.start();
+  onStop(() => retention.stop());
+  return {
+    async moveStore(url) {
+      await retention.hold();
+      return copyToDatabase({ url }, clock, rooms);
+    },
+  };
 }

@@ -6,8 +6,11 @@ import type { Fleet } from './fleet/fleet.js';
 import { createIndexTable, type IndexTable } from './fleet/index-table.js';
 import { createSavedFilters, type SavedFilters } from './fleet/saved-filters.js';
 import { createFleet, createPageReader, type FleetParts } from './fleet/view.js';
+import type { Ground } from './ground.js';
+import type { Rooms } from './rooms.js';
 import type { FleetStore } from './store/fleet.js';
 import type { Store } from './store/store.js';
+import type { Traffic } from './traffic-wiring.js';
 
 export interface FleetDesk {
   fleet: Fleet;
@@ -35,4 +38,20 @@ export function createFleetDesk(parts: {
       summaries: createPageReader({ store, fleet, online, abouts, clock }),
     }),
   };
+}
+
+export async function startFleetDesk(
+  { clock, onStop }: Ground,
+  {
+    rooms: { store, fleetStore: fleet, events, boxes },
+    traffic: { ingest, revoke },
+  }: { rooms: Rooms; traffic: Pick<Traffic, 'ingest' | 'revoke'> },
+): Promise<FleetDesk> {
+  const desk = createFleetDesk({
+    ...{ store, fleet, events, clock, online: ingest.online },
+    endings: { ...boxes, revoke },
+  });
+  await desk.table.start();
+  onStop(async () => desk.table.stop());
+  return desk;
 }

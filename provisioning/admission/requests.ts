@@ -11,7 +11,8 @@ import type { AdmissionRequest, FactoryIdentity } from '#contract/operator.js';
 import { Refusal } from '#contract/problems.js';
 import { requestCode } from '#contract/request-code.js';
 import type { Enter } from '../boxes/enter.js';
-import type { RequestRecord, Store } from '../store/store.js';
+import type { RequestRecord } from '../store/claims.js';
+import type { Store } from '../store/store.js';
 import type { Turns } from '../store/turns.js';
 
 export interface Requests {

@@ -4,14 +4,9 @@ import { isBoxId } from '#contract/box-id.js';
 import type { Leave, LeaveAnswer } from '#contract/leave.js';
 import type { NewRevocation } from '#contract/operator.js';
 import { Refusal } from '#contract/problems.js';
-import {
-  type BoxRecord,
-  type FactoryRecord,
-  factoryKey,
-  isCloned,
-  type LifeRecord,
-  type Store,
-} from '../store/store.js';
+import { type BoxRecord, type FactoryRecord, factoryKey } from '../store/boxes.js';
+import { isCloned, type LifeRecord } from '../store/lives.js';
+import type { Store } from '../store/store.js';
 import type { Turns } from '../store/turns.js';
 import { factoryTurn } from './enter.js';
 import { endOperations } from './revocations.js';

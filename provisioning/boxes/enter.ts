@@ -8,7 +8,8 @@ import type { Csr } from '#common/pki/csr.js';
 import { newBoxId } from '#contract/box-id.js';
 import type { AdmittedBy, FactoryIdentity } from '#contract/operator.js';
 import { Refusal } from '#contract/problems.js';
-import { type BoxRecord, type CertificateRecord, type FactoryRecord, factoryKey, type Store } from '../store/store.js';
+import { type BoxRecord, type CertificateRecord, type FactoryRecord, factoryKey } from '../store/boxes.js';
+import type { Store } from '../store/store.js';
 import type { Turns } from '../store/turns.js';
 import { endOperations } from './revocations.js';
 

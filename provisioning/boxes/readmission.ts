@@ -6,7 +6,8 @@
 import type { X509Certificate } from 'node:crypto';
 import type { Clock } from '#common/clock.js';
 import { keyHash } from '#common/pki/keys.js';
-import type { BoxRecord, Store } from '../store/store.js';
+import type { BoxRecord } from '../store/boxes.js';
+import type { Store } from '../store/store.js';
 
 export interface Readmission {
   /** Puts the box's record right where the restore took it back; does nothing for any other. */

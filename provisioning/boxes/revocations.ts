@@ -1,7 +1,8 @@
 /** What a CRL must name of a box that ends: each of its certificates that has not run out. */
 import type { Operation } from '#common/commits.js';
 import type { RevocationReason } from '#contract/operator.js';
-import type { BoxRecord, Store } from '../store/store.js';
+import type { BoxRecord } from '../store/boxes.js';
+import type { Store } from '../store/store.js';
 
 export interface Ending {
   reason: RevocationReason;

@@ -12,7 +12,7 @@ import type { Csr } from '#common/pki/csr.js';
 import { keyFromPem, keyToPem, newPrivateKey, signerOf, spkiOf } from '#common/pki/keys.js';
 import { certificateToPem } from '#common/pki/pem.js';
 import { Refusal } from '#contract/problems.js';
-import type { CertificateRecord } from '../store/store.js';
+import type { CertificateRecord } from '../store/boxes.js';
 import { type Generations, keyFile, readGenerations } from './generations.js';
 import { backdatedMilliseconds } from './make.js';
 

@@ -14,7 +14,8 @@ import { Refusal } from '#contract/problems.js';
 import type { RolloutPlan } from '#contract/rollout.js';
 import type { EventLog } from '../fleet/events.js';
 import type { Rollouts } from '../rollouts/rollouts.js';
-import type { AppIdRecord, ReleaseRecord, Store } from '../store/store.js';
+import type { AppIdRecord, ReleaseRecord } from '../store/catalogue.js';
+import type { Store } from '../store/store.js';
 import { createTurns } from '../store/turns.js';
 
 export interface Listed extends ReleaseRecord {

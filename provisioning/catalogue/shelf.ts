@@ -9,7 +9,8 @@ import { readdir, rename, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
 import type { Clock } from '#common/clock.js';
 import { isErrno, ownDirectory, syncDirectory } from '#common/files.js';
-import type { BlobRecord, Store } from '../store/store.js';
+import type { BlobRecord } from '../store/catalogue.js';
+import type { Store } from '../store/store.js';
 import { createTurns } from '../store/turns.js';
 
 /** All of them name a blob by its SHA-256, 64 hex digits. */

@@ -5,7 +5,8 @@ import { claimCodeHash, newClaimCode, parseClaimCode } from '#contract/claim-cod
 import type { Claim, CreatedClaim, FactoryIdentity, NewClaim } from '#contract/operator.js';
 import { Refusal } from '#contract/problems.js';
 import type { Enter } from '../boxes/enter.js';
-import type { ClaimRecord, Store } from '../store/store.js';
+import type { ClaimRecord } from '../store/claims.js';
+import type { Store } from '../store/store.js';
 import type { Turns } from '../store/turns.js';
 
 export interface Claims {

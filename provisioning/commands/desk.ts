@@ -24,7 +24,8 @@ import {
 import { check, describeFaults } from '#contract/parse.js';
 import { isProblemCode, problem, Refusal } from '#contract/problems.js';
 import type { EventLog } from '../fleet/events.js';
-import type { CommandRecord, Store } from '../store/store.js';
+import type { CommandRecord } from '../store/commands.js';
+import type { Store } from '../store/store.js';
 import { createTurns } from '../store/turns.js';
 
 export interface CommandDesk {

@@ -2,7 +2,9 @@
 import type { Clock } from '#common/clock.js';
 import type { BoxAbout } from '#contract/fleet.js';
 import { Refusal } from '#contract/problems.js';
-import type { AboutRecord, BoxRecord, Store } from '../store/store.js';
+import type { BoxRecord } from '../store/boxes.js';
+import type { AboutRecord } from '../store/lives.js';
+import type { Store } from '../store/store.js';
 import type { About } from './row.js';
 
 export interface Abouts {

@@ -3,7 +3,10 @@
  * What a box may say is bounded by the contract, so a row is.
  */
 import type { Operation } from '#common/commits.js';
-import type { AboutRecord, BoxRecord, ClaimRecord, LifeRecord, Store } from '../store/store.js';
+import type { BoxRecord } from '../store/boxes.js';
+import type { ClaimRecord } from '../store/claims.js';
+import type { AboutRecord, LifeRecord } from '../store/lives.js';
+import type { Store } from '../store/store.js';
 import { type About, type BoxPart, type FleetRow, type LifePart, partOfBox, partOfLife, rowOf } from './row.js';
 
 export interface IndexRows {

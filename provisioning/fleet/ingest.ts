@@ -10,7 +10,7 @@ import type { LedgerHead } from '#contract/ledger.js';
 import { type ProblemCode, Refusal } from '#contract/problems.js';
 import { buildTopic, shardOf, type Topic } from '#contract/topics.js';
 import { Conflict, type Fence, type FleetStore } from '../store/fleet.js';
-import type { LifeRecord } from '../store/store.js';
+import type { LifeRecord } from '../store/lives.js';
 import { costOf, createBudget } from './budget.js';
 import type { RoundEvents } from './events.js';
 import { allGaps, emptyLife, gapsOf } from './life.js';

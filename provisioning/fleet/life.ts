@@ -1,7 +1,7 @@
 /** What a message changes in what is known of its box. Pure: the caller writes what comes back, or nothing of it. */
 import type { Ack, HealthBatch } from '#contract/health.js';
 import type { Birth } from '#contract/status.js';
-import type { LifeRecord, Track } from '../store/store.js';
+import type { LifeRecord, Track } from '../store/lives.js';
 import { add, emptyTrack, gaps, has, highest, holes, lose, trim } from './track.js';
 
 /** So many epochs of a box are followed; an old one's samples stay, its gaps are no longer counted. */

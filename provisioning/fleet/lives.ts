@@ -1,6 +1,6 @@
 /** The lives of the boxes that are heard from, kept in memory: thousands of messages come a second. */
 import type { FleetStore } from '../store/fleet.js';
-import type { LifeRecord } from '../store/store.js';
+import type { LifeRecord } from '../store/lives.js';
 
 export interface Lives {
   /** Those that are known, of these boxes. */

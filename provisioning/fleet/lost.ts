@@ -1,6 +1,6 @@
 /** Why samples are not here, by the boxes' own word. Pure. */
 import type { LostReason } from '#contract/health.js';
-import type { LifeRecord } from '../store/store.js';
+import type { LifeRecord } from '../store/lives.js';
 
 export type LostCounts = Partial<Record<LostReason, number>>;
 

@@ -1,6 +1,7 @@
 /** Whether what boxes tell is in the level store, on its way to a database, or there. */
 import { Refusal } from '#contract/problems.js';
-import type { FleetMove, Store } from '../store/store.js';
+import type { FleetMove } from '../store/moves.js';
+import type { Store } from '../store/store.js';
 
 export const moveState = async (store: Store): Promise<FleetMove['state'] | undefined> =>
   (await store.fleetMoves.get('state'))?.state;

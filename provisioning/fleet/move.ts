@@ -7,9 +7,11 @@
  */
 import type { Sample } from '#contract/health.js';
 import type { NewSample } from '../store/fleet.js';
+import type { LifeRecord } from '../store/lives.js';
 import { type Adopted, adopt } from '../store/postgres/adopt.js';
 import type { PostgresFleet } from '../store/postgres/fleet.js';
-import { type LifeRecord, type Store, sampleRange, sampleTime } from '../store/store.js';
+import { sampleRange, sampleTime } from '../store/samples.js';
+import type { Store } from '../store/store.js';
 import { emptyTrack, has } from './track.js';
 
 export interface Moved {

@@ -6,7 +6,7 @@ import type { LedgerHead } from '#contract/ledger.js';
 import type { FleetEvent } from '#contract/operator.js';
 import type { Birth, Reported, Status } from '#contract/status.js';
 import type { FleetRound, NewSample } from '../store/fleet.js';
-import type { LifeRecord } from '../store/store.js';
+import type { LifeRecord } from '../store/lives.js';
 import { changeOf, compareConditions, textOf } from './conditions.js';
 import type { Happening, RoundEvents } from './events.js';
 import { judgeHead } from './heads.js';

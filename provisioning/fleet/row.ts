@@ -1,7 +1,8 @@
 /** From what is known of a box to what a table finds and sorts it by, and to what a page shows of it. Pure. */
 import type { Condition } from '#contract/conditions.js';
 import type { BoxState, BoxSummary } from '#contract/operator.js';
-import { type BoxRecord, isCloned, type LifeRecord } from '../store/store.js';
+import type { BoxRecord } from '../store/boxes.js';
+import { isCloned, type LifeRecord } from '../store/lives.js';
 import { type CareFacts, careOf, type Late, lateness, plainRank, worstFirst } from './care.js';
 import { allGaps } from './life.js';
 

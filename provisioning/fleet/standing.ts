@@ -1,6 +1,6 @@
 /** How a box came and how it goes, as the operator reads it. Pure. */
 import type { BoxStanding } from '#contract/operator.js';
-import type { BoxRecord, FactoryRecord } from '../store/store.js';
+import type { BoxRecord, FactoryRecord } from '../store/boxes.js';
 
 export function standingOf(box: BoxRecord, device: FactoryRecord | undefined): BoxStanding {
   const { admittedBy = 'claim', factory, leaving, revokedAt, revocation } = box;

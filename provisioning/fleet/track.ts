@@ -4,7 +4,7 @@
  * What is declared lost is covered too, so that it is not asked for again, and counted for ever.
  */
 import type { LostReason, Range } from '#contract/health.js';
-import type { Track } from '../store/store.js';
+import type { Track } from '../store/lives.js';
 import { addLost } from './lost.js';
 
 /** So many separate ranges are kept above `contiguous`; beyond it the lowest hole is given up as lost. */

@@ -2,8 +2,9 @@
 import type { Clock } from '#common/clock.js';
 import type { BoxDetail, BoxSummary } from '#contract/operator.js';
 import { Refusal } from '#contract/problems.js';
+import { type BoxRecord, factoryKey } from '../store/boxes.js';
 import type { FleetStore } from '../store/fleet.js';
-import { type BoxRecord, factoryKey, type Store } from '../store/store.js';
+import type { Store } from '../store/store.js';
 import type { Abouts } from './abouts.js';
 import type { Fleet } from './fleet.js';
 import { lostOf } from './lost.js';

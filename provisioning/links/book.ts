@@ -5,7 +5,8 @@
 
 import type { Operation } from '#common/commits.js';
 import { compareVersions } from '#contract/manifest.js';
-import type { LinkRecord, OfferRecord, Store } from '../store/store.js';
+import type { LinkRecord, OfferRecord } from '../store/links.js';
+import type { Store } from '../store/store.js';
 
 export interface Held {
   id: string;

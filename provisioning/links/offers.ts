@@ -16,7 +16,8 @@ import {
 } from '#contract/links.js';
 import { Refusal } from '#contract/problems.js';
 import type { Listed } from '../catalogue/registry.js';
-import type { OfferRecord, Store } from '../store/store.js';
+import type { OfferRecord } from '../store/links.js';
+import type { Store } from '../store/store.js';
 import type { Turns } from '../store/turns.js';
 import { type Book, isInstalled, isLinked } from './book.js';
 import type { Releases, Tell } from './parts.js';

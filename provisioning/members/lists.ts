@@ -6,7 +6,7 @@ import { issueStatusList } from '#common/members/status-list.js';
 import { type StatusPurpose, staleAfterSeconds, statusListBits } from '#contract/member.js';
 import type { MemberRecord, StatusIndexes } from '#contract/member-register.js';
 import { Refusal } from '#contract/problems.js';
-import type { StatusListsRecord } from '../store/store.js';
+import type { StatusListsRecord } from '../store/members.js';
 
 /** As long as boxes take a list for fresh: what is older is renewed or not believed. */
 export const lifetime = staleAfterSeconds * 1000;

@@ -14,7 +14,7 @@ import type { Files } from '#common/files.js';
 import { publicJwkOf } from '#common/jws.js';
 import { keyFromPem, keyInFile, keyToPem, newPrivateKey } from '#common/pki/keys.js';
 import type { PublicJwk } from '#contract/directory.js';
-import type { SigningRecord } from '../store/store.js';
+import type { SigningRecord } from '../store/members.js';
 import { lifetime } from './credentials.js';
 
 export const memberKeysFile = (directory: string): string => path.join(directory, 'members', 'keys.json');

@@ -5,7 +5,8 @@
 import { createHash } from 'node:crypto';
 import type { Operation } from '#common/commits.js';
 import { sequenceOf } from '#contract/messages.js';
-import type { DownMessage, DownState, Store, UpMessage } from '../store/store.js';
+import type { DownMessage, DownState, UpMessage } from '../store/messages.js';
+import type { Store } from '../store/store.js';
 import type { Usage, UsageKey } from './usage.js';
 
 export interface NewUp extends Omit<UpMessage, 'at'> {

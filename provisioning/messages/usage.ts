@@ -1,6 +1,7 @@
 /** How much is kept of messages, for each box and each member: written with what it counts. */
 import type { Operation } from '#common/commits.js';
-import type { MessageUsage, Store } from '../store/store.js';
+import type { MessageUsage } from '../store/messages.js';
+import type { Store } from '../store/store.js';
 
 /** `up!{box}`, `down!{box}`, `member!{member}`. */
 export type UsageKey = `${'up' | 'down' | 'member'}!${string}`;

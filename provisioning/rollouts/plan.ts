@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import { Refusal } from '#contract/problems.js';
 import type { OutcomeWord, RolloutBy, RolloutPlan, RolloutVerb } from '#contract/rollout.js';
-import type { RolloutRecord } from '../store/store.js';
+import type { RolloutRecord } from '../store/rollouts.js';
 
 /** Positions are below it. */
 export const whole = 1_000_000;

@@ -18,7 +18,8 @@ import {
 } from '#contract/rollout.js';
 import type { Found, Listed, Registry } from '../catalogue/registry.js';
 import type { EventLog } from '../fleet/events.js';
-import type { OutcomeCounts, OutcomeRecord, Store } from '../store/store.js';
+import type { OutcomeCounts, OutcomeRecord } from '../store/rollouts.js';
+import type { Store } from '../store/store.js';
 import { createTurns } from '../store/turns.js';
 import type { Rollouts } from './rollouts.js';
 

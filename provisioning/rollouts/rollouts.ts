@@ -9,7 +9,8 @@ import { Refusal } from '#contract/problems.js';
 import type { RolloutBy, RolloutPlan, RolloutVerb, RolloutView } from '#contract/rollout.js';
 import type { Listed } from '../catalogue/registry.js';
 import type { EventLog } from '../fleet/events.js';
-import type { OutcomeCounts, RolloutRecord, Store } from '../store/store.js';
+import type { OutcomeCounts, RolloutRecord } from '../store/rollouts.js';
+import type { Store } from '../store/store.js';
 import { createTurns } from '../store/turns.js';
 import * as plan from './plan.js';
 

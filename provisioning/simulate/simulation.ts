@@ -45,7 +45,7 @@ export interface Simulation {
   drain(signal: AbortSignal): Promise<boolean>;
   /** Resolves when no connection is left. */
   stop(): Promise<void>;
-  /** All lose their power now and come back at once: resolves when each is connected again. */
+  /** All lose their power now and come back at once: resolves when each that its Wi-Fi reaches is connected again. */
   blackout(signal: AbortSignal): Promise<void>;
   kept(): Map<string, Kept>;
 }
@@ -143,11 +143,7 @@ export function createSimulation(wish: SimulationWish, clock: Clock): Simulation
     },
     async blackout(signal) {
       for (const box of boxes) box.powerCut();
-      await turns(
-        () => count('online') === boxes.length,
-        signal,
-        () => Number.POSITIVE_INFINITY,
-      );
+      await turns(complete, signal, () => Number.POSITIVE_INFINITY);
     },
     kept: () =>
       new Map(boxes.map(({ id, book: { epoch, legs, last, covered } }) => [id, { epoch, legs, last, covered }])),

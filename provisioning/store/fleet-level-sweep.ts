@@ -5,7 +5,8 @@
 import type { Operation } from '#common/commits.js';
 import { cutsOf, type Keep } from './fleet.js';
 import { bucketOf, hoursMilliseconds, mergeBuckets, minutesMilliseconds, type Row, rollUp } from './rollup.js';
-import { type Store, sampleRange, sampleTime } from './store.js';
+import { sampleRange, sampleTime } from './samples.js';
+import type { Store } from './store.js';
 
 /** A commit's worth: what a box sends in a day. */
 const mostInStep = 1440;

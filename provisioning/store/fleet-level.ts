@@ -6,7 +6,8 @@ import { hoursUntil, join, pointsOf, rawLimit, type Span } from './chart.js';
 import { admissionOf, cutsOf, type FleetStore, type Keep, usualKeep } from './fleet.js';
 import { sweepLevel } from './fleet-level-sweep.js';
 import type { Row } from './rollup.js';
-import { type Store, sampleKey, sampleOperation, sampleRange, sampleTime } from './store.js';
+import { sampleKey, sampleOperation, sampleRange, sampleTime } from './samples.js';
+import type { Store } from './store.js';
 import { createPicker } from './thin.js';
 
 /** Those that are there, by their keys. */

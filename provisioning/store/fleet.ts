@@ -5,7 +5,8 @@
  */
 import type { Sample } from '#contract/health.js';
 import type { FleetEvent, StoredSample } from '#contract/operator.js';
-import type { BoxRecord, LifeRecord } from './store.js';
+import type { BoxRecord } from './boxes.js';
+import type { LifeRecord } from './lives.js';
 
 /** Proof that a worker owns a shard (`shardOf`, two hex digits): its number grows with each owner. */
 export interface Fence {

@@ -1,10 +1,10 @@
 /** What is stored of operators, their acts, and alerts. */
-import type { AbstractSublevel } from 'abstract-level';
 import type { Static } from 'typebox';
 import type { Database } from '#common/commits.js';
 import type { Acknowledgement, AlertRule, Silence } from '#contract/alerts.js';
 import type { LedgerEntry } from '#contract/ledger.js';
 import type { Role } from '#contract/operators.js';
+import { sublevel } from './sublevel.js';
 
 /** Keyed by name. The first admin is none of them until it has been given a new secret. */
 export interface OperatorRecord {
@@ -46,34 +46,19 @@ export interface DeliveryRecord {
   attempts: number;
 }
 
-type Sub<V> = AbstractSublevel<Database, string | Buffer | Uint8Array, string, V>;
-
-export interface WatchStore {
-  readonly operators: Sub<OperatorRecord>;
+export const watchSublevels = (db: Database) => ({
+  operators: sublevel<OperatorRecord>(db, 'operators'),
   /** `{index, 16 digits}`. Appended to, and never altered. */
-  readonly audit: Sub<LedgerEntry>;
+  audit: sublevel<LedgerEntry>(db, 'audit'),
   /** The acts whose outcome is not known yet, by the same keys. */
-  readonly auditOpen: Sub<true>;
-  readonly alertRules: Sub<AlertRule>;
-  readonly alerts: Sub<AlertRecord>;
-  readonly silences: Sub<Silence>;
-  readonly webhooks: Sub<WebhookRecord>;
-  readonly alertDeliveries: Sub<DeliveryRecord>;
+  auditOpen: sublevel<true>(db, 'auditopen'),
+  alertRules: sublevel<AlertRule>(db, 'alertrules'),
+  alerts: sublevel<AlertRecord>(db, 'alerts'),
+  silences: sublevel<Silence>(db, 'silences'),
+  webhooks: sublevel<WebhookRecord>(db, 'webhooks'),
+  alertDeliveries: sublevel<DeliveryRecord>(db, 'alertdeliveries'),
   /** `builtIn`: the rules that every territory begins with have been made. */
-  readonly alertMeta: Sub<number>;
-}
+  alertMeta: sublevel<number>(db, 'alertmeta'),
+});
 
-export function watchSublevels(db: Database): WatchStore {
-  const json = { valueEncoding: 'json' } as const;
-  return {
-    operators: db.sublevel<string, OperatorRecord>('operators', json),
-    audit: db.sublevel<string, LedgerEntry>('audit', json),
-    auditOpen: db.sublevel<string, true>('auditopen', json),
-    alertRules: db.sublevel<string, AlertRule>('alertrules', json),
-    alerts: db.sublevel<string, AlertRecord>('alerts', json),
-    silences: db.sublevel<string, Silence>('silences', json),
-    webhooks: db.sublevel<string, WebhookRecord>('webhooks', json),
-    alertDeliveries: db.sublevel<string, DeliveryRecord>('alertdeliveries', json),
-    alertMeta: db.sublevel<string, number>('alertmeta', json),
-  };
-}
+export type WatchStore = Readonly<ReturnType<typeof watchSublevels>>;

@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import t from 'tap';
 import { isRising, type RolloutPlan } from '#contract/rollout.js';
 import { act, begin, goOn, isOffered, judge, positionOf, reachOf, whole } from '../../provisioning/rollouts/plan.js';
-import type { RolloutRecord } from '../../provisioning/store/store.js';
+import type { RolloutRecord } from '../../provisioning/store/rollouts.js';
 import { app, failed, hour, idOf, outcomeOf, rolling } from '../support/rollouts.js';
 
 const plan: RolloutPlan = { waves: [5, 25, 100], stopAt: 10, holdHours: 24 };

@@ -10,7 +10,8 @@ import { openCommandDesk } from '../../provisioning/commands/desk.js';
 import { openCommandKeys } from '../../provisioning/commands/keys.js';
 import { linkCommands } from '../../provisioning/commands-wiring.js';
 import { createEventLog } from '../../provisioning/fleet/events.js';
-import { type BoxRecord, openStore } from '../../provisioning/store/store.js';
+import type { BoxRecord } from '../../provisioning/store/boxes.js';
+import { openStore } from '../../provisioning/store/store.js';
 import { createManualClock, type ManualClock } from './manual-clock.js';
 
 export const box = 'box-000000000001';

@@ -2,7 +2,8 @@
 import fc from 'fast-check';
 import type { Condition } from '#contract/conditions.js';
 import type { FleetQuery } from '#contract/fleet.js';
-import type { AboutRecord, BoxRecord, LifeRecord } from '../../provisioning/store/store.js';
+import type { BoxRecord } from '../../provisioning/store/boxes.js';
+import type { AboutRecord, LifeRecord } from '../../provisioning/store/lives.js';
 
 const day = 86_400_000;
 const agents = ['0.9.0', '0.10.0', '0.10.0-rc.1', 'odd'] as const;

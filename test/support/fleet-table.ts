@@ -10,7 +10,9 @@ import { check } from '#contract/parse.js';
 import { Refusal } from '#contract/problems.js';
 import { summaryOf } from '../../provisioning/fleet/row.js';
 import type { FleetTable } from '../../provisioning/fleet/table.js';
-import type { AboutRecord, BoxRecord, ClaimRecord, LifeRecord } from '../../provisioning/store/store.js';
+import type { BoxRecord } from '../../provisioning/store/boxes.js';
+import type { ClaimRecord } from '../../provisioning/store/claims.js';
+import type { AboutRecord, LifeRecord } from '../../provisioning/store/lives.js';
 import { boxRecord, type Change, changes, lifeRecord, queries } from './fleet-facts.js';
 import type { ManualClock } from './manual-clock.js';
 

@@ -7,7 +7,8 @@ import { createEventLog } from '../../provisioning/fleet/events.js';
 import { openResults } from '../../provisioning/rollouts/results.js';
 import { createRollouts } from '../../provisioning/rollouts/rollouts.js';
 import { createRolloutWatch } from '../../provisioning/rollouts/watch.js';
-import { type BoxRecord, openStore } from '../../provisioning/store/store.js';
+import type { BoxRecord } from '../../provisioning/store/boxes.js';
+import { openStore } from '../../provisioning/store/store.js';
 import { ownFolder } from './folder.js';
 import { createManualClock, type ManualClock } from './manual-clock.js';
 

@@ -1,7 +1,7 @@
 /** Takes over what another store held of boxes: their lives and what goes with them, in one transaction. */
 import type { NewSample } from '../fleet.js';
+import type { LifeRecord } from '../lives.js';
 import type { Bucket } from '../rollup.js';
-import type { LifeRecord } from '../store.js';
 import { arrayOf, copySamples, json, split } from './rounds.js';
 import type { Session, Sessions } from './sessions.js';
 

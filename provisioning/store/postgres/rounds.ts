@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { from as copyFrom } from 'pg-copy-streams';
 import { Refusal } from '#contract/problems.js';
 import { Conflict, type Fence, type FleetRound, type NewSample } from '../fleet.js';
-import type { LifeRecord } from '../store.js';
+import type { LifeRecord } from '../lives.js';
 import type { Session, Sessions } from './sessions.js';
 
 type Cold = Omit<LifeRecord, 'version' | 'lastSeen' | 'tracks' | 'gaps' | 'health'>;

@@ -1,0 +1,54 @@
+/** What is stored of members, of the decisions about them, and of the apps that they passed on. */
+import type { Database } from '#common/commits.js';
+import type { PublicJwk } from '#contract/directory.js';
+import type { LedgerEntry } from '#contract/ledger.js';
+import type { AppIdPolicy, LevelPolicy, MemberRecord } from '#contract/member-register.js';
+import type { Succession } from '#contract/succession.js';
+import { sublevel } from './sublevel.js';
+
+/** The newest status lists of members, as compact JWS. */
+export interface StatusListsRecord {
+  sequence: number;
+  /** Milliseconds since 1970; 0 has them made again. */
+  madeAt: number;
+  origin: string;
+  suspension: string;
+  revocation: string;
+}
+
+/** An app passed to another member. Keyed by its serial, 16 digits. */
+export interface SuccessionRecord {
+  succession: Succession;
+  /** The same, signed by the key that the territory signs with now. */
+  jws: string;
+}
+
+/** Which key the territory signs for its members with, and those before it, newest first. */
+export interface SigningRecord {
+  kid: string;
+  /** Until when what each has signed is believed. */
+  former: { jwk: PublicJwk; at: number; until: number }[];
+}
+
+/** `all`: what the territory has set for its members. */
+export interface MemberSettings {
+  policy?: LevelPolicy;
+  /** Whose a new app id is. Missing: `first`. */
+  appIds?: AppIdPolicy;
+  /** Missing: the first key signs still. */
+  signing?: SigningRecord;
+  /** Where it was reached last. */
+  origin?: string;
+}
+
+export const memberSublevels = (db: Database) => ({
+  members: sublevel<MemberRecord>(db, 'members'),
+  /** Decisions about members. `{index, 12 digits}`. */
+  memberLedger: sublevel<LedgerEntry>(db, 'memberLedger'),
+  /** `last` */
+  memberLists: sublevel<StatusListsRecord>(db, 'memberLists'),
+  memberSettings: sublevel<MemberSettings>(db, 'memberSettings'),
+  successions: sublevel<SuccessionRecord>(db, 'successions'),
+});
+
+export type MemberStore = Readonly<ReturnType<typeof memberSublevels>>;

@@ -1,5 +1,7 @@
 /** What commands ask of the running server, wired: every operation over the control socket, each act in the audit log. */
 import { serveControl } from '#common/control.js';
+import { createAlertOperations } from './alerts/operations.js';
+import type { AlertWatch } from './alerts-wiring.js';
 import { backUp } from './backup/backup.js';
 import { countSequences } from './fleet/counted.js';
 import type { FleetDesk } from './fleet-wiring.js';
@@ -15,11 +17,13 @@ export async function startControl(
   {
     rooms,
     desk,
+    alerts,
     directory,
     moveStore,
   }: {
     rooms: Rooms;
     desk: FleetDesk;
+    alerts: AlertWatch;
     directory: string;
     moveStore: (url: string) => Promise<unknown>;
   },
@@ -29,8 +33,10 @@ export async function startControl(
     controlSocket(directory),
     withAudit(audit, {
       ...createWatchOperations(rooms),
+      ...createAlertOperations(alerts),
       ...createOperations({
         ...desk,
+        events: rooms.events,
         ...{ claims, requests, members, registry, rollouts, commands, moveStore },
         directory: rooms.directory,
         reloadCa: ca.reload,

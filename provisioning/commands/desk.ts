@@ -18,7 +18,9 @@ import {
 import {
   type CommandPage,
   type CommandView,
+  type FleetCommandResult,
   type NewCommand,
+  type NewFleetCommand,
   usualCommandSeconds,
 } from '#contract/operator-commands.js';
 import { check, describeFaults } from '#contract/parse.js';
@@ -27,10 +29,13 @@ import type { EventLog } from '../fleet/events.js';
 import type { CommandRecord } from '../store/commands.js';
 import type { Store } from '../store/store.js';
 import { createTurns } from '../store/turns.js';
+import { sendToMany } from './many.js';
 
 export interface CommandDesk {
   /** @throws Refusal `box-unknown`, `box-revoked`, `command-parameters`, `commands-full` */
   send(box: string, wish: NewCommand & { by: string }): Promise<CommandView>;
+  /** To these boxes, unless they are another number than was meant. @throws Refusal `fleet-count-differs` */
+  sendToMany(ids: readonly string[], wish: Omit<NewFleetCommand, 'filter'>, by: string): Promise<FleetCommandResult>;
   /** @throws Refusal `box-unknown` */
   list(box: string): Promise<CommandPage>;
   /** @throws Refusal `command-unknown` */
@@ -157,7 +162,7 @@ export async function openCommandDesk({
   const replaced = async (box: string, kind: string): Promise<CommandRecord[]> =>
     kind === 'set-intervals' ? (await allOpen(box)).filter(({ command }) => command.kind === kind) : [];
 
-  return {
+  const desk: Omit<CommandDesk, 'sendToMany'> = {
     send: (box, { kind, parameters = {}, lifetimeSeconds = usualCommandSeconds, by }) =>
       turns.take(box, async () => {
         demand(box, { live: true });
@@ -261,4 +266,5 @@ export async function openCommandDesk({
       return () => listeners.delete(listener);
     },
   };
+  return { ...desk, sendToMany: (ids, wish, by) => sendToMany(desk.send, ids, wish, by) };
 }

@@ -6,6 +6,7 @@ import { chmod } from 'node:fs/promises';
 import { createServer, request } from 'node:http';
 import { isProblemCode, Refusal } from '#contract/problems.js';
 import { clearSocket, isErrno } from './files.js';
+import { closeHttp } from './listen.js';
 
 export type Handlers = Record<string, (parameters: unknown) => Promise<unknown>>;
 
@@ -50,11 +51,7 @@ export async function serveControl(socket: string, handlers: Handlers): Promise<
   await new Promise<void>((resolve, reject) => server.once('error', reject).listen(socket, resolve));
   await chmod(socket, 0o600);
   return {
-    close: () =>
-      new Promise((resolve) => {
-        server.close(() => resolve());
-        server.closeAllConnections();
-      }),
+    close: () => closeHttp(server),
   };
 }
 

@@ -5,7 +5,7 @@ import { Time } from './health.js';
 import { BoxState, BoxSummary, CareLevel } from './operator.js';
 
 /** How many boxes a page has at most. */
-export const mostInFleetPage = 500;
+const mostInFleetPage = 500;
 /** Of what one field is asked for at most: any of them will do. */
 const mostAlternatives = 50;
 

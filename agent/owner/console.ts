@@ -7,7 +7,7 @@ import fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } 
 import type { Clock } from '#common/clock.js';
 import type { Files } from '#common/files.js';
 import { answerProblems, refuseRaw } from '#common/http-problems.js';
-import { listen } from '#common/listen.js';
+import { closeHttp, listen } from '#common/listen.js';
 import { serveAssets } from '#common/web/assets.js';
 import { createSessions } from '#common/web/sessions.js';
 import { createAccess, type Names, sessionLimits } from './access.js';
@@ -270,14 +270,7 @@ export function createOwnerConsole(parts: OwnerConsoleParts): OwnerConsole {
   async function halt({ app, servers, stop }: Running): Promise<void> {
     httpsReady = false;
     for (const undo of stop.reverse()) await undo();
-    const closed = servers.map(
-      (server) =>
-        new Promise<void>((resolve) => {
-          server.close(() => resolve());
-          server.closeAllConnections();
-        }),
-    );
-    await Promise.all([...closed, app.close()]);
+    await Promise.all([...servers.map(closeHttp), app.close()]);
   }
 
   return {

@@ -6,7 +6,7 @@ import { checkDatabaseUrl } from '../store/postgres/address.js';
 import { duration, fileText, text } from './arguments.js';
 
 /** @throws Refusal `database-address`, `arguments-invalid` */
-export const databaseOf = async (value: string): Promise<string> =>
+const databaseOf = async (value: string): Promise<string> =>
   checkDatabaseUrl(/^postgres(ql)?:/.test(value) ? value : await fileText(value));
 
 export const databaseOptions = {

@@ -32,6 +32,12 @@ export interface Caller {
   via: 'console' | 'api';
 }
 
+/** Of a route that is not open: who asks is known there. */
+export function knownCaller({ caller }: Pick<FastifyRequest, 'caller'>): Caller {
+  if (caller === null) throw new Refusal('unauthorized');
+  return caller;
+}
+
 export interface Access {
   /** To be called before any route is declared. */
   guard(app: FastifyInstance): void;

@@ -5,7 +5,7 @@ import { Server as TlsServer } from 'node:tls';
 import fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify';
 import type { Clock } from '#common/clock.js';
 import { answerProblems, refuseRaw } from '#common/http-problems.js';
-import { listen } from '#common/listen.js';
+import { closeHttp, listen } from '#common/listen.js';
 import { serveAssets } from '#common/web/assets.js';
 import { isLoopback } from '#common/web/origin.js';
 import { createSessions } from '#common/web/sessions.js';
@@ -146,9 +146,7 @@ export function createConsole(parts: ConsoleParts): Console {
       metrics.stop();
       streams.stop();
       // Fastify closes only a server that it opened itself.
-      const closed = new Promise<void>((resolve) => app.server.close(() => resolve()));
-      app.server.closeAllConnections();
-      await Promise.all([closed, app.close()]);
+      await Promise.all([closeHttp(app.server), app.close()]);
     },
   };
 }

@@ -7,6 +7,7 @@ import { Refusal } from '#contract/problems.js';
 import type { Alerts } from '../alerts/alerts.js';
 import type { Settings } from '../alerts/settings.js';
 import type { Webhooks } from '../alerts/webhooks.js';
+import { knownCaller } from './access.js';
 
 export interface AlertDesk {
   alerts: Alerts;
@@ -40,12 +41,12 @@ export function declareAlertRoutes(plain: FastifyInstance, { alerts, settings, w
   app.post(
     '/v1/alerts/acknowledge',
     { config: acts('alert.acknowledge'), schema: { body: NewAcknowledgement } },
-    async ({ body, caller }) => ({ acknowledged: await alerts.acknowledge(body, caller?.name ?? '') }),
+    async (request) => ({ acknowledged: await alerts.acknowledge(request.body, knownCaller(request).name) }),
   );
 
   app.get('/v1/silences', { config: reads }, async () => [...settings.silences().values()]);
   app.post('/v1/silences', { config: acts('silence.create'), schema: { body: NewSilence } }, async (request, reply) =>
-    reply.code(201).send(await settings.createSilence(request.body, request.caller?.name ?? '')),
+    reply.code(201).send(await settings.createSilence(request.body, knownCaller(request).name)),
   );
   app.delete(
     '/v1/silences/:silence',

@@ -7,6 +7,7 @@ import { NewCommand, NewFleetCommand } from '#contract/operator-commands.js';
 import type { CommandDesk } from '../commands/desk.js';
 import type { Diagnostics } from '../commands/diagnostics.js';
 import type { FleetTable } from '../fleet/table.js';
+import { knownCaller } from './access.js';
 
 /** What the console needs of the room. */
 export interface CommandFeature {
@@ -32,13 +33,11 @@ export function declareCommandRoutes(
     '/v1/boxes/:id/commands',
     { config: acts, schema: { params: OneBox, body: NewCommand } },
     async (request, reply) =>
-      reply
-        .code(201)
-        .send(await desk.send(request.params.id, { ...request.body, by: request.caller?.name ?? 'operator' })),
+      reply.code(201).send(await desk.send(request.params.id, { ...request.body, by: knownCaller(request).name })),
   );
   app.post('/v1/fleet/commands', { config: actsOnMany, schema: { body: NewFleetCommand } }, async (request, reply) => {
     const { filter, ...wish } = request.body;
-    const result = await desk.sendToMany(await table.ids(filter), wish, request.caller?.name ?? 'operator');
+    const result = await desk.sendToMany(await table.ids(filter), wish, knownCaller(request).name);
     return reply.code(202).send(result);
   });
   app.get(

@@ -1,11 +1,12 @@
 /** Operators and what they did: an admin's. */
+
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import type { FastifyInstance } from 'fastify';
 import { Type } from 'typebox';
 import { type AuditPage, NewOperator, NewRole, OperatorName, type SignedIn } from '#contract/operators.js';
-import { Refusal } from '#contract/problems.js';
 import type { Audit } from '../operators/audit.js';
 import type { Operators } from '../operators/operators.js';
+import { knownCaller } from './access.js';
 
 const One = Type.Object({ name: OperatorName });
 const Page = Type.Object({
@@ -22,9 +23,9 @@ export function declareOperatorRoutes(
 ): void {
   const app = plain.withTypeProvider<TypeBoxTypeProvider>();
 
-  app.get('/v1/session', { config: { consoleAccess: 'viewer' } }, async ({ caller }): Promise<SignedIn> => {
-    if (!caller) throw new Refusal('unauthorized');
-    return { name: caller.name, role: caller.role };
+  app.get('/v1/session', { config: { consoleAccess: 'viewer' } }, async (request): Promise<SignedIn> => {
+    const { name, role } = knownCaller(request);
+    return { name, role };
   });
 
   app.get('/v1/operators', { config: reads }, async () => operators.list());

@@ -48,6 +48,7 @@ export function createFleetOperations({ fleet, events, table, abouts, filters }:
     'fleet.events': async (parameters) => events.find(wanted(check(FleetEventQuery, parameters))),
     async 'fleet.history'(parameters) {
       const { box, ...range } = wanted(check(History, parameters));
+      await fleet.show(box); // one that is not known has no history either, and is to be said so
       return fleet.health(box, range);
     },
     'fleet.filters': () => filters.list(),

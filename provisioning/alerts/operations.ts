@@ -1,11 +1,13 @@
 /** What the commands `alert …` ask for: answered by the running server, or by the command itself. */
 import { Type } from 'typebox';
 import type { Handlers } from '#common/control.js';
+import { NewAlertMail } from '#contract/alert-mail.js';
 import { AlertId, NewAcknowledgement, NewAlertRule, NewSilence, NewWebhook } from '#contract/alerts.js';
 import { OperatorName } from '#contract/operators.js';
 import { check, describeFaults, type Parsed } from '#contract/parse.js';
 import { Refusal } from '#contract/problems.js';
 import type { Alerts } from './alerts.js';
+import type { Mail } from './mail.js';
 import type { Settings } from './settings.js';
 import type { Webhooks } from './webhooks.js';
 
@@ -13,6 +15,7 @@ export interface AlertRooms {
   alerts: Alerts;
   settings: Settings;
   webhooks: Webhooks;
+  mail: Mail;
 }
 
 const By = { by: OperatorName };
@@ -33,7 +36,7 @@ function wanted<T>(parsed: Parsed<T>): T {
   throw new Refusal('arguments-invalid', describeFaults(parsed.faults));
 }
 
-export function createAlertOperations({ alerts, settings, webhooks }: AlertRooms): Handlers {
+export function createAlertOperations({ alerts, settings, webhooks, mail }: AlertRooms): Handlers {
   function known({ webhooks: ids, ...rule }: NewAlertRule): NewAlertRule {
     for (const id of ids ?? []) if (!webhooks.has(id)) throw new Refusal('webhook-unknown', id);
     return { ...rule, ...(ids && { webhooks: ids }) };
@@ -61,6 +64,10 @@ export function createAlertOperations({ alerts, settings, webhooks }: AlertRooms
       return settings.setRule(rule, known(wish));
     },
     'alert-rule.remove': async (parameters) => settings.removeRule(wanted(check(OneRule, parameters)).rule),
+    'alert-mail.show': async () => ({ mail: mail.view() }),
+    'alert-mail.set': async (parameters) => mail.set(wanted(check(NewAlertMail, parameters))),
+    'alert-mail.remove': () => mail.remove(),
+    'alert-mail.test': () => mail.test(),
     'webhook.list': async () => webhooks.list(),
     'webhook.create': async (parameters) => webhooks.create(wanted(check(NewWebhook, parameters))),
     'webhook.test': async (parameters) => webhooks.test(wanted(check(OneWebhook, parameters)).webhook),

@@ -13,7 +13,7 @@ const day = 86_400;
 const options = {
   ...{ dir: text, json: flag, name: text, when: text, condition: texts, least: text, within: text, count: text },
   ...{ samples: text, severity: text, for: text, clear: text, place: text, model: text, 'label-prefix': text },
-  ...{ webhook: texts, 'all-webhooks': flag, 'no-webhook': flag, on: flag, off: flag },
+  ...{ webhook: texts, 'all-webhooks': flag, 'no-webhook': flag, mail: flag, 'no-mail': flag, on: flag, off: flag },
 } as const;
 const read = (args: string[]) => readArguments(args, options);
 type Said = ReturnType<typeof read>['values'];
@@ -48,6 +48,7 @@ function ruleOf(said: Said, before?: AlertRule): NewAlertRule {
     ...(labelPrefix !== undefined && { labelPrefix }),
   });
   const named = said['all-webhooks'] ? undefined : said['no-webhook'] ? [] : (said.webhook ?? before?.webhooks);
+  const mail = said.mail ? true : said['no-mail'] ? false : before?.mail;
   const wish = check(NewAlertRule, {
     name: said.name ?? before?.name,
     when: whenOf(said, before?.when),
@@ -56,6 +57,7 @@ function ruleOf(said: Said, before?: AlertRule): NewAlertRule {
     clearSeconds: seconds(said.clear, '--clear', day, before?.clearSeconds ?? 300),
     scope: Object.fromEntries(scope.filter(([, value]) => value !== '')),
     ...(named && { webhooks: named }),
+    ...(mail !== undefined && { mail }),
     enabled: said.on ? true : said.off ? false : (before?.enabled ?? true),
   });
   if (wish.ok) return wish.value;

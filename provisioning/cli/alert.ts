@@ -4,6 +4,7 @@ import { when } from '#common/columns.js';
 import { Alert, AlertGroup } from '#contract/alerts.js';
 import { check } from '#contract/parse.js';
 import { Refusal } from '#contract/problems.js';
+import { mailCommands } from './alert-mail.js';
 import { ruleCommands } from './alert-rules.js';
 import { silenceCommands } from './alert-silences.js';
 import { webhookCommands } from './alert-webhooks.js';
@@ -80,6 +81,7 @@ const commands: Record<string, Command | undefined> = {
   ...silenceCommands,
   ...ruleCommands,
   ...webhookCommands,
+  ...mailCommands,
 };
 
 export const alert: Command = async ([name = '', ...args], io) => {

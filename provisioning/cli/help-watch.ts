@@ -60,6 +60,12 @@ export const alertHelp = `webizen-provider alert: what fires, who has seen it, a
       prints the secret that its deliveries are signed with, once
   alert test-webhook ID --dir D [--json]
   alert remove-webhook ID --dir D [--json]
+  alert mail --dir D [--json|--csv]
+  alert set-mail --host H --from ADDRESS --to ADDRESS... --dir D [--security starttls|tls|none] [--port N]
+                 [--user NAME --password-file F] [--ca-file F] [--every 5m] [--json]
+      what fires is mailed too: all of it together, at most one mail in the time that --every says
+  alert test-mail --dir D [--json]
+  alert remove-mail --dir D [--json]
 
   KIND is one of
     condition     [--condition KIND]... [--least trouble|attention|info]
@@ -71,13 +77,14 @@ export const alertHelp = `webizen-provider alert: what fires, who has seen it, a
     --severity attention|trouble      --for 10m      it must hold for so long before it fires (0s)
     --clear 5m                        it must be over for so long before it is resolved
     --place TEXT   --model TEXT   --label-prefix TEXT
-    --webhook ID... | --all-webhooks | --no-webhook                --on | --off
+    --webhook ID... | --all-webhooks | --no-webhook     --mail | --no-mail     --on | --off
 
 Examples:
   webizen-provider alert list --dir D
   webizen-provider alert acknowledge offline box-8f3kq0vz7ahm --note "the owner moves house" --dir D
   webizen-provider alert silence --place Levin --for 4h --reason "the mains are renewed" --dir D
   webizen-provider alert add-rule --name "Hot in Levin" --when condition --condition hot --for 10m --place Levin --dir D
+  webizen-provider alert set-mail --host mail.example --user box --password-file smtp.txt --from box@example --to on-call@example --dir D
   webizen-provider alert set-rule offline --for 2h --dir D
 
 Works while the server runs; while it does not, it shows what fired last, and nothing new is found or sent.

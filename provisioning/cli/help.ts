@@ -25,6 +25,7 @@ export const help = `webizen-provider: brings boxes into a territory and looks a
   webizen-provider alert list|show|acknowledge|silence|silences|end-silence --dir D
   webizen-provider alert rules|add-rule|set-rule|remove-rule --dir D
   webizen-provider alert webhooks|add-webhook|test-webhook|remove-webhook --dir D
+  webizen-provider alert mail|set-mail|test-mail|remove-mail --dir D
   webizen-provider request list --dir D [--json]
   webizen-provider request approve CODE --dir D
   webizen-provider request refuse CODE --dir D --reason TEXT

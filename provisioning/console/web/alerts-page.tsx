@@ -1,6 +1,7 @@
 import { useEffect, useState } from 'preact/hooks';
 import type { AlertGroup, AlertRule, NewAlertRule, Silence } from '#contract/alerts.js';
 import { Group } from './alert-group.js';
+import { Mail } from './alert-mail.js';
 import { RuleForm } from './alert-rule-form.js';
 import { Webhooks } from './alert-webhooks.js';
 import { call } from './api.js';
@@ -153,6 +154,7 @@ export function AlertsPage({ live }: { live: Live }) {
             </div>
           )}
           <Webhooks live={live} />
+          <Mail live={live} />
         </>
       )}
     </>

@@ -9,7 +9,7 @@ export const watchTexts = {
       rules === 0
         ? 'Nothing fires.'
         : `${many(rules, 'rule fires', 'rules fire')}, for ${many(boxes, 'box', 'boxes')}.`,
-    lead: 'What fires is posted to the webhooks: together, and once.',
+    lead: 'What fires is posted to the webhooks and mailed: together, and once.',
     severity: { trouble: 'Trouble', attention: 'Attention' },
     firing: (n: number) => many(n, 'box', 'boxes'),
     pending: (n: number) => `${n.toLocaleString('en-GB')} waiting for their time`,
@@ -74,6 +74,7 @@ export const watchTexts = {
     samples: 'Samples lost, at least',
     count: 'Refusals within an hour, at least',
     told: 'How bad it is',
+    byMail: 'Told by e-mail too',
     enabled: 'This rule is on',
     webhooks: 'Webhooks',
     noWebhook: 'No webhook: what fires is only shown here.',

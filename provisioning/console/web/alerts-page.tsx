@@ -106,7 +106,10 @@ export function AlertsPage({ live }: { live: Live }) {
     live.watch(Promise.all([call<AlertGroup[]>('GET', '/v1/alerts'), call<Silence[]>('GET', '/v1/silences')])),
   );
   const [isAdding, setAdding] = useState(false);
-  const { again } = asked;
+  const again = () => {
+    asked.again();
+    void live.refreshAlerts();
+  };
   useEffect(() => live.onEvent((event) => (!event || event.type === 'alert' ? again() : undefined)), [live]);
   const [groups, silences] = asked.value ?? [];
   const [mayAct, isAdmin] = [may(live, 'operator'), may(live, 'admin')];

@@ -24,7 +24,7 @@ function Body(props: { page: Page; live: Live; state: State }) {
   if (page.name === 'box') return <BoxPage key={page.id} id={page.id} live={live} state={state} />;
   if (page.name === 'claims') return <ClaimsPage live={live} />;
   if (page.name === 'requests') return <RequestsPage live={live} state={state} />;
-  if (page.name === 'events') return <EventsPage state={state} />;
+  if (page.name === 'events') return <EventsPage live={live} state={state} />;
   if (page.name === 'alerts') return <AlertsPage live={live} />;
   if (page.name === 'operators')
     return may(live, 'admin') ? (
@@ -54,6 +54,16 @@ function Pulse({ state }: { state: State }) {
   );
 }
 
+function Count({ of, what }: { of: number; what: string }) {
+  if (of === 0) return null;
+  return (
+    <span class="count">
+      {of.toLocaleString('en-GB')}
+      <span class="unseen"> {what}</span>
+    </span>
+  );
+}
+
 function Header(props: { page: Page; live: Live; state: State }) {
   const { page, live, state } = props;
   const waiting = state.requests?.filter((request) => request.state === 'waiting').length ?? 0;
@@ -76,18 +86,14 @@ function Header(props: { page: Page; live: Live; state: State }) {
           </Link>
           <Link to="/alerts" current={page.name === 'alerts'}>
             {texts.nav.alerts}
+            <Count of={state.unseen ?? 0} what={texts.alerts.unseen} />
           </Link>
           <Link to="/claims" current={page.name === 'claims'}>
             {texts.nav.claims}
           </Link>
           <Link to="/requests" current={page.name === 'requests'}>
             {texts.nav.requests}
-            {waiting > 0 && (
-              <span class="count">
-                {waiting}
-                <span class="unseen"> {texts.requests.waiting}</span>
-              </span>
-            )}
+            <Count of={waiting} what={texts.requests.waiting} />
           </Link>
           <Link to="/events" current={page.name === 'events'}>
             {texts.nav.events}

@@ -410,6 +410,10 @@ export const texts = {
     empty: 'Nothing has happened yet.',
     emptyWhat: 'Enrolments, connections and refusals appear here as they happen.',
     none: 'No event matches.',
+    kind: 'Kind',
+    everyKind: 'every kind',
+    earlier: 'Show earlier events',
+    end: 'No earlier ones are kept.',
     types: {
       enrolled: 'Enrolled',
       renewed: 'Renewed',
@@ -440,6 +444,8 @@ export const texts = {
       store: 'Store',
       'claim-created': 'Claim made',
       'claim-revoked': 'Claim revoked',
+      alert: 'Alert',
+      'alert-undelivered': 'Alert not delivered',
     } as Record<string, string>,
   },
 };

@@ -1,5 +1,7 @@
 /** What commands ask of the running server, wired: every operation over the control socket, each act in the audit log. */
 import { serveControl } from '#common/control.js';
+import { createAlertOperations } from './alerts/operations.js';
+import type { AlertWatch } from './alerts-wiring.js';
 import { backUp } from './backup/backup.js';
 import { countSequences } from './fleet/counted.js';
 import type { FleetDesk } from './fleet-wiring.js';
@@ -16,11 +18,13 @@ export async function startControl(
   {
     rooms,
     desk,
+    alerts,
     directory,
     moveStore,
   }: {
     rooms: Rooms;
     desk: FleetDesk;
+    alerts: AlertWatch;
     directory: string;
     moveStore: (url: string) => Promise<unknown>;
   },
@@ -31,8 +35,10 @@ export async function startControl(
     withAudit(audit, {
       ...createWatchOperations(rooms),
       ...createSystemOperations(rooms.systems),
+      ...createAlertOperations(alerts),
       ...createOperations({
         ...desk,
+        events: rooms.events,
         ...{ claims, requests, members, registry, rollouts, commands, moveStore },
         directory: rooms.directory,
         reloadCa: ca.reload,

@@ -22,6 +22,7 @@ const commands: Record<string, (() => Promise<Command>) | undefined> = {
   member: async () => (await import('./cli/member.js')).member,
   request: async () => (await import('./cli/request.js')).request,
   operator: async () => (await import('./cli/operator.js')).operator,
+  alert: async () => (await import('./cli/alert.js')).alert,
   audit: async () => (await import('./cli/audit.js')).audit,
   worker: async () => (await import('./cli/worker.js')).worker,
   broker: async () => (await import('./cli/broker.js')).broker,

@@ -92,6 +92,7 @@ export function createOperations({
   directory,
   members,
   commands,
+  events,
   table,
   abouts,
   filters,
@@ -117,9 +118,9 @@ export function createOperations({
   count: (box: string, since: number) => Promise<CountedRange[]>;
 } & FleetOperationParts): Handlers {
   return {
-    ...createFleetOperations({ fleet, table, abouts, filters }),
+    ...createFleetOperations({ fleet, events, table, abouts, filters }),
     ...createMemberOperations({ members, pageSize }),
-    ...createCommandOperations(commands),
+    ...createCommandOperations({ ...commands, ids: (filter) => table.ids(filter) }),
     async 'claim.create'(parameters): Promise<CreatedClaim[]> {
       const { count, ...wish } = wanted(check(CreateClaims, parameters));
       return Promise.all(Array.from({ length: count }, () => claims.create(wish)));

@@ -123,7 +123,7 @@ export function createProvider(
     certificate.start();
     ground.onStop(() => certificate.stop());
     // Last: who reaches the socket finds everything else running.
-    await startControl(ground, { rooms, desk, directory, moveStore: moves.moveStore });
+    await startControl(ground, { rooms, desk, alerts, directory, moveStore: moves.moveStore });
   }
 
   return {

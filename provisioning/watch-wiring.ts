@@ -41,7 +41,7 @@ export function createWatchOperations({ operators, audit }: { operators: Operato
   };
 }
 
-const reading = /\.(list|show|read|ledger|keys|credential|succession|glance|filters)$/;
+const reading = /\.(list|show|read|ledger|keys|credential|succession|glance|filters|events|history)$/;
 const isEmpty = (given: unknown): boolean => given === undefined || given === null || Object.keys(given).length === 0;
 
 /** An operation that is not known to read alone is an act: better one entry too many. */

@@ -92,6 +92,7 @@ export const NewAlertRule = Type.Object(
     clearSeconds: Seconds(day, 'it must be over for so long before it is resolved'),
     scope: AlertScope,
     webhooks: Type.Optional(Type.Array(AlertId, { maxItems: 20, description: 'missing: all of them; empty: none' })),
+    mail: Type.Optional(Type.Boolean({ description: 'missing: told by mail too, where the territory sends mail' })),
     enabled: Type.Boolean(),
   },
   { $id: 'NewAlertRule', additionalProperties: false },

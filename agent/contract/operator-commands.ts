@@ -50,6 +50,8 @@ export const CommandView = Type.Object(
     /** What the box answered last, and when that came. */
     answer: NullOr(CommandResult),
     answeredAt: NullOr(Time),
+    /** What an operator does about it, where the box answers with a problem of the table. */
+    remedy: NullOr(Type.String()),
     /** Of a bundle that is here, to be had at `/v1/boxes/{id}/commands/{command}/diagnostics`. */
     diagnosticsBytes: NullOr(Type.Integer()),
   },

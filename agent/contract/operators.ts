@@ -9,11 +9,6 @@ export const Role = Type.Union([Type.Literal('viewer'), Type.Literal('operator')
 });
 export type Role = Static<typeof Role>;
 
-const rank: Record<Role, number> = { viewer: 0, operator: 1, admin: 2 };
-
-/** Each role may what those before it may. */
-export const mayDo = (has: Role, needs: Role): boolean => rank[has] >= rank[needs];
-
 export const OperatorName = Type.String({
   pattern: '^[a-z][a-z0-9._-]{0,31}$',
   description: 'lower case, such as jo or on-call.2',

@@ -12,6 +12,7 @@ import type { Turns } from '../store/turns.js';
 import type { AlertRecord } from '../store/watch.js';
 import { createRecentEvents } from './box-events.js';
 import { type Held, type LiveAlert, lengthOf } from './evaluate.js';
+import type { Mail } from './mail.js';
 import { createRecentRefusals } from './refusals.js';
 import type { Roster } from './roster.js';
 import { type Change, look } from './round.js';
@@ -42,6 +43,7 @@ export interface AlertsParts {
   roster: Roster;
   settings: Settings;
   webhooks: Webhooks;
+  mail: Pick<Mail, 'compose'>;
   territory: string;
   log: { error(details: object, text: string): void };
 }
@@ -63,7 +65,7 @@ function recordOf({ clearSince: _, ...record }: LiveAlert): AlertRecord {
 }
 
 export async function openAlerts(parts: AlertsParts): Promise<Alerts> {
-  const { store, clock, events, turns, roster, settings, webhooks, territory, log } = parts;
+  const { store, clock, events, turns, roster, settings, webhooks, mail, territory, log } = parts;
   const stopping = new AbortController();
   const refusals = createRecentRefusals(events.refusals);
   const befell = createRecentEvents();
@@ -167,8 +169,9 @@ export async function openAlerts(parts: AlertsParts): Promise<Alerts> {
       const last = toldAt.get(rule.id) ?? Number.NEGATIVE_INFINITY;
       if (now - since < gatherMilliseconds || (now >= last && now - last < gapMilliseconds)) continue;
       const wanted = rule.webhooks ?? webhooks.list().map(({ id }) => id);
-      const { operations, queued } = webhooks.compose(wanted, deliveryOf(rule, list, untold, { territory, now }));
-      work.operations.push(...operations);
+      const told = deliveryOf(rule, list, untold, { territory, now });
+      const ways = [webhooks.compose(wanted, told), ...(rule.mail === false ? [] : [mail.compose(told)])];
+      for (const { operations } of ways) work.operations.push(...operations);
       for (const box of untold.firing) {
         const told = { ...list.get(box)!, told: true };
         work.operations.push(put(rule.id, box, told));
@@ -178,7 +181,7 @@ export async function openAlerts(parts: AlertsParts): Promise<Alerts> {
         work.operations.push(del(rule.id, box));
         work.done.push(() => list.delete(box));
       }
-      work.done.push(queued, () => {
+      work.done.push(...ways.map(({ queued }) => queued), () => {
         toldAt.set(rule.id, now);
         untoldSince.delete(rule.id);
       });

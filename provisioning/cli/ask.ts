@@ -4,6 +4,8 @@ import { systemClock } from '#common/clock.js';
 import { callControl } from '#common/control.js';
 import { files } from '#common/files.js';
 import { Refusal } from '#contract/problems.js';
+import { createAlertOperations } from '../alerts/operations.js';
+import { openAlertWatch } from '../alerts-wiring.js';
 import { countSequences } from '../fleet/counted.js';
 import { createFleetDesk } from '../fleet-wiring.js';
 import { createOperations, pageSize } from '../operations.js';
@@ -32,13 +34,19 @@ export function asking(dir: string | undefined): Ask {
       online: () => false,
       endings: boxes,
     });
+    // What fired when the server ran last; without it nothing new is found, and nothing is sent.
+    const alerts = await openAlertWatch({
+      ...{ store, events, clock: systemClock, boxes: desk.fleet, territory: rooms.territory.id },
+      ...{ leafSeconds: rooms.territory.leafLifetimeSeconds, log: { error() {} } },
+    });
     try {
       const notHere = () => Promise.reject(new Refusal('not-running'));
       const operations = withAudit(rooms.audit, {
         ...createWatchOperations(rooms),
         ...createSystemOperations(rooms.systems),
+        ...createAlertOperations(alerts),
         ...createOperations({
-          ...{ ...desk, claims, requests, registry, rollouts, members, commands },
+          ...{ ...desk, events, claims, requests, registry, rollouts, members, commands },
           ...{ backup: notHere, moveStore: notHere },
           count: (box, since) => countSequences(fleetStore, box, since),
           directory: listed,
@@ -46,6 +54,7 @@ export function asking(dir: string | undefined): Ask {
       });
       return await operations[operation]?.(parameters);
     } finally {
+      await alerts.stop();
       desk.table.stop();
       await rooms.close();
     }

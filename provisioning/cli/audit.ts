@@ -1,16 +1,17 @@
 /** `audit list | verify | export` */
 import path from 'node:path';
 import { Type } from 'typebox';
-import { table, when } from '#common/columns.js';
+import { when } from '#common/columns.js';
 import { files } from '#common/files.js';
 import { LedgerEntry } from '#contract/ledger.js';
 import { AuditPage, outcomeType } from '#contract/operators.js';
 import { check, describeFaults, type Parsed } from '#contract/parse.js';
 import { Refusal } from '#contract/problems.js';
 import { linkFault } from '../operators/audit.js';
-import { flag, noMore, readArguments, required, text, wholeNumber } from './arguments.js';
+import { noMore, readArguments, required, text, wholeNumber } from './arguments.js';
 import { type Ask, asking } from './ask.js';
 import type { Command } from './command.js';
+import { outputs, tellRows } from './output.js';
 
 const pageSize = 500;
 
@@ -43,7 +44,7 @@ const words = (facts: LedgerEntry['facts']): string =>
     .join(', ');
 
 const list: Command = async (args, { out }) => {
-  const { values, positionals } = readArguments(args, { dir: text, json: flag, limit: text, who: text });
+  const { values, positionals } = readArguments(args, { dir: text, ...outputs, limit: text, who: text });
   noMore(positionals);
   const most = wholeNumber(values.limit ?? '50', '--limit', [1, 100_000]);
   const ask = asking(values.dir);
@@ -62,10 +63,7 @@ const list: Command = async (args, { out }) => {
     .slice(0, most)
     .reverse()
     .map((act) => ({ act, end: outcomes.get(act.index) }));
-  if (values.json)
-    return out(
-      JSON.stringify(told.map(({ act, end }) => ({ ...act, outcome: end?.facts.code ?? act.facts.code ?? null }))),
-    );
+  const answer = told.map(({ act, end }) => ({ ...act, outcome: end?.facts.code ?? act.facts.code ?? null }));
   const rows = told.map(({ act, end }) => [
     String(act.index),
     when(act.at),
@@ -75,7 +73,7 @@ const list: Command = async (args, { out }) => {
     String(end?.facts.code ?? act.facts.code ?? '-'),
     [words(act.facts), end ? words(end.facts) : ''].filter(Boolean).join(', '),
   ]);
-  for (const line of table([['ENTRY', 'AT', 'WHO', 'VIA', 'ACT', 'OUTCOME', 'FACTS'], ...rows])) out(line);
+  tellRows(out, values, answer, [['ENTRY', 'AT', 'WHO', 'VIA', 'ACT', 'OUTCOME', 'FACTS'], ...rows]);
 };
 
 const verify: Command = async (args, { out }) => {

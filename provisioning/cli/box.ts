@@ -8,6 +8,7 @@ import { flag, noMore, readArguments, required, text } from './arguments.js';
 import { askAll, asking } from './ask.js';
 import { boxCommands } from './box-commands.js';
 import type { Command } from './command.js';
+import { outputs, tellDone, tellRows } from './output.js';
 
 const { id, state, enrolledAt, certificate, cut, cloned } = BoxDetail.properties;
 /** What every answer has; more is passed on as it came. */
@@ -23,12 +24,11 @@ function listed(answer: unknown) {
 }
 
 const list: Command = async (args, { out }) => {
-  const { values, positionals } = readArguments(args, { dir: text, json: flag });
+  const { values, positionals } = readArguments(args, { dir: text, ...outputs });
   noMore(positionals);
   const boxes = await askAll(asking(values.dir), 'box.list', listed);
-  if (values.json) return out(JSON.stringify(boxes));
   const rows = boxes.map((box) => [box.id, box.state, when(box.enrolledAt), when(box.certificate.notAfter)]);
-  for (const line of table([['ID', 'STATE', 'ENROLLED', 'CERTIFICATE UNTIL'], ...rows])) out(line);
+  tellRows(out, values, boxes, [['ID', 'STATE', 'ENROLLED', 'CERTIFICATE UNTIL'], ...rows]);
 };
 
 function told({ admittedBy, factory, leaving, revocation }: BoxStanding): string[][] {
@@ -73,7 +73,7 @@ const show: Command = async (args, { out }) => {
 };
 
 const revoke: Command = async (args, { out }) => {
-  const { values, positionals } = readArguments(args, { dir: text, reason: text, 'keep-device': flag });
+  const { values, positionals } = readArguments(args, { dir: text, reason: text, 'keep-device': flag, json: flag });
   const [box, ...rest] = positionals;
   noMore(rest);
   await asking(values.dir)('box.revoke', {
@@ -81,32 +81,33 @@ const revoke: Command = async (args, { out }) => {
     ...(values.reason === undefined ? {} : { reason: values.reason }),
     ...(values['keep-device'] ? { barFactory: false } : {}),
   });
-  out(`box ${box} is revoked`);
+  tellDone(out, values, { box, revoked: true }, `box ${box} is revoked`);
 };
 
 const reinstate: Command = async (args, { out }) => {
-  const { values, positionals } = readArguments(args, { dir: text });
+  const { values, positionals } = readArguments(args, { dir: text, json: flag });
   const [box, ...rest] = positionals;
   noMore(rest);
   await asking(values.dir)('box.reinstate', { box: required(box, 'the id of the box') });
-  out(`the device of box ${box} may enrol again`);
+  tellDone(out, values, { box, reinstated: true }, `the device of box ${box} may enrol again`);
 };
 
 const settle: Command = async (args, { out }) => {
-  const { values, positionals } = readArguments(args, { dir: text });
+  const { values, positionals } = readArguments(args, { dir: text, json: flag });
   const [box, ...rest] = positionals;
   noMore(rest);
   await asking(values.dir)('box.settle', { box: required(box, 'the id of the box') });
-  out(`the copy of box ${box} is seen to; it is told again if it comes back`);
+  const told = `the copy of box ${box} is seen to; it is told again if it comes back`;
+  tellDone(out, values, { box, settled: true }, told);
 };
 
 const object: Command = async (args, { out }) => {
-  const { values, positionals } = readArguments(args, { dir: text, reason: text });
+  const { values, positionals } = readArguments(args, { dir: text, reason: text, json: flag });
   const [box, ...rest] = positionals;
   noMore(rest);
   const wish = { box: required(box, 'the id of the box'), reason: required(values.reason, '--reason') };
   await asking(values.dir)('box.object', wish);
-  out(`the owner of box ${box} will read it`);
+  tellDone(out, values, { box, objected: true }, `the owner of box ${box} will read it`);
 };
 
 const commands: Record<string, Command | undefined> = {

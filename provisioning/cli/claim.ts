@@ -1,12 +1,13 @@
 /** `claim create | list | revoke` */
 import { Type } from 'typebox';
-import { table, when } from '#common/columns.js';
+import { when } from '#common/columns.js';
 import { Claim, CreatedClaim } from '#contract/operator.js';
 import { check, describeFaults } from '#contract/parse.js';
 import { Refusal } from '#contract/problems.js';
 import { duration, flag, noMore, readArguments, required, text, wholeNumber } from './arguments.js';
 import { askAll, asking } from './ask.js';
 import type { Command } from './command.js';
+import { outputs, tellDone, tellRows } from './output.js';
 
 const longestSeconds = 366 * 86_400;
 
@@ -39,20 +40,19 @@ const create: Command = async (args, { out }) => {
 };
 
 const list: Command = async (args, { out }) => {
-  const { values, positionals } = readArguments(args, { dir: text, json: flag });
+  const { values, positionals } = readArguments(args, { dir: text, ...outputs });
   noMore(positionals);
   const claims = await askAll(asking(values.dir), 'claim.list', listed);
-  if (values.json) return out(JSON.stringify(claims));
   const rows = claims.map(({ id, state, expiresAt, box, label }) => [id, state, when(expiresAt), box ?? '-', label]);
-  for (const line of table([['ID', 'STATE', 'EXPIRES', 'BOX', 'LABEL'], ...rows])) out(line);
+  tellRows(out, values, claims, [['ID', 'STATE', 'EXPIRES', 'BOX', 'LABEL'], ...rows]);
 };
 
 const revoke: Command = async (args, { out }) => {
-  const { values, positionals } = readArguments(args, { dir: text });
+  const { values, positionals } = readArguments(args, { dir: text, json: flag });
   const [id, ...rest] = positionals;
   noMore(rest);
   await asking(values.dir)('claim.revoke', { id: required(id, 'the id of the claim') });
-  out(`claim ${id} is revoked`);
+  tellDone(out, values, { id, revoked: true }, `claim ${id} is revoked`);
 };
 
 const commands: Record<string, Command | undefined> = { create, list, revoke };

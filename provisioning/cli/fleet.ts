@@ -4,23 +4,16 @@ import { table, when } from '#common/columns.js';
 import { FleetGlance, FleetPage, FleetQuery, SavedFilter, type Tally } from '#contract/fleet.js';
 import { buildFleetQuery, readFleetQuery } from '#contract/fleet-query.js';
 import { BoxSummary } from '#contract/operator.js';
-import { check, describeFaults, type Parsed } from '#contract/parse.js';
+import { check } from '#contract/parse.js';
 import { Refusal } from '#contract/problems.js';
 import { flag, noMore, readArguments, required, text } from './arguments.js';
 import { type Ask, asking } from './ask.js';
 import type { Command } from './command.js';
+import { moreOfFleet } from './fleet-more.js';
+import { queryOf, wish } from './fleet-wish.js';
+import { answered, oneOutput, outputs, tellDone, tellRows } from './output.js';
 
-const texts = { type: 'string', multiple: true } as const;
-const lists = {
-  ...{ state: texts, care: texts, condition: texts, severity: texts },
-  ...{ agent: texts, model: texts, place: texts },
-};
 const pageSize = 100;
-
-function answered<T>(parsed: Parsed<T>): T {
-  if (parsed.ok) return parsed.value;
-  throw new Error(`cannot read the answer: ${describeFaults(parsed.faults)}`);
-}
 
 const tallied = (name: string, { values, others }: Tally): string[][] => [
   ...values.map(({ value, boxes }) => [`${name} ${value || '(not known)'}`, String(boxes)]),
@@ -59,20 +52,11 @@ async function savedQuery(ask: Ask, name: string | undefined): Promise<FleetQuer
   return answered(check(FleetQuery, readFleetQuery(found.query)));
 }
 
-const wish = { ...lists, search: text, sort: text, reverse: flag } as const;
-
-/** @throws Refusal `arguments-invalid` */
-function queryOf(values: Record<string, unknown>): FleetQuery {
-  const said = Object.keys(wish).flatMap((name) => (values[name] === undefined ? [] : [[name, values[name]]]));
-  const parsed = check(FleetQuery, Object.fromEntries(said));
-  if (!parsed.ok) throw new Refusal('arguments-invalid', describeFaults(parsed.faults));
-  return parsed.value;
-}
-
 const list: Command = async (args, { out }) => {
-  const options = { dir: text, json: flag, all: flag, saved: text, cursor: text, ...wish };
+  const options = { dir: text, ...outputs, all: flag, saved: text, cursor: text, ...wish };
   const { values, positionals } = readArguments(args, options);
   noMore(positionals);
+  oneOutput(values);
   const ask = asking(values.dir);
   const query = { ...(await savedQuery(ask, values.saved)), ...queryOf(values), limit: pageSize };
   let { cursor } = values;
@@ -86,11 +70,11 @@ const list: Command = async (args, { out }) => {
         ...[box.lastSeen === null ? 'never' : when(box.lastSeen), reasonsOf(box)],
       ]);
       const head = ['ID', 'STATE', 'CARE', 'LABEL', 'PLACE', 'AGENT', 'LAST SEEN', 'WHY'];
-      for (const line of table(isFirst ? [head, ...rows] : rows)) out(line);
+      tellRows(out, { csv: values.csv }, undefined, isFirst ? [head, ...rows] : rows);
     }
     cursor = page.next ?? undefined;
     if (cursor !== undefined && values.all) continue;
-    if (cursor !== undefined && !values.json) out(`${page.total} in all; go on with --cursor ${cursor}`);
+    if (cursor !== undefined && !values.json && !values.csv) out(`${page.total} in all; go on with --cursor ${cursor}`);
     return;
   }
 };
@@ -146,37 +130,38 @@ const about: Command = async (args, { out }) => {
   else showBox(answer, out);
 };
 
-const filters: Command = async (args, { out }) => {
-  const { values, positionals } = readArguments(args, { dir: text, json: flag });
+const filtersList: Command = async (args, { out }) => {
+  const { values, positionals } = readArguments(args, { dir: text, ...outputs });
   noMore(positionals);
-  const answer = await asking(values.dir)('fleet.filters', {});
-  if (values.json) return out(JSON.stringify(answer));
-  const saved = answered(check(Type.Array(SavedFilter), answer));
-  for (const line of table([['NAME', 'ASKS FOR'], ...saved.map(({ name, query }) => [name, query])])) out(line);
+  const saved = answered(check(Type.Array(SavedFilter), await asking(values.dir)('fleet.filters', {})));
+  tellRows(out, values, saved, [['NAME', 'ASKS FOR'], ...saved.map(({ name, query }) => [name, query])]);
 };
 
 const save: Command = async (args, { out }) => {
-  const { values, positionals } = readArguments(args, { dir: text, ...wish });
+  const { values, positionals } = readArguments(args, { dir: text, json: flag, ...wish });
   const [name, ...rest] = positionals;
   noMore(rest);
   const query = buildFleetQuery(queryOf(values));
   await asking(values.dir)('fleet.save', { name: required(name, 'the name of the filter'), query });
-  out(`saved as ${name}`);
+  tellDone(out, values, { name, query }, `saved as ${name}`);
 };
 
 const forget: Command = async (args, { out }) => {
-  const { values, positionals } = readArguments(args, { dir: text });
+  const { values, positionals } = readArguments(args, { dir: text, json: flag });
   const [name, ...rest] = positionals;
   noMore(rest);
   await asking(values.dir)('fleet.forget', { name: required(name, 'the name of the filter') });
-  out(`${name} is deleted`);
+  tellDone(out, values, { name, deleted: true }, `${name} is deleted`);
 };
 
-const commands: Record<string, Command | undefined> = { glance, list, show, about, filters, save, forget };
+const commands: Record<string, Command | undefined> = {
+  ...{ glance, list, show, about, save, forget },
+  filters: filtersList,
+  ...moreOfFleet,
+};
 
 export const fleet: Command = async ([name = '', ...args], io) => {
   const command = Object.hasOwn(commands, name) ? commands[name] : undefined;
-  if (!command)
-    throw new Refusal('arguments-invalid', 'fleet is followed by glance, list, show, about, filters, save or forget');
+  if (!command) throw new Refusal('arguments-invalid', `fleet is followed by ${Object.keys(commands).join(', ')}`);
   await command(args, io);
 };

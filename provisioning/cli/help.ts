@@ -1,3 +1,5 @@
+import { alertHelp, fleetHelp } from './help-watch.js';
+
 export const help = `webizen-provider: brings boxes into a territory and looks after them
 
   webizen-provider init --dir D --territory ID --name TEXT --jurisdiction AU-NSW --law TEXT [--root-out FILE]
@@ -19,7 +21,11 @@ export const help = `webizen-provider: brings boxes into a territory and looks a
   webizen-provider fleet list --dir D [FILTER] [--sort S] [--all] [--json]
   webizen-provider fleet show ID --dir D [--json]
   webizen-provider fleet about ID --dir D [--label TEXT] [--place TEXT]
-  webizen-provider fleet filters|save|forget --dir D
+  webizen-provider fleet history|command|events|filters|save|forget --dir D
+  webizen-provider alert list|show|acknowledge|silence|silences|end-silence --dir D
+  webizen-provider alert rules|add-rule|set-rule|remove-rule --dir D
+  webizen-provider alert webhooks|add-webhook|test-webhook|remove-webhook --dir D
+  webizen-provider alert mail|set-mail|test-mail|remove-mail --dir D
   webizen-provider request list --dir D [--json]
   webizen-provider request approve CODE --dir D
   webizen-provider request refuse CODE --dir D --reason TEXT
@@ -147,9 +153,9 @@ Works while the server runs and while it does not.
 `,
   box: `webizen-provider box: the boxes of the territory
 
-  box list --dir D [--json]
+  box list --dir D [--json|--csv]
   box show ID --dir D [--json]
-  box revoke ID --dir D [--reason TEXT] [--keep-device]
+  box revoke ID --dir D [--reason TEXT] [--keep-device] [--json]
       refuses this box from now on, and its device too unless it is kept: a stolen box cannot enrol anew
   box reinstate ID --dir D
       lets the device of a revoked box enrol again, as a new box
@@ -166,8 +172,8 @@ Works while the server runs and while it does not.
         diagnostics                              sends what helps to find a fault
         restart-agent, reboot                    as soon as its apps may be disturbed
         update --what agent|os --to VERSION      which no box can do yet
-  box commands ID --dir D [--json]
-      what was asked of it, newest first, and what it answered
+  box commands ID --dir D [--json|--csv]
+      what was asked of it, newest first, what it answered and what to do about that
   box diagnostics ID COMMAND --dir D --out FILE
       the bundle that it sent, gzip of JSON
 
@@ -195,27 +201,8 @@ Works while the server runs and while it does not.
 
 Boxes learn the keys from their profile, over https. Works while the server runs and while it does not.
 `,
-  fleet: `webizen-provider fleet: all boxes at a glance, as a table, and one by one; the console does the same
-
-  fleet glance --dir D [--json]
-      how many need care, are in which state, have which condition, version, model and place; what changed in a day
-  fleet list --dir D [FILTER] [--saved NAME] [--sort S] [--reverse] [--all] [--cursor C] [--json]
-      100 boxes, those that need care first; --all goes on to the end, with --json a page a line
-  fleet show ID --dir D [--json]
-  fleet about ID --dir D [--label TEXT] [--place TEXT]
-      says whose box it is and where it stands; an empty text takes that back
-  fleet filters --dir D [--json]
-  fleet save NAME --dir D FILTER
-      keeps a filter under a name, for every operator; forget NAME deletes it
-
-  FILTER is any of these, and all that are said must hold; one said twice holds for either:
-    --state enrolled|online|offline|revoked|left    --care trouble|attention|good|none
-    --condition KIND   --severity trouble|attention|info   --agent VERSION   --model TEXT   --place TEXT
-    --search TEXT      words that are part of id, label, place or the serial number of the device
-  S is attention (the worst first), lastSeen (the longest unheard), id or agent (the oldest version)
-
-Works while the server runs and while it does not; without it, nobody is online.
-`,
+  fleet: fleetHelp,
+  alert: alertHelp,
   app: `webizen-provider app: what members publish in the catalogue
 
   app list --dir D [--json]
@@ -338,27 +325,34 @@ CODE is the one that the owner reads out, XXXX-XXXX. Works while the server runs
 `,
   operator: `webizen-provider operator: who may use the console and the operator's API
 
-  operator add NAME --role viewer|operator|admin --dir D
+  operator add NAME --role viewer|operator|admin --dir D [--json]
       prints the secret that NAME signs in with, once: only its hash is kept
-  operator list --dir D [--json]
-  operator role NAME viewer|operator|admin --dir D
-  operator reset NAME --dir D
+  operator list --dir D [--json|--csv]
+  operator role NAME viewer|operator|admin --dir D [--json]
+  operator reset NAME --dir D [--json]
       a new secret; the one before ends at once, with whatever was opened with it
-  operator remove NAME --dir D
+  operator remove NAME --dir D [--json]
 
 A viewer reads; an operator acts on boxes, claims, requests and alerts; an admin sets up operators and alert rules, and
 reads the audit log. The first admin is called admin, and its secret lies in D/operator.secret.
+
+Example:
+  webizen-provider operator add jo --role operator --dir D > jo.secret
+
 Works while the server runs and while it does not.
 `,
   audit: `webizen-provider audit: what operators did, hash-chained
 
-  audit list --dir D [--limit N] [--who NAME] [--json]
+  audit list --dir D [--limit N] [--who NAME] [--json|--csv]
       the newest N acts (50), the oldest of them first, with what became of each
   audit verify --dir D [--head N:HASH]
       follows the chain from its beginning and prints its head; with --head, also that a head noted earlier is part of it,
       which shows that nothing was cut off its end since
   audit export --out FILE --dir D
       for webizen ledger verify FILE
+
+Example:
+  webizen-provider audit list --who jo --limit 200 --csv --dir D > jo.csv
 
 Commands on the machine are acts of "(this machine)". Works while the server runs and while it does not.
 `,

@@ -1,17 +1,13 @@
 /** `operator add | list | role | remove | reset` */
 import { Type } from 'typebox';
-import { table, when } from '#common/columns.js';
+import { when } from '#common/columns.js';
 import { CreatedOperator, Operator, Role } from '#contract/operators.js';
-import { check, describeFaults, type Parsed } from '#contract/parse.js';
+import { check } from '#contract/parse.js';
 import { Refusal } from '#contract/problems.js';
 import { flag, noMore, readArguments, required, text } from './arguments.js';
 import { asking } from './ask.js';
 import type { Command } from './command.js';
-
-function answered<T>(parsed: Parsed<T>): T {
-  if (parsed.ok) return parsed.value;
-  throw new Error(`cannot read the answer: ${describeFaults(parsed.faults)}`);
-}
+import { answered, outputs, tellDone, tellRows } from './output.js';
 
 function roleOf(value: string | undefined, what: string): Role {
   const parsed = check(Role, required(value, what));
@@ -26,41 +22,42 @@ function one(positionals: readonly string[]): string {
 }
 
 const add: Command = async (args, { out }) => {
-  const { values, positionals } = readArguments(args, { dir: text, role: text });
+  const { values, positionals } = readArguments(args, { dir: text, role: text, json: flag });
   const wish = { name: one(positionals), role: roleOf(values.role, '--role') };
-  out(answered(check(CreatedOperator, await asking(values.dir)('operator.add', wish))).secret);
+  const made = answered(check(CreatedOperator, await asking(values.dir)('operator.add', wish)));
+  tellDone(out, values, made, made.secret);
 };
 
 const list: Command = async (args, { out }) => {
-  const { values, positionals } = readArguments(args, { dir: text, json: flag });
+  const { values, positionals } = readArguments(args, { dir: text, ...outputs });
   noMore(positionals);
   const operators = answered(check(Type.Array(Operator), await asking(values.dir)('operator.list', {})));
-  if (values.json) return out(JSON.stringify(operators));
   const at = (time: number | null) => (time === null ? '-' : when(time));
   const rows = operators.map(({ name, role, createdAt, secretAt }) => [name, role, at(createdAt), at(secretAt)]);
-  for (const line of table([['NAME', 'ROLE', 'ADDED', 'SECRET SINCE'], ...rows])) out(line);
+  tellRows(out, values, operators, [['NAME', 'ROLE', 'ADDED', 'SECRET SINCE'], ...rows]);
 };
 
 const role: Command = async (args, { out }) => {
-  const { values, positionals } = readArguments(args, { dir: text });
+  const { values, positionals } = readArguments(args, { dir: text, json: flag });
   const [name, to, ...rest] = positionals;
   noMore(rest);
   const wish = { name: required(name, 'the name of the operator'), role: roleOf(to, 'the role') };
   const now = answered(check(Operator, await asking(values.dir)('operator.role', wish)));
-  out(`${now.name} is ${now.role} now`);
+  tellDone(out, values, now, `${now.name} is ${now.role} now`);
 };
 
 const reset: Command = async (args, { out }) => {
-  const { values, positionals } = readArguments(args, { dir: text });
+  const { values, positionals } = readArguments(args, { dir: text, json: flag });
   const answer = await asking(values.dir)('operator.reset', { name: one(positionals) });
-  out(answered(check(CreatedOperator, answer)).secret);
+  const made = answered(check(CreatedOperator, answer));
+  tellDone(out, values, made, made.secret);
 };
 
 const remove: Command = async (args, { out }) => {
-  const { values, positionals } = readArguments(args, { dir: text });
+  const { values, positionals } = readArguments(args, { dir: text, json: flag });
   const name = one(positionals);
   await asking(values.dir)('operator.remove', { name });
-  out(`${name} may no longer sign in, and what ${name} had open has ended`);
+  tellDone(out, values, { name, removed: true }, `${name} may no longer sign in, and what ${name} had open has ended`);
 };
 
 const commands: Record<string, Command | undefined> = { add, list, role, reset, remove };

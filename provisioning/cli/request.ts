@@ -7,6 +7,7 @@ import { Refusal } from '#contract/problems.js';
 import { flag, noMore, readArguments, required, text } from './arguments.js';
 import { askAll, asking } from './ask.js';
 import type { Command } from './command.js';
+import { tellDone } from './output.js';
 
 const { id, code, state, lastAt, address, factory, claimLabel, box } = AdmissionRequest.properties;
 /** What every answer has; more is passed on as it came. */
@@ -38,15 +39,16 @@ const list: Command = async (args, { out }) => {
 };
 
 const approve: Command = async (args, { out }) => {
-  const { values, positionals } = readArguments(args, { dir: text });
+  const { values, positionals } = readArguments(args, { dir: text, json: flag });
   const [request, ...rest] = positionals;
   noMore(rest);
   const answer = await asking(values.dir)('request.approve', { request: required(request, 'the code of the request') });
-  out(`${listed([answer])[0]?.code} is admitted as ${listed([answer])[0]?.box}`);
+  const [now] = listed([answer]);
+  tellDone(out, values, now ?? {}, `${now?.code} is admitted as ${now?.box}`);
 };
 
 const refuse: Command = async (args, { out }) => {
-  const { values, positionals } = readArguments(args, { dir: text, reason: text });
+  const { values, positionals } = readArguments(args, { dir: text, reason: text, json: flag });
   const [request, ...rest] = positionals;
   noMore(rest);
   const wish = {
@@ -54,7 +56,8 @@ const refuse: Command = async (args, { out }) => {
     reason: required(values.reason, '--reason'),
   };
   const answer = await asking(values.dir)('request.refuse', wish);
-  out(`${listed([answer])[0]?.code} is refused`);
+  const [now] = listed([answer]);
+  tellDone(out, values, now ?? {}, `${now?.code} is refused`);
 };
 
 const commands: Record<string, Command | undefined> = { list, approve, refuse };

@@ -18,19 +18,24 @@ import {
 import {
   type CommandPage,
   type CommandView,
+  type FleetCommandResult,
   type NewCommand,
+  type NewFleetCommand,
   usualCommandSeconds,
 } from '#contract/operator-commands.js';
 import { check, describeFaults } from '#contract/parse.js';
-import { Refusal } from '#contract/problems.js';
+import { isProblemCode, problem, Refusal } from '#contract/problems.js';
 import type { EventLog } from '../fleet/events.js';
 import type { CommandRecord } from '../store/commands.js';
 import type { Store } from '../store/store.js';
 import { createTurns } from '../store/turns.js';
+import { sendToMany } from './many.js';
 
 export interface CommandDesk {
   /** @throws Refusal `box-unknown`, `box-revoked`, `command-parameters`, `commands-full` */
   send(box: string, wish: NewCommand & { by: string }): Promise<CommandView>;
+  /** To these boxes, unless they are another number than was meant. @throws Refusal `fleet-count-differs` */
+  sendToMany(ids: readonly string[], wish: Omit<NewFleetCommand, 'filter'>, by: string): Promise<FleetCommandResult>;
   /** @throws Refusal `box-unknown` */
   list(box: string): Promise<CommandPage>;
   /** @throws Refusal `command-unknown` */
@@ -69,6 +74,7 @@ const isFinal = ({ state }: Pick<CommandRecord, 'state'>): boolean =>
 
 export const viewOf = (record: CommandRecord): CommandView => {
   const { id, box, sequence, kind, parameters, by, issuedAt, expiresAt } = record.command;
+  const code = record.answer?.code;
   return {
     ...{ id, box, sequence, parameters, by, issuedAt, expiresAt },
     kind: kind as CommandView['kind'],
@@ -76,6 +82,7 @@ export const viewOf = (record: CommandRecord): CommandView => {
     sentAt: record.sentAt ?? null,
     answer: record.answer ?? null,
     answeredAt: record.answeredAt ?? null,
+    remedy: isProblemCode(code) ? problem(code).remedy : null,
     diagnosticsBytes: record.diagnosticsBytes ?? null,
   };
 };
@@ -155,7 +162,7 @@ export async function openCommandDesk({
   const replaced = async (box: string, kind: string): Promise<CommandRecord[]> =>
     kind === 'set-intervals' ? (await allOpen(box)).filter(({ command }) => command.kind === kind) : [];
 
-  return {
+  const desk: Omit<CommandDesk, 'sendToMany'> = {
     send: (box, { kind, parameters = {}, lifetimeSeconds = usualCommandSeconds, by }) =>
       turns.take(box, async () => {
         demand(box, { live: true });
@@ -223,7 +230,7 @@ export async function openCommandDesk({
         if ((isFinal(found) && !isLate) || same) return true;
         const next: CommandRecord = { ...found, state: result.outcome, answer: result, answeredAt: clock.now() };
         const ends = isFinal(next) && !isLate;
-        const told = tell(box, `${found.command.kind}: ${result.outcome}, ${result.text}`);
+        const told = tell(box, `${found.command.kind}: ${result.outcome.replaceAll('-', ' ')}, ${result.text}`);
         await store.commit([put(next), ...(ends ? [close(found)] : []), told.operation]);
         if (ends) count(box, -1);
         told.tell();
@@ -259,4 +266,5 @@ export async function openCommandDesk({
       return () => listeners.delete(listener);
     },
   };
+  return { ...desk, sendToMany: (ids, wish, by) => sendToMany(desk.send, ids, wish, by) };
 }

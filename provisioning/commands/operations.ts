@@ -3,7 +3,8 @@ import { writeFile } from 'node:fs/promises';
 import { Type } from 'typebox';
 import type { Handlers } from '#common/control.js';
 import { CommandId } from '#contract/commands.js';
-import { NewCommand } from '#contract/operator-commands.js';
+import type { FleetQuery } from '#contract/fleet.js';
+import { NewCommand, NewFleetCommand } from '#contract/operator-commands.js';
 import { check, describeFaults, type Parsed } from '#contract/parse.js';
 import { Refusal } from '#contract/problems.js';
 import type { CommandDesk } from './desk.js';
@@ -22,6 +23,10 @@ const Asked = Type.Object({
   ...NewCommand.properties,
   by: Type.String({ minLength: 1, maxLength: 100 }),
 });
+const AskedOfMany = Type.Object(
+  { ...NewFleetCommand.properties, by: Asked.properties.by },
+  { additionalProperties: false },
+);
 const Bundle = Type.Object({ ...OneBox.properties, command: CommandId, file: Type.String({ pattern: '^/' }) });
 const Roll = Type.Object({ compromised: Type.Boolean() });
 
@@ -30,10 +35,19 @@ function wanted<T>(parsed: Parsed<T>): T {
   throw new Refusal('arguments-invalid', describeFaults(parsed.faults));
 }
 
-export const createCommandOperations = ({ desk, keys, diagnostics }: CommandRooms): Handlers => ({
+export const createCommandOperations = ({
+  desk,
+  keys,
+  diagnostics,
+  ids,
+}: CommandRooms & { ids: (filter: FleetQuery) => Promise<string[]> }): Handlers => ({
   async 'command.send'(parameters) {
     const { box, ...wish } = wanted(check(Asked, parameters));
     return desk.send(box, wish);
+  },
+  async 'command.send-to-many'(parameters) {
+    const { by, filter, ...wish } = wanted(check(AskedOfMany, parameters));
+    return desk.sendToMany(await ids(filter), wish, by);
   },
   async 'command.list'(parameters) {
     return desk.list(wanted(check(OneBox, parameters)).box);

@@ -8,7 +8,8 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { cookieOf, isOwnHost, siteOf } from '#common/web/origin.js';
 import type { Sessions } from '#common/web/sessions.js';
-import { mayDo, type Role } from '#contract/operators.js';
+import { mayDo } from '#contract/may-do.js';
+import type { Role } from '#contract/operators.js';
 import { Refusal } from '#contract/problems.js';
 import type { Operators } from '../operators/operators.js';
 import type { SecretCheck } from './secret.js';

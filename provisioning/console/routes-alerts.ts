@@ -5,14 +5,17 @@ import { Type } from 'typebox';
 import { AlertId, NewAcknowledgement, NewAlertRule, NewSilence, NewWebhook } from '#contract/alerts.js';
 import { Refusal } from '#contract/problems.js';
 import type { Alerts } from '../alerts/alerts.js';
+import type { Mail } from '../alerts/mail.js';
 import type { Settings } from '../alerts/settings.js';
 import type { Webhooks } from '../alerts/webhooks.js';
 import { knownCaller } from './access.js';
+import { declareMailRoutes } from './routes-alert-mail.js';
 
 export interface AlertDesk {
   alerts: Alerts;
   settings: Settings;
   webhooks: Webhooks;
+  mail: Mail;
 }
 
 const OneRule = Type.Object({ rule: AlertId });
@@ -27,7 +30,8 @@ const reads = { consoleAccess: 'viewer' } as const;
 const acts = (act: string) => ({ consoleAccess: 'operator', act }) as const;
 const sets = (act: string) => ({ consoleAccess: 'admin', act }) as const;
 
-export function declareAlertRoutes(plain: FastifyInstance, { alerts, settings, webhooks }: AlertDesk): void {
+export function declareAlertRoutes(plain: FastifyInstance, { alerts, settings, webhooks, mail }: AlertDesk): void {
+  declareMailRoutes(plain, mail);
   const app = plain.withTypeProvider<TypeBoxTypeProvider>();
 
   function checkWebhooks(ids: readonly string[] = []): void {

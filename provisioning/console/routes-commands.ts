@@ -3,8 +3,7 @@ import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import type { FastifyInstance } from 'fastify';
 import { Type } from 'typebox';
 import { CommandId, diagnosticsMediaType } from '#contract/commands.js';
-import { type FleetCommandResult, NewCommand, NewFleetCommand } from '#contract/operator-commands.js';
-import { Refusal } from '#contract/problems.js';
+import { NewCommand, NewFleetCommand } from '#contract/operator-commands.js';
 import type { CommandDesk } from '../commands/desk.js';
 import type { Diagnostics } from '../commands/diagnostics.js';
 import type { FleetTable } from '../fleet/table.js';
@@ -12,7 +11,7 @@ import { knownCaller } from './access.js';
 
 /** What the console needs of the room. */
 export interface CommandFeature {
-  desk: Pick<CommandDesk, 'send' | 'list'>;
+  desk: Pick<CommandDesk, 'send' | 'sendToMany' | 'list'>;
   diagnostics: Pick<Diagnostics, 'read'>;
 }
 
@@ -37,17 +36,8 @@ export function declareCommandRoutes(
       reply.code(201).send(await desk.send(request.params.id, { ...request.body, by: knownCaller(request).name })),
   );
   app.post('/v1/fleet/commands', { config: actsOnMany, schema: { body: NewFleetCommand } }, async (request, reply) => {
-    const { filter, command, boxes } = request.body;
-    const ids = await table.ids(filter);
-    if (ids.length !== boxes) throw new Refusal('fleet-count-differs', `${ids.length} match, ${boxes} were meant`);
-    const by = knownCaller(request).name;
-    const refused: FleetCommandResult['refused'] = [];
-    for (const box of ids)
-      await desk.send(box, { ...command, by }).catch((error: unknown) => {
-        if (!(error instanceof Refusal)) throw error;
-        refused.push({ box, code: error.code });
-      });
-    const result: FleetCommandResult = { asked: ids.length - refused.length, refused };
+    const { filter, ...wish } = request.body;
+    const result = await desk.sendToMany(await table.ids(filter), wish, knownCaller(request).name);
     return reply.code(202).send(result);
   });
   app.get(

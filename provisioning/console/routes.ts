@@ -4,7 +4,7 @@ import type { FastifyInstance } from 'fastify';
 import { type TSchema, Type } from 'typebox';
 import { Value } from 'typebox/value';
 import type { Clock } from '#common/clock.js';
-import { BoxId } from '#contract/box-id.js';
+import { FleetEventQuery } from '#contract/event-query.js';
 import { NewClaim, NewRevocation, Reason } from '#contract/operator.js';
 import { check, describeFaults } from '#contract/parse.js';
 import { Refusal } from '#contract/problems.js';
@@ -37,7 +37,6 @@ const Period = Type.Object({
   to: Type.Optional(Type.String({ maxLength: 40 })),
   limit: Type.Integer({ minimum: 1, maximum: 10_000, default: 2000, description: 'evenly thinned to so many' }),
 });
-const OfBox = Type.Object({ box: Type.Optional(BoxId) });
 
 const viewer = { consoleAccess: 'viewer' } as const;
 const acts = (act: string, on?: string) => ({ consoleAccess: 'operator', act, ...(on && { on }) }) as const;
@@ -162,10 +161,10 @@ export function declareRoutes(plain: FastifyInstance, parts: RouteParts): void {
     },
   );
 
-  app.get('/v1/events', { config: viewer, schema: { querystring: OfBox } }, async (request, reply) => {
+  app.get('/v1/events', { config: viewer, schema: { querystring: FleetEventQuery } }, async (request, reply) => {
     const { box } = request.query;
     reply.header('vary', 'accept');
-    if (/application\/json/.test(request.headers.accept ?? '')) return streams.recent({ box });
+    if (/application\/json/.test(request.headers.accept ?? '')) return streams.find(request.query);
     streams.open(request, reply, { box, allowed: () => access.stillAllowed(request) });
     return reply;
   });

@@ -5,6 +5,7 @@
  */
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Clock } from '#common/clock.js';
+import type { FleetEventQuery } from '#contract/event-query.js';
 import type { FleetEvent } from '#contract/operator.js';
 import { Refusal } from '#contract/problems.js';
 import type { EventLog } from '../fleet/events.js';
@@ -17,8 +18,8 @@ export interface StreamFilter {
 }
 
 export interface EventStreams {
-  /** The recent events, at most 100, oldest first; of one box if it is named. */
-  recent(filter: { box?: string | undefined; since?: string | undefined }): Promise<FleetEvent[]>;
+  /** The newest of these, oldest first. */
+  find(query: FleetEventQuery): Promise<FleetEvent[]>;
   /** Answers at once and goes on until either side ends it. @throws Refusal `too-many-streams` */
   open(request: FastifyRequest, reply: FastifyReply, filter: StreamFilter): void;
   /** Ends those that are not allowed any more. */
@@ -27,7 +28,7 @@ export interface EventStreams {
 }
 
 const recentEvents = 100;
-/** How far back a box's own events, or those since a cut, are looked for. */
+/** How far back those since a cut are looked for. */
 const searched = 1000;
 const keepAliveMilliseconds = 15_000;
 const mostUnsentBytes = 256 * 1024;
@@ -41,10 +42,8 @@ export function createEventStreams({ events, clock }: { events: EventLog; clock:
   const streams = new Map<AbortController, StreamFilter>();
 
   async function recent({ box, since }: { box?: string | undefined; since?: string | undefined }) {
-    const found = await events.recent(box === undefined && since === undefined ? recentEvents : searched);
-    return found
-      .filter((event) => (box === undefined || event.box === box) && (since === undefined || event.id > since))
-      .slice(since === undefined ? -recentEvents : 0);
+    if (since === undefined) return events.find({ box, limit: recentEvents });
+    return (await events.find({ box, limit: searched })).filter(({ id }) => id > since);
   }
 
   async function follow(
@@ -91,7 +90,7 @@ export function createEventStreams({ events, clock }: { events: EventLog; clock:
   }
 
   return {
-    recent,
+    find: (query) => events.find(query),
     open(request, reply, filter) {
       if (streams.size >= mostStreams) throw new Refusal('too-many-streams');
       const ending = new AbortController();

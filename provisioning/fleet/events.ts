@@ -11,6 +11,7 @@ import type { ConditionChange, FleetEvent } from '#contract/operator.js';
 import { type ProblemCode, Refusal } from '#contract/problems.js';
 import type { EventQuery, FleetStore } from '../store/fleet.js';
 import { createForwarding } from '../store/forwarding.js';
+import { readEvents } from '../store/level-events.js';
 import type { Store } from '../store/store.js';
 import { createQuiet } from './quiet.js';
 
@@ -119,7 +120,7 @@ export function createEventLog({ store, fleet, clock }: EventLogParts): EventLog
 
   async function find(query: EventQuery): Promise<FleetEvent[]> {
     await Promise.all(writing);
-    if (!fleet) return (await store.events.values({ reverse: true, limit: query.limit }).all()).reverse();
+    if (!fleet) return readEvents(store, query);
     await forwarding?.done();
     return fleet.events(query);
   }

@@ -4,14 +4,8 @@
  */
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
 import type { Clock } from '#common/clock.js';
-import {
-  type CreatedOperator,
-  firstAdmin,
-  mayDo,
-  type NewOperator,
-  type Operator,
-  type Role,
-} from '#contract/operators.js';
+import { mayDo } from '#contract/may-do.js';
+import { type CreatedOperator, firstAdmin, type NewOperator, type Operator, type Role } from '#contract/operators.js';
 import { Refusal } from '#contract/problems.js';
 import type { Store } from '../store/store.js';
 import type { Turns } from '../store/turns.js';

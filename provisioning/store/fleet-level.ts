@@ -6,6 +6,7 @@ import { type Buckets, rowsWithin, spanOf, unpackBuckets } from './bucket-pack.j
 import { hoursUntil, join, pointsOf, rawLimit, type Span } from './chart.js';
 import { admissionOf, cutsOf, type FleetStore, type Keep, usualKeep } from './fleet.js';
 import { sweepLevel } from './fleet-level-sweep.js';
+import { readEvents } from './level-events.js';
 import { bySequence, dayOf, packsOf, pick, placesIn } from './pack.js';
 import type { Row } from './rollup.js';
 import { packOperation, samplePlace, sampleRange, sampleTime } from './samples.js';
@@ -93,17 +94,7 @@ export function createLevelFleet({
       }
       return counts;
     },
-    async events({ limit, before, box, type }) {
-      const wanted: FleetEvent[] = [];
-      const range = before === undefined ? {} : { lt: before };
-      if (box === undefined && type === undefined)
-        return (await store.events.values({ reverse: true, limit, ...range }).all()).reverse();
-      for await (const event of store.events.values({ reverse: true, ...range })) {
-        if (wanted.length >= limit) break;
-        if ((box === undefined || event.box === box) && (type === undefined || event.type === type)) wanted.push(event);
-      }
-      return wanted.reverse();
-    },
+    events: (query) => readEvents(store, query),
 
     // The control plane's records lie in the same store.
     admit: async () => {},

@@ -1,7 +1,8 @@
 /** What is stored of operators, their acts, and alerts. */
 import type { Static } from 'typebox';
 import type { Database } from '#common/commits.js';
-import type { Acknowledgement, AlertRule, Silence } from '#contract/alerts.js';
+import type { NewAlertMail } from '#contract/alert-mail.js';
+import type { Acknowledgement, AlertDelivery, AlertRule, Silence } from '#contract/alerts.js';
 import type { LedgerEntry } from '#contract/ledger.js';
 import type { Role } from '#contract/operators.js';
 import { sublevel } from './sublevel.js';
@@ -46,6 +47,13 @@ export interface DeliveryRecord {
   attempts: number;
 }
 
+/** The one key is `settings`. */
+export interface MailRecord {
+  settings: NewAlertMail;
+  lastAt?: number;
+  givenUp: number;
+}
+
 export const watchSublevels = (db: Database) => ({
   operators: sublevel<OperatorRecord>(db, 'operators'),
   /** `{index, 16 digits}`. Appended to, and never altered. */
@@ -57,6 +65,9 @@ export const watchSublevels = (db: Database) => ({
   silences: sublevel<Silence>(db, 'silences'),
   webhooks: sublevel<WebhookRecord>(db, 'webhooks'),
   alertDeliveries: sublevel<DeliveryRecord>(db, 'alertdeliveries'),
+  alertMail: sublevel<MailRecord>(db, 'alertmail'),
+  /** What waits to be told by mail. Keyed by `{order, 16 digits}`. */
+  alertMails: sublevel<AlertDelivery>(db, 'alertmails'),
   /** `builtIn`: the rules that every territory begins with have been made. */
   alertMeta: sublevel<number>(db, 'alertmeta'),
 });

@@ -4,80 +4,28 @@ import { once } from 'node:events';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import fc from 'fast-check';
-import { fastify } from 'fastify';
 import t from 'tap';
 import type { AlertGroup, AlertRule, NewAlertRule } from '#contract/alerts.js';
-import type { BoxDetail, FleetEvent } from '#contract/operator.js';
+import type { BoxDetail } from '#contract/operator.js';
 import type { Refusal } from '#contract/problems.js';
 import { holds, type LiveAlert, lengthOf, step, subjectOf } from '../../provisioning/alerts/evaluate.js';
-import { type Post, postWithin } from '../../provisioning/alerts/post.js';
+import { postWithin } from '../../provisioning/alerts/post.js';
 import { mostAttempts, mostWaiting, pauseAfter } from '../../provisioning/alerts/queue.js';
 import { createRecentRefusals } from '../../provisioning/alerts/refusals.js';
-import { openAlertWatch } from '../../provisioning/alerts-wiring.js';
-import { createEventLog } from '../../provisioning/fleet/events.js';
-import { openStore } from '../../provisioning/store/store.js';
+import { openWatch } from '../support/alert-watch.js';
 import { boxOf } from '../support/console.js';
-import { createFedFleet } from '../support/fleet.js';
 import { ownFolder } from '../support/folder.js';
-import { createManualClock, type ManualClock } from '../support/manual-clock.js';
 import { testProvider } from '../support/provider.js';
 import { randomFrom, seed } from '../support/random.js';
 import { isSigned, startReceiver } from '../support/receiver.js';
 
 const minute = 60_000;
 const hour = 60 * minute;
-const leafSeconds = 30 * 86_400;
 const disk = { kind: 'disk-filling', severity: 'trouble', since: 0, evidence: 'full in about 9 days' } as const;
 const hot = { kind: 'hot', severity: 'attention', since: 0, evidence: '81 °C' } as const;
 const everyBox: Omit<NewAlertRule, 'when' | 'name'> = {
   ...{ severity: 'attention', forSeconds: 0, clearSeconds: 300, scope: {}, enabled: true },
 };
-
-interface Tap {
-  teardown(work: () => unknown): void;
-}
-
-async function openWatch(
-  test: Tap,
-  { clock = createManualClock(), directory, post }: { clock?: ManualClock; directory?: string; post?: Post } = {},
-) {
-  const where = directory ?? (await ownFolder(test));
-  const store = await openStore(where);
-  const events = createEventLog({ store, clock });
-  const told: FleetEvent[] = [];
-  events.subscribe((event) => told.push(event));
-  const fleet = createFedFleet(() => clock.now());
-  const log = fastify({ logger: false }).log;
-  const watch = await openAlertWatch({
-    ...{ store, events, clock, log, boxes: fleet, territory: 'test', leafSeconds },
-    ...(post && { post }),
-  });
-  watch.start();
-  let isOpen = true;
-  const close = async () => {
-    if (!isOpen) return;
-    isOpen = false;
-    await watch.stop();
-    await events.stop();
-    await store.close();
-  };
-  test.teardown(close);
-  const set = (id: string, change: Partial<BoxDetail>) => {
-    const certificate = { serial: '1', notAfter: 8e15 };
-    fleet.boxes.set(id, boxOf(id, clock.now(), { certificate, ...fleet.boxes.get(id), ...change }));
-    events.announce({ type: 'condition', box: id, text: 'changed' });
-  };
-  const after = async (milliseconds: number) => {
-    clock.advance(milliseconds);
-    await watch.alerts.look();
-  };
-  /** Time passes, half an hour at a time, until this holds. */
-  const until = async (does: () => boolean) => {
-    for (; !does(); clock.advance(hour / 2)) await new Promise((resolve) => setImmediate(resolve));
-  };
-  const firing = (rule: string) => watch.alerts.groups().find((group) => group.rule.id === rule)?.firing;
-  return { ...watch, clock, directory: where, fleet, events, store, told, set, after, until, firing, close };
-}
 
 const ruleOf = (when: AlertRule['when'], change: Partial<AlertRule> = {}): AlertRule => ({
   ...{ ...everyBox, id: 'r', name: 'R', when, changedAt: 0 },

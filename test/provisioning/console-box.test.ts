@@ -31,6 +31,13 @@ function sampleAt(at: number): StoredSample {
   };
 }
 
+/** Of an hour, as the store answers it: the averages, and how far each went. */
+function rolledUp(at: number): StoredSample {
+  const { values } = sampleAt(at);
+  const times = (factor: number) => Object.fromEntries(Object.entries(values).map(([name, n]) => [name, n * factor]));
+  return { at, values, min: times(0.8), max: times(1.15) };
+}
+
 /** Sixty boxes of a town; one of them is hot, and has two years behind it, at a sample every ten minutes for the last day. */
 async function startTown(test: Teardown) {
   const served = await startConsole(test);
@@ -64,11 +71,19 @@ async function startTown(test: Teardown) {
   };
   boxes.set(hot, boxOf(hot, now, own));
   const stored: StoredSample[] = [];
-  for (let at = now - 720 * day; at < now - day; at += 6 * hour) stored.push(sampleAt(at));
+  for (let at = now - 720 * day; at < now - day; at += 6 * hour) stored.push(rolledUp(at));
   for (let at = now - day; at <= now; at += 600_000)
     if (at < now - 9 * hour || at > now - 6 * hour) stored.push(sampleAt(at));
   samples.set(hot, stored);
   boxes.get(hot)!.health = stored.at(-1)!;
+  const happened = (at: number, type: string, text: string) => {
+    const id = `${String(at).padStart(15, '0')}-000000`;
+    return { type: 'put' as const, sublevel: served.store.events, key: id, value: { id, at, type, box: hot, text } };
+  };
+  await served.store.commit([
+    happened(now - 9 * hour + 60_000, 'offline', 'its connection ended'),
+    happened(now - 6 * hour, 'online', 'agent 0.10.0'),
+  ]);
   return served;
 }
 
@@ -106,8 +121,9 @@ for (const size of Object.keys(sizes) as Size[])
     await page.getByText('86 °C for 40 minutes').waitFor();
     await page.getByText('full in about 9 days').waitFor();
     await press(page, 'Wider');
-    await chosen(page, '24 h').check();
+    await chosen(page, 'Day').check();
     await cpu(page).getByText('1 gap').waitFor(); // three hours without a sample are drawn as none
+    await page.getByText('not connected from').waitFor();
     await look('box');
     if (size === 'desktop') await forGuide(page, 'box');
     await page.context().close();
@@ -118,9 +134,10 @@ t.test('charts go to any time: by presets, by buttons, and by a drag', { buffere
   const page = await open(`${url}/boxes/${hot}`, 'desktop');
   await cpu(page).locator('canvas').waitFor();
   await spanning(page, hour);
-  await chosen(page, '2 y').check();
-  await spanning(page, 730 * day);
-  await chosen(page, '24 h').focus();
+  await chosen(page, 'Year').check();
+  await spanning(page, 365 * day);
+  await page.getByText('Band: the least and the most.').waitFor();
+  await chosen(page, 'Day').focus();
   await page.keyboard.press('Space');
   await spanning(page, day);
   const box = await cpu(page).locator('.u-over').boundingBox();
@@ -132,7 +149,7 @@ t.test('charts go to any time: by presets, by buttons, and by a drag', { buffere
   await page.getByRole('button', { name: 'Later' }).waitFor();
   const span = Number(await cpu(page).getAttribute('data-span'));
   test.ok(Math.abs(span - 6 * hour) < 0.5 * hour, `a quarter of a day is seen: ${span / hour} h`);
-  test.notOk(await chosen(page, '24 h').isChecked(), 'which is none of the presets');
+  test.notOk(await chosen(page, 'Day').isChecked(), 'which is none of the presets');
   await press(page, 'Closer');
   await press(page, 'Earlier');
   await press(page, 'Later');
@@ -147,5 +164,40 @@ t.test('charts go to any time: by presets, by buttons, and by a drag', { buffere
   await page.getByRole('link', { name: 'Levin' }).waitFor();
   test.match(fleet.boxes.get(hot), { place: 'Levin' });
   test.notOk(fleet.boxes.get(hot)?.label);
+  await page.context().close();
+});
+
+t.test('charts go by keys, and stand as a table for who cannot see them', { buffered: true }, async (test) => {
+  const { url } = await startTown(test);
+  const page = await open(`${url}/boxes/${hot}`, 'desktop');
+  await cpu(page).locator('canvas').waitFor();
+  await chosen(page, 'Day').check();
+  await spanning(page, day);
+  await page.getByRole('region', { name: 'Charts. Left and right' }).focus();
+  await page.keyboard.press('-');
+  await spanning(page, 2 * day);
+  await page.keyboard.press('+');
+  await page.keyboard.press('+');
+  await spanning(page, day / 2);
+  await page.keyboard.press('ArrowLeft');
+  await page.getByRole('button', { name: 'Now' }).waitFor();
+  await page.keyboard.press('End');
+  await page.getByRole('button', { name: 'Now' }).waitFor({ state: 'detached' });
+  await chosen(page, 'Month').check();
+  await page.getByRole('button', { name: 'As a table' }).press('Enter');
+  const table = page.getByRole('region', { name: 'What the charts show' }).getByRole('table');
+  await table.getByRole('columnheader', { name: 'Temperature' }).waitFor();
+  await table
+    .getByText(/^\d+\s°C \(\d+\s°C to \d+\s°C\)$/)
+    .first()
+    .waitFor();
+  await chosen(page, 'Day').check();
+  await table.getByText(/no sample until .*: not connected from/).waitFor();
+  const look = looker(test, page, 'desktop', 'town');
+  await look('box-table');
+  await page.getByRole('button', { name: 'As charts' }).press('Enter');
+  await chosen(page, 'Year').check();
+  await cpu(page).locator('canvas').waitFor();
+  await look('box-year');
   await page.context().close();
 });

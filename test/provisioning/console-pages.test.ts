@@ -210,7 +210,7 @@ t.test(
     await page.locator('[data-chart=cpu] canvas').waitFor();
     await page.locator('h1:focus').waitFor();
     test.match(page.url(), `/boxes/${healthy}`);
-    await page.getByLabel('1 h', { exact: true }).focus();
+    await page.getByLabel('Hour', { exact: true }).focus();
     await page.keyboard.press('ArrowLeft');
     test.ok(await page.getByLabel('15 min').isChecked());
 

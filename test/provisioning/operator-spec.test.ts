@@ -2,6 +2,7 @@
 import t from 'tap';
 import { check, describeFaults } from '#contract/parse.js';
 import { boxOf, secret, startConsole } from '../support/console.js';
+import { startMailServer } from '../support/mail-server.js';
 import { answers, operatorDocument } from '../support/operator-spec.js';
 import { startReceiver } from '../support/receiver.js';
 
@@ -24,6 +25,7 @@ t.test('every route is described, with its role, and nothing that is not there',
 t.test('what is answered has the described form', async (test) => {
   const { url, fleet, requests, events, alerts } = await startConsole(test);
   const receiver = await startReceiver(test);
+  const mailServer = await startMailServer(test);
   const now = Date.now();
   const disk = { kind: 'disk-filling', severity: 'trouble', since: now, evidence: 'full tomorrow' } as const;
   fleet.boxes.set('box-0000000a', boxOf('box-0000000a', now, { conditions: [disk], cloned: { since: now, at: now } }));
@@ -72,6 +74,9 @@ t.test('what is answered has the described form', async (test) => {
   const rule = await tries<{ id: string }>('POST /v1/alert-rules', {}, same);
   await tries('PUT /v1/alert-rules/:rule', { rule: rule.id }, { ...same, enabled: false });
   await tries('POST /v1/webhooks/:webhook/test', { webhook: hook.id });
+  const mail = { host: 'localhost', port: mailServer.port, security: 'none', from: 'a@b.example', to: ['c@d.example'] };
+  await tries('PUT /v1/alert-mail', {}, { ...mail, everySeconds: 300 });
+  await tries('POST /v1/alert-mail/test');
   await tries('POST /v1/fleet/commands', {}, { filter: {}, command: { kind: 'refresh' }, boxes: 1 });
   for (const key of gets.filter((one) => !one.endsWith('/diagnostics')))
     await tries(key, key.includes('/alerts/') ? { rule: 'trouble' } : box);
@@ -81,6 +86,7 @@ t.test('what is answered has the described form', async (test) => {
   await tries('POST /v1/operators/:name/role', { name: 'jo' }, { role: 'operator' });
   await tries('POST /v1/operators/:name/reset', { name: 'jo' });
   await tries('DELETE /v1/operators/:name', { name: 'jo' });
+  await tries('DELETE /v1/alert-mail');
   await tries('DELETE /v1/silences/:silence', { silence: silence.id });
   await tries('DELETE /v1/alert-rules/:rule', { rule: rule.id });
   await tries('DELETE /v1/webhooks/:webhook', { webhook: hook.id });

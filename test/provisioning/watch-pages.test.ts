@@ -116,6 +116,55 @@ t.test(
   },
 );
 
+t.test(
+  'a viewer is offered nothing that would be refused, and reads who can do it',
+  { buffered: true },
+  async (test) => {
+    const { url, operators, claims, fleet, requests } = await startWatched(test, 3);
+    const { secret: his } = await operators.add({ name: 'vic', role: 'viewer' });
+    const now = Date.now();
+    await claims.create({ label: 'Mrs Nguyen' });
+    const one = [...fleet.boxes.values()][0]!;
+    one.cloned = { since: now - 60_000, at: now - 1000 };
+    one.standing.leaving = { phase: 'announced', reason: 'transfer', to: 'au-vic-1', at: now, objection: null };
+    requests.all.push({
+      ...{ id: 'req-000000000001', code: 'KITE-1234', state: 'waiting', factory: null, claimLabel: null },
+      ...{ address: '192.0.2.7', firstAt: now, lastAt: now, decidedAt: null, box: null, reason: null },
+    });
+    const page = await openPage(browser, url, sizes.desktop);
+    const refused: string[] = [];
+    page.on('response', (reply) => void (reply.status() === 403 && refused.push(reply.url())));
+    await signIn(page, his);
+    await page.getByText('Signed in as vic, viewer').waitFor();
+    const acts = () => page.locator('main').getByRole('button').allTextContents();
+    const reads = ['Earlier', 'Closer', 'Wider', 'Box', 'State', 'Last seen', 'Version', 'As a table'];
+    const offered = async () => (await acts()).filter((name) => !reads.some((read) => name.startsWith(read)));
+    const whoCan = page.getByText('You are a viewer (vic) and see everything here. To');
+
+    await turnTo(page, 'Claims');
+    await page.getByText('Mrs Nguyen').waitFor();
+    await whoCan.waitFor();
+    test.same(await offered(), [], 'no claim code is offered');
+    await turnTo(page, 'Requests');
+    await page.getByText('KITE-1234').waitFor();
+    await whoCan.waitFor();
+    test.same(await offered(), [], 'nobody is let in');
+    await turnTo(page, 'Boxes');
+    await page.getByRole('link', { name: one.id }).click();
+    await page.getByText('Two machines report as this box').first().waitFor();
+    await page.getByText('Its owner is about to leave').waitFor();
+    await page.getByText('Nothing was asked of this box yet.').waitFor();
+    await whoCan.waitFor();
+    test.same(await offered(), [], 'the box is left alone');
+    for (const place of ['operators', 'audit']) {
+      await page.goto(`${url}/${place}`);
+      await heading(page, 'This page is for admins.');
+    }
+    test.same(refused, [], 'nothing was asked for that is refused');
+    await page.context().close();
+  },
+);
+
 t.test('an admin sets up rules, webhooks and operators, and sees what was done', { buffered: true }, async (test) => {
   const receiver = await startReceiver(test);
   const { url, alerts } = await startWatched(test, 0);

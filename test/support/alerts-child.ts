@@ -8,7 +8,7 @@ import { openStore } from '../../provisioning/store/store.js';
 import { boxOf } from './console.js';
 import { createFedFleet } from './fleet.js';
 
-const [directory = '', url = '', base = '0', boxes = '0'] = process.argv.slice(2);
+const [directory = '', url = '', base = '0', boxes = '0', mailPort = ''] = process.argv.slice(2);
 const began = Number(base);
 const clock: Clock = {
   now: () => began + (Date.now() - began) * 1000,
@@ -22,7 +22,12 @@ const log = fastify({ logger: false }).log;
 const watch = await openAlertWatch({
   ...{ store, events, clock, log, boxes: fleet, territory: 'test', leafSeconds: 2_592_000 },
 });
-if (watch.webhooks.list().length === 0) await watch.webhooks.create({ name: 'Hook', url });
+if (url && watch.webhooks.list().length === 0) await watch.webhooks.create({ name: 'Hook', url });
+if (mailPort)
+  await watch.mail.set({
+    ...{ host: '127.0.0.1', port: Number(mailPort), security: 'none', everySeconds: 300 },
+    ...{ from: 'boxes@network.example', to: ['on-call@network.example'] },
+  });
 watch.start();
 process.send?.('ready');
 for (let made = 0; made < Number(boxes); ) {

@@ -4,6 +4,7 @@ import { fastify, type RouteOptions } from 'fastify';
 import { type TSchema, Type } from 'typebox';
 import { systemClock } from '#common/clock.js';
 import { version } from '#common/version.js';
+import { AlertMail, AlertMailView } from '#contract/alert-mail.js';
 import { Alert, AlertGroup, AlertRule, CreatedWebhook, Silence, Webhook } from '#contract/alerts.js';
 import { diagnosticsMediaType } from '#contract/commands.js';
 import { FleetGlance, FleetPage, FleetQuery, SavedFilter } from '#contract/fleet.js';
@@ -120,6 +121,10 @@ export const answers: Record<string, Answer> = {
   'POST /v1/alert-rules': { says: 'Makes a rule.', status: 201, answer: AlertRule },
   'PUT /v1/alert-rules/:rule': { says: 'Sets a rule.', answer: AlertRule },
   'DELETE /v1/alert-rules/:rule': { says: 'Removes a rule, with what fires of it.' },
+  'GET /v1/alert-mail': { says: 'Through which server alerts are mailed, and to whom.', answer: AlertMailView },
+  'PUT /v1/alert-mail': { says: 'Sets it; a password that is not said stays.', answer: AlertMail },
+  'DELETE /v1/alert-mail': { says: 'Sends no mail any more; what waits goes with it.' },
+  'POST /v1/alert-mail/test': { says: 'Sends a mail at once, to see whether it is taken.' },
   'GET /v1/webhooks': { says: 'Where alerts are delivered, and how that goes.', answer: Type.Array(Webhook) },
   'POST /v1/webhooks': {
     says: 'Adds a webhook, whose secret is shown this once.',
@@ -199,7 +204,7 @@ export async function operatorDocument(
   declareApi(app, {
     ...{ fleet: all, table: all, abouts: all, filters: all, claims: all, requests: all, streams: all, metrics: all },
     ...{ operators: all, audit: all, territory: all, clock: systemClock, log: all },
-    alerts: { alerts: all, settings: all, webhooks: all },
+    alerts: { alerts: all, settings: all, webhooks: all, mail: all },
     commands: { desk: all, diagnostics: all },
     access: createAccess({ operators, secrets: all, sessions: all, secure: false }),
   });

@@ -31,5 +31,17 @@ export const watchProblems = {
   'silences-too-many': [409, 'there are as many silences as a territory may have', 'end one that is not needed'],
   'webhook-unknown': [404, 'there is no such webhook', 'look at the list of webhooks'],
   'webhooks-too-many': [409, 'there are as many webhooks as a territory may have', 'remove one that is not needed'],
+  'mail-missing': [404, 'the territory sends no mail', 'set its mail server first'],
+  'mail-insecure': [
+    409,
+    'mail to another machine is sent with TLS alone',
+    'use tls or starttls, or a mail server on this machine',
+  ],
+  'mail-password-missing': [
+    409,
+    'a user needs a password, and a password a user',
+    'say both; a password is kept only as long as server, port, security and user stay the same',
+  ],
+  'mail-failed': [502, 'the mail server did not take the mail', 'check the settings and what it says'],
   'webhook-failed': [502, 'the webhook did not take the delivery', 'check its address and what it says of the request'],
 } as const satisfies ProblemTable;

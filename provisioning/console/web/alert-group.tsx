@@ -1,22 +1,31 @@
 import { useState } from 'preact/hooks';
 import type { Alert, AlertGroup } from '#contract/alerts.js';
 import { call } from './api.js';
+import { conditionTitle } from './condition-words.js';
 import type { Live } from './live.js';
 import { Failure, Mark, When } from './parts.js';
 import { Link } from './route.js';
 import { texts } from './texts.js';
 
 const words = texts.alerts;
+const pageSize = 500;
 
-function One({ alert }: { alert: Alert }) {
+/** A condition's kind stands before its evidence: it is told by its title. */
+function sayEvidence(evidence: string): string {
+  const kind = /^([a-z]+(?:-[a-z]+)*): /.exec(evidence)?.[1];
+  return kind === undefined ? evidence : conditionTitle(kind) + evidence.slice(kind.length);
+}
+
+function One({ alert, acknowledge }: { alert: Alert; acknowledge: (() => Promise<void>) | undefined }) {
   const { box, label, place, evidence, since, acknowledged, silenced } = alert;
+  const [error, setError] = useState<unknown>();
   return (
     <li>
       <span>
         {box === null ? words.territory : <Link to={`/boxes/${box}`}>{box}</Link>}{' '}
         <span class="muted">{[label, place].filter(Boolean).join(', ')}</span>
       </span>
-      <span>{evidence}</span>
+      <span>{sayEvidence(evidence)}</span>
       <span class="muted">
         {words.since} <When at={since} />
         {acknowledged && (
@@ -26,7 +35,18 @@ function One({ alert }: { alert: Alert }) {
           </>
         )}
         {silenced && ` · ${words.isSilenced}`}
+        {acknowledge && !acknowledged && (
+          <button
+            type="button"
+            class="quiet act"
+            aria-label={words.acknowledgeBox(box ?? words.territory)}
+            onClick={() => void acknowledge().catch(setError)}
+          >
+            {words.acknowledge}
+          </button>
+        )}
       </span>
+      {error !== undefined && <Failure error={error} />}
     </li>
   );
 }
@@ -109,9 +129,20 @@ export function Group(props: { group: AlertGroup; mayAct: boolean; live: Live; a
   const { rule, firing, acknowledged, silenced, alerts } = group;
   const [doing, setDoing] = useState<'acknowledge' | 'silence'>();
   const cancel = () => setDoing(undefined);
+  const [all, setAll] = useState<readonly Alert[]>();
+  const [error, setError] = useState<unknown>();
+  /** By box, a page after the other. */
+  const more = async () => {
+    const after = all?.at(-1)?.box ?? undefined;
+    const query = `limit=${pageSize}${after === undefined ? '' : `&after=${after}`}`;
+    const page = await live.watch(call<Alert[]>('GET', `/v1/alerts/${rule.id}?${query}`));
+    setAll([...(all ?? []), ...page]);
+  };
+  const shown = (all ?? alerts).filter(({ state }) => state === 'firing');
   const post = async (path: string, body: object) => {
     await live.watch(call('POST', path, { body }));
     cancel();
+    setAll(undefined);
     again();
   };
   const counts = [acknowledged > 0 && words.seen(acknowledged), silenced > 0 && words.silenced(silenced)];
@@ -166,11 +197,24 @@ export function Group(props: { group: AlertGroup; mayAct: boolean; live: Live; a
         />
       )}
       <ul class="alert-list">
-        {alerts.map((alert) => (
-          <One key={alert.box ?? ''} alert={alert} />
+        {shown.map((alert) => (
+          <One
+            key={alert.box ?? ''}
+            alert={alert}
+            acknowledge={
+              mayAct ? () => post('/v1/alerts/acknowledge', { rule: rule.id, box: alert.box, note: '' }) : undefined
+            }
+          />
         ))}
       </ul>
-      {firing > alerts.length && <p class="muted">{words.more(firing - alerts.length)}</p>}
+      {error !== undefined && <Failure error={error} />}
+      {firing > shown.length && (
+        <p>
+          <button type="button" class="quiet" onClick={() => void more().catch(setError)}>
+            {words.more(firing - shown.length)}
+          </button>
+        </p>
+      )}
     </section>
   );
 }

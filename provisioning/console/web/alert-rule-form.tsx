@@ -123,6 +123,7 @@ export function RuleForm(props: { rule?: AlertRule; save: (rule: NewAlertRule) =
   const [minutes, setMinutes] = useState(String(Math.round((rule?.forSeconds ?? 0) / 60)));
   const [place, setPlace] = useState(rule?.scope.place ?? '');
   const [isOn, setOn] = useState(rule?.enabled ?? true);
+  const [byMail, setByMail] = useState(rule?.mail ?? true);
   const [error, setError] = useState<unknown>();
 
   const submit = (event: Event) => {
@@ -136,6 +137,7 @@ export function RuleForm(props: { rule?: AlertRule; save: (rule: NewAlertRule) =
         Number(minutes) === Math.round((rule?.forSeconds ?? -1) / 60) ? rule!.forSeconds : Number(minutes) * 60,
       scope: { ...scope, ...(place.trim() && { place: place.trim() }) },
       ...(rule?.webhooks && { webhooks: rule.webhooks }),
+      ...((!byMail || rule?.mail !== undefined) && { mail: byMail }),
     }).catch(setError);
   };
   const { attention, trouble } = words.severity;
@@ -168,6 +170,10 @@ export function RuleForm(props: { rule?: AlertRule; save: (rule: NewAlertRule) =
       <label class="check">
         <input type="checkbox" checked={isOn} onChange={(event) => setOn(event.currentTarget.checked)} />
         {words.enabled}
+      </label>
+      <label class="check">
+        <input type="checkbox" checked={byMail} onChange={(event) => setByMail(event.currentTarget.checked)} />
+        {words.byMail}
       </label>
       <div class="acts">
         <button type="submit" class="main">

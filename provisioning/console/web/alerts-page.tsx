@@ -1,11 +1,13 @@
 import { useEffect, useState } from 'preact/hooks';
 import type { AlertGroup, AlertRule, NewAlertRule, Silence } from '#contract/alerts.js';
 import { Group } from './alert-group.js';
+import { Mail } from './alert-mail.js';
 import { RuleForm } from './alert-rule-form.js';
 import { Webhooks } from './alert-webhooks.js';
 import { call } from './api.js';
 import { Asking } from './asking.js';
 import type { Live } from './live.js';
+import { may, WhoCan } from './may.js';
 import { Failure, Mark, Skeleton, Title, useAsked, When } from './parts.js';
 import { texts } from './texts.js';
 
@@ -30,7 +32,7 @@ function Silences(props: { silences: readonly Silence[]; rules: readonly AlertRu
             <span class="muted">
               {words.until} <When at={one.until} />
             </span>
-            {live.state.me?.role !== 'viewer' && (
+            {may(live, 'operator') && (
               <button
                 type="button"
                 class="quiet act"
@@ -104,10 +106,13 @@ export function AlertsPage({ live }: { live: Live }) {
     live.watch(Promise.all([call<AlertGroup[]>('GET', '/v1/alerts'), call<Silence[]>('GET', '/v1/silences')])),
   );
   const [isAdding, setAdding] = useState(false);
-  const { again } = asked;
+  const again = () => {
+    asked.again();
+    void live.refreshAlerts();
+  };
   useEffect(() => live.onEvent((event) => (!event || event.type === 'alert' ? again() : undefined)), [live]);
   const [groups, silences] = asked.value ?? [];
-  const role = live.state.me?.role;
+  const [mayAct, isAdmin] = [may(live, 'operator'), may(live, 'admin')];
   const firing = groups?.filter((group) => group.firing > 0) ?? [];
   const boxes = firing.reduce((sum, group) => sum + group.firing, 0);
 
@@ -122,8 +127,9 @@ export function AlertsPage({ live }: { live: Live }) {
       <p class="lead">{words.lead}</p>
       {asked.error !== undefined && live.state.reachable && <Failure error={asked.error} />}
       {!groups && <Skeleton lines={4} />}
+      <WhoCan live={live} needs="operator" act="alerts" />
       {firing.map((group) => (
-        <Group key={group.rule.id} group={group} mayAct={role !== 'viewer'} live={live} again={again} />
+        <Group key={group.rule.id} group={group} mayAct={mayAct} live={live} again={again} />
       ))}
       {groups && silences && (
         <>
@@ -133,12 +139,13 @@ export function AlertsPage({ live }: { live: Live }) {
             {[...groups]
               .sort((a, b) => (a.rule.name < b.rule.name ? -1 : 1))
               .map((group) => (
-                <Rule key={group.rule.id} group={group} isAdmin={role === 'admin'} live={live} again={again} />
+                <Rule key={group.rule.id} group={group} isAdmin={isAdmin} live={live} again={again} />
               ))}
           </ul>
         </>
       )}
-      {role === 'admin' && (
+      {mayAct && <WhoCan live={live} needs="admin" act="rules" />}
+      {isAdmin && (
         <>
           {isAdding ? (
             <RuleForm save={create} cancel={() => setAdding(false)} />
@@ -150,6 +157,7 @@ export function AlertsPage({ live }: { live: Live }) {
             </div>
           )}
           <Webhooks live={live} />
+          <Mail live={live} />
         </>
       )}
     </>

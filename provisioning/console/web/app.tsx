@@ -8,12 +8,14 @@ import { EventsPage } from './events-page.js';
 import { clockTime } from './format.js';
 import { GlancePage } from './glance-page.js';
 import type { Live, State } from './live.js';
+import { AdminsOnly, may } from './may.js';
 import { OperatorsPage } from './operators-page.js';
 import { Mark, Title } from './parts.js';
 import { RequestsPage } from './requests-page.js';
 import { Link, type Page, pageOf, useAddress } from './route.js';
 import { SignIn } from './sign-in.js';
 import { texts } from './texts.js';
+import { roleTexts } from './texts-roles.js';
 
 function Body(props: { page: Page; live: Live; state: State }) {
   const { page, live, state } = props;
@@ -22,10 +24,16 @@ function Body(props: { page: Page; live: Live; state: State }) {
   if (page.name === 'box') return <BoxPage key={page.id} id={page.id} live={live} state={state} />;
   if (page.name === 'claims') return <ClaimsPage live={live} />;
   if (page.name === 'requests') return <RequestsPage live={live} state={state} />;
-  if (page.name === 'events') return <EventsPage state={state} />;
+  if (page.name === 'events') return <EventsPage live={live} state={state} />;
   if (page.name === 'alerts') return <AlertsPage live={live} />;
-  if (page.name === 'operators') return <OperatorsPage live={live} />;
-  if (page.name === 'audit') return <AuditPage live={live} />;
+  if (page.name === 'operators')
+    return may(live, 'admin') ? (
+      <OperatorsPage live={live} />
+    ) : (
+      <AdminsOnly live={live} page={texts.operators.pageTitle} />
+    );
+  if (page.name === 'audit')
+    return may(live, 'admin') ? <AuditPage live={live} /> : <AdminsOnly live={live} page={texts.audit.pageTitle} />;
   return (
     <>
       <Title page={texts.product}>{texts.notFound.title}</Title>
@@ -42,6 +50,16 @@ function Pulse({ state }: { state: State }) {
   return (
     <span class="pulse" role="status" title={texts.streamingTitle[now]}>
       <Mark tone={tone}>{texts.streaming[now]}</Mark>
+    </span>
+  );
+}
+
+function Count({ of, what }: { of: number; what: string }) {
+  if (of === 0) return null;
+  return (
+    <span class="count">
+      {of.toLocaleString('en-GB')}
+      <span class="unseen"> {what}</span>
     </span>
   );
 }
@@ -68,23 +86,19 @@ function Header(props: { page: Page; live: Live; state: State }) {
           </Link>
           <Link to="/alerts" current={page.name === 'alerts'}>
             {texts.nav.alerts}
+            <Count of={state.unseen ?? 0} what={texts.alerts.unseen} />
           </Link>
           <Link to="/claims" current={page.name === 'claims'}>
             {texts.nav.claims}
           </Link>
           <Link to="/requests" current={page.name === 'requests'}>
             {texts.nav.requests}
-            {waiting > 0 && (
-              <span class="count">
-                {waiting}
-                <span class="unseen"> {texts.requests.waiting}</span>
-              </span>
-            )}
+            <Count of={waiting} what={texts.requests.waiting} />
           </Link>
           <Link to="/events" current={page.name === 'events'}>
             {texts.nav.events}
           </Link>
-          {state.me?.role === 'admin' && (
+          {may(live, 'admin') && (
             <>
               <Link to="/operators" current={page.name === 'operators'}>
                 {texts.nav.operators}
@@ -96,6 +110,14 @@ function Header(props: { page: Page; live: Live; state: State }) {
           )}
         </nav>
         <Pulse state={state} />
+        {state.me && (
+          <span class="me" title={roleTexts.signedIn(state.me.name, state.me.role)}>
+            <span class="unseen">{roleTexts.signedIn(state.me.name, state.me.role)}</span>
+            <span aria-hidden="true">
+              {state.me.name} <small>{roleTexts.is[state.me.role]}</small>
+            </span>
+          </span>
+        )}
         <button type="button" class="quiet" onClick={() => void live.signOut().catch(() => {})}>
           {texts.signOut}
         </button>

@@ -4,6 +4,7 @@ import type { BoxDetail } from '#contract/operator.js';
 import { call } from './api.js';
 import { tableAddress } from './fleet-address.js';
 import type { Live } from './live.js';
+import { may } from './may.js';
 import { Failure } from './parts.js';
 import { Link } from './route.js';
 import { texts } from './texts.js';
@@ -69,9 +70,11 @@ export function BoxAbout({ box, live, done }: { box: BoxDetail; live: Live; done
           <dl>
             <Said box={box} />
           </dl>
-          <button type="button" onClick={open}>
-            {words.edit}
-          </button>
+          {may(live, 'operator') && (
+            <button type="button" onClick={open}>
+              {words.edit}
+            </button>
+          )}
         </>
       )}
       {isOpen && (

@@ -10,6 +10,7 @@ import { Commands } from './commands.js';
 import { Departure } from './departure.js';
 import { EventList } from './event-list.js';
 import type { Live, State } from './live.js';
+import { may, WhoCan } from './may.js';
 import { Failure, Mark, Skeleton, Title, When } from './parts.js';
 import { Reinstate } from './reinstate.js';
 import { RevokeBox } from './revoke-box.js';
@@ -52,6 +53,7 @@ export function BoxPage({ id, live, state }: { id: string; live: Live; state: St
   const { box, error } = view;
   const standing = box && standingOf(box, Date.now());
   const unknown = error instanceof Refused && !box;
+  const mayAct = may(live, 'operator');
   return (
     <>
       <p class="back">
@@ -60,6 +62,7 @@ export function BoxPage({ id, live, state }: { id: string; live: Live; state: St
       <Title page={id}>{box && standing ? texts.box.title(id, box.state, standing.reasons) : id}</Title>
       {error !== undefined && (unknown || state.reachable) && <Failure error={error} />}
       {standing && <Lead view={view} standing={standing} />}
+      {box && <WhoCan live={live} needs="operator" act="box" />}
       {!unknown && (
         <>
           {box?.cloned && box.standing.revocation === null && (
@@ -69,7 +72,7 @@ export function BoxPage({ id, live, state }: { id: string; live: Live; state: St
           <BoxCharts view={view} span={span} setSpan={setSpan} />
           {box && <BoxAbout box={box} live={live} done={view.again} />}
           {box && <Facts box={box} />}
-          {box && <Commands id={id} live={live} canAsk={box.standing.revocation === null} />}
+          {box && <Commands id={id} live={live} canAsk={mayAct && box.standing.revocation === null} />}
           <section aria-labelledby="events-heading">
             <h2 id="events-heading">{texts.box.events}</h2>
             {view.events ? (
@@ -81,8 +84,8 @@ export function BoxPage({ id, live, state }: { id: string; live: Live; state: St
           {box?.standing.leaving?.phase === 'announced' && box.standing.revocation === null && (
             <Departure id={id} leaving={box.standing.leaving} live={live} done={view.again} />
           )}
-          {box?.standing.factory?.barred && <Reinstate id={id} live={live} done={view.again} />}
-          {box && box.standing.revocation === null && (
+          {mayAct && box?.standing.factory?.barred && <Reinstate id={id} live={live} done={view.again} />}
+          {mayAct && box && box.standing.revocation === null && (
             <RevokeBox id={id} hasDevice={box.standing.factory !== null} live={live} done={view.again} />
           )}
         </>

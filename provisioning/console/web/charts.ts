@@ -1,9 +1,16 @@
 /** The charts of one box: what each reads from a sample, and in what unit. */
+import type { MetricName } from '#contract/metrics.js';
 import type { StoredSample } from '#contract/operator.js';
 import { thresholds } from './care.js';
 import { bytes, celsius, percent, rate } from './format.js';
-import { gauge, perSecond, type Read } from './series.js';
+import { gauge, leastOf, mostOf, perSecond, type Read } from './series.js';
 import { texts } from './texts.js';
+
+export interface ChartLine {
+  name: string;
+  read: Read;
+  band?: { least: Read; most: Read };
+}
 
 export interface ChartSpec {
   id: string;
@@ -12,7 +19,8 @@ export interface ChartSpec {
   whole: string | undefined;
   /** A value as text, with its unit; on the axis as well. */
   say: (value: number) => string;
-  lines: readonly { name: string; read: Read }[];
+  /** `band`: how far it went within what one point stands for. */
+  lines: readonly ChartLine[];
   /** Top of the scale; by the values where it is not known. */
   ceiling: number | undefined;
   threshold: number | undefined;
@@ -21,6 +29,11 @@ export interface ChartSpec {
 }
 
 const words = texts.box.charts;
+
+const gaugeLine = (name: string, metric: MetricName): ChartLine => ({
+  ...{ name, read: gauge(metric) },
+  band: { least: leastOf(metric), most: mostOf(metric) },
+});
 
 /** The charts that these samples can fill. */
 export function chartsFor(samples: readonly StoredSample[]): ChartSpec[] {
@@ -33,7 +46,7 @@ export function chartsFor(samples: readonly StoredSample[]): ChartSpec[] {
       title: words.cpu,
       whole: undefined,
       say: percent,
-      lines: [{ name: words.cpu, read: gauge('system.cpu.utilization') }],
+      lines: [gaugeLine(words.cpu, 'system.cpu.utilization')],
       ceiling: 1,
       threshold: undefined,
       base: 10,
@@ -43,7 +56,7 @@ export function chartsFor(samples: readonly StoredSample[]): ChartSpec[] {
       title: words.memory,
       whole: memory === undefined ? undefined : bytes(memory),
       say: bytes,
-      lines: [{ name: words.memory, read: gauge('system.memory.usage') }],
+      lines: [gaugeLine(words.memory, 'system.memory.usage')],
       ceiling: memory,
       threshold: memory === undefined ? undefined : memory * thresholds.memory,
       base: 2,
@@ -53,7 +66,7 @@ export function chartsFor(samples: readonly StoredSample[]): ChartSpec[] {
       title: words.temperature,
       whole: undefined,
       say: celsius,
-      lines: [{ name: words.temperature, read: gauge('hw.temperature') }],
+      lines: [gaugeLine(words.temperature, 'hw.temperature')],
       ceiling: undefined,
       threshold: thresholds.temperature,
       base: 10,
@@ -63,7 +76,7 @@ export function chartsFor(samples: readonly StoredSample[]): ChartSpec[] {
       title: words.disk,
       whole: disk === undefined ? undefined : bytes(disk),
       say: bytes,
-      lines: [{ name: words.disk, read: gauge('system.filesystem.usage') }],
+      lines: [gaugeLine(words.disk, 'system.filesystem.usage')],
       ceiling: disk,
       threshold: disk === undefined ? undefined : disk * thresholds.disk,
       base: 2,

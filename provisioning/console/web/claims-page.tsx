@@ -4,6 +4,7 @@ import { call } from './api.js';
 import type { Tone } from './care.js';
 import { CreateClaim } from './create-claim.js';
 import type { Live } from './live.js';
+import { may, WhoCan } from './may.js';
 import { Failure, Mark, Skeleton, Title, useAsked, When } from './parts.js';
 import { Link } from './route.js';
 import { texts } from './texts.js';
@@ -77,7 +78,9 @@ function List(props: { claims: readonly Claim[]; live: Live; done: () => void })
               )
             )}
           </span>
-          {claim.state === 'open' && <Revoke claim={claim} live={props.live} done={props.done} />}
+          {claim.state === 'open' && may(props.live, 'operator') && (
+            <Revoke claim={claim} live={props.live} done={props.done} />
+          )}
         </li>
       ))}
     </ul>
@@ -97,14 +100,17 @@ export function ClaimsPage({ live }: { live: Live }) {
       <Title page={words.pageTitle}>{claims ? words.summary(open) : words.asking}</Title>
       <p class="lead">{words.lead}</p>
       {asked.error !== undefined && live.state.reachable && <Failure error={asked.error} />}
-      <CreateClaim
-        live={live}
-        created={created}
-        show={(claim) => {
-          setCreated(claim);
-          again();
-        }}
-      />
+      <WhoCan live={live} needs="operator" act="claims" />
+      {may(live, 'operator') && (
+        <CreateClaim
+          live={live}
+          created={created}
+          show={(claim) => {
+            setCreated(claim);
+            again();
+          }}
+        />
+      )}
       <h2>{words.list}</h2>
       {claims ? <List claims={claims} live={live} done={again} /> : <Skeleton lines={4} />}
     </>

@@ -2,6 +2,7 @@ import { useState } from 'preact/hooks';
 import type { BoxSummary } from '#contract/operator.js';
 import { call } from './api.js';
 import type { Live } from './live.js';
+import { may } from './may.js';
 import { Failure, When } from './parts.js';
 import { texts } from './texts.js';
 
@@ -27,9 +28,11 @@ export function Cloned(props: { id: string; cloned: NonNullable<BoxSummary['clon
       </p>
       <p>{words.lead}</p>
       {error !== undefined && <Failure error={error} />}
-      <button type="button" onClick={() => void settle()}>
-        {words.act}
-      </button>
+      {may(props.live, 'operator') && (
+        <button type="button" onClick={() => void settle()}>
+          {words.act}
+        </button>
+      )}
     </section>
   );
 }

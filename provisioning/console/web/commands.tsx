@@ -4,32 +4,27 @@ import { useEffect, useState } from 'preact/hooks';
 import type { CommandKind } from '#contract/commands.js';
 import { metrics } from '#contract/metrics.js';
 import type { FleetEvent } from '#contract/operator.js';
-import type { CommandPage, CommandState, CommandView, NewCommand } from '#contract/operator-commands.js';
+import type { CommandPage, NewCommand } from '#contract/operator-commands.js';
 import { call } from './api.js';
-import type { Tone } from './care.js';
+import { Asked } from './commands-asked.js';
+import { bytes, celsius, percent } from './format.js';
 import type { Live } from './live.js';
-import { Failure, Mark, Skeleton, useAsked, When } from './parts.js';
+import { may } from './may.js';
+import { Failure, Skeleton, useAsked, When } from './parts.js';
 import { commands as words } from './texts-commands.js';
 
-const tones: Record<CommandState, Tone> = {
-  pending: 'unknown',
-  sent: 'unknown',
-  done: 'good',
-  refused: 'attention',
-  failed: 'trouble',
-  expired: 'attention',
-  'waits-for-owner': 'attention',
-};
 const commandKinds = Object.keys(words.kinds) as CommandKind[];
 /** The last live sample is shown for so long after it came. */
 const liveMilliseconds = 10_000;
 
 const titleOf = (name: string): string =>
   Object.hasOwn(metrics, name) ? metrics[name as keyof typeof metrics].title : name;
-const unitOf = (name: string): string => {
+function say(name: string, value: number): string {
   const unit: string = Object.hasOwn(metrics, name) ? metrics[name as keyof typeof metrics].unit : '';
-  return unit === '1' ? '' : unit.replace('By', 'bytes').replace('Cel', '°C').replace(/[{}]/g, '');
-};
+  if (unit === '1') return name.endsWith('utilization') ? percent(value) : String(value);
+  if (unit === 'By') return bytes(value);
+  return unit === 'Cel' ? celsius(value) : `${value} ${unit.replace(/[{}]/g, '')}`;
+}
 
 function LiveFigures({ at, values }: { at: number; values: Readonly<Record<string, number>> }) {
   return (
@@ -42,9 +37,7 @@ function LiveFigures({ at, values }: { at: number; values: Readonly<Record<strin
         {Object.entries(values).map(([name, value]) => (
           <Fragment key={name}>
             <dt>{titleOf(name)}</dt>
-            <dd>
-              {value} {unitOf(name)}
-            </dd>
+            <dd>{say(name, value)}</dd>
           </Fragment>
         ))}
       </dl>
@@ -100,28 +93,30 @@ function Ask({ id, live, done }: { id: string; live: Live; done: () => void }) {
   }
 
   return (
-    <form class="reason" onSubmit={(event) => void submit(event)} noValidate>
+    <form class="ask" onSubmit={(event) => void submit(event)} noValidate>
       {error !== undefined && <Failure error={error} />}
-      <label for="command-kind">{words.label}</label>
-      <select
-        id="command-kind"
-        value={kind}
-        aria-describedby="command-what"
-        onChange={(event) => {
-          const chosen = commandKinds.find((one) => one === event.currentTarget.value);
-          if (chosen) setKind(chosen);
-          setState('idle');
-        }}
-      >
-        {commandKinds.map((one) => (
-          <option key={one} value={one}>
-            {words.kinds[one].name}
-          </option>
-        ))}
-      </select>
-      <p class="muted" id="command-what">
-        {words.kinds[kind].what}
-      </p>
+      <div class="wide">
+        <label for="command-kind">{words.label}</label>
+        <select
+          id="command-kind"
+          value={kind}
+          aria-describedby="command-what"
+          onChange={(event) => {
+            const chosen = commandKinds.find((one) => one === event.currentTarget.value);
+            if (chosen) setKind(chosen);
+            setState('idle');
+          }}
+        >
+          {commandKinds.map((one) => (
+            <option key={one} value={one}>
+              {words.kinds[one].name}
+            </option>
+          ))}
+        </select>
+        <p class="hint" id="command-what">
+          {words.kinds[kind].what}
+        </p>
+      </div>
       {kind === 'live' && (
         <Field id="command-seconds" label={words.seconds} value={seconds} set={setSeconds} isNumber />
       )}
@@ -142,30 +137,6 @@ function Ask({ id, live, done }: { id: string; live: Live; done: () => void }) {
   );
 }
 
-function Row({ box, command }: { box: string; command: CommandView }) {
-  const { id, kind, state, answer, by, issuedAt, diagnosticsBytes } = command;
-  return (
-    <tr>
-      <th scope="row">{words.kinds[kind].name}</th>
-      <td>
-        <Mark tone={tones[state]}>{words.states[state]}</Mark>
-      </td>
-      <td class="wrap">
-        {answer?.text}{' '}
-        {diagnosticsBytes !== null && (
-          <a href={`/v1/boxes/${box}/commands/${id}/diagnostics`} download>
-            {words.save}
-          </a>
-        )}
-      </td>
-      <td>{by}</td>
-      <td>
-        <When at={issuedAt} />
-      </td>
-    </tr>
-  );
-}
-
 export function Commands({ id, live, canAsk }: { id: string; live: Live; canAsk: boolean }) {
   const path = `/v1/boxes/${id}/commands`;
   const { value, error, again } = useAsked(path, (signal) => live.watch(call<CommandPage>('GET', path, { signal })));
@@ -180,37 +151,19 @@ export function Commands({ id, live, canAsk }: { id: string; live: Live; canAsk:
     [id],
   );
   const isFresh = seen !== undefined && Date.now() - seen.at < liveMilliseconds;
-  const { columns } = words;
   return (
     <section class="commands" aria-labelledby="commands-heading">
-      <h2 id="commands-heading">{words.heading}</h2>
-      <p class="muted">{words.lead}</p>
-      {canAsk && <Ask id={id} live={live} done={again} />}
+      <div class="panel">
+        <h2 id="commands-heading">{words.heading}</h2>
+        <p class="muted">{words.lead}</p>
+        {value?.intervals && <p>{words.intervals(value.intervals.sampleSeconds, value.intervals.batchSeconds)}</p>}
+        {canAsk && <Ask id={id} live={live} done={again} />}
+      </div>
       {isFresh && seen.values && <LiveFigures at={seen.at} values={seen.values} />}
       {error !== undefined && <Failure error={error} />}
       {!value && error === undefined && <Skeleton lines={3} />}
       {value?.commands.length === 0 && <p class="panel empty">{words.none}</p>}
-      {value && value.commands.length > 0 && (
-        // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reached by keyboard
-        <section class="scroll" tabIndex={0} aria-label={words.table}>
-          <table>
-            <thead>
-              <tr>
-                {Object.values(columns).map((column) => (
-                  <th key={column} scope="col">
-                    {column}
-                  </th>
-                ))}
-              </tr>
-            </thead>
-            <tbody>
-              {value.commands.map((command) => (
-                <Row key={command.id} box={id} command={command} />
-              ))}
-            </tbody>
-          </table>
-        </section>
-      )}
+      {value && value.commands.length > 0 && <Asked commands={value.commands} mayRead={may(live, 'operator')} />}
     </section>
   );
 }

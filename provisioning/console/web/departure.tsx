@@ -2,6 +2,7 @@ import { useState } from 'preact/hooks';
 import type { BoxStanding } from '#contract/operator.js';
 import { call } from './api.js';
 import type { Live } from './live.js';
+import { may } from './may.js';
 import { Failure, When } from './parts.js';
 import { ReasonForm } from './reason-form.js';
 import { texts } from './texts.js';
@@ -40,7 +41,7 @@ export function Departure(props: {
         </p>
       )}
       {error !== undefined && <Failure error={error} />}
-      <ReasonForm id="objection" words={words} submit={object} />
+      {may(live, 'operator') && <ReasonForm id="objection" words={words} submit={object} />}
     </section>
   );
 }

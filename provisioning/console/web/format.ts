@@ -43,12 +43,15 @@ export function relative(at: number, now: number): string {
 }
 
 const exactFormat = new Intl.DateTimeFormat(language, { dateStyle: 'medium', timeStyle: 'medium' });
+const momentFormat = new Intl.DateTimeFormat(language, { dateStyle: 'medium', timeStyle: 'short' });
 const clockFormat = new Intl.DateTimeFormat(language, { hour: '2-digit', minute: '2-digit' });
 const secondsFormat = new Intl.DateTimeFormat(language, { hour: '2-digit', minute: '2-digit', second: '2-digit' });
 const dayFormat = new Intl.DateTimeFormat(language, { weekday: 'short', day: 'numeric', month: 'short' });
 const monthFormat = new Intl.DateTimeFormat(language, { month: 'short', year: 'numeric' });
 
 export const exact = (at: number): string => exactFormat.format(at);
+/** To the minute. */
+export const moment = (at: number): string => momentFormat.format(at);
 export const clockTime = (at: number): string => clockFormat.format(at);
 export const secondsTime = (at: number): string => secondsFormat.format(at);
 export const dayOf = (at: number): string => dayFormat.format(at);

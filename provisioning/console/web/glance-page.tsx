@@ -6,6 +6,7 @@ import { call } from './api.js';
 import { BoxName, StateOf } from './box-cells.js';
 import { standingOf, type Tone } from './care.js';
 import { conditionTitle } from './condition-words.js';
+import { eventsAddress } from './events-page.js';
 import { tableAddress } from './fleet-address.js';
 import type { Live, State } from './live.js';
 import { Bar, Mark, Skeleton, Title, useAsked, When } from './parts.js';
@@ -142,7 +143,7 @@ function Changes({ glance }: { glance: FleetGlance }) {
       <ul class="tally">
         {types.map(({ type, count }) => (
           <li key={type}>
-            <span>{texts.events.types[type] ?? type}</span>
+            <Link to={eventsAddress(type)}>{texts.events.types[type] ?? type}</Link>
             <span class="number">{number(count)}</span>
           </li>
         ))}

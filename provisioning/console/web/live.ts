@@ -2,6 +2,7 @@
  * What the page knows, kept fresh: the event stream says when something is new; where the stream is down everything is
  * asked for each five seconds. What was last known stays when the provider does not answer.
  */
+import type { AlertGroup } from '#contract/alerts.js';
 import type { FleetGlance } from '#contract/fleet.js';
 import type { AdmissionRequest, FleetEvent } from '#contract/operator.js';
 import type { SignedIn } from '#contract/operators.js';
@@ -23,6 +24,8 @@ export interface State {
   glance: FleetGlance | undefined;
   /** Those that wait come first. */
   requests: readonly AdmissionRequest[] | undefined;
+  /** Alerts that fire and that nobody has acknowledged or silenced. */
+  unseen: number | undefined;
   /** Oldest first. */
   events: readonly FleetEvent[] | undefined;
   /** When the provider last answered, by this machine's clock. */
@@ -39,6 +42,7 @@ export interface Live {
   /** Ask for the glance again now. */
   refresh(): Promise<void>;
   refreshRequests(): Promise<void>;
+  refreshAlerts(): Promise<void>;
   /** Runs a call and learns from how it ends whether the provider answers and the session lives. */
   watch<T>(asked: Promise<T>): Promise<T>;
   onChange(listener: () => void): () => void;
@@ -59,6 +63,7 @@ const empty: State = {
   me: undefined,
   glance: undefined,
   requests: undefined,
+  unseen: undefined,
   events: undefined,
   answeredAt: undefined,
   reachable: true,
@@ -127,6 +132,16 @@ export function createLive(): Live {
     }
   }
 
+  async function refreshAlerts(): Promise<void> {
+    try {
+      const groups = await watch(call<AlertGroup[]>('GET', '/v1/alerts'));
+      const open = groups.map(({ firing, acknowledged, silenced }) => Math.max(0, firing - acknowledged - silenced));
+      set({ unseen: open.reduce((sum, count) => sum + count, 0) });
+    } catch {
+      // as above
+    }
+  }
+
   function refresh(): Promise<void> {
     refreshing ??= refreshNow().finally(() => {
       refreshing = undefined;
@@ -166,6 +181,7 @@ export function createLive(): Live {
       }
       learn([event]);
       if (event.type.startsWith('admission-')) void refreshRequests();
+      if (event.type === 'alert') void refreshAlerts();
       refreshSoon();
       for (const listener of heard) listener(event);
     });
@@ -182,10 +198,14 @@ export function createLive(): Live {
   function tick(): void {
     if (state.session !== 'in') return;
     if (state.streaming) {
-      if (Date.now() - refreshedAt > slowMilliseconds) void refresh();
+      if (Date.now() - refreshedAt > slowMilliseconds) {
+        void refresh();
+        void refreshAlerts();
+      }
     } else {
       void refresh();
       void refreshRequests();
+      void refreshAlerts();
       void pollEvents();
       for (const listener of heard) listener(undefined);
       if (stream?.readyState === EventSource.CLOSED && state.reachable) openStream();
@@ -199,7 +219,7 @@ export function createLive(): Live {
       const me = await watch(call<SignedIn>('GET', '/v1/session'));
       set({ session: 'in', territory, me });
       openStream();
-      await Promise.all([refresh(), refreshRequests()]);
+      await Promise.all([refresh(), refreshRequests(), refreshAlerts()]);
     } catch {
       // Nothing is shown yet, not even the way in.
       if (state.session === 'asking') setTimeout(() => void enter(), askAgainMilliseconds);
@@ -225,6 +245,7 @@ export function createLive(): Live {
     },
     refresh,
     refreshRequests,
+    refreshAlerts,
     watch,
     onChange(listener) {
       changed.add(listener);

@@ -3,6 +3,7 @@ import type { AdmissionRequest } from '#contract/operator.js';
 import { call } from './api.js';
 import type { Tone } from './care.js';
 import type { Live, State } from './live.js';
+import { may, WhoCan } from './may.js';
 import { Failure, Mark, Skeleton, Title, When } from './parts.js';
 import { ReasonForm } from './reason-form.js';
 import { Link } from './route.js';
@@ -115,7 +116,7 @@ function Waiting({ request, live }: { request: AdmissionRequest; live: Live }) {
           </dd>
         </div>
       </dl>
-      <Decide request={request} live={live} />
+      {may(live, 'operator') && <Decide request={request} live={live} />}
     </li>
   );
 }
@@ -140,6 +141,7 @@ export function RequestsPage({ live, state }: { live: Live; state: State }) {
     <>
       <Title page={words.pageTitle}>{waiting ? words.summary(waiting.length) : words.asking}</Title>
       <p class="lead">{words.lead}</p>
+      <WhoCan live={live} needs="operator" act="requests" />
       <h2>{words.list}</h2>
       {!waiting && <Skeleton lines={4} />}
       {waiting?.length === 0 && (

@@ -5,6 +5,7 @@ import { buildFleetQuery } from '#contract/fleet-query.js';
 import { call } from './api.js';
 import { firstPage, isFiltered, queryOf } from './fleet-address.js';
 import type { Live } from './live.js';
+import { may } from './may.js';
 import { Failure, Mark, useAsked } from './parts.js';
 import { texts } from './texts.js';
 
@@ -20,6 +21,7 @@ export function SavedFilters(props: { query: FleetQuery; live: Live; ask: (query
   const [isEmpty, setEmpty] = useState(false);
   const [error, setError] = useState<unknown>();
   const text = buildFleetQuery(firstPage(query));
+  const mayAct = may(live, 'operator');
   const current = saved.find((one) => one.query === text);
 
   async function change(method: 'PUT' | 'DELETE', which: string): Promise<void> {
@@ -41,7 +43,7 @@ export function SavedFilters(props: { query: FleetQuery; live: Live; ask: (query
     if (name.trim() !== '') void change('PUT', name.trim());
   }
 
-  if (saved.length === 0 && !isFiltered(query)) return null;
+  if (saved.length === 0 && (!mayAct || !isFiltered(query))) return null;
   return (
     <div class="saved">
       {saved.length > 0 && (
@@ -63,18 +65,18 @@ export function SavedFilters(props: { query: FleetQuery; live: Live; ask: (query
           </select>
         </label>
       )}
-      {current && (
+      {mayAct && current && (
         <button type="button" class="quiet" onClick={() => void change('DELETE', current.name)}>
           {words.forgetShort}
           <span class="unseen">: {words.forget(current.name)}</span>
         </button>
       )}
-      {!current && isFiltered(query) && !isNaming && (
+      {mayAct && !current && isFiltered(query) && !isNaming && (
         <button type="button" class="quiet" onClick={() => setNaming(true)}>
           {words.save}
         </button>
       )}
-      {isNaming && !current && (
+      {mayAct && isNaming && !current && (
         <form class="reason" onSubmit={submit} noValidate>
           <label for="filter-name">{words.saveName}</label>
           <p id="filter-name-hint" class="hint">

@@ -18,6 +18,17 @@ export const gauge =
   ({ values }) =>
     values[name] ?? null;
 
+/** The least of a gauge where a sample stands for several; null where it stands for itself. */
+export const leastOf =
+  (name: MetricName): Read =>
+  ({ min }) =>
+    min?.[name] ?? null;
+
+export const mostOf =
+  (name: MetricName): Read =>
+  ({ max }) =>
+    max?.[name] ?? null;
+
 /** Of a counter, a second. A counter that fell was set back by a restart: what it counted before is not known. */
 export const perSecond =
   (name: MetricName): Read =>

@@ -9,8 +9,8 @@ export const presets = {
   '1h': hour,
   '24h': day,
   '7d': 7 * day,
-  '90d': 90 * day,
-  '2y': 730 * day,
+  '30d': 30 * day,
+  '1y': 365 * day,
 } as const;
 export type Preset = keyof typeof presets;
 
@@ -21,15 +21,15 @@ export function presetOf(span: Span): Preset | undefined {
   return (Object.keys(presets) as Preset[]).find((preset) => presets[preset] === span.milliseconds);
 }
 
-/** A minute at least: there is one sample in it. */
-const shortest = minute;
+/** A minute at least: there is one sample in it. Two years at most: nothing is kept for longer, unless it is set so. */
+const [shortest, longest] = [minute, 730 * day];
 
 export const endsOf = (span: Span, now: number): { from: number; to: number } =>
   span.kind === 'fixed' ? span : { from: now - span.milliseconds, to: now };
 
 /** What reaches now moves on with it again. */
 function settle(from: number, to: number, now: number): Span {
-  const length = Math.min(presets['2y'], Math.max(shortest, Math.round(to - from)));
+  const length = Math.min(longest, Math.max(shortest, Math.round(to - from)));
   const end = Math.round(to);
   if (end >= now) return { kind: 'last', milliseconds: length };
   return { kind: 'fixed', from: end - length, to: end };
@@ -37,8 +37,14 @@ function settle(from: number, to: number, now: number): Span {
 
 export const between = (from: number, to: number, now: number): Span =>
   Math.round(to) >= now
-    ? { kind: 'last', milliseconds: Math.max(shortest, now - Math.round(from)) }
+    ? { kind: 'last', milliseconds: Math.min(longest, Math.max(shortest, now - Math.round(from))) }
     : settle(from, to, now);
+
+/** As long as it is, until now. */
+export const untilNow = (span: Span, now: number): Span => {
+  const { from, to } = endsOf(span, now);
+  return { kind: 'last', milliseconds: to - from };
+};
 
 /** By half of what is seen; to the left is negative. */
 export function moved(span: Span, halves: number, now: number): Span {

@@ -73,6 +73,12 @@ export function acksOf(round: Round): { box: string; ack: Ack }[] {
   return acks;
 }
 
+function touch({ epochs }: Round, box: string, epoch: string): void {
+  const before = epochs.get(box);
+  if (before) before.add(epoch);
+  else epochs.set(box, new Set([epoch]));
+}
+
 export interface TakerParts {
   events: RoundEvents;
   quota: Quota;
@@ -123,7 +129,7 @@ export function createTaker({ events, quota, presence, clock, onHead }: TakerPar
   function takeStatus(round: Round, box: string, life: LifeRecord, status: Status): LifeRecord {
     if (status.kind === 'birth') {
       const { session, epoch } = status;
-      round.epochs.set(box, (round.epochs.get(box) ?? new Set()).add(epoch));
+      touch(round, box, epoch);
       const isKnown = isDeepStrictEqual(life.birth, status);
       round.after.push(() => (isKnown ? presence.known(box, session) : presence.born(box, session, status.agent)));
       round.online.set(box, true);
@@ -180,7 +186,7 @@ export function createTaker({ events, quota, presence, clock, onHead }: TakerPar
           round.carried.push({ first: round.samples.length, count: taken.fresh.length, bytes: said.compact });
         for (const { at, seq, values } of taken.fresh) round.samples.push({ box, epoch, seq, at, values });
         round.duplicates += said.value.samples.length - taken.fresh.length;
-        round.epochs.set(box, (round.epochs.get(box) ?? new Set()).add(epoch));
+        touch(round, box, epoch);
         return taken.life;
       }
       case 'status':

@@ -11,7 +11,7 @@ import { parseJson } from '#contract/parse.js';
 import { Refusal } from '#contract/problems.js';
 import type { Birth } from '#contract/status.js';
 import { shardOf, subtree, type Topic } from '#contract/topics.js';
-import { createFraming } from '../../provisioning/broker/framing.js';
+import { createFraming, type Publish, type Sink } from '../../provisioning/broker/framing.js';
 import { judgePublish, judgeSubscribe } from '../../provisioning/broker/rules.js';
 import { createAbouts } from '../../provisioning/fleet/abouts.js';
 import { createEventLog } from '../../provisioning/fleet/events.js';
@@ -131,17 +131,45 @@ const anyPacket = fc.oneof(
   ),
 );
 
+function following() {
+  const seen = { published: [] as Publish[], others: [] as Buffer[] };
+  const sink: Sink = { publish: (packet) => seen.published.push(packet), other: (bytes) => seen.others.push(bytes) };
+  return { seen, sink };
+}
+
 t.test('the guard sees the same packets however a valid stream is cut, and ends garbage without throwing', (t) => {
   fc.assert(
     fc.property(fc.array(anyPacket, { maxLength: 12 }), fc.array(fc.nat(), { maxLength: 30 }), (list, cuts) => {
       const bytes = Buffer.concat([connect, ...list].map((packet) => packets.generate(packet)));
-      const framing = createFraming({ maxPacketBytes: 600 });
+      const { sink, seen } = following();
+      const framing = createFraming({ maxPacketBytes: 600 }, sink);
       const places = [...new Set(cuts.map((cut) => cut % (bytes.length + 1)))].sort((a, b) => a - b);
       for (const [index, place] of [...places, bytes.length].entries())
         t.equal(framing.feed(bytes.subarray(index === 0 ? 0 : places[index - 1], place)), undefined);
       t.equal(framing.packets, list.length + 1);
       t.notOk(framing.unfinished);
-      const cutShort = createFraming({ maxPacketBytes: 600 });
+      const isPublish = (packet: Packet) => packet.cmd === 'publish';
+      t.strictSame(
+        seen.published,
+        list.flatMap((packet) =>
+          packet.cmd !== 'publish'
+            ? []
+            : [
+                {
+                  ...{ topic: packet.topic, payload: packet.payload, qos: packet.qos, retain: packet.retain },
+                  messageId: packet.qos === 0 ? 0 : packet.messageId,
+                },
+              ],
+        ),
+        'each PUBLISH whole',
+      );
+      const others = [connect, ...list].filter((packet) => !isPublish(packet));
+      t.strictSame(
+        Buffer.concat(seen.others),
+        Buffer.concat(others.map((packet) => packets.generate(packet))),
+        'all else byte by byte',
+      );
+      const cutShort = createFraming({ maxPacketBytes: 600 }, following().sink);
       cutShort.feed(bytes.subarray(0, -1));
       t.ok(cutShort.unfinished);
     }),
@@ -149,19 +177,19 @@ t.test('the guard sees the same packets however a valid stream is cut, and ends 
   );
   fc.assert(
     fc.property(fc.array(fc.uint8Array({ maxLength: 40 })), fc.boolean(), (chunks, begun) => {
-      const whole = createFraming({ maxPacketBytes: 300 });
-      const cut = createFraming({ maxPacketBytes: 300 });
+      const whole = createFraming({ maxPacketBytes: 300 }, following().sink);
+      const cut = createFraming({ maxPacketBytes: 300 }, following().sink);
       if (begun) for (const framing of [whole, cut]) framing.feed(packets.generate(connect));
       const all = whole.feed(Buffer.concat(chunks));
-      const each = chunks.map((chunk) => cut.feed(chunk));
+      const each = chunks.map((chunk) => cut.feed(Buffer.from(chunk)));
       t.strictSame(each.at(-1), all);
     }),
     { numRuns: 300 },
   );
-  const limit = createFraming({ maxPacketBytes: 300 });
+  const limit = createFraming({ maxPacketBytes: 300 }, following().sink);
   limit.feed(packets.generate(connect));
   t.equal(limit.feed(Buffer.from([0x30, 0xa9, 0x02])), undefined, '297 and 3 bytes of header');
-  const above = createFraming({ maxPacketBytes: 300 });
+  const above = createFraming({ maxPacketBytes: 300 }, following().sink);
   above.feed(packets.generate(connect));
   t.match(above.feed(Buffer.from([0x30, 0xaa, 0x02])), { code: 'packet-too-large' });
   t.end();

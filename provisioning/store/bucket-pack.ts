@@ -6,10 +6,11 @@
  * multiples of, as measured values are: it comes back to nine digits and more.
  */
 import { type BitReader, type BitWriter, createBitReader, createBitWriter } from '#contract/bits.js';
+import type { Sample } from '#contract/health.js';
 import { readColumn, type Unit, units, unitsOf, writeColumn } from '#contract/health-columns.js';
 import { inOrder, mostNames, readNames, writeNames } from '#contract/names-codec.js';
 import { dayMilliseconds } from './pack.js';
-import { type Bucket, type Figures, mergeBuckets, type Row } from './rollup.js';
+import { type Figures, hoursMilliseconds, minutesMilliseconds, type Row, rollUp, rollUpSamples } from './rollup.js';
 
 const format = 1;
 const unitBits = 4;
@@ -34,6 +35,16 @@ export const spans = { minute: dayMilliseconds, hour: 10 * dayMilliseconds } as 
 export type Buckets = keyof typeof spans;
 export const spanOf = (kind: Buckets, at: number): number => at - (at % spans[kind]);
 
+/** What goes into packs of either kind: nothing that is past the time of its kind. */
+export function bucketsOf(
+  samples: Iterable<Omit<Sample, 'seq'>>,
+  cuts: { minutes: number; hours: number },
+): Record<Buckets, Row[]> {
+  const rows = rollUpSamples(samples, minutesMilliseconds);
+  const since = (cut: number) => rows.filter(({ at }) => at >= cut);
+  return { minute: since(cuts.minutes), hour: rollUp(since(cuts.hours), hoursMilliseconds) };
+}
+
 /** By when their pack begins. */
 export function bySpan(kind: Buckets, rows: readonly Row[]): Map<number, Row[]> {
   const packs = new Map<number, Row[]>();
@@ -47,11 +58,7 @@ export function bySpan(kind: Buckets, rows: readonly Row[]): Map<number, Row[]> 
 }
 
 /** Those of one begin are one. Ascending. */
-export function mergeRows(all: readonly (readonly Row[])[]): Row[] {
-  const found = new Map<number, Bucket>();
-  for (const rows of all) for (const { at, bucket } of rows) found.set(at, mergeBuckets(found.get(at), bucket));
-  return [...found].map(([at, bucket]) => ({ at, bucket })).sort((one, other) => one.at - other.at);
-}
+export const mergeRows = (all: readonly (readonly Row[])[]): Row[] => rollUp(all.flat(), 1);
 
 /** Those that begin in `[from, to]`. */
 export const rowsWithin = (all: readonly (readonly Row[])[], from: number, to: number): Row[] =>

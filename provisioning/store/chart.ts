@@ -32,10 +32,9 @@ export function pointsOf(rows: readonly Row[], limit: number): StoredSample[] {
   const [first, last] = [sorted[0], sorted.at(-1)];
   if (!first || !last || limit < 1) return [];
   const width = Math.max(1, Math.ceil((last.at - first.at + 1) / Math.max(1, limit - 1)));
-  const points =
-    sorted.length <= limit ? sorted.map(({ at, bucket }) => [at, bucket] as const) : [...rollUp(sorted, width)];
+  const points = sorted.length <= limit ? sorted : rollUp(sorted, width);
   // A bucket of the chart begins on its grid, which may lie before what is in it.
-  return points.map(([at, bucket]) => ({ at: Math.max(at, first.at), ...pointOf(bucket) }));
+  return points.map(({ at, bucket }) => ({ at: Math.max(at, first.at), ...pointOf(bucket) }));
 }
 
 /** Coarse and raw together, at most `limit`, oldest first. */

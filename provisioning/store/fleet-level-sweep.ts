@@ -3,10 +3,11 @@
  * moment leaves each of them counted once; and what comes weeks late is merged into what is there.
  */
 import type { Operation } from '#common/commits.js';
-import { type Buckets, bySpan, mergeRows, packBuckets, spanOf, unpackBuckets } from './bucket-pack.js';
+import type { Sample } from '#contract/health.js';
+import { type Buckets, bucketsOf, bySpan, mergeRows, packBuckets, spanOf, unpackBuckets } from './bucket-pack.js';
 import { cutsOf, type Keep } from './fleet.js';
 import { dayOf, samplesIn } from './pack.js';
-import { bucketOf, hoursMilliseconds, minutesMilliseconds, type Row, rollUp } from './rollup.js';
+import type { Row } from './rollup.js';
 import { sampleRange, sampleTime } from './samples.js';
 import type { Store } from './store.js';
 
@@ -21,10 +22,9 @@ export async function sweepLevel(store: Store, keep: Keep, now: number, signal?:
   // Whole days: each pack of buckets is written once, and once more for what comes late.
   const before = dayOf(cuts.raw);
 
-  async function merged(kind: Buckets, box: string, rows: readonly Row[], width: number): Promise<Operation[]> {
+  async function merged(kind: Buckets, box: string, rows: readonly Row[]): Promise<Operation[]> {
     const into = store[`${kind}Packs`];
-    const found = [...rollUp(rows, width)].map(([at, bucket]): Row => ({ at, bucket }));
-    const packs = [...bySpan(kind, found)];
+    const packs = [...bySpan(kind, rows)];
     const there = await into.getMany(packs.map(([begin]) => keyOf(box, begin)));
     return packs.map(([begin, fresh], index): Operation => {
       const old = there[index] ? unpackBuckets(there[index]) : [];
@@ -32,11 +32,16 @@ export async function sweepLevel(store: Store, keep: Keep, now: number, signal?:
     });
   }
 
-  async function put(box: string, rows: readonly Row[], sublevel: Store['samples'] | Store['packs'], keys: string[]) {
-    const since = (cut: number) => rows.filter(({ at }) => at >= cut);
+  async function put(
+    box: string,
+    samples: readonly Omit<Sample, 'seq'>[],
+    sublevel: Store['samples'] | Store['packs'],
+    keys: string[],
+  ) {
+    const { minute, hour } = bucketsOf(samples, cuts);
     await store.commit([
-      ...(await merged('minute', box, since(cuts.minutes), minutesMilliseconds)),
-      ...(await merged('hour', box, since(cuts.hours), hoursMilliseconds)),
+      ...(await merged('minute', box, minute)),
+      ...(await merged('hour', box, hour)),
       ...keys.map((key): Operation => ({ type: 'del', sublevel: sublevel as Store['packs'], key })),
     ]);
   }
@@ -44,13 +49,11 @@ export async function sweepLevel(store: Store, keep: Keep, now: number, signal?:
   /** Whether there is more. */
   async function stepOfPacks(box: string): Promise<boolean> {
     const entries = await store.packs.iterator({ ...sampleRange(box, 0, before - 1), limit: mostPacks }).all();
-    const rows = entries.flatMap(([, bytes]) =>
-      samplesIn(bytes).map(({ at, values }): Row => ({ at, bucket: bucketOf(at, values) })),
-    );
+    const samples = entries.flatMap(([, bytes]) => samplesIn(bytes));
     if (entries.length > 0)
       await put(
         box,
-        rows,
+        samples,
         store.packs,
         entries.map(([key]) => key),
       );
@@ -60,14 +63,11 @@ export async function sweepLevel(store: Store, keep: Keep, now: number, signal?:
   /** Of what the release before wrote. */
   async function stepOfSamples(box: string): Promise<boolean> {
     const entries = await store.samples.iterator({ ...sampleRange(box, 0, before - 1), limit: mostSamples }).all();
-    const rows = entries.map(([key, values]): Row => {
-      const at = sampleTime(key);
-      return { at, bucket: bucketOf(at, values) };
-    });
+    const samples = entries.map(([key, values]) => ({ at: sampleTime(key), values }));
     if (entries.length > 0)
       await put(
         box,
-        rows,
+        samples,
         store.samples,
         entries.map(([key]) => key),
       );

@@ -15,7 +15,18 @@ export type Bucket = Record<string, Figures>;
 export const minutesMilliseconds = 5 * 60_000;
 export const hoursMilliseconds = 3_600_000;
 
-const isCounter = (name: string): boolean => describeMetric(name)?.kind === 'counter';
+const kinds = new Map<string, boolean>();
+/** Boxes may invent names without end. */
+const mostKinds = 10_000;
+
+function isCounter(name: string): boolean {
+  let known = kinds.get(name);
+  if (known !== undefined) return known;
+  known = describeMetric(name)?.kind === 'counter';
+  if (kinds.size >= mostKinds) kinds.clear();
+  kinds.set(name, known);
+  return known;
+}
 
 export const bucketOf = (at: number, values: Sample['values']): Bucket =>
   Object.fromEntries(
@@ -34,14 +45,36 @@ function mergeFigures(one: Figures, other: Figures): Figures {
   return [average, Math.min(one[1], other[1]), Math.max(one[2], other[2]), count];
 }
 
+/** Into the first, which is the caller's own; its figures are replaced and not altered. */
+function mergeInto(merged: Bucket, other: Bucket): void {
+  for (const name of Object.keys(other)) {
+    const before = merged[name];
+    merged[name] = before ? mergeFigures(before, other[name]!) : other[name]!;
+  }
+}
+
 export function mergeBuckets(one: Bucket | undefined, other: Bucket): Bucket {
   if (!one) return other;
   const merged: Bucket = { ...one };
-  for (const [name, figures] of Object.entries(other)) {
-    const before = merged[name];
-    merged[name] = before ? mergeFigures(before, figures) : figures;
-  }
+  mergeInto(merged, other);
   return merged;
+}
+
+/** As merging `bucketOf` it, without making that: each stored sample comes by here. Alters the bucket and its figures. */
+function add(bucket: Bucket, at: number, values: Sample['values']): void {
+  for (const name of Object.keys(values)) {
+    const value = values[name]!;
+    const figures = bucket[name];
+    if (!figures) bucket[name] = isCounter(name) ? [value, at] : [value, value, value, 1];
+    else if (figures.length === 2) {
+      if (at >= figures[1]) bucket[name] = [value, at];
+    } else {
+      figures[3] += 1;
+      figures[0] += (value - figures[0]) / figures[3];
+      if (value < figures[1]) figures[1] = value;
+      if (value > figures[2]) figures[2] = value;
+    }
+  }
 }
 
 /** When the bucket begins that a time falls into. */
@@ -64,12 +97,29 @@ export interface Row {
   bucket: Bucket;
 }
 
-/** Rows of one box, merged into buckets of a width; ascending by their begin. */
-export function rollUp(rows: Iterable<Row>, widthMilliseconds: number): Map<number, Bucket> {
+const rowsOf = (found: ReadonlyMap<number, Bucket>): Row[] =>
+  [...found].map(([at, bucket]) => ({ at, bucket })).sort((one, other) => one.at - other.at);
+
+/** Rows of one box, merged into buckets of a width; ascending by their begin. Of width 1: those of one begin are one. */
+export function rollUp(rows: Iterable<Row>, widthMilliseconds: number): Row[] {
   const found = new Map<number, Bucket>();
   for (const { at, bucket } of rows) {
     const begin = beginOf(at, widthMilliseconds);
-    found.set(begin, mergeBuckets(found.get(begin), bucket));
+    const merged = found.get(begin);
+    if (merged) mergeInto(merged, bucket);
+    else found.set(begin, { ...bucket });
   }
-  return found;
+  return rowsOf(found);
+}
+
+/** Samples of one box, in buckets of a width; ascending by their begin. */
+export function rollUpSamples(samples: Iterable<Omit<Sample, 'seq'>>, widthMilliseconds: number): Row[] {
+  const found = new Map<number, Bucket>();
+  for (const { at, values } of samples) {
+    const begin = beginOf(at, widthMilliseconds);
+    const bucket = found.get(begin) ?? {};
+    found.set(begin, bucket);
+    add(bucket, at, values);
+  }
+  return rowsOf(found);
 }

@@ -1,32 +1,21 @@
 /**
- * Bytes on the disk for each sample, as boxes send them: a batch of a quarter of an hour from each box in turn, its life
- * written with it; then what it comes to when it is rolled up, and what a chart of it takes. The reference of bytes is what
- * the same batches take on the wire; of a chart, that the database reads the same rows and nobody looks at them.
- * PostgreSQL is measured where Debian's is installed.
+ * Bytes on the disk for each sample; then what it comes to when it is rolled up, and what a chart of it takes. The
+ * reference of bytes is what the same batches take on the wire; of a chart, that the database reads the same rows and
+ * nobody looks at them. PostgreSQL is measured where Debian's is installed.
  */
 import { existsSync } from 'node:fs';
-import { readdir, stat } from 'node:fs/promises';
+import { readdir, readFile, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { systemClock } from '#common/clock.js';
-import type { Sample } from '#contract/health.js';
-import { encodeBatch } from '#contract/health-codec.js';
-import { ask, day, type Life, lifeOf, minute } from '../../provisioning/simulate/life.js';
-import { measure } from '../../provisioning/simulate/measure.js';
-import { chance } from '../../provisioning/simulate/random.js';
-import { birthOf, conditionsAt, reportedOf } from '../../provisioning/simulate/tell.js';
-import type { FleetStore, Keep, NewSample } from '../../provisioning/store/fleet.js';
+import { minute } from '../../provisioning/simulate/life.js';
+import type { FleetStore, Keep } from '../../provisioning/store/fleet.js';
 import { createLevelFleet } from '../../provisioning/store/fleet-level.js';
-import type { LifeRecord } from '../../provisioning/store/lives.js';
 import { openPostgresFleet } from '../../provisioning/store/postgres/fleet.js';
 import { openStore } from '../../provisioning/store/store.js';
 import { type TestPostgres, testPostgres } from '../support/postgres.js';
 import { type Conditions, type Figure, figure, inTurns } from './compare.js';
-import type { Workshop } from './workshop.js';
-
-const epoch = 'e0e0e0e0e0e0e0e0';
-const batch = 15;
-const boxesInRound = 50;
-const nameOf = ({ index }: Life): string => `box-stored-${String(index).padStart(4, '0')}`;
+import { batch, type Written, write } from './stored-write.js';
+import { cpuMilliseconds, type Workshop } from './workshop.js';
 
 async function bytesUnder(folder: string): Promise<number> {
   let sum = 0;
@@ -35,54 +24,20 @@ async function bytesUnder(folder: string): Promise<number> {
   return sum;
 }
 
-interface Written {
-  samples: number;
-  /** On the wire. */
-  bytes: number;
-  boxes: readonly string[];
-  from: number;
-  to: number;
-}
-
-/** So many boxes for so many batches, all within the day before yesterday. */
-async function write(fleet: FleetStore, boxes: number, batches: number): Promise<Written> {
-  const began = Math.floor(Date.now() / day) * day - 2 * day;
-  const lives = Array.from({ length: boxes }, (_, index) => lifeOf(1, index));
-  const written: Written = { samples: 0, bytes: 0, boxes: lives.map(nameOf), from: began, to: began + day };
-  for (let turn = 0; turn < batches; turn += 1)
-    for (let first = 0; first < boxes; first += boxesInRound) {
-      const samples: NewSample[] = [];
-      const records = new Map<string, LifeRecord>();
-      for (const life of lives.slice(first, first + boxesInRound)) {
-        const box = nameOf(life);
-        const sent: Sample[] = [];
-        for (let place = 1; place <= batch; place += 1) {
-          const seq = turn * batch + place;
-          const at = began + (seq - 1) * minute + chance(life.seed, ask.jitter, life.index, seq) * 20;
-          sent.push({ seq, at: Math.round(at), values: measure(life, at) });
-        }
-        written.bytes += encodeBatch({ epoch, samples: sent }).length;
-        samples.push(...sent.map((sample): NewSample => ({ box, epoch, ...sample })));
-        const last = samples.at(-1)!;
-        const told = { session: epoch, epoch, lastSequence: 0, at: began };
-        records.set(box, {
-          ...{
-            lastSeen: last.at,
-            tracks: { [epoch]: { contiguous: last.seq, above: [], lost: 0 } },
-            version: turn + 1,
-          },
-          ...{ birth: birthOf(life, told), health: { at: last.at, values: last.values } },
-          reported: reportedOf(life, began, conditionsAt(life, began)),
-        });
-      }
-      await fleet.commit({ samples, lives: records, events: [], online: new Map(), fences: [] });
-      written.samples += samples.length;
-    }
-  return written;
-}
-
 const perSample = (name: string, bytes: number, { samples, bytes: sent }: Written, each = samples): Figure =>
   figure(name, 'bytes', { value: bytes / each, reference: sent / samples });
+
+/** Milliseconds of the server and of all that it has started, ended or not. */
+async function cpuOf(postgres: TestPostgres): Promise<number> {
+  const parent = Number((await readFile(path.join(postgres.folder, 'd/postmaster.pid'), 'utf8')).split('\n')[0]);
+  let sum = (await cpuMilliseconds(parent)) + (await cpuMilliseconds(parent, 'children'));
+  for (const entry of await readdir('/proc')) {
+    const stat = /^\d+$/.test(entry) ? await readFile(`/proc/${entry}/stat`, 'utf8').catch(() => '') : '';
+    if (Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1]) === parent)
+      sum += await cpuMilliseconds(Number(entry)).catch(() => 0);
+  }
+  return sum;
+}
 
 interface Table {
   name: string;
@@ -129,9 +84,12 @@ async function inPostgres(workshop: Workshop, boxes: number, batches: number, sa
   const fleet = await openPostgresFleet({ url, territory: 'bench', clock: systemClock });
   const number = (statement: string) => Number(postgres.ask('bench', statement));
   const log = () => number("SELECT pg_current_wal_lsn() - '0/0'::pg_lsn");
-  const [empty, place] = [tablesOf(postgres), log()];
+  const [empty, place, began] = [tablesOf(postgres), log(), await cpuOf(postgres)];
   const written = await write(fleet, boxes, batches);
   const logged = log() - place;
+  const each = (microseconds: number) => (microseconds / written.samples).toFixed(1);
+  const spent = (await cpuOf(postgres)) - began;
+  say(`stored: CPU a sample, in µs: the store ${each(written.cpu)}, PostgreSQL ${each(spent * 1000)}`);
 
   /** Bytes that came, and a line that says where they lie. */
   function grown(before: readonly Table[], each: number, what: string): number {
@@ -162,8 +120,11 @@ async function inPostgres(workshop: Workshop, boxes: number, batches: number, sa
   figures.push(figure('stored.chart', 'ms', await chart(fleet, written, bare)));
 
   // Parts are made and dropped by it: what is counted are those that hold something.
-  const before = tablesOf(postgres);
+  const [before, was, own] = [tablesOf(postgres), await cpuOf(postgres), process.cpuUsage()];
   await fleet.sweep(kept, systemClock.now());
+  const { user, system } = process.cpuUsage(own);
+  const rolled = (await cpuOf(postgres)) - was;
+  say(`stored: CPU of a sample that is put together, in µs: ${each(user + system)}, PostgreSQL ${each(rolled * 1000)}`);
   const buckets = (written.samples * minute) / 300_000;
   grown(before, buckets, 'a bucket of five minutes, with its twelfth of an hour');
   for (const [name, each] of [

@@ -3,10 +3,11 @@
  * into minutes and hours, some rows a commit, and with each commit stands how far it has come; then the day is dropped.
  * Samples that came late lie among the others and are put away one by one. Cut anywhere it goes on from there.
  */
-import { spans } from '../bucket-pack.js';
+import type { Sample } from '#contract/health.js';
+import { bucketsOf, spans } from '../bucket-pack.js';
 import { cutsOf, type Keep } from '../fleet.js';
 import { samplesIn } from '../pack.js';
-import { bucketOf, hoursMilliseconds, minutesMilliseconds, type Row, rollUp } from '../rollup.js';
+import type { Row } from '../rollup.js';
 import { mergeIntoBuckets } from './buckets.js';
 import { type Family, makeParts, type Part, partOf, partsOf } from './partitions.js';
 import type { Session, Sessions } from './sessions.js';
@@ -41,28 +42,27 @@ function stepOf(rows: readonly Raw[]): readonly Raw[] {
   return rows;
 }
 
-const samplesOf = ({ at, vals, pack }: Raw): readonly { at: number; values: Record<string, number> }[] =>
+const samplesOf = ({ at, vals, pack }: Raw): readonly Omit<Sample, 'seq'>[] =>
   pack ? samplesIn(pack) : [{ at, values: vals ?? {} }];
 
 export async function sweepPostgres(sessions: Sessions, keep: Keep, now: number, signal?: AbortSignal): Promise<void> {
   const cuts = cutsOf(keep, now);
 
   async function putAway(session: Session, rows: readonly Raw[]): Promise<void> {
-    const boxes = new Map<string, Row[]>();
+    const boxes = new Map<string, Omit<Sample, 'seq'>[]>();
     for (const row of rows) {
       const found = boxes.get(row.box) ?? [];
       boxes.set(row.box, found);
-      for (const { at, values } of samplesOf(row)) found.push({ at, bucket: bucketOf(at, values) });
+      for (const sample of samplesOf(row)) found.push(sample);
     }
-    const merged = (cut: number, width: number) =>
-      new Map(
-        [...boxes].map(([box, all]): [string, Row[]] => {
-          const since = all.filter(({ at }) => at >= cut);
-          return [box, [...rollUp(since, width)].map(([at, bucket]) => ({ at, bucket }))];
-        }),
-      );
-    await mergeIntoBuckets(session, 'minute', merged(cuts.minutes, minutesMilliseconds));
-    await mergeIntoBuckets(session, 'hour', merged(cuts.hours, hoursMilliseconds));
+    const [minutes, hours] = [new Map<string, Row[]>(), new Map<string, Row[]>()];
+    for (const [box, samples] of boxes) {
+      const { minute, hour } = bucketsOf(samples, cuts);
+      minutes.set(box, minute);
+      hours.set(box, hour);
+    }
+    await mergeIntoBuckets(session, 'minute', minutes);
+    await mergeIntoBuckets(session, 'hour', hours);
   }
 
   const seal = (family: RawFamily, { name, since, before }: Part) =>

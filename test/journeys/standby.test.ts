@@ -107,6 +107,11 @@ t.test('the machine is killed, and its box finds the other: renewed, commanded a
   );
   t.match(await ask('audit', 'verify', '--dir', second), { status: 0 }, 'the audit log is one chain');
 
+  t.match(await ask('command-key', 'roll', '--dir', second), { status: 0 });
+  const fresh = path.join(path.dirname(first), 'fresh');
+  t.match(await ask('standby', 'export', '--dir', second, '--out', fresh), { status: 0 });
+  t.match(await ask('standby', 'import', '--dir', second, '--from', fresh), { stderr: /directory-in-use/ });
+  t.match(await ask('standby', 'import', '--dir', first, '--from', fresh), { status: 0 }, 'its keys come with it');
   const again = serveOn(t, { directory: first, database, portBase });
   await again.said('standing by');
   b.signal('SIGTERM');

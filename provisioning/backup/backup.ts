@@ -1,4 +1,5 @@
 /** Writes a backup: the files of the territory's directory, then one consistent view of the store. */
+import { isUtf8 } from 'node:buffer';
 import { createHash } from 'node:crypto';
 import { createWriteStream } from 'node:fs';
 import { open, readFile, rename, rm, stat } from 'node:fs/promises';
@@ -50,7 +51,7 @@ export async function backUp({
     // Of one moment, however long it takes: writes go on meanwhile.
     for await (const [key, value] of store.snapshot()) {
       counts.entries += 1;
-      yield { key, value };
+      yield isUtf8(value) ? { key, value: value.toString('utf8') } : { key, base64: value.toString('base64') };
     }
   }
 

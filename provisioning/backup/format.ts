@@ -26,6 +26,8 @@ export const Line = Type.Union([
     data: Type.String(),
   }),
   Type.Object({ key: Type.String(), value: Type.String() }),
+  // A value that is no text.
+  Type.Object({ key: Type.String(), base64: Type.String() }),
   Type.Object({ lines: Type.Integer({ minimum: 1 }), sha256: Type.String() }),
 ]);
 
@@ -34,7 +36,8 @@ const compiled = Compile(Line);
 export type Content =
   | { format: typeof format | typeof standbyFormat; territory: string; at: number }
   | { file: string; mode: number; data: string }
-  | { key: string; value: string };
+  | { key: string; value: string }
+  | { key: string; base64: string };
 
 /** @throws Error what reading or unpacking finds */
 async function* linesOf(file: string): AsyncGenerator<string> {

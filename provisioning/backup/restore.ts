@@ -126,7 +126,9 @@ export async function restore({
           await chmod(place, content.mode); // the umask had its say
         }
       } else if ('key' in content) {
-        waiting.push({ type: 'put', ...content, keyEncoding: 'utf8', valueEncoding: 'utf8' });
+        const { key } = content;
+        const value = 'base64' in content ? Buffer.from(content.base64, 'base64') : Buffer.from(content.value);
+        waiting.push({ type: 'put', key, value, keyEncoding: 'utf8', valueEncoding: 'buffer' });
         entries += 1;
         if (waiting.length < inBatch) continue;
         await store.commit(waiting);

@@ -13,7 +13,7 @@ import { type BackupResult, backUp } from './backup.js';
 import { filesIn, isOwn } from './files.js';
 import { type Content, readBackup, standbyFormat } from './format.js';
 
-async function* nothing(): AsyncGenerator<[string, string]> {}
+async function* nothing(): AsyncGenerator<[string, Buffer]> {}
 
 /** @throws Refusal as `backUp` */
 export const exportStandby = (parts: {

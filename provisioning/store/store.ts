@@ -40,7 +40,7 @@ export interface Store
   /** Told of what has just been committed, before `commit` answers. Answers the way to end it. */
   onCommitted(listener: (operations: readonly Operation[]) => void): () => void;
   /** Every entry as it is stored, of the moment of the call. */
-  snapshot(): AsyncIterable<[string, string]>;
+  snapshot(): AsyncIterable<[string, Buffer]>;
   close(): Promise<void>;
 }
 
@@ -81,7 +81,7 @@ export async function openStore(directory: string, records?: Database): Promise<
       listeners.add(listener);
       return () => listeners.delete(listener);
     },
-    snapshot: () => withoutPlace(db.iterator<string, string>({ keyEncoding: 'utf8', valueEncoding: 'utf8' })),
+    snapshot: () => withoutPlace(db.iterator<string, Buffer>({ keyEncoding: 'utf8', valueEncoding: 'buffer' })),
     async close() {
       await commits.idle();
       await db.close();
@@ -90,6 +90,6 @@ export async function openStore(directory: string, records?: Database): Promise<
 }
 
 /** Which commit a copy holds is no record. */
-async function* withoutPlace(entries: AsyncIterable<[string, string]>): AsyncGenerator<[string, string]> {
+async function* withoutPlace(entries: AsyncIterable<[string, Buffer]>): AsyncGenerator<[string, Buffer]> {
   for await (const entry of entries) if (entry[0] !== placeKey) yield entry;
 }

@@ -35,6 +35,8 @@ export interface Territory {
   caSha256: string;
   /** Trusts the territory and shows no certificate. */
   context: SecureContext;
+  /** The same, served by a fresh process. */
+  restart(): Promise<Territory>;
   claims(count: number): Promise<string[]>;
   enrol(claim: string): Promise<EnrolledBox>;
 }
@@ -73,13 +75,17 @@ export async function openTerritory(
   const provider = built('bin/webizen-provider.js');
   const wish = ['--territory', 'bench', '--name', 'Bench', '--jurisdiction', 'AU-NSW', '--law', 'New South Wales'];
   await workshop.output([provider, 'init', '--dir', directory, ...wish]);
-  if (records !== undefined)
-    await workshop.output([provider, 'migrate-store', '--control', '--dir', directory, '--to', records]);
+  if (records === undefined) return serve(workshop, directory, more);
+  await workshop.output([provider, 'migrate-store', '--control', '--dir', directory, '--to', records]);
+  return serve(workshop, directory, [...more, '--database', records]);
+}
+
+async function serve(workshop: Workshop, directory: string, more: readonly string[]): Promise<Territory> {
+  const provider = built('bin/webizen-provider.js');
   const program = await workshop.serve([
     ...[provider, 'serve', '--dir', directory, '--host', '127.0.0.1', '--port-base', '0'],
     ...['--enrolments', '1000000'], // all come from one address
     ...more,
-    ...(records === undefined ? [] : ['--database', records]),
   ]);
   const urls = new Map(program.said.map((line) => [line.split(' ')[0], new URL(line.split(' ')[1] ?? '')]));
   const port = (name: string) => Number(urls.get(name)?.port);
@@ -97,6 +103,10 @@ export async function openTerritory(
     root,
     caSha256: new X509Certificate(root).fingerprint256,
     context,
+    async restart() {
+      await program.stop();
+      return serve(workshop, directory, more);
+    },
     async claims(count) {
       const codes: string[] = [];
       while (codes.length < count) {

@@ -35,6 +35,9 @@ export async function* filesIn(directory: string, below = ''): AsyncGenerator<st
  */
 const free = /^(ca\/crl\.pem|ca\/root[^/]*\.key|members\/keys\.json|directory\.json)$/;
 
+/** Whether each machine may have it as it likes. */
+export const isOwn = (name: string): boolean => free.test(name);
+
 /** SHA-256 of each that whoever serves must have as it is, by name. Answers what reads them again where they have changed. */
 export function createDigests(directory: string): () => Promise<Record<string, string>> {
   const known = new Map<string, { mark: string; digest: string }>();
@@ -55,7 +58,7 @@ export function createDigests(directory: string): () => Promise<Record<string, s
   return async () => {
     const found: Record<string, string> = {};
     for await (const name of filesIn(directory)) {
-      if (free.test(name)) continue;
+      if (isOwn(name)) continue;
       const digest = await digestOf(name).catch((error: unknown) => {
         if (isErrno(error, 'ENOENT')) return undefined; // gone since it was listed
         throw error;

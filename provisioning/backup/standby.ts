@@ -4,12 +4,13 @@
  */
 import { chmod, mkdir } from 'node:fs/promises';
 import path from 'node:path';
+import { Level } from 'level';
 import type { Clock } from '#common/clock.js';
-import { movedVersion, openDatabase } from '#common/database.js';
+import { movedVersion, openLevel } from '#common/database.js';
 import { type Files, ownDirectory } from '#common/files.js';
 import { Refusal } from '#contract/problems.js';
 import { type BackupResult, backUp } from './backup.js';
-import { filesIn } from './files.js';
+import { filesIn, isOwn } from './files.js';
 import { type Content, readBackup, standbyFormat } from './format.js';
 
 async function* nothing(): AsyncGenerator<[string, Buffer]> {}
@@ -22,13 +23,15 @@ export const exportStandby = (parts: {
   file: string;
 }): Promise<BackupResult> => backUp({ ...parts, store: { snapshot: nothing }, kind: standbyFormat });
 
-/** No release takes this directory for one that holds the records. @throws Refusal `directory-not-empty` */
+/** No release takes this directory for one that holds the records. @throws Refusal `directory-not-empty` where it does */
 async function bar(directory: string): Promise<void> {
   const place = path.join(directory, 'store');
-  const store = await openDatabase(place, movedVersion);
+  const store = await openLevel(new Level<string, unknown>(place, { valueEncoding: 'json' }), place);
   try {
+    if ((await store.get('version')) === movedVersion) return; // as it was brought before, or moved from here
     for await (const key of store.keys({ limit: 2 }))
       if (key !== 'version') throw new Refusal('directory-not-empty', `${place} has records`);
+    await store.put('version', movedVersion, { sync: true } as object);
   } finally {
     await store.close();
   }
@@ -74,6 +77,7 @@ export async function importStandby({
     }
   if (!territory) throw new Refusal('backup-damaged', `${from}: territory.json is not in it`);
   await write(territory);
-  for await (const name of filesIn(directory)) if (!written.has(name)) await files.destroy(path.join(directory, name));
+  for await (const name of filesIn(directory))
+    if (!written.has(name) && !isOwn(name)) await files.destroy(path.join(directory, name));
   return { territory: head.territory, files: written.size };
 }

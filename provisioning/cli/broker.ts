@@ -37,9 +37,11 @@ async function revocationList(directory: string): Promise<string> {
       await rooms.close();
     }
   } catch (error) {
-    if (!(error instanceof Refusal) || error.code !== 'directory-in-use') throw error;
+    // Where the records are in a database, the newest list is that which whoever serves has made.
+    const isElsewhere = error instanceof Refusal && (error.code === 'directory-in-use' || error.code === 'store-moved');
+    if (!isElsewhere) throw error;
     const list = (await files.read(crlFile(directory)))?.toString('utf8');
-    if (!list) throw new Refusal('unavailable', 'the provider that runs has not made its revocation list yet');
+    if (!list) throw new Refusal('unavailable', 'the provider has not made its revocation list yet: serve first');
     return list;
   }
 }

@@ -132,7 +132,7 @@ anywhere, the same again goes on.
 
 The territory's records are in the database that both are given (migrate-store --control). Serve on both: the first
 serves, the second stands by. It takes over only while its keys are those of the one that served last: export and import
-again after each change of a key (ca roll, command-key roll, member key, a new operator secret).
+again after each change of a key (ca roll, command-key roll, member keys, a new operator secret).
 `,
   worker: `webizen-provider worker: processes that store what boxes report
 

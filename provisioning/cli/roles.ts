@@ -10,8 +10,8 @@ export type Roles = ReadonlySet<Role>;
 const isRole = (text: string): text is Role => (roles as readonly string[]).includes(text);
 
 /**
- * All of them, unless said. What the control plane keeps lies in one level store, which belongs to one process: est, api
- * and console are always together.
+ * All of them, unless said. The control plane's records belong to one process, wherever they are: est, api and console
+ * are always together, and a standby is what makes them available.
  * @throws Refusal `arguments-invalid`, `roles-apart`
  */
 export function rolesOf(args: readonly string[]): Roles {

@@ -1,10 +1,11 @@
 /** `standby export` and `standby import`: the territory's keys go to a machine that stands by. */
 import path from 'node:path';
 import { systemClock } from '#common/clock.js';
+import { callControl } from '#common/control.js';
 import { files } from '#common/files.js';
 import { Refusal } from '#contract/problems.js';
 import { exportStandby, importStandby } from '../backup/standby.js';
-import { checkDirectory, readTerritory } from '../territory.js';
+import { checkDirectory, controlSocket, readTerritory } from '../territory.js';
 import { noMore, readArguments, required, text } from './arguments.js';
 import type { Command, Io } from './command.js';
 
@@ -26,6 +27,7 @@ async function bringIn(args: string[], { out }: Io): Promise<void> {
   const directory = path.resolve(required(values.dir, '--dir'));
   const from = path.resolve(required(values.from, '--from'));
   if (!(await files.read(from))) throw new Refusal('arguments-invalid', `${from} is not there`);
+  await checkNotServing(directory);
   const before = await readTerritory(files, directory).catch((error: unknown) => {
     if (error instanceof Refusal && error.code === 'territory-missing') return undefined;
     throw error;
@@ -33,6 +35,16 @@ async function bringIn(args: string[], { out }: Io): Promise<void> {
   const done = await importStandby({ from, directory, there: before?.id, files });
   out(`${done.files} files of territory ${done.territory} are in ${directory}`);
   out('Serve there with the same --database as where the provider serves: it stands by.');
+}
+
+/** @throws Refusal `directory-in-use`: its keys are not to be changed under it */
+async function checkNotServing(directory: string): Promise<void> {
+  try {
+    await callControl(controlSocket(directory), 'directory.show', {});
+  } catch (error) {
+    if (error instanceof Refusal && error.code === 'not-running') return;
+  }
+  throw new Refusal('directory-in-use', directory);
 }
 
 export const standby: Command = async ([name = '', ...args], io) => {

@@ -75,9 +75,9 @@ export async function openTerritory(
   const provider = built('bin/webizen-provider.js');
   const wish = ['--territory', 'bench', '--name', 'Bench', '--jurisdiction', 'AU-NSW', '--law', 'New South Wales'];
   await workshop.output([provider, 'init', '--dir', directory, ...wish]);
-  if (records !== undefined)
-    await workshop.output([provider, 'migrate-store', '--control', '--dir', directory, '--to', records]);
-  return serve(workshop, directory, records === undefined ? more : [...more, '--database', records]);
+  if (records === undefined) return serve(workshop, directory, more);
+  await workshop.output([provider, 'migrate-store', '--control', '--dir', directory, '--to', records]);
+  return serve(workshop, directory, [...more, '--database', records]);
 }
 
 async function serve(workshop: Workshop, directory: string, more: readonly string[]): Promise<Territory> {

@@ -11,9 +11,11 @@ import type { BoxSummary, Claim, CreatedClaim } from '#contract/operator.js';
 import type { CommandPage } from '#contract/operator-commands.js';
 import { testBox } from '../support/box.js';
 import { type Answer, basicOf, certificateIn, csr, est } from '../support/est.js';
+import { testMosquitto } from '../support/mosquitto.js';
 import { testPostgres } from '../support/postgres.js';
 import { testProvider } from '../support/provider.js';
 import { pairOf, serveOn } from '../support/standby.js';
+import { startWorker } from '../support/workers.js';
 
 const server = await testPostgres(t, { fsync: 'off' });
 
@@ -107,6 +109,11 @@ t.test('the machine is killed, and its box finds the other: renewed, commanded a
   );
   t.match(await ask('audit', 'verify', '--dir', second), { status: 0 }, 'the audit log is one chain');
 
+  t.match(await ask('command-key', 'roll', '--dir', second), { status: 0 });
+  const fresh = path.join(path.dirname(first), 'fresh');
+  t.match(await ask('standby', 'export', '--dir', second, '--out', fresh), { status: 0 });
+  t.match(await ask('standby', 'import', '--dir', second, '--from', fresh), { stderr: /directory-in-use/ });
+  t.match(await ask('standby', 'import', '--dir', first, '--from', fresh), { status: 0 }, 'its keys come with it');
   const again = serveOn(t, { directory: first, database, portBase });
   await again.said('standing by');
   b.signal('SIGTERM');
@@ -306,5 +313,44 @@ t.test(
     );
     t.match(await ask('standby', 'export', '--dir', second), { status: 2 });
     t.match(await ask('standby'), { status: 2 });
+  },
+);
+
+t.test(
+  'with mosquitto and a worker: boxes report on while nobody holds the records, and the second machine goes on',
+  async (t) => {
+    const provider = await testProvider(t);
+    const mosquitto = await testMosquitto(t, provider.directory);
+    const { first, second, database, ask } = await pairOf(provider, server.create('atsize'));
+    const { url, helper = '' } = mosquitto.outside;
+    const portBase = Number(new URL(provider.est).port);
+    const more = ['--role', 'est,api,console', '--broker', url, '--broker-helper', helper];
+    const a = serveOn(t, { directory: first, database, portBase, more });
+    await a.said('ready');
+    await startWorker(t, { directory: first, broker: url, database }, 1);
+    const b = serveOn(t, { directory: second, database, portBase, more });
+    await b.said('standing by');
+    const box = await testBox(t, { ...provider, claim: (await provider.claim()).code });
+    await box.start();
+    const { id } = await provider.until(({ state }) => state === 'online');
+    await box.until(({ health }) => health.acknowledged > 0);
+
+    await a.kill();
+    const reached = box.agent?.status().health.lastSequence ?? 0;
+    await box.until(({ health }) => health.acknowledged > reached);
+    await b.said('ready');
+    await provider.until(({ state }) => state === 'online');
+    t.match(await ask('box', 'command', id, 'refresh', '--dir', second), { status: 0 });
+    const last = async () => (await provider.api<Static<typeof CommandPage>>(`/v1/boxes/${id}/commands`)).commands[0];
+    while ((await last())?.state !== 'done') await new Promise((resolve) => setTimeout(resolve, 50)); // a look, not an event
+    t.match(await last(), { state: 'done' }, 'it commands');
+    const out = path.join(path.dirname(first), 'broker');
+    const config = ['broker', 'config', 'mosquitto', '--dir', second, '--out', out, '--host', 'localhost'];
+    t.match(await ask(...config), { status: 0 }, 'and its broker can be set up again');
+    const left = box.until(({ link }) => !link.online);
+    await provider.api(`/v1/boxes/${id}/revoke`, { method: 'POST', body: {} });
+    await left;
+    t.pass('and cuts off');
+    await box.stop();
   },
 );

@@ -47,7 +47,7 @@ const lean = {
 /** readable-stream is Node's own streams once more. */
 const box = { ...bundle, plugins: [lean], alias: { 'readable-stream': 'node:stream' } };
 
-const rooms = ['agent', 'common', 'provisioning', 'sdk', 'test'];
+const rooms = ['agent', 'common', 'image', 'provisioning', 'sdk', 'test'];
 const all = (await Promise.all(rooms.map((room) => filesUnder(room, /\.ts$/)))).flat();
 /** A skeleton is built by whoever takes it. */
 const sources = all.filter((file) => !file.startsWith('sdk/templates/'));

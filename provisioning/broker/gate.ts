@@ -7,7 +7,7 @@ import type { AedesOptions, Client, Subscription } from 'aedes';
 import { Refusal } from '#contract/problems.js';
 import type { Topic } from '#contract/topics.js';
 import type { EventLog } from '../fleet/events.js';
-import type { Fault } from './framing.js';
+import type { Fault, Publish } from './framing.js';
 import type { Guard } from './guard.js';
 import type { Limits } from './limits.js';
 import { type Connect, createTopicMemory, judgeConnect, judgePublish, judgeSubscribe } from './rules.js';
@@ -21,7 +21,10 @@ export interface Incoming {
 
 export interface Session {
   readonly guard: Guard;
-  readonly certificate: X509Certificate;
+  /** Until it is admitted: a thousand of them are megabytes. */
+  certificate: X509Certificate | undefined;
+  /** Who it is by its certificate, for the record only: `admit` decides. */
+  readonly name: string | undefined;
   readonly filters: Set<string>;
   readonly parseTopic: (topic: string) => Topic | undefined;
   /** From the moment that it is admitted. */
@@ -45,40 +48,35 @@ export interface GateParts {
 
 type Hooks = 'preConnect' | 'authenticate' | 'authorizePublish' | 'authorizeSubscribe';
 
+export interface Gate extends Required<Pick<AedesOptions, Hooks>> {
+  /** What the box publishes, past the broker. Resolves when it is stored. @throws Refusal where the session must end */
+  take(session: Session, packet: Publish): Promise<void>;
+}
+
 export const createSession = (guard: Guard, certificate: X509Certificate): Session => ({
   guard,
   certificate,
+  name: /^CN=(.*)$/m.exec(certificate.subject)?.[1],
   filters: new Set(),
   parseTopic: createTopicMemory(),
 });
 
-/** Who it is by a certificate that this territory issued, for the record only: `admit` decides. */
-const nameIn = ({ subject }: X509Certificate): string | undefined => /^CN=(.*)$/m.exec(subject)?.[1];
-
 export const tellRefusal = (events: EventLog, session: Session, { code, detail }: Fault): void =>
-  events.refused(code, { box: session.box ?? nameIn(session.certificate), detail });
+  events.refused(code, { box: session.box ?? session.name, detail });
 
 /** aedes sends it in the CONNACK: 5 is "not authorized", 2 "identifier rejected" (section 3.2.2.3). */
 const connackError = (fault: Fault) =>
   Object.assign(new Refusal(fault.code, fault.detail), { returnCode: fault.code === 'client-id-taken' ? 2 : 5 });
 
-export function createGate({
-  admit,
-  receive,
-  events,
-  log,
-  limits,
-  sessions,
-  sessionOf,
-  stopping,
-}: GateParts): Required<Pick<AedesOptions, Hooks>> {
+export function createGate({ admit, receive, events, log, limits, sessions, sessionOf, stopping }: GateParts): Gate {
   const tell = (session: Session, fault: Fault) => tellRefusal(events, session, fault);
 
   async function authenticate(session: Session): Promise<Fault | undefined> {
     try {
+      if (!session.certificate || !session.connect) throw new Error('authenticated twice, or before CONNECT');
       const box = await admit(session.certificate);
       session.box = box;
-      if (!session.connect) throw new Error('authenticated before CONNECT');
+      session.certificate = undefined;
       const verdict = judgeConnect(box, session.connect);
       return verdict.ok ? undefined : verdict.fault;
     } catch (error) {
@@ -88,7 +86,16 @@ export function createGate({
     }
   }
 
+  function take(session: Session, { topic, payload, qos, retain }: Omit<Publish, 'messageId'>): Promise<void> {
+    if (!session.box || session.replaced || stopping.aborted) return Promise.reject(new Refusal('unavailable'));
+    const verdict = judgePublish(session.box, { topic, qos, retain }, session.parseTopic);
+    if (verdict.ok) return receive({ box: session.box, topic: verdict.value, payload, retain });
+    tell(session, verdict.fault);
+    return Promise.reject(new Refusal(verdict.fault.code, verdict.fault.detail));
+  }
+
   return {
+    take,
     preConnect(client, packet, done) {
       const session = sessionOf(client);
       const { clientId, username, will, protocolVersion } = packet;
@@ -102,6 +109,8 @@ export function createGate({
         tell(session, { code: 'mqtt-version', detail: `version ${protocolVersion}` });
       // The store of record is the provider's, never a queue in the broker.
       packet.clean = true;
+      session.guard.keepAlive(packet.keepalive ?? 0);
+      packet.keepalive = 0;
       done(null, true);
     },
     authenticate(client, _username, _password, done) {
@@ -116,19 +125,14 @@ export function createGate({
         done(connackError(fault), false);
       });
     },
+    /** Of a box there is only its will: the rest goes past the broker. */
     authorizePublish(client, packet, done) {
-      const session = client && sessionOf(client);
-      if (!session?.box || session.replaced || stopping.aborted) return done(new Refusal('unavailable'));
+      if (!client) return done(new Refusal('unavailable'));
       const { topic, payload, qos, retain } = packet;
-      const verdict = judgePublish(session.box, { topic, qos, retain }, session.parseTopic);
-      if (!verdict.ok) {
-        tell(session, verdict.fault);
-        return done(new Refusal(verdict.fault.code, verdict.fault.detail));
-      }
       // Nobody reads `up/` here, so that the broker need not remember it.
       packet.retain = false;
       const bytes = typeof payload === 'string' ? Buffer.from(payload) : payload;
-      receive({ box: session.box, topic: verdict.value, payload: bytes, retain }).then(
+      take(sessionOf(client), { topic, payload: bytes, qos, retain }).then(
         () => done(null),
         (error) => done(error instanceof Error ? error : new Error(String(error))),
       );

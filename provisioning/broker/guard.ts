@@ -1,20 +1,35 @@
 /**
  * Stands between a box's socket and the broker's parser, which by itself buffers an unfinished packet without end and
- * waits for a client that does not read. Everything that is counted per second or waits for a deadline is counted by
+ * waits for a client that does not read. What the box publishes never gets to that parser: see intake.ts.
+ * Everything that is counted per second or waits for a deadline is counted by
  * `tick`, which the broker calls once a second for all guards: no timer and no clock in the way of the bytes.
  */
 import { Duplex } from 'node:stream';
 import type { TLSSocket } from 'node:tls';
-import { createFraming, type Fault, type Framing } from './framing.js';
+import { createFraming, type Fault, type Framing, type Publish } from './framing.js';
+import { Intake } from './intake.js';
 import type { Limits } from './limits.js';
 
 type Done = (error?: Error | null) => void;
+
+export interface GuardParts {
+  limits: Limits;
+  /** Told why the connection ends, or is slowed; the guard itself then does it. */
+  refuse: (fault: Fault) => void;
+  /** Resolves when what the box has published is stored; rejects when its session must end. */
+  take: (packet: Publish) => Promise<void>;
+}
 
 export class Guard extends Duplex {
   readonly #socket: TLSSocket;
   readonly #limits: Limits;
   readonly #framing: Framing;
+  readonly #intake: Intake;
   readonly #refuse: (fault: Fault) => void;
+  #alive: { timer: NodeJS.Timeout; milliseconds: number } | undefined;
+  #heardAt = 0;
+  /** The broker has enough to read. */
+  #isBacked = false;
   #packetsLeft: number;
   #bytesLeft: number;
   #ticks = 0;
@@ -22,24 +37,57 @@ export class Guard extends Duplex {
   #closingTicks = 0;
   #slowed = false;
 
-  /** `refuse` is told why the connection ends, or is slowed; the guard itself then does it. */
-  constructor(socket: TLSSocket, limits: Limits, refuse: (fault: Fault) => void) {
+  constructor(socket: TLSSocket, { limits, refuse, take }: GuardParts) {
     // The broker must never wait for one box to read: it would hold back the others. So writing always succeeds here
     // until the cap on unsent bytes ends the connection.
     super({ readableHighWaterMark: 64 * 1024, writableHighWaterMark: limits.unsentBytes * 4, allowHalfOpen: false });
     this.#socket = socket;
     this.#limits = limits;
     this.#refuse = refuse;
-    this.#framing = createFraming(limits);
+    this.#intake = new Intake({
+      take,
+      pass: (bytes) => {
+        if (!this.push(bytes)) this.#isBacked = true;
+      },
+      send: (bytes) => this.#send(bytes, () => {}),
+      fail: (error) => this.destroy(error),
+      ready: () => this.#readOn(),
+    });
+    this.#framing = createFraming(limits, this.#intake);
     this.#packetsLeft = limits.packetsPerSecond * 2;
     this.#bytesLeft = limits.bytesPerSecond * 2;
     socket.on('data', (chunk: Buffer) => this.#take(chunk));
-    socket.on('end', () => this.push(null));
+    socket.on('end', () => this.#intake.end());
     socket.on('error', (error) => this.destroy(error));
-    // What came before an orderly end is still for the broker to read.
+    // What came before an orderly end is still to be taken.
     socket.on('close', () => {
-      if (!socket.readableEnded || this.readableLength === 0) this.destroy();
+      if (!socket.readableEnded || (this.#intake.idle && this.readableLength === 0)) this.destroy();
     });
+  }
+
+  /** The session is let in: what the box publishes is taken from now on. */
+  open(): void {
+    this.#intake.open();
+    this.#readOn();
+  }
+
+  /**
+   * Ends the session when nothing has come for so long (section 3.1.2.10). The broker's own clock would not hear what
+   * never gets to it.
+   */
+  keepAlive(seconds: number): void {
+    if (seconds <= 0 || this.destroyed) return;
+    const milliseconds = seconds * 1500;
+    this.#heardAt = performance.now();
+    this.#alive = { milliseconds, timer: setTimeout(() => this.#late(), milliseconds) };
+  }
+
+  #late(): void {
+    if (!this.#alive) return;
+    const left = this.#heardAt + this.#alive.milliseconds - performance.now();
+    // Who is not read from, because the store is slow, is not late.
+    if (left <= 0 && !this.#socket.isPaused()) this.destroy(new Error('keep alive timeout'));
+    else this.#alive.timer = setTimeout(() => this.#late(), left > 0 ? left : this.#alive.milliseconds);
   }
 
   #cut(fault: Fault): void {
@@ -51,6 +99,7 @@ export class Guard extends Duplex {
 
   #take(chunk: Buffer): void {
     if (this.destroyed) return;
+    if (this.#alive) this.#heardAt = performance.now();
     const before = this.#framing.packets;
     const fault = this.#framing.feed(chunk);
     if (fault) {
@@ -60,7 +109,11 @@ export class Guard extends Duplex {
     this.#packetsLeft -= this.#framing.packets - before;
     this.#bytesLeft -= chunk.length;
     if (this.#packetsLeft < 0 || this.#bytesLeft < 0) this.#slow();
-    if (!this.push(chunk)) this.#socket.pause();
+    if (this.#isBacked || this.#intake.full) this.#socket.pause();
+  }
+
+  #readOn(): void {
+    if (!this.#slowed && !this.#isBacked && !this.#intake.full) this.#socket.resume();
   }
 
   /** Nothing more is read until what came too soon is worked off: a box that catches up is slowed, and loses nothing. */
@@ -86,7 +139,7 @@ export class Guard extends Duplex {
 
     if (this.#slowed && this.#packetsLeft >= 0 && this.#bytesLeft >= 0) {
       this.#slowed = false;
-      if (this.readableLength < this.readableHighWaterMark) this.#socket.resume();
+      this.#readOn();
     }
 
     const { packets, unfinished } = this.#framing;
@@ -107,7 +160,8 @@ export class Guard extends Duplex {
   }
 
   override _read(): void {
-    if (!this.#slowed) this.#socket.resume();
+    this.#isBacked = false;
+    this.#readOn();
   }
 
   override _write(chunk: Buffer, _encoding: BufferEncoding, done: Done): void {
@@ -132,6 +186,9 @@ export class Guard extends Duplex {
   }
 
   override _destroy(error: Error | null, done: Done): void {
+    this.#intake.stop();
+    clearTimeout(this.#alive?.timer);
+    this.#alive = undefined;
     // Without an error the last packet, which may be the CONNACK that says no, still goes out.
     if (error) this.#socket.destroy();
     else this.#socket.destroySoon();

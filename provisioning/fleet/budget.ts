@@ -53,6 +53,9 @@ export function costOf(said: Said, bytes: number): number {
   if (said.kind === 'refused') return costOfRefusal + bytes;
   if (said.kind !== 'health') return Math.ceil(bytes / bytesForOne);
   let values = (said.value.lost?.length ?? 0) * costOfRange;
-  for (const sample of said.value.samples) values += 1 + Object.keys(sample.values).length;
+  for (const sample of said.value.samples) {
+    values += 1;
+    for (const _name in sample.values) values += 1;
+  }
   return values;
 }

@@ -99,6 +99,7 @@ export function createIngest(parts: IngestParts): Ingest {
   async function takeAll(group: readonly Waiting[], fences: readonly Fence[]): Promise<() => void> {
     const known = await lives.load(group.filter(({ said }) => said.kind !== 'left').map(({ box }) => box));
     const round = newRound();
+    // By this clock: the box's own may be absurd.
     const now = clock.now();
     const fresh = new Map<string, number>();
     for (const { box, said } of group) {
@@ -109,14 +110,13 @@ export function createIngest(parts: IngestParts): Ingest {
       }
       const before = round.samples.length;
       const life = round.lives.get(box) ?? known.get(box) ?? emptyLife();
-      // By this clock: the box's own may be absurd.
       const next = taker.take(round, box, said, life);
-      if (next !== life || !round.still.has(box)) round.lives.set(box, { ...next, lastSeen: now });
+      if (next !== life || !round.still.has(box)) round.lives.set(box, next);
       const came = round.samples.length - before;
       if (came > 0) fresh.set(box, (fresh.get(box) ?? 0) + came);
     }
     for (const [box, life] of round.lives)
-      round.lives.set(box, { ...life, gaps: allGaps(life), version: (life.version ?? 0) + 1 });
+      round.lives.set(box, { ...life, lastSeen: now, gaps: allGaps(life), version: (life.version ?? 0) + 1 });
 
     await fleet.commit({ ...round, fences });
 
@@ -229,23 +229,28 @@ export function createIngest(parts: IngestParts): Ingest {
     running ??= run();
   }
 
+  /** Taken from the broker, which would only send it again, and dropped without an answer. */
+  function drop(code: ProblemCode, box: string, what: string): Promise<void> {
+    events.refused(code, { box, detail: `${box}: ${what} is dropped` });
+    return Promise.resolve();
+  }
+
+  function take({ box, topic, payload }: Parameters<Ingest['receive']>[0], code?: ProblemCode): Promise<void> {
+    if (code) return drop(code, box, 'what it says');
+    // A birth is short, and who is over its budget is here all the same.
+    if (!budget.has(box) && (topic.kind !== 'status' || payload.length > 4096))
+      return drop('box-over-budget', box, `a message of ${payload.length} bytes`);
+    // Read now, while the round before is on its way to the disk.
+    const said = read(topic, payload);
+    budget.spend(box, costOf(said, payload.length));
+    return new Promise((resolve, reject) => enqueue({ box, said, resolve, reject }));
+  }
+
   return {
-    async receive({ box, topic, payload }) {
-      const judged = refusal?.(box);
+    receive(message) {
+      const judged = refusal?.(message.box);
       // Boxes that are known are judged at once; who waits for the same answer goes on in the order of coming.
-      const code = judged instanceof Promise ? await judged : judged;
-      // Taken from the broker, which would only send it again, and dropped without an answer.
-      if (code) return events.refused(code, { box, detail: `${box}: what it says is dropped` });
-      // A birth is short, and who is over its budget is here all the same.
-      if (!budget.has(box) && (topic.kind !== 'status' || payload.length > 4096))
-        return events.refused('box-over-budget', {
-          box,
-          detail: `${box}: a message of ${payload.length} bytes is dropped`,
-        });
-      // Read now, while the round before is on its way to the disk.
-      const said = read(topic, payload);
-      budget.spend(box, costOf(said, payload.length));
-      return new Promise((resolve, reject) => enqueue({ box, said, resolve, reject }));
+      return judged instanceof Promise ? judged.then((code) => take(message, code)) : take(message, judged);
     },
     left(box) {
       presence.left(box);

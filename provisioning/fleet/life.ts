@@ -16,6 +16,8 @@ export const emptyLife = (): LifeRecord => ({ lastSeen: 0, tracks: {} });
 const trackOf = (life: LifeRecord, epoch: string): Track => life.tracks[epoch] ?? emptyTrack;
 
 function withTrack(life: LifeRecord, epoch: string, track: Track): LifeRecord {
+  // Nearly each message, of nearly each box.
+  if (life.tracks[epoch] && Object.keys(life.tracks).length === 1) return { ...life, tracks: { [epoch]: track } };
   const tracks = { ...life.tracks, [epoch]: track };
   const spare = Object.keys(tracks).filter((other) => other !== epoch && other !== life.birth?.epoch);
   for (const oldest of spare.slice(0, Math.max(0, Object.keys(tracks).length - mostTracks))) delete tracks[oldest];
@@ -65,7 +67,9 @@ export function takeHealth(
     fresh.push(sample);
   }
   for (const [first, last, reason] of lost) track = lose(track, first, last, reason);
-  return { life: { ...withTrack(life, epoch, track), ...(health && { health }) }, fresh };
+  const next = withTrack(life, epoch, track);
+  if (health) next.health = health;
+  return { life: next, fresh };
 }
 
 /**

@@ -5,7 +5,7 @@ import type { Ack } from '#contract/health.js';
 import type { LedgerHead } from '#contract/ledger.js';
 import type { FleetEvent } from '#contract/operator.js';
 import type { Birth, Reported, Status } from '#contract/status.js';
-import type { FleetRound, NewSample } from '../store/fleet.js';
+import type { Carried, FleetRound, NewSample } from '../store/fleet.js';
 import type { LifeRecord } from '../store/lives.js';
 import { changeOf, compareConditions, textOf } from './conditions.js';
 import type { Happening, RoundEvents } from './events.js';
@@ -18,6 +18,7 @@ import { placeInTime } from './times.js';
 
 export interface Round extends Omit<FleetRound, 'fences'> {
   readonly samples: NewSample[];
+  readonly carried: Carried[];
   readonly events: FleetEvent[];
   /** As they are after the round. */
   readonly lives: Map<string, LifeRecord>;
@@ -44,6 +45,7 @@ const noEpoch = '0'.repeat(16);
 
 export const newRound = (): Round => ({
   samples: [],
+  carried: [],
   events: [],
   lives: new Map(),
   online: new Map(),
@@ -69,6 +71,12 @@ export function acksOf(round: Round): { box: string; ack: Ack }[] {
       acks.push({ box, ack: { ...ackOf(life, epochs[0]!), refused: refused.splice(0, mostRefusedInAck) } });
   }
   return acks;
+}
+
+function touch({ epochs }: Round, box: string, epoch: string): void {
+  const before = epochs.get(box);
+  if (before) before.add(epoch);
+  else epochs.set(box, new Set([epoch]));
 }
 
 export interface TakerParts {
@@ -121,7 +129,7 @@ export function createTaker({ events, quota, presence, clock, onHead }: TakerPar
   function takeStatus(round: Round, box: string, life: LifeRecord, status: Status): LifeRecord {
     if (status.kind === 'birth') {
       const { session, epoch } = status;
-      round.epochs.set(box, (round.epochs.get(box) ?? new Set()).add(epoch));
+      touch(round, box, epoch);
       const isKnown = isDeepStrictEqual(life.birth, status);
       round.after.push(() => (isKnown ? presence.known(box, session) : presence.born(box, session, status.agent)));
       round.online.set(box, true);
@@ -172,9 +180,13 @@ export function createTaker({ events, quota, presence, clock, onHead }: TakerPar
         const taken = takeHealth(life, batch);
         if (moved > 0)
           round.after.push(() => events.refused('sample-time', { box, detail: `${box}: ${moved} samples` }));
+        // What is all new, at the times that its box says, is stored as it came.
+        const isWhole = taken.fresh.length === said.value.samples.length && moved === 0 && !batch.lost;
+        if (said.compact && isWhole && taken.fresh.length > 0)
+          round.carried.push({ first: round.samples.length, count: taken.fresh.length, bytes: said.compact });
         for (const { at, seq, values } of taken.fresh) round.samples.push({ box, epoch, seq, at, values });
         round.duplicates += said.value.samples.length - taken.fresh.length;
-        round.epochs.set(box, (round.epochs.get(box) ?? new Set()).add(epoch));
+        touch(round, box, epoch);
         return taken.life;
       }
       case 'status':

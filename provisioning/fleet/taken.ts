@@ -30,7 +30,11 @@ export function createTaken({ store, events }: { store: Store; events: EventLog 
     },
     start() {
       // Told after the record is on the disk, whoever revoked it.
-      ends.push(events.subscribe(({ box }) => void (box && good.delete(box))));
+      ends.push(
+        events.subscribe(({ box, type }) => {
+          if (box && type !== 'health') good.delete(box); // that it has told of itself says nothing about its record
+        }),
+      );
     },
     stop() {
       for (const end of ends.splice(0)) end();

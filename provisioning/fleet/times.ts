@@ -11,10 +11,11 @@ const aheadMilliseconds = day;
 const earliest = Date.UTC(2020, 0);
 
 /** @param now by our clock. `moved`: how many did not keep their time */
-export function placeInTime({ samples, ...batch }: HealthBatch, now: number): { batch: HealthBatch; moved: number } {
+export function placeInTime(batch: HealthBatch, now: number): { batch: HealthBatch; moved: number } {
+  const { samples } = batch;
   const isPossible = ({ at }: Sample) => at <= now + aheadMilliseconds && at >= earliest;
+  if (samples.every(isPossible)) return { batch, moved: 0 };
   const absurd = samples.filter((sample) => !isPossible(sample));
-  if (absurd.length === 0) return { batch: { ...batch, samples }, moved: 0 };
   // The last of them was taken about now; the others as long before it as the box says, within a day.
   const last = absurd.reduce((latest, { at }) => Math.max(latest, at), 0);
   const placed = samples.map((sample) =>

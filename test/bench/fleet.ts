@@ -12,7 +12,7 @@ import { buildTopic } from '#contract/topics.js';
 import type { Identity } from '../../provisioning/simulate/identities.js';
 import { createSimulation, type Simulation } from '../../provisioning/simulate/simulation.js';
 import { quantile } from '../../provisioning/simulate/tally.js';
-import { type Conditions, type Figure, figure } from './compare.js';
+import { type Conditions, type Figure, figure, median } from './compare.js';
 import { encodePublish, openPublisher } from './publisher.js';
 import type { EnrolledBox, Territory } from './territory.js';
 import { cpuMilliseconds, part, pause, residentBytes, type Workshop } from './workshop.js';
@@ -43,43 +43,79 @@ function connectAll(port: number, contexts: readonly SecureContext[]): Promise<T
   return Promise.all(contexts.map(one));
 }
 
-interface Held {
-  kibibytes: number;
+/** What comes back after a power cut. */
+interface Storm {
   /** Connections a second, when all come at once. */
   rate: number;
   cpuMillisecondsEach: number;
 }
 
-async function bareTls(workshop: Workshop, territory: Territory, identities: readonly Identity[]): Promise<Held> {
-  const bare = await workshop.serve([part('bare-tls'), territory.directory]);
-  const port = Number(bare.said[0]);
-  const contexts = identities.map(({ key, cert }) => createSecureContext({ ca: territory.root, key, cert }));
-  const before = await residentBytes(bare.pid);
-  const first = await connectAll(port, contexts);
-  await pause(settleMilliseconds);
-  const kibibytes = ((await residentBytes(bare.pid)) - before) / 1024 / identities.length;
-  for (const socket of first) socket.destroy();
-  const cpu = await cpuMilliseconds(bare.pid);
-  const began = performance.now();
-  const again = await connectAll(port, contexts);
-  const rate = identities.length / seconds(began);
-  const cpuMillisecondsEach = ((await cpuMilliseconds(bare.pid)) - cpu) / identities.length;
-  for (const socket of again) socket.destroy();
-  await bare.stop();
-  return { kibibytes, rate, cpuMillisecondsEach };
+interface Held {
+  /** KiB of one more connection. */
+  kibibytes: number;
+  /** In KiB, all that the process has grown by, for each: with its code and the garbage of so many beginnings. */
+  inAll: number;
 }
 
-async function ours(territory: Territory, simulation: Simulation, count: number): Promise<Held> {
-  const { pid } = territory.program;
-  const before = await residentBytes(pid);
-  await simulation.live(signal, simulation.complete);
-  await pause(settleMilliseconds);
-  const kibibytes = ((await residentBytes(pid)) - before) / 1024 / count;
+/**
+ * Resident memory of a fresh process: what the second half of the connections adds. What the first of them needs once,
+ * and what a garbage collector takes its time with, is no connection's.
+ */
+async function heldBy(pid: number, count: number, connect: (half: 0 | 1) => Promise<unknown>): Promise<Held> {
+  const resident = async () => {
+    await pause(settleMilliseconds);
+    return (await residentBytes(pid)) / 1024;
+  };
+  const none = await resident();
+  await connect(0);
+  const half = await resident();
+  await connect(1);
+  const all = await resident();
+  return { kibibytes: (all - half) / (count / 2), inAll: (all - none) / count };
+}
+
+const middle = (held: readonly Held[]): Held => ({
+  kibibytes: median(held.map(({ kibibytes }) => kibibytes)),
+  inAll: median(held.map(({ inAll }) => inAll)),
+});
+
+async function storm(pid: number, count: number, work: () => Promise<unknown>): Promise<Storm> {
   const cpu = await cpuMilliseconds(pid);
   const began = performance.now();
-  await simulation.blackout(signal);
-  const rate = simulation.online() / seconds(began);
-  return { kibibytes, rate, cpuMillisecondsEach: ((await cpuMilliseconds(pid)) - cpu) / count };
+  await work();
+  const rate = count / seconds(began);
+  return { rate, cpuMillisecondsEach: ((await cpuMilliseconds(pid)) - cpu) / count };
+}
+
+async function bareTls(workshop: Workshop, territory: Territory, identities: readonly Identity[], rounds: number) {
+  const contexts = identities.map(({ key, cert }) => createSecureContext({ ca: territory.root, key, cert }));
+  const held: Held[] = [];
+  let back: Storm | undefined;
+  for (let round = 0; round < rounds; round += 1) {
+    const bare = await workshop.serve([part('bare-tls'), territory.directory]);
+    const port = Number(bare.said[0]);
+    const sockets: TLSSocket[] = [];
+    const connectHalf = async (which: 0 | 1) => sockets.push(...(await connectAll(port, halfOf(contexts, which))));
+    held.push(await heldBy(bare.pid, identities.length, connectHalf));
+    for (const socket of sockets) socket.destroy();
+    back ??= await storm(bare.pid, identities.length, async () => {
+      for (const socket of await connectAll(port, contexts)) socket.destroy();
+    });
+    await bare.stop();
+  }
+  return { held: middle(held), back: back! };
+}
+
+const halfOf = <T>(list: readonly T[], which: 0 | 1): readonly T[] => {
+  const middle = list.length >> 1;
+  return which === 0 ? list.slice(0, middle) : list.slice(middle);
+};
+
+/** Against a provider that has just started; the simulations go on. */
+async function ours(territory: Territory, halves: readonly [Simulation, Simulation], count: number) {
+  const { pid } = territory.program;
+  const held = await heldBy(pid, count, (which) => halves[which].live(signal, halves[which].complete));
+  return { held, storm: () => storm(pid, count, () => Promise.all(halves.map((one) => one.blackout(signal)))) };
 }
 
 /** One sample after the other, each until `arrived` has told of it: milliseconds. */
@@ -169,39 +205,55 @@ export async function fleet(
   const [one, other, ...enrolled] = await enrolMany(territory, count + 2);
   if (!one || !other) throw new Error('nobody is enrolled');
   const identities: Identity[] = enrolled.map(({ id, key, cert }) => ({ id, key, cert }));
-  const simulation = createSimulation(
-    {
-      ...{ identities, root: territory.root, broker: { host: '127.0.0.1', port: territory.brokerPort } },
-      ...{
-        seed: 1,
-        lasts: 3_600_000,
-        speed: 1,
-        intervalMilliseconds: 60_000,
-        batch: 15,
-        faults: {},
-        atOnce: count,
-        compact: true,
+  const rounds = short ? 1 : 3;
+  const bare = await bareTls(workshop, territory, identities, rounds);
+  const simulate = (broker: number, which: 0 | 1, seed: number) =>
+    createSimulation(
+      {
+        ...{ identities: [...halfOf(identities, which)], root: territory.root },
+        ...{ broker: { host: '127.0.0.1', port: broker }, seed, lasts: 3_600_000, speed: 1, faults: {} },
+        ...{ intervalMilliseconds: 60_000, batch: 15, atOnce: count, compact: true },
       },
-    },
-    systemClock,
-  );
-  workshop.teardown(() => simulation.stop());
-  const bare = await bareTls(workshop, territory, identities);
-  const held = await ours(territory, simulation, count);
-  const latency = await toConsole(territory, one, probes);
-  const bareLatency = await toSubscriber(workshop, territory, [one, other], probes);
-  const isWhole = await simulation.drain(AbortSignal.timeout(60_000));
-  if (!isWhole) throw new Error('the boxes have not been acknowledged what they sent');
-  await simulation.stop();
+      systemClock,
+    );
+
+  let served = territory;
+  let halves: [Simulation, Simulation] | undefined;
+  const stop = () => Promise.all((halves ?? []).map((one) => one.stop()));
+  workshop.teardown(stop);
+  const found: Held[] = [];
+  let last: Awaited<ReturnType<typeof ours>> | undefined;
+  for (let round = 0; round < rounds; round += 1) {
+    await stop();
+    served = await served.restart();
+    halves = [simulate(served.brokerPort, 0, round), simulate(served.brokerPort, 1, round)];
+    last = await ours(served, halves, count);
+    found.push(last.held);
+  }
+  if (!last || !halves) throw new Error('nothing was measured');
+  const held = middle(found);
+  const back = await last.storm();
+  const latency = await toConsole(served, one, probes);
+  const bareLatency = await toSubscriber(workshop, served, [one, other], probes);
+  const drained = await Promise.all(halves.map((half) => half.drain(AbortSignal.timeout(60_000))));
+  if (!drained.every(Boolean)) throw new Error('the boxes have not been acknowledged what they sent');
+  await stop();
+  const each = (list: readonly Held[]) => list.map(({ kibibytes }) => kibibytes.toFixed(0)).join(', ');
   say(
-    `fleet: ${count} boxes; CPU a connection: provider ${held.cpuMillisecondsEach.toFixed(2)} ms, bare TLS ` +
-      `${bare.cpuMillisecondsEach.toFixed(2)} ms; all back after ${(count / held.rate).toFixed(1)} s, ` +
-      `bare ${(count / bare.rate).toFixed(1)} s; sample to console p50 ${quantile(latency, 0.5).toFixed(1)} ms, ` +
-      `bare ${quantile(bareLatency, 0.5).toFixed(1)} ms`,
+    `fleet: ${count} boxes; KiB for one more in ${rounds} rounds: ${each(found)}; with all that the process grows by ` +
+      `${held.inAll.toFixed(0)}, bare ${bare.held.inAll.toFixed(0)}; CPU a connection: provider ` +
+      `${back.cpuMillisecondsEach.toFixed(2)} ms, bare TLS ${bare.back.cpuMillisecondsEach.toFixed(2)} ms; all back ` +
+      `after ${(count / back.rate).toFixed(1)} s, bare ${(count / bare.back.rate).toFixed(1)} s; sample to console p50 ` +
+      `${quantile(latency, 0.5).toFixed(1)} ms, bare ${quantile(bareLatency, 0.5).toFixed(1)} ms`,
   );
+  const perCpuSecond = ({ cpuMillisecondsEach }: Storm) => 1000 / cpuMillisecondsEach;
   return [
-    figure('fleet.memory', 'KiB a box', { value: held.kibibytes, reference: bare.kibibytes }),
-    figure('fleet.storm', 'boxes/s back', { value: held.rate, reference: bare.rate }),
+    figure('fleet.memory', 'KiB a box', { value: held.kibibytes, reference: bare.held.kibibytes }),
+    figure('fleet.storm', 'boxes/s back', { value: back.rate, reference: bare.back.rate }),
+    figure('fleet.storm.core', 'boxes a CPU second', {
+      value: perCpuSecond(back),
+      reference: perCpuSecond(bare.back),
+    }),
     figure('fleet.latency', 'ms to console, p99', {
       value: quantile(latency, 0.99),
       reference: quantile(bareLatency, 0.99),

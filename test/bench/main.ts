@@ -16,7 +16,7 @@ import { est } from './est.js';
 import { fleet } from './fleet.js';
 import { fleetTable } from './fleet-table.js';
 import { health } from './health.js';
-import { ingest, ingestPostgres } from './ingest.js';
+import { ingest, ingestBatches, ingestPostgres } from './ingest.js';
 import { install } from './install.js';
 import { libraryCosts } from './libraries.js';
 import { memory } from './memory.js';
@@ -103,11 +103,12 @@ try {
   await measure('archive', () => archive(workshop, conditions));
   await measure('table', () => fleetTable(workshop, conditions));
   await measure('admission', () => admission(workshop, conditions));
-  if (['est', 'renewal', 'ingest', 'memory', 'fleet'].some(wanted)) {
+  if (['est', 'renewal', 'ingest', 'ingest.batch', 'memory', 'fleet'].some(wanted)) {
     const territory = await openTerritory(workshop);
     await measure('est', () => est(workshop, territory, conditions));
     await measure('renewal', () => renewal(workshop, territory, conditions));
     await measure('ingest', () => ingest(workshop, territory, conditions));
+    await measure('ingest.batch', () => ingestBatches(workshop, territory, conditions));
     await measure('memory', () => memory(workshop, territory, conditions));
     await measure('fleet', () => fleet(workshop, territory, conditions));
   }

@@ -17,7 +17,7 @@ export interface Publisher {
 /** Unanswered at once; message ids are given in turns. */
 export const inFlight = 20;
 
-export function encodePublish(box: string, payload: string, index: number): Buffer {
+export function encodePublish(box: string, payload: string | Buffer, index: number): Buffer {
   const topic = buildTopic({ box, direction: 'up', kind: 'health' });
   const messageId = 1 + (index % 60_000);
   return generate({ cmd: 'publish', topic, payload, qos: 1, messageId, retain: false, dup: false });

@@ -35,6 +35,8 @@ export interface Territory {
   caSha256: string;
   /** Trusts the territory and shows no certificate. */
   context: SecureContext;
+  /** The same, served by a fresh process. */
+  restart(): Promise<Territory>;
   claims(count: number): Promise<string[]>;
   enrol(claim: string): Promise<EnrolledBox>;
 }
@@ -66,6 +68,11 @@ export async function openTerritory(workshop: Workshop, more: readonly string[] 
   const provider = built('bin/webizen-provider.js');
   const wish = ['--territory', 'bench', '--name', 'Bench', '--jurisdiction', 'AU-NSW', '--law', 'New South Wales'];
   await workshop.output([provider, 'init', '--dir', directory, ...wish]);
+  return serve(workshop, directory, more);
+}
+
+async function serve(workshop: Workshop, directory: string, more: readonly string[]): Promise<Territory> {
+  const provider = built('bin/webizen-provider.js');
   const program = await workshop.serve([
     ...[provider, 'serve', '--dir', directory, '--host', '127.0.0.1', '--port-base', '0'],
     ...['--enrolments', '1000000'], // all come from one address
@@ -87,6 +94,10 @@ export async function openTerritory(workshop: Workshop, more: readonly string[] 
     root,
     caSha256: new X509Certificate(root).fingerprint256,
     context,
+    async restart() {
+      await program.stop();
+      return serve(workshop, directory, more);
+    },
     async claims(count) {
       const codes: string[] = [];
       while (codes.length < count) {

@@ -11,7 +11,7 @@ import { parseJson } from '#contract/parse.js';
 import { Refusal } from '#contract/problems.js';
 import type { Birth } from '#contract/status.js';
 import { shardOf, subtree, type Topic } from '#contract/topics.js';
-import { createFraming } from '../../provisioning/broker/framing.js';
+import { createFraming, type Publish, type Sink } from '../../provisioning/broker/framing.js';
 import { judgePublish, judgeSubscribe } from '../../provisioning/broker/rules.js';
 import { createAbouts } from '../../provisioning/fleet/abouts.js';
 import { createEventLog } from '../../provisioning/fleet/events.js';
@@ -29,6 +29,7 @@ import { isCloned } from '../../provisioning/store/lives.js';
 import { openStore, type Store } from '../../provisioning/store/store.js';
 import { createPicker } from '../../provisioning/store/thin.js';
 import { createManualClock } from '../support/manual-clock.js';
+import { sampleKeys } from '../support/stored.js';
 import { birth, death, epoch, epoch2, health, quietLog, samples } from '../support/territory.js';
 
 const sequence = fc.integer({ min: 1, max: 60 });
@@ -130,17 +131,45 @@ const anyPacket = fc.oneof(
   ),
 );
 
+function following() {
+  const seen = { published: [] as Publish[], others: [] as Buffer[] };
+  const sink: Sink = { publish: (packet) => seen.published.push(packet), other: (bytes) => seen.others.push(bytes) };
+  return { seen, sink };
+}
+
 t.test('the guard sees the same packets however a valid stream is cut, and ends garbage without throwing', (t) => {
   fc.assert(
     fc.property(fc.array(anyPacket, { maxLength: 12 }), fc.array(fc.nat(), { maxLength: 30 }), (list, cuts) => {
       const bytes = Buffer.concat([connect, ...list].map((packet) => packets.generate(packet)));
-      const framing = createFraming({ maxPacketBytes: 600 });
+      const { sink, seen } = following();
+      const framing = createFraming({ maxPacketBytes: 600 }, sink);
       const places = [...new Set(cuts.map((cut) => cut % (bytes.length + 1)))].sort((a, b) => a - b);
       for (const [index, place] of [...places, bytes.length].entries())
         t.equal(framing.feed(bytes.subarray(index === 0 ? 0 : places[index - 1], place)), undefined);
       t.equal(framing.packets, list.length + 1);
       t.notOk(framing.unfinished);
-      const cutShort = createFraming({ maxPacketBytes: 600 });
+      const isPublish = (packet: Packet) => packet.cmd === 'publish';
+      t.strictSame(
+        seen.published,
+        list.flatMap((packet) =>
+          packet.cmd !== 'publish'
+            ? []
+            : [
+                {
+                  ...{ topic: packet.topic, payload: packet.payload, qos: packet.qos, retain: packet.retain },
+                  messageId: packet.qos === 0 ? 0 : packet.messageId,
+                },
+              ],
+        ),
+        'each PUBLISH whole',
+      );
+      const others = [connect, ...list].filter((packet) => !isPublish(packet));
+      t.strictSame(
+        Buffer.concat(seen.others),
+        Buffer.concat(others.map((packet) => packets.generate(packet))),
+        'all else byte by byte',
+      );
+      const cutShort = createFraming({ maxPacketBytes: 600 }, following().sink);
       cutShort.feed(bytes.subarray(0, -1));
       t.ok(cutShort.unfinished);
     }),
@@ -148,19 +177,19 @@ t.test('the guard sees the same packets however a valid stream is cut, and ends 
   );
   fc.assert(
     fc.property(fc.array(fc.uint8Array({ maxLength: 40 })), fc.boolean(), (chunks, begun) => {
-      const whole = createFraming({ maxPacketBytes: 300 });
-      const cut = createFraming({ maxPacketBytes: 300 });
+      const whole = createFraming({ maxPacketBytes: 300 }, following().sink);
+      const cut = createFraming({ maxPacketBytes: 300 }, following().sink);
       if (begun) for (const framing of [whole, cut]) framing.feed(packets.generate(connect));
       const all = whole.feed(Buffer.concat(chunks));
-      const each = chunks.map((chunk) => cut.feed(chunk));
+      const each = chunks.map((chunk) => cut.feed(Buffer.from(chunk)));
       t.strictSame(each.at(-1), all);
     }),
     { numRuns: 300 },
   );
-  const limit = createFraming({ maxPacketBytes: 300 });
+  const limit = createFraming({ maxPacketBytes: 300 }, following().sink);
   limit.feed(packets.generate(connect));
   t.equal(limit.feed(Buffer.from([0x30, 0xa9, 0x02])), undefined, '297 and 3 bytes of header');
-  const above = createFraming({ maxPacketBytes: 300 });
+  const above = createFraming({ maxPacketBytes: 300 }, following().sink);
   above.feed(packets.generate(connect));
   t.match(above.feed(Buffer.from([0x30, 0xaa, 0x02])), { code: 'packet-too-large' });
   t.end();
@@ -291,7 +320,7 @@ t.test('while the store fails nothing is acknowledged and nothing is lost; the o
   ]);
   t.equal(rig.acks.length, acksBefore);
   await taken;
-  t.equal((await rig.store.samples.keys().all()).length, 8);
+  t.equal((await sampleKeys(rig.store)).length, 8);
   t.equal(rig.acks.at(-1)?.contiguous ?? 0, 2);
   const told = (await rig.events.recent(100)).filter((event) => event.code === 'disk-full');
   t.equal(told.length, 1);
@@ -372,7 +401,7 @@ t.test('absurd clocks do not hide what is new, and old samples are put together'
   t.match(await store.lives.get(box), { health: { values: { a: 3 } }, lastSeen: clock.now() });
   const retention = createRetention({ fleet: fleetStore, clock, log: quietLog });
   await retention.clear();
-  t.equal((await store.samples.keys().all()).length, 2, 'a week of them stays as it came');
+  t.equal((await sampleKeys(store)).length, 2, 'a week of them stays as it came');
   const seen = await fleetStore.samples(box, { from: 0, to: Number.MAX_SAFE_INTEGER, limit: 10 });
   t.strictSame(
     seen.map(({ values }) => values.a),
@@ -419,7 +448,7 @@ t.test('a listener that fails is no reason to store again', async (t) => {
   });
   await say('box-aaaaaaaa', 'health', health(1, 2));
   end();
-  t.equal((await store.samples.keys().all()).length, 2);
+  t.equal((await sampleKeys(store)).length, 2);
 });
 
 t.test('at most eight epochs of a box are followed, and the one of its birth always', async (t) => {

@@ -4,7 +4,6 @@
  */
 import { randomBytes } from 'node:crypto';
 import type { TLSSocket } from 'node:tls';
-import mqtt from 'mqtt';
 import { type ClientIdentity, judgeServer, openTls, serverAt, shownChain, type Trust } from '#common/checked-tls.js';
 import type { Moment } from '#common/pki/path.js';
 import { Ack } from '#contract/health.js';
@@ -98,6 +97,7 @@ export async function openSession(wish: {
   const death = (reason: Death['reason']): string =>
     JSON.stringify({ kind: 'death', session: id, reason } satisfies Death);
 
+  const { default: mqtt } = await import('mqtt'); // not before: what is local answers first
   const socket = await openChecked({ url: broker.url, credentials, at: wish.at, signal });
   const client = new mqtt.MqttClient(() => socket, {
     protocolId: 'MQTT',

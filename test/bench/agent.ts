@@ -12,6 +12,9 @@ export interface AgentUnderTest {
   start(): Promise<Program>;
 }
 
+/** As the image's unit starts the agent: one heap for all of its threads (mallopt(3)). */
+export const asStarted = { MALLOC_ARENA_MAX: '1' };
+
 /** Nobody listens there: the box is never enrolled, and its API serves all the same. */
 const nowhere = { est: 'https://127.0.0.1:1', caSha256: '0'.repeat(64) };
 
@@ -55,7 +58,7 @@ export async function agentUnderTest(
     socketPath,
     socketPaths,
     async start() {
-      const program = workshop.start([built('bin/webizen-agent.js'), '--config', configFile]);
+      const program = workshop.start([built('bin/webizen-agent.js'), '--config', configFile], asStarted);
       for (const one of socketPaths) await answering(one, '/v1/box');
       return program;
     },

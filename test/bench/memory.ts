@@ -1,6 +1,6 @@
 /** The resident set of the built agent, enrolled and online, against that of a Node that does nothing. */
 import { call } from '../support/api-box.js';
-import { agentUnderTest } from './agent.js';
+import { agentUnderTest, asStarted } from './agent.js';
 import { type Conditions, type Figure, figure, inTurns } from './compare.js';
 import { load, rawRequest } from './load.js';
 import type { Territory } from './territory.js';
@@ -68,7 +68,7 @@ export async function memory(workshop: Workshop, territory: Territory, { short }
   }
 
   async function bare(): Promise<number> {
-    const program = workshop.start(['-e', 'setInterval(() => {}, 1e9)']);
+    const program = workshop.start(['-e', 'setInterval(() => {}, 1e9)'], asStarted);
     await pause(1000);
     return measure(program);
   }

@@ -14,6 +14,7 @@ import { type Static, Type } from 'typebox';
 import { check, parseJson } from '#contract/parse.js';
 import { newSetupCode } from '#contract/setup-code.js';
 import { dailyLife } from '../support/daily-life.js';
+import { asStarted } from './agent.js';
 import { type Conditions, type Figure, figure, median } from './compare.js';
 import { ask, built, type Program, part, type Workshop } from './workshop.js';
 

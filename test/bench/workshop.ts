@@ -18,10 +18,10 @@ export interface Program {
 
 export interface Workshop {
   folder(): Promise<string>;
-  /** Node with these arguments. */
-  start(args: readonly string[]): Program;
+  /** Node with these arguments, and with these variables beside those of this process. */
+  start(args: readonly string[], variables?: NodeJS.ProcessEnv): Program;
   /** As `start`; resolves when the program says `ready`, with the lines that it said until then. */
-  serve(args: readonly string[]): Promise<Program & { said: string[] }>;
+  serve(args: readonly string[], variables?: NodeJS.ProcessEnv): Promise<Program & { said: string[] }>;
   /** As `start`; resolves at its end with its output. Another command than Node by `command`. */
   output(args: readonly string[], command?: string): Promise<string>;
   /** What else is to be done at the end, the last first. */
@@ -55,6 +55,13 @@ export async function cpuMilliseconds(pid: number | 'self', whose: 'own' | 'chil
   return (fields[at]! + fields[at + 1]!) * 10;
 }
 
+interface Beginning {
+  command: string;
+  /** By messages. */
+  talks: boolean;
+  variables: NodeJS.ProcessEnv | undefined;
+}
+
 const keptErrorBytes = 4000;
 
 export function createWorkshop(): Workshop {
@@ -66,8 +73,12 @@ export function createWorkshop(): Workshop {
     for (const folder of folders) rmSync(folder, { recursive: true, force: true });
   });
 
-  function start(args: readonly string[], { command = process.execPath, talks = false } = {}) {
-    const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe', talks ? 'ipc' : 'ignore'] });
+  function start(
+    args: readonly string[],
+    { command = process.execPath, talks = false, variables }: Partial<Beginning> = {},
+  ) {
+    const env = { ...process.env, ...variables };
+    const child = spawn(command, args, { env, stdio: ['ignore', 'pipe', 'pipe', talks ? 'ipc' : 'ignore'] });
     let complaint = '';
     child.stderr!.setEncoding('utf8').on('data', (text: string) => {
       complaint = (complaint + text).slice(-keptErrorBytes);
@@ -97,13 +108,13 @@ export function createWorkshop(): Workshop {
       folders.push(made);
       return made;
     },
-    start(args) {
-      const program = start(args);
+    start(args, variables) {
+      const program = start(args, { variables });
       program.child.stdout!.resume();
       return program;
     },
-    async serve(args) {
-      const program = start(args, { talks: true });
+    async serve(args, variables) {
+      const program = start(args, { talks: true, variables });
       const said: string[] = [];
       for await (const line of createInterface({ input: program.child.stdout! })) {
         if (line === 'ready') {

@@ -8,7 +8,7 @@ import { parseConfig } from '../../agent/config.js';
 import { dailyLife } from '../support/daily-life.js';
 import { answerByClock } from '../support/dated.js';
 import { ownFolder } from '../support/folder.js';
-import { heldOpen, rowsOf } from '../support/held.js';
+import { alive, heldOpen, rowsOf } from '../support/held.js';
 import { createManualClock } from '../support/manual-clock.js';
 import { passingBox } from '../support/passing-box.js';
 import { testProvider } from '../support/provider.js';
@@ -57,13 +57,16 @@ t.test('a box holds no more after three days than after two', async (t) => {
       await box.pass(12);
     }
     const { ledger, ...rows } = await rowsOf(box.agent.rooms().store.db);
-    return { ledger, kept: { rows, open: heldOpen(), waiting: clock.held() } };
+    return { ledger, kept: { rows, open: heldOpen(), waiting: clock.held() }, live: alive() };
   }
 
   await day();
   const second = await day();
   const third = await day();
   t.strictSame(third.kept, second.kept, 'rows, descriptors, timers, sleepers and their listeners');
+  // Equal where nothing else is under way in this process; a day has seventy samples, and as many calls of the API.
+  for (const [kind, count] of Object.entries(third.live))
+    t.ok(count - (second.live[kind] ?? 0) < 20, `live ${kind}: ${second.live[kind]}, then ${count}`);
   t.equal(third.ledger, (second.ledger ?? 0) + 1, 'the ledger alone grows: by one sign-in a day');
   t.equal(third.kept.rows.outbox, undefined, 'all samples are the provider’s');
 });

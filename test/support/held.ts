@@ -1,6 +1,7 @@
 /** What a process holds open, and what its store holds: what may not become more from day to day. */
 import { readdirSync, statSync } from 'node:fs';
 import path from 'node:path';
+import { queryObjects } from 'node:v8';
 import type { Database } from '#common/commits.js';
 
 /** How many file descriptors, and of each kind of what keeps an event loop alive: timers, sockets, servers. */
@@ -8,6 +9,12 @@ export function heldOpen(): Record<string, number> {
   const counts: Record<string, number> = { descriptors: readdirSync('/proc/self/fd').length };
   for (const kind of process.getActiveResourcesInfo()) counts[kind] = (counts[kind] ?? 0) + 1;
   return counts;
+}
+
+/** Of what listens, waits or remembers, how many live, garbage not counted. Whatever is not let go has some of these. */
+export function alive(): Record<string, number> {
+  const kinds = [Function, Promise, AbortSignal, Set];
+  return Object.fromEntries(kinds.map((kind) => [kind.name, queryObjects(kind, { format: 'count' })]));
 }
 
 /** How many rows in each sublevel. */

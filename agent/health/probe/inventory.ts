@@ -3,9 +3,6 @@
  * system or the network interfaces are others than before.
  */
 import { arch, cpus, release } from 'node:os';
-// Its parts by name: the whole of it is 20 modules, of which the rest would only take memory.
-import { osInfo } from 'systeminformation/lib/osinfo.js';
-import { system } from 'systeminformation/lib/system.js';
 import type { Birth } from '#contract/status.js';
 import { decimal } from './numbers.js';
 import type { Kernel, List } from './values.js';
@@ -24,10 +21,19 @@ export async function bootReason(kernel: Kernel, list: List): Promise<string | u
 export const slotOf = (commandLine: string | undefined): string | undefined =>
   /(?:^|\s)rauc\.slot=([A-Za-z0-9._-]{1,20})(?:\s|$)/.exec(commandLine ?? '')?.[1];
 
+/** Its parts by name: the whole of it is 20 modules, of which the rest would only take memory. Not before they are asked. */
+async function askMachine() {
+  const [{ system }, { osInfo }] = await Promise.all([
+    import('systeminformation/lib/system.js'),
+    import('systeminformation/lib/osinfo.js'),
+  ]);
+  return Promise.all([system(), osInfo()]);
+}
+
 export function createInventory({
   kernel,
   list,
-  ask = async () => Promise.all([system(), osInfo()]),
+  ask = askMachine,
 }: {
   kernel: Kernel;
   list: List;

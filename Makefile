@@ -33,6 +33,7 @@ soak: build ## the tests at full size
 	@KILLS=1000 node tools/test.mjs
 	@BOXES=10000 node build/test/bench/main.js renewal fleet
 	@BOXES=10000 node tools/test.mjs storm
+	@DAYS=30 node build/test/bench/main.js week
 
 spec: build ## write docs/spec and the client's types again from the code
 	@node build/test/support/write-spec.js

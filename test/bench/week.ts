@@ -59,12 +59,8 @@ async function open(workshop: Workshop, days: number, intervalSeconds: number): 
     apps: [{ ...app, quotaBytes: 2 ** 24 }],
   };
   await writeFile(at('agent.json'), JSON.stringify(config));
-  const box = await workshop.serve([
-    '--expose-gc',
-    built('test/bench/bundled/passing-box.js'),
-    at('agent.json'),
-    String(now),
-  ]);
+  const program = built('test/bench/bundled/passing-box.js');
+  const box = await workshop.serve(['--expose-gc', program, at('agent.json'), String(now)], asStarted);
   const console = parseJson(Console, box.said[0] ?? '');
   if (!console.ok) throw new Error("cannot read where the owner's console is");
   const socketPath = at('run/apps/diary/api.sock');

@@ -165,6 +165,47 @@ t.test(
   },
 );
 
+t.test(
+  'events are told by kind, back to the first; an alert is seen to by itself',
+  { buffered: true },
+  async (test) => {
+    const { url, store, alerts } = await startWatched(test, 25);
+    const now = Date.now();
+    const old = Array.from({ length: 260 }, (_, n) => {
+      const at = now - (300 - n) * 60_000;
+      const type = n % 2 ? 'offline' : 'online';
+      const event = {
+        id: `${String(at).padStart(15, '0')}-000000`,
+        at,
+        type,
+        box: 'box-000000000001',
+        text: `number ${n}`,
+      };
+      return { type: 'put' as const, sublevel: store.events, key: event.id, value: event };
+    });
+    await store.commit(old);
+    const page = await openPage(browser, url, sizes.desktop);
+    await signIn(page, secret);
+    await turnTo(page, 'Events');
+    await page.getByLabel('Kind').selectOption('offline');
+    await page.getByText(/^Number 259 /).waitFor();
+    test.equal(await page.getByText(/^Number 258 /).count(), 0, 'of another kind');
+    test.match(page.url(), /type=offline/);
+    await page.getByRole('button', { name: 'Show earlier events' }).click();
+    await page.getByText(/^Number 1 /).waitFor();
+    await page.getByText('No earlier ones are kept.').waitFor();
+
+    await page.getByRole('link', { name: 'Alerts 25 not seen to' }).click();
+    await page.getByText('The disk is filling up: full in about 9 days').first().waitFor();
+    await page.getByRole('button', { name: 'Show 5 more' }).click();
+    await page.getByRole('button', { name: 'Acknowledge box-000000000024' }).press('Enter');
+    await page.getByRole('link', { name: 'Alerts 24 not seen to' }).waitFor();
+    const [group] = alerts.alerts.groups();
+    test.equal(group?.acknowledged, 1);
+    await page.context().close();
+  },
+);
+
 t.test('an admin sets up rules, webhooks and operators, and sees what was done', { buffered: true }, async (test) => {
   const receiver = await startReceiver(test);
   const { url, alerts } = await startWatched(test, 0);

@@ -35,7 +35,7 @@ function One({ alert, acknowledge }: { alert: Alert; acknowledge: (() => Promise
           </>
         )}
         {silenced && ` · ${words.isSilenced}`}
-        {acknowledge && !acknowledged && (
+        {acknowledge && !acknowledged && !silenced && (
           <button
             type="button"
             class="quiet act"

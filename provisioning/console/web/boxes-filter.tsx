@@ -96,6 +96,7 @@ function Pick(props: {
       </summary>
       <fieldset>
         <legend class="unseen">{words.fields[field]}</legend>
+        {field === 'state' && <p class="muted">{words.stateLag}</p>}
         {all.length === 0 && <p class="muted">{words.noChoice}</p>}
         {all.map(({ value, boxes }) => (
           <label key={value} class="check">

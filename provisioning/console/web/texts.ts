@@ -122,6 +122,7 @@ export const texts = {
     },
     care: { trouble: 'In trouble', attention: 'Needs attention', good: 'Well', none: 'Nothing expected' },
     noChoice: 'Nothing to choose from.',
+    stateLag: 'Who comes or goes shows within some seconds.',
     chip: (field: string, value: string) => `${field}: ${value}`,
     dropChip: (chip: string) => `Take away the filter ${chip}`,
     clear: 'Show all boxes',

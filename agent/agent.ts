@@ -84,6 +84,7 @@ function statusOf(parts: Parts): AgentStatus {
       latest: health.sampler.latest(),
       conditions: health.conditions.list(),
     },
+    events: parts.events.counts(),
     apps: parts.running().map((app) => ({ ...app, usedBytes: storage.usedBytes(app.id) })),
     refusals: refusals.list(),
   };

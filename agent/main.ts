@@ -60,6 +60,7 @@ function inWords(status: AgentStatus): string {
     `certificate  ${certificate ? `until ${new Date(certificate.notAfter).toISOString()}, renewed from ${new Date(certificate.renewAt).toISOString()}` : '-'}`,
     `time         ${new Date(time.now).toISOString()}, ${timeSources[time.source]}`,
     `health       ${health.waiting} waiting, ${health.lost} lost, ${health.deadLetters} dead letters`,
+    ...(status.events ? [`events       ${status.events.waiting} waiting, ${status.events.lost} given up`] : []),
     ...status.apps.map(
       (app) =>
         `app          ${app.id}: ${app.state}, ${app.sandbox === 'none' ? 'not sandboxed' : `in ${app.sandbox}`}, ${app.restarts} restarts`,

@@ -58,6 +58,17 @@ export const AgentStatus = Type.Object(
       latest: Type.Union([Sample, Type.Null()]),
       conditions: Type.Array(Condition, { description: 'what is amiss now, the worst first' }),
     }),
+    events: Type.Optional(
+      Type.Object({
+        last: Type.Integer({ minimum: 0, description: 'sequence of the newest' }),
+        acknowledged: Type.Integer({ minimum: 0 }),
+        waiting: Type.Integer({ minimum: 0 }),
+        lost: Type.Integer({
+          minimum: 0,
+          description: 'given up for want of room, refused, or kept back by the owner',
+        }),
+      }),
+    ),
     apps: Type.Array(
       Type.Object({
         id: Type.String(),

@@ -166,7 +166,8 @@ function Befell({ told }: { told: ProviderView }) {
                 {event.count !== undefined && `, ${say.often(event.count)}`}
               </Mark>
               <small class="muted">
-                <When at={event.at} /> {event.clock && say.unknown} {!isTold && say.waits}
+                {event.clock ? say.unknown : <When at={event.at} />}
+                {!isTold && `, ${say.waits}`}
               </small>
               <Details summary={say.json}>
                 <code>{JSON.stringify(event)}</code>

@@ -84,7 +84,7 @@ export const provider = {
     none: 'Nothing so far.',
     waits: 'not told yet',
     often: (count: number) => `${count} times`,
-    unknown: 'The box did not know the time.',
+    unknown: 'when the box did not know the time',
     json: 'As it is sent',
   },
   minimum: {

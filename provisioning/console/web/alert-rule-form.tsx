@@ -133,8 +133,7 @@ export function RuleForm(props: { rule?: AlertRule; save: (rule: NewAlertRule) =
     save({
       ...{ name: name.trim(), severity, enabled: isOn, clearSeconds: rule?.clearSeconds ?? 300 },
       when: same ? before : whenOf(kind, Number(n), conditions, least),
-      forSeconds:
-        Number(minutes) === Math.round((rule?.forSeconds ?? -1) / 60) ? rule!.forSeconds : Number(minutes) * 60,
+      forSeconds: rule && Number(minutes) === Math.round(rule.forSeconds / 60) ? rule.forSeconds : Number(minutes) * 60,
       scope: { ...scope, ...(place.trim() && { place: place.trim() }) },
       ...(rule?.webhooks && { webhooks: rule.webhooks }),
       ...((!byMail || rule?.mail !== undefined) && { mail: byMail }),

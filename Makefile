@@ -1,10 +1,11 @@
 # Everything a person types. Each target installs and builds what it needs by itself.
 .DEFAULT_GOAL := help
-.PHONY: help run test check bench build clean spec format soak
+.PHONY: help run test check bench build clean spec format soak image image-lock image-test
+ARCH ?= arm64
 MODULES := node_modules/.ready
 
 help: ## what can be typed here
-	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | while IFS="	" read -r name what; do printf '  make %-8s %s\n' "$$name" "$$what"; done
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | while IFS="	" read -r name what; do printf '  make %-11s %s\n' "$$name" "$$what"; done
 
 $(MODULES): package-lock.json package.json .npmrc
 	@npm ci --no-audit --no-fund --loglevel=error
@@ -35,6 +36,16 @@ soak: build ## the tests at full size
 
 spec: build ## write docs/spec and the client's types again from the code
 	@node build/test/support/write-spec.js
+
+image: build ## what goes onto a card, into build/image; ARCH=amd64 for small PCs (image/README.md)
+	@node build/image/main.js build $(ARCH)
+
+image-lock: build ## resolve the image's packages anew, against the archive of today
+	@node build/image/main.js lock amd64
+	@node build/image/main.js lock arm64
+
+image-test: build ## boot the image in QEMU, from flash to enrolled and healthy; needs root
+	@unshare --net node build/test/image/main.js $(ARCH)
 
 format: $(MODULES) ## format the sources
 	@npx --no-install biome check --write .

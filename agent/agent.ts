@@ -40,6 +40,8 @@ export interface Agent {
     | 'clock'
     | 'egress'
     | 'outbox'
+    | 'link'
+    | 'store'
     | 'sampler'
     | 'provider'
   >;

@@ -15,6 +15,7 @@ import { createAgent } from './agent.js';
 import { adminSocket, type Config, parseConfig } from './config.js';
 import { factoryCsr, factoryInstall } from './factory/install.js';
 import { realHost } from './host/host.js';
+import { createServiceManager } from './host/service-manager.js';
 import { ledgerOffline } from './ledger-offline.js';
 import { resetOffline } from './reset-wiring.js';
 
@@ -75,6 +76,7 @@ async function run(config: Config): Promise<void> {
     { base: undefined, timestamp: pino.stdTimeFunctions.isoTime },
     pino.destination({ dest: 2, sync: true }),
   );
+  const manager = createServiceManager(process.env, (error) => log.warn({ err: error }, 'systemd cannot be told'));
   // After a reset the same process goes on as a new box.
   const onRestart = (): void => {
     agent
@@ -88,11 +90,13 @@ async function run(config: Config): Promise<void> {
   const around = { log, onRestart, ownerAssets: fileURLToPath(new URL('../owner/', import.meta.url)) };
   let agent = createAgent(config, realHost, around);
   const stop = (): void => {
+    manager.stopping();
     agent.stop().then(() => process.exit(0), fail);
   };
   process.once('SIGTERM', stop);
   process.once('SIGINT', stop);
   await agent.start();
+  manager.ready();
 }
 
 /** What the board calls itself, where it does: a string that ends with a zero byte. */

@@ -11,14 +11,14 @@ const codesOf = (error: unknown): string => {
   return codes.join(' ');
 };
 
-/**
- * @throws Refusal `directory-in-use` when another process has it open, `disk-full`, `store-damaged`,
- *   `store-newer` when `version` is below the one that wrote it
- */
-export async function openDatabase(directory: string, version: number): Promise<Database> {
-  const db: Database = new Level<string, unknown>(directory, { valueEncoding: 'json' });
+/** Of a store whose records lie elsewhere now: no release opens it as its own. */
+export const movedVersion = 1_000_000;
+
+/** @throws Refusal `directory-in-use` when another process has it open, `disk-full`, `store-damaged` */
+export async function openLevel<L extends Database>(db: L, directory: string): Promise<L> {
   try {
     await db.open();
+    return db;
   } catch (error) {
     const codes = codesOf(error);
     if (codes.includes('LEVEL_LOCKED')) throw new Refusal('directory-in-use', directory, { cause: error });
@@ -26,9 +26,17 @@ export async function openDatabase(directory: string, version: number): Promise<
       throw new Refusal('disk-full', directory, { cause: error });
     throw new Refusal('store-damaged', directory, { cause: error });
   }
+}
+
+/**
+ * @throws Refusal as `openLevel`; `store-newer` when `version` is below the one that wrote it, `store-moved`
+ */
+export async function openDatabase(directory: string, version: number): Promise<Database> {
+  const db: Database = await openLevel(new Level<string, unknown>(directory, { valueEncoding: 'json' }), directory);
   const found = await db.get('version');
   if (typeof found === 'number' && found > version) {
     await db.close();
+    if (found === movedVersion) throw new Refusal('store-moved', directory);
     throw new Refusal('store-newer', `version ${found} in ${directory}; this program knows ${version}`);
   }
   if (found !== version) await db.put('version', version, { sync: true } as object);

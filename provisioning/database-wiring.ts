@@ -16,12 +16,12 @@ export interface DatabaseConfig {
 
 /** @throws Refusal as `openPostgresFleet` */
 export const openDatabase =
-  ({ url }: DatabaseConfig, keep: Keep | undefined, clock: Clock) =>
+  ({ url }: DatabaseConfig, keep: Keep | undefined, clock: Clock, fence?: number) =>
   async ({ store, territory }: { store: Store; territory: string }): Promise<FleetStore> => {
     // Loaded where there is one: most providers have none.
     const { openPostgresFleet } = await import('./store/postgres/fleet.js');
     const { settleMove } = await import('./fleet/moving.js');
-    const fleet = await openPostgresFleet({ url, territory, clock, keep });
+    const fleet = await openPostgresFleet({ url, territory, clock, keep, fence });
     try {
       await settleMove({ store, fleet, clock });
       return fleet;

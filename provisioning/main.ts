@@ -27,6 +27,7 @@ const commands: Record<string, (() => Promise<Command>) | undefined> = {
   ca: async () => (await import('./cli/ca.js')).ca,
   'migrate-store': async () => (await import('./cli/migrate-store.js')).migrateStore,
   backup: async () => (await import('./cli/backup.js')).backup,
+  standby: async () => (await import('./cli/standby.js')).standby,
   simulate: async () => (await import('./cli/simulate.js')).simulate,
   restore: async () => (await import('./cli/backup.js')).restore,
 };

@@ -19,6 +19,7 @@ import { startFleetDesk } from './fleet-wiring.js';
 import type { Ground } from './ground.js';
 import { startMembers } from './members-wiring.js';
 import { openRooms } from './rooms.js';
+import type { Control } from './store/control/control.js';
 import type { Keep } from './store/fleet.js';
 import { openTraffic } from './traffic-wiring.js';
 
@@ -38,6 +39,8 @@ export interface ProviderConfig {
   outside?: OutsideConfig | undefined;
   /** What boxes tell is kept there instead of in the directory. */
   database?: DatabaseConfig | undefined;
+  /** The control plane's records, where they are in the database too and this process holds them. */
+  records?: Pick<Control, 'db' | 'token' | 'standing'> | undefined;
   /** How long it is kept; as `usualKeep` unless said. */
   keep?: Keep | undefined;
   /** With both a broker outside and a database: what boxes report is stored by workers. */
@@ -68,7 +71,7 @@ export function createProvider(
     resolveTxt?: ResolveTxt;
   },
 ): Provider {
-  const { directory, outside, workers, database, keep } = config;
+  const { directory, outside, workers, database, records, keep } = config;
   const { assetsDir, enrolmentsPerSecond, admission: ways = new Set(['claim']) } = config;
   const addresses = addressesOf(config);
   const { hosts, bind, ports, urlOf } = addresses;
@@ -81,8 +84,8 @@ export function createProvider(
   }
 
   async function startParts(): Promise<void> {
-    const openFleet = database && openDatabase(database, keep, clock);
-    const rooms = await openRooms({ directory, files, clock, openFleet, keep });
+    const openFleet = database && openDatabase(database, keep, clock, records?.token);
+    const rooms = await openRooms({ directory, files, clock, openFleet, records: records?.db, keep });
     ground.onStop(() => rooms.close());
     ground.onStop(mirrorBoxes({ rooms, clock, log }));
     if (!database) await checkNotMoved(rooms.store);

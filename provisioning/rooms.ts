@@ -4,6 +4,7 @@
  */
 import type { X509Certificate } from 'node:crypto';
 import type { Clock } from '#common/clock.js';
+import type { Database } from '#common/commits.js';
 import type { Files } from '#common/files.js';
 import { createRequests } from './admission/requests.js';
 import { type Boxes, createBoxes } from './boxes/boxes.js';
@@ -62,6 +63,7 @@ export async function openRooms({
   files,
   clock,
   openFleet,
+  records,
   keep,
 }: {
   directory: string;
@@ -69,6 +71,8 @@ export async function openRooms({
   clock: Clock;
   /** What boxes tell is kept elsewhere than in the level store. */
   openFleet?: ((parts: { store: Store; territory: string }) => Promise<FleetStore>) | undefined;
+  /** The control plane's records, when they are not in this directory. */
+  records?: Database | undefined;
   /** How long level keeps what boxes tell. */
   keep?: Keep | undefined;
 }): Promise<Rooms> {
@@ -77,7 +81,7 @@ export async function openRooms({
   const { leafLifetimeSeconds } = territory;
   const ca = await openCa({ files, clock, directory, leafLifetimeSeconds });
   const listed = await openTerritoryDirectory({ files, directory, clock });
-  const store = await openStore(directory);
+  const store = await openStore(directory, records);
   const fleetStore =
     (await openFleet?.({ store, territory: territory.id })) ??
     createLevelFleet({ store, clock, ...(keep && { keep }) });

@@ -47,7 +47,7 @@ const lean = {
 /** readable-stream is Node's own streams once more. */
 const box = { ...bundle, plugins: [lean], alias: { 'readable-stream': 'node:stream' } };
 
-const rooms = ['agent', 'common', 'provisioning', 'sdk', 'test'];
+const rooms = ['agent', 'common', 'image', 'provisioning', 'sdk', 'test'];
 const all = (await Promise.all(rooms.map((room) => filesUnder(room, /\.ts$/)))).flat();
 /** A skeleton is built by whoever takes it. */
 const sources = all.filter((file) => !file.startsWith('sdk/templates/'));
@@ -91,10 +91,15 @@ await Promise.all([
     outdir: 'build/templates/node/app',
     outExtension: { '.js': '.mjs' },
   }),
-  // What the bench holds the agent's start against, bundled as the agent is.
+  // What the bench holds the agent's start against, and an agent whose clock it moves, bundled as the agent is.
   esbuild.build({
     ...bundle,
     entryPoints: { 'one-route': 'test/bench/parts/one-route.ts' },
+    outdir: 'build/test/bench/bundled',
+  }),
+  esbuild.build({
+    ...box,
+    entryPoints: { 'passing-box': 'test/bench/parts/passing-box.ts' },
     outdir: 'build/test/bench/bundled',
   }),
   ...consoles.map(({ from, to }) =>

@@ -31,7 +31,7 @@ const wires = new Set(['agent', 'agent/dev', 'provisioning', 'provisioning/cli']
 /** @type {string[]} */
 const faults = [];
 
-for (const file of ['agent', 'common', 'provisioning', 'sdk'].flatMap(sources)) {
+for (const file of ['agent', 'common', 'image', 'provisioning', 'sdk'].flatMap(sources)) {
   const text = readFileSync(file, 'utf8');
   const room = roomOf(file);
   const side = file.split('/')[0];

@@ -7,7 +7,14 @@
  */
 import { type BitReader, type BitWriter, riceCost } from './bits.js';
 
-const units: readonly { toWhole(value: number): number; fromWhole(whole: number): number }[] = [
+export interface Unit {
+  /** Rounded. */
+  toWhole(value: number): number;
+  fromWhole(whole: number): number;
+}
+
+/** In what values are counted. */
+export const units: readonly Unit[] = [
   ...[1, 10, 100, 1000, 10_000, 100_000, 1_000_000].map((size) => ({
     toWhole: (value: number) => Math.round(value * size),
     fromWhole: (whole: number) => whole / size,
@@ -31,6 +38,11 @@ const fits = (unit: number, values: readonly number[]): boolean => {
     return Number.isSafeInteger(whole) && fromWhole(whole) === value;
   });
 };
+
+/** The units that all of them are multiples of, the coarsest first. */
+export function* unitsOf(values: readonly number[]): Generator<number> {
+  for (const unit of coarsestFirst) if (fits(unit, values)) yield unit;
+}
 
 /** `order` 0: each beside the one before. 1: its change beside the change before. */
 function restsOf(wholes: readonly number[], order: number): number[] | undefined {

@@ -1,7 +1,8 @@
 /** Writes a backup: the files of the territory's directory, then one consistent view of the store. */
+import { isUtf8 } from 'node:buffer';
 import { createHash } from 'node:crypto';
 import { createWriteStream } from 'node:fs';
-import { open, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
+import { open, readFile, rename, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
@@ -10,27 +11,13 @@ import type { Clock } from '#common/clock.js';
 import { isErrno } from '#common/files.js';
 import { Refusal } from '#contract/problems.js';
 import type { Store } from '../store/store.js';
-import { type Content, format } from './format.js';
+import { filesIn } from './files.js';
+import { type Content, format, type standbyFormat } from './format.js';
 
 export interface BackupResult {
   files: number;
   entries: number;
   sizeBytes: number;
-}
-
-/**
- * Made again where it is restored, or of this machine alone. Of the catalogue only the octets stay out, which are as
- * large as the disk: what was published stands in the store, and members upload what is missing again.
- */
-const left = new Set(['store', 'tls', 'control.sock', 'restoring', 'catalogue', 'diagnostics']);
-
-async function* filesIn(directory: string, below = ''): AsyncGenerator<string> {
-  for (const entry of await readdir(path.join(directory, below), { withFileTypes: true })) {
-    const name = path.join(below, entry.name);
-    if (left.has(name) || name.endsWith('.new')) continue;
-    if (entry.isDirectory()) yield* filesIn(directory, name);
-    else if (entry.isFile()) yield name;
-  }
 }
 
 /** @throws Refusal `disk-full`, `arguments-invalid` when it cannot be written there */
@@ -40,19 +27,21 @@ export async function backUp({
   store,
   clock,
   file,
+  kind = format,
 }: {
   directory: string;
   territory: string;
-  store: Store;
+  store: Pick<Store, 'snapshot'>;
   clock: Clock;
   file: string;
+  kind?: typeof format | typeof standbyFormat;
 }): Promise<BackupResult> {
   const inside = path.relative(directory, file);
   if (!inside.startsWith('..')) throw new Refusal('arguments-invalid', '--out lies in the directory it is a backup of');
   const counts = { files: 0, entries: 0 };
 
   async function* contents(): AsyncGenerator<Content> {
-    yield { format, territory, at: clock.now() };
+    yield { format: kind, territory, at: clock.now() };
     for await (const name of filesIn(directory)) {
       const place = path.join(directory, name);
       const { mode } = await stat(place);
@@ -62,7 +51,7 @@ export async function backUp({
     // Of one moment, however long it takes: writes go on meanwhile.
     for await (const [key, value] of store.snapshot()) {
       counts.entries += 1;
-      yield { key, value };
+      yield isUtf8(value) ? { key, value: value.toString('utf8') } : { key, base64: value.toString('base64') };
     }
   }
 

@@ -11,24 +11,33 @@ import { Time } from '#contract/health.js';
 import { Refusal } from '#contract/problems.js';
 
 export const format = 'webizen-backup-1';
+/** The same without the store: what a machine that stands by must have. */
+export const standbyFormat = 'webizen-standby-1';
 
 export const Line = Type.Union([
-  Type.Object({ format: Type.Literal(format), territory: Type.String(), at: Time }),
+  Type.Object({
+    format: Type.Union([Type.Literal(format), Type.Literal(standbyFormat)]),
+    territory: Type.String(),
+    at: Time,
+  }),
   Type.Object({
     file: Type.String({ pattern: '^(?!.*\\.\\.)[\\w][\\w./-]*$', maxLength: 400 }),
     mode: Type.Integer({ minimum: 0, maximum: 0o777 }),
     data: Type.String(),
   }),
   Type.Object({ key: Type.String(), value: Type.String() }),
+  // A value that is no text.
+  Type.Object({ key: Type.String(), base64: Type.String() }),
   Type.Object({ lines: Type.Integer({ minimum: 1 }), sha256: Type.String() }),
 ]);
 
 const compiled = Compile(Line);
 
 export type Content =
-  | { format: typeof format; territory: string; at: number }
+  | { format: typeof format | typeof standbyFormat; territory: string; at: number }
   | { file: string; mode: number; data: string }
-  | { key: string; value: string };
+  | { key: string; value: string }
+  | { key: string; base64: string };
 
 /** @throws Error what reading or unpacking finds */
 async function* linesOf(file: string): AsyncGenerator<string> {

@@ -16,7 +16,7 @@ import { type Files, isErrno, ownDirectory } from '#common/files.js';
 import { crlFromPem } from '#common/pki/crl.js';
 import { Refusal } from '#contract/problems.js';
 import { openStore, type Store } from '../store/store.js';
-import { type Content, readBackup } from './format.js';
+import { type Content, format, readBackup } from './format.js';
 
 /** More revocation lists than a territory makes in a lifetime. */
 export const margin = 1_000_000;
@@ -108,6 +108,7 @@ export async function restore({
   let head: Extract<Content, { format: string }> | undefined;
   for await (const content of readBackup(from)) if ('format' in content) head = content;
   if (!head) throw new Refusal('backup-damaged', `${from}: it is empty`);
+  if (head.format !== format) throw new Refusal('backup-damaged', `${from}: it is for a machine that stands by`);
   if (crl !== undefined) serialsIn(crl);
   await prepare(directory, files);
   const store = await openStore(directory);
@@ -125,7 +126,9 @@ export async function restore({
           await chmod(place, content.mode); // the umask had its say
         }
       } else if ('key' in content) {
-        waiting.push({ type: 'put', ...content, keyEncoding: 'utf8', valueEncoding: 'utf8' });
+        const { key } = content;
+        const value = 'base64' in content ? Buffer.from(content.base64, 'base64') : Buffer.from(content.value);
+        waiting.push({ type: 'put', key, value, keyEncoding: 'utf8', valueEncoding: 'buffer' });
         entries += 1;
         if (waiting.length < inBatch) continue;
         await store.commit(waiting);

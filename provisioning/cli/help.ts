@@ -44,7 +44,9 @@ export const help = `webizen-provider: brings boxes into a territory and looks a
   webizen-provider audit list|verify|export --dir D
   webizen-provider ca show --dir D
   webizen-provider ca roll issuing|root --dir D [--root-key FILE] [--root-out FILE]
-  webizen-provider migrate-store --dir D --to postgres://… | --database-file F | --give-up
+  webizen-provider migrate-store --dir D [--control] --to postgres://… | --database-file F | --give-up
+  webizen-provider standby export --dir D --out FILE
+  webizen-provider standby import --from FILE --dir D
   webizen-provider backup --dir D --out FILE
   webizen-provider restore --from FILE --dir D [--crl FILE]
   webizen-provider simulate --boxes N --est URL --dir D --state S [--for 5m] [--speed N | --rate R] [--faults …] [--verify]
@@ -85,7 +87,8 @@ The root's key is needed again to make a new CA (ca roll); serving does not need
   --role ROLES     what this process is (est,ingest,api,console); with --broker and --database only:
                      est,api,console   all but storing what boxes report, which is left to workers
                      ingest            a worker: --dir is what worker add made
-  --lease T        a worker that is silent for so long is taken over (5s)
+  --lease T        a worker, or a process that holds the records in a database, that is silent for so long is taken
+                   over (5s)
   --metrics-port N of a worker: where it counts, at /metrics, on --host (127.0.0.1); 0 for a free one
   --database URL   a PostgreSQL database for what boxes tell, instead of the directory: postgres://user:password@host/name
   --database-file F     a file that holds this line: a command line is read by everybody on the machine
@@ -94,7 +97,8 @@ The root's key is needed again to make a new CA (ca roll); serving does not need
   --keep-hours T   what an hour came to (730d)
   --keep-events T  how long what happened is kept in the database (90d)
 
-Prints each address on a line of its own, then "ready".
+Prints each address on a line of its own, then "ready". Where the database holds the territory's records too
+(migrate-store --control) one process serves; another prints "standing by", and takes over when that one is gone.
 `,
   'migrate-store': `webizen-provider migrate-store: what boxes have told goes from the directory to PostgreSQL
 
@@ -102,10 +106,26 @@ Prints each address on a line of its own, then "ready".
   --to URL              postgres://user:password@host/name, of an empty database
   --database-file F     a file that holds this line: a command line is read by everybody on the machine
   --give-up             ends a move that was begun; the directory goes on as before (the server does not run)
+  --control             the territory's own records too (claims, certificates, members, the catalogue, operators),
+                        while no server runs; with --give-up the database is named as well
 
 While the server runs it serves its boxes and copies beside. Say it as often as you like: what is there is not copied
 again. Then stop the server and start it with --database-file: it moves what has come since, before it serves. From then
 on it refuses to start without. Claims, certificates, members and the catalogue stay in the directory.
+
+With --control those go too, all at once, so that another machine can take over (standby). Make a backup first. Cut
+anywhere, the same again goes on.
+`,
+  standby: `webizen-provider standby: a second machine, which takes over when the one that serves is gone
+
+  standby export --dir D --out FILE
+      writes what such a machine must have of the territory: its keys, its certificates, the operator secret
+  standby import --from FILE --dir D
+      brings it there, into a new directory, or over what was brought before
+
+The territory's records are in the database that both are given (migrate-store --control). Serve on both: the first
+serves, the second stands by. It takes over only while its keys are those of the one that served last: export and import
+again after each change of a key (ca roll, command-key roll, member key, a new operator secret).
 `,
   worker: `webizen-provider worker: processes that store what boxes report
 

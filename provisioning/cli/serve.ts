@@ -9,11 +9,12 @@ import { parseWays } from '../admission/ways.js';
 import { checkBrokerUrl } from '../broker/outside.js';
 import type { OutsideConfig } from '../brokers.js';
 import { createProvider } from '../provider.js';
+import type { Control } from '../store/control/control.js';
 import { checkDirectory, longestLeafSeconds, readTerritory, writeTerritory } from '../territory.js';
 import { duration, noMore, readArguments, required, text, wholeNumber } from './arguments.js';
 import type { Command } from './command.js';
 import { databaseFrom, databaseOptions, keepOf } from './database.js';
-import { isWorker, rolesOf, workersOf } from './roles.js';
+import { isWorker, leaseOf, rolesOf, workersOf } from './roles.js';
 
 const defaultPortBase = 8440;
 
@@ -66,14 +67,20 @@ export const serve: Command = async (args, io) => {
     const territory = await readTerritory(files, config.directory);
     await writeTerritory(files, config.directory, { ...territory, renewalGraceSeconds: seconds });
   }
-  const provider = createProvider(config, {
-    files,
-    clock: systemClock,
-    log: pino({ level: 'warn' }, pino.destination(2)),
-  });
-  await provider.start();
-  for (const [what, url] of Object.entries(provider.urls)) out(`${what} ${url}`);
-  out('ready');
-  if (!stop.aborted) await once(stop, 'abort');
-  await provider.stop();
+  const parts = { files, clock: systemClock, log: pino({ level: 'warn' }, pino.destination(2)) };
+  const run = async (records?: Control): Promise<void> => {
+    const provider = createProvider({ ...config, records }, parts);
+    await provider.start();
+    for (const [what, url] of Object.entries(provider.urls)) out(`${what} ${url}`);
+    out('ready');
+    if (!stop.aborted) await Promise.race([once(stop, 'abort'), ...(records ? [records.lost] : [])]);
+    await provider.stop();
+  };
+  if (!database) return run();
+  const { serveRecords } = await import('./serve-records.js');
+  await serveRecords(
+    { ...config, url: database.url, leaseMilliseconds: leaseOf(values.lease) },
+    { ...parts, ...io },
+    run,
+  );
 };

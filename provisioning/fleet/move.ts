@@ -5,12 +5,14 @@
  *
  * Nothing is rolled up in level from its beginning on: what is counted in a bucket must not come as a sample as well.
  */
-import type { Sample } from '#contract/health.js';
+import { mergeRows, unpackBuckets } from '../store/bucket-pack.js';
 import type { NewSample } from '../store/fleet.js';
 import type { LifeRecord } from '../store/lives.js';
+import { unpack } from '../store/pack.js';
 import { type Adopted, adopt } from '../store/postgres/adopt.js';
 import type { PostgresFleet } from '../store/postgres/fleet.js';
-import { sampleRange, sampleTime } from '../store/samples.js';
+import type { Row } from '../store/rollup.js';
+import { samplePlace, sampleRange, sampleTime } from '../store/samples.js';
 import type { Store } from '../store/store.js';
 import { emptyTrack, has } from './track.js';
 
@@ -63,22 +65,28 @@ export async function moveFleet({
       const isThere = await known(box, before);
       const samples: NewSample[] = [];
       const range = sampleRange(box, 0, Number.MAX_SAFE_INTEGER);
-      for await (const [key, values] of store.samples.iterator({ ...range, snapshot })) {
-        const [, at, epoch = '', seq] = key.split('!');
-        const sample: Sample = { at: Number(at), seq: Number(seq), values };
-        if (!isThere(epoch, sample.seq)) samples.push({ box, epoch, ...sample });
+      for await (const bytes of store.packs.values({ ...range, snapshot })) {
+        const { epoch, samples: packed } = unpack(bytes);
+        for (const sample of packed) if (!isThere(epoch, sample.seq)) samples.push({ box, epoch, ...sample });
       }
-      const buckets = async (sublevel: Store['rollupHours']) =>
-        before
-          ? []
-          : (await sublevel.iterator({ ...range, snapshot }).all()).map(([key, bucket]) => ({
-              at: sampleTime(key),
-              bucket,
-            }));
+      // As the release before wrote them.
+      for await (const [key, values] of store.samples.iterator({ ...range, snapshot })) {
+        const place = samplePlace(key);
+        if (!isThere(place.epoch, place.seq)) samples.push({ box, ...place, values });
+      }
+      const buckets = async (packs: Store['hourPacks'], old: Store['rollupHours']): Promise<Row[]> => {
+        if (before) return [];
+        const packed = await packs.values({ ...range, snapshot }).all();
+        const rows = await old.iterator({ ...range, snapshot }).all();
+        return mergeRows([
+          ...packed.map(unpackBuckets),
+          rows.map(([key, bucket]) => ({ at: sampleTime(key), bucket })),
+        ]);
+      };
       return {
         ...{ box, samples, life: { ...life, version: versionOf(life) } },
-        minutes: await buckets(store.rollupMinutes),
-        hours: await buckets(store.rollupHours),
+        minutes: await buckets(store.minutePacks, store.rollupMinutes),
+        hours: await buckets(store.hourPacks, store.rollupHours),
       };
     } finally {
       await snapshot.close();

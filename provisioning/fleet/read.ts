@@ -16,8 +16,9 @@ export interface RefusedPayload {
   detail?: string;
 }
 
+/** `compact`: the bytes themselves, where they are of the short form. */
 export type Said =
-  | { kind: 'health'; value: HealthBatch }
+  | { kind: 'health'; value: HealthBatch; compact?: Buffer }
   | { kind: 'status'; value: Status }
   | { kind: 'event'; value: BoxEvent; digest: string }
   | { kind: 'reported'; value: Reported }
@@ -78,7 +79,7 @@ export function read({ kind }: Topic, payload: Buffer): Said {
       if (typeof value === 'string') return refuse('message-malformed', value);
       const turned = value.lost?.find(([first, last]) => first > last);
       if (turned) return refuse('message-malformed', `/lost holds ${turned[0]} to ${turned[1]}`);
-      return { kind, value };
+      return { kind, value, ...(isCompact(payload) && { compact: payload }) };
     }
     case 'status': {
       const value = readStatus(payload);

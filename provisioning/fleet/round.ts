@@ -5,7 +5,7 @@ import type { Ack } from '#contract/health.js';
 import type { LedgerHead } from '#contract/ledger.js';
 import type { FleetEvent } from '#contract/operator.js';
 import type { Birth, Reported, Status } from '#contract/status.js';
-import type { FleetRound, NewSample } from '../store/fleet.js';
+import type { Carried, FleetRound, NewSample } from '../store/fleet.js';
 import type { LifeRecord } from '../store/lives.js';
 import { changeOf, compareConditions, textOf } from './conditions.js';
 import type { Happening, RoundEvents } from './events.js';
@@ -18,6 +18,7 @@ import { placeInTime } from './times.js';
 
 export interface Round extends Omit<FleetRound, 'fences'> {
   readonly samples: NewSample[];
+  readonly carried: Carried[];
   readonly events: FleetEvent[];
   /** As they are after the round. */
   readonly lives: Map<string, LifeRecord>;
@@ -44,6 +45,7 @@ const noEpoch = '0'.repeat(16);
 
 export const newRound = (): Round => ({
   samples: [],
+  carried: [],
   events: [],
   lives: new Map(),
   online: new Map(),
@@ -178,6 +180,10 @@ export function createTaker({ events, quota, presence, clock, onHead }: TakerPar
         const taken = takeHealth(life, batch);
         if (moved > 0)
           round.after.push(() => events.refused('sample-time', { box, detail: `${box}: ${moved} samples` }));
+        // What is all new, at the times that its box says, is stored as it came.
+        const isWhole = taken.fresh.length === said.value.samples.length && moved === 0 && !batch.lost;
+        if (said.compact && isWhole && taken.fresh.length > 0)
+          round.carried.push({ first: round.samples.length, count: taken.fresh.length, bytes: said.compact });
         for (const { at, seq, values } of taken.fresh) round.samples.push({ box, epoch, seq, at, values });
         round.duplicates += said.value.samples.length - taken.fresh.length;
         touch(round, box, epoch);

@@ -2,11 +2,13 @@
 import type { Clock } from '#common/clock.js';
 import type { Operation } from '#common/commits.js';
 import type { FleetEvent, StoredSample } from '#contract/operator.js';
+import { type Buckets, rowsWithin, spanOf, unpackBuckets } from './bucket-pack.js';
 import { hoursUntil, join, pointsOf, rawLimit, type Span } from './chart.js';
 import { admissionOf, cutsOf, type FleetStore, type Keep, usualKeep } from './fleet.js';
 import { sweepLevel } from './fleet-level-sweep.js';
+import { bySequence, dayOf, packsOf, pick, placesIn } from './pack.js';
 import type { Row } from './rollup.js';
-import { sampleKey, sampleOperation, sampleRange, sampleTime } from './samples.js';
+import { packOperation, samplePlace, sampleRange, sampleTime } from './samples.js';
 import type { Store } from './store.js';
 import { createPicker } from './thin.js';
 
@@ -30,7 +32,8 @@ export function createLevelFleet({
     value,
   });
 
-  async function raw(box: string, { from, to }: Span, limit: number): Promise<StoredSample[]> {
+  /** As the release before wrote them. */
+  async function oneByOne(box: string, { from, to }: Span, limit: number): Promise<StoredSample[]> {
     const picker = createPicker<string>(limit);
     for await (const key of store.samples.keys(sampleRange(box, from, to))) picker.add(key);
     const keys = picker.picked();
@@ -39,24 +42,29 @@ export function createLevelFleet({
     return keys.flatMap((key, index) => (values[index] ? [{ at: sampleTime(key), values: values[index] }] : []));
   }
 
+  async function raw(box: string, span: Span, limit: number): Promise<StoredSample[]> {
+    const packs = await store.packs.values(sampleRange(box, dayOf(span.from), span.to)).all();
+    return join(await oneByOne(box, span, limit), pick(packs, { ...span, limit }), limit);
+  }
+
   async function coarse(box: string, { from, to }: Span, until: number): Promise<Row[]> {
-    const rows: Row[] = [];
-    const read = async (sublevel: Store['rollupHours'], first: number, last: number) => {
-      for await (const [key, bucket] of sublevel.iterator(sampleRange(box, first, last)))
+    const read = async (kind: Buckets, first: number, last: number): Promise<Row[]> => {
+      const rows: Row[] = [];
+      const old = kind === 'minute' ? store.rollupMinutes : store.rollupHours;
+      for await (const [key, bucket] of old.iterator(sampleRange(box, first, last)))
         rows.push({ at: sampleTime(key), bucket });
+      const packed = await store[`${kind}Packs`].values(sampleRange(box, spanOf(kind, first), last)).all();
+      return rowsWithin([rows, ...packed.map(unpackBuckets)], first, last);
     };
-    await read(store.rollupHours, from, Math.min(to, until - 1));
-    await read(store.rollupMinutes, Math.max(from, until), to);
-    return rows;
+    const hours = await read('hour', from, Math.min(to, until - 1));
+    return [...hours, ...(await read('minute', Math.max(from, until), to))];
   }
 
   return {
     kind: 'level',
     lives: async (boxes) => found(boxes, await store.lives.getMany([...boxes])),
-    async commit({ samples, lives, events }) {
-      const operations = samples.map(({ box, at, epoch, seq, values }) =>
-        sampleOperation(store, sampleKey(box, at, epoch, seq), values),
-      );
+    async commit({ samples, carried, lives, events }) {
+      const operations = packsOf(samples, carried).map((pack) => packOperation(store, pack));
       for (const event of events) operations.push(putEvent(event));
       for (const [key, value] of lives) operations.push({ type: 'put', sublevel: store.lives, key, value });
       await store.commit(operations);
@@ -70,10 +78,10 @@ export function createLevelFleet({
       return join(pointsOf(rows, Math.max(2, span.limit - limit)), await raw(box, span, limit), span.limit);
     },
     async *sequences(box) {
-      for await (const key of store.samples.keys(sampleRange(box, 0, Number.MAX_SAFE_INTEGER))) {
-        const [, at, epoch = '', seq] = key.split('!');
-        yield { epoch, seq: Number(seq), at: Number(at) };
-      }
+      const range = sampleRange(box, 0, Number.MAX_SAFE_INTEGER);
+      const places = (await store.packs.values(range).all()).flatMap(placesIn);
+      for await (const key of store.samples.keys(range)) places.push(samplePlace(key));
+      yield* places.sort(bySequence);
     },
 
     record: (events) => store.commit(events.map(putEvent)),

@@ -19,9 +19,20 @@ export interface NewSample extends Sample {
   epoch: string;
 }
 
+/** Samples of a round that came together: a store may keep the bytes that they came in. */
+export interface Carried {
+  /** Their place among the samples of the round. */
+  first: number;
+  count: number;
+  /** As contract/health-codec.ts has them: those samples, unaltered, and no others. */
+  bytes: Buffer;
+}
+
 /** What the messages that were taken together change. */
 export interface FleetRound {
   samples: readonly NewSample[];
+  /** In the order of the samples. */
+  carried?: readonly Carried[];
   /** As they are after the round. */
   lives: ReadonlyMap<string, LifeRecord>;
   events: readonly FleetEvent[];

@@ -3,13 +3,14 @@
  * The broker is never the store of record; this is.
  */
 import path from 'node:path';
-import { type Commits, createCommits, type Operation } from '#common/commits.js';
+import { type Commits, createCommits, type Database, type Operation } from '#common/commits.js';
 import { isDiskFull, openDatabase } from '#common/database.js';
 import { Refusal } from '#contract/problems.js';
 import { type BoxStore, boxSublevels } from './boxes.js';
 import { type CatalogueStore, catalogueSublevels } from './catalogue.js';
 import { type ClaimStore, claimSublevels } from './claims.js';
 import { type CommandStore, commandSublevels } from './commands.js';
+import { placeKey } from './control/through-level.js';
 import { type LinkStore, linkSublevels } from './links.js';
 import { type LifeStore, lifeSublevels } from './lives.js';
 import { type MemberStore, memberSublevels } from './members.js';
@@ -39,16 +40,19 @@ export interface Store
   /** Told of what has just been committed, before `commit` answers. Answers the way to end it. */
   onCommitted(listener: (operations: readonly Operation[]) => void): () => void;
   /** Every entry as it is stored, of the moment of the call. */
-  snapshot(): AsyncIterable<[string, string]>;
+  snapshot(): AsyncIterable<[string, Buffer]>;
   close(): Promise<void>;
 }
 
 /** A release's store opens under the release before it: expand now, contract one release later. */
-const storeVersion = 1;
+export const storeVersion = 1;
 
-/** @throws Refusal as `openDatabase` */
-export async function openStore(directory: string): Promise<Store> {
-  const db = await openDatabase(path.join(directory, 'store'), storeVersion);
+/**
+ * @param records where the records are, when that is not in this directory; closed with the store
+ * @throws Refusal as `openDatabase`
+ */
+export async function openStore(directory: string, records?: Database): Promise<Store> {
+  const db = records ?? (await openDatabase(path.join(directory, 'store'), storeVersion));
   const commits: Commits = createCommits(db);
   const listeners = new Set<(operations: readonly Operation[]) => void>();
   return {
@@ -77,10 +81,15 @@ export async function openStore(directory: string): Promise<Store> {
       listeners.add(listener);
       return () => listeners.delete(listener);
     },
-    snapshot: () => db.iterator<string, string>({ keyEncoding: 'utf8', valueEncoding: 'utf8' }),
+    snapshot: () => withoutPlace(db.iterator<string, Buffer>({ keyEncoding: 'utf8', valueEncoding: 'buffer' })),
     async close() {
       await commits.idle();
       await db.close();
     },
   };
+}
+
+/** Which commit a copy holds is no record. */
+async function* withoutPlace(entries: AsyncIterable<[string, Buffer]>): AsyncGenerator<[string, Buffer]> {
+  for await (const entry of entries) if (entry[0] !== placeKey) yield entry;
 }

@@ -20,6 +20,7 @@ import { ownFolder } from '../support/folder.js';
 import { createHealthLife } from '../support/health-life.js';
 import { createManualClock } from '../support/manual-clock.js';
 import { randomFrom } from '../support/random.js';
+import { sampleKeys } from '../support/stored.js';
 import { openTerritory, quietLog, type TestTerritory } from '../support/territory.js';
 
 const minute = 60_000;
@@ -83,7 +84,7 @@ t.test('after thirty days without a provider each sequence is stored, or thinned
   await courier.stop({ byBroker: false });
   await ingest.stop();
 
-  const stored = sequencesOf(await store.samples.keys({ gte: `${box}!`, lt: `${box}"` }).all());
+  const stored = sequencesOf(await sampleKeys(store, box));
   t.equal(new Set(stored).size, stored.length, 'none is doubled');
   t.equal(stored.length, waiting);
   const absent = declared.reduce((sum, range) => sum + lengthOf(range), 0);
@@ -175,7 +176,7 @@ t.test('boxes that come back with much tell their newest sample at once, and the
   const boxes = await Promise.all(
     places.map((random, index) => linkedTo(t, { territory, anchor, id: `box-number-000${index}`, random })),
   );
-  const storedOf = async (id: string) => sequencesOf(await store.samples.keys({ gte: `${id}!`, lt: `${id}"` }).all());
+  const storedOf = async (id: string) => sequencesOf(await sampleKeys(store, id));
   const whole = Array.from({ length: waitingBefore + 1 }, (_, index) => index + 1);
 
   for (const { link } of boxes) link.start();

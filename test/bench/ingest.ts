@@ -157,7 +157,9 @@ export async function ingestPostgres(workshop: Workshop, conditions: Conditions)
       ...(await ingest(workshop, territory, conditions, 'ingest.postgres')),
       ...(await ingest(workshop, territory, conditions, 'ingest.postgres.batch', batched)),
     ];
-    conditions.say(`ingest.postgres: ${server.ask('bench', 'SELECT count(*) FROM samples')} samples in the database`);
+    conditions.say(
+      `ingest.postgres: ${server.ask('bench', 'SELECT sum(count) FROM sample_packs')} samples in the database`,
+    );
     await territory.program.stop();
     return figures;
   } finally {

@@ -27,6 +27,7 @@ import { start } from './start.js';
 import { stored } from './stored.js';
 import { telling } from './telling.js';
 import { openTerritory } from './territory.js';
+import { week } from './week.js';
 import { startWire } from './wire.js';
 import { createWorkshop } from './workshop.js';
 
@@ -45,6 +46,9 @@ aims['fleet.table'] = { text: '≤ 50 ms', met: (figure) => figure.value <= 50 }
 aims['fleet.memory'] = most(1.6);
 aims['wire.day'] = most(1);
 aims['health.cpu'] = most(5);
+aims['week.heap'] = most(1.05);
+for (const name of ['week.resident', 'week.cpu']) aims[name] = most(1.1);
+aims['week.open'] = most(1);
 
 const say = (line: string) => console.log(line);
 const cells = (row: readonly string[]) =>
@@ -111,6 +115,7 @@ try {
   await measure('ingest.postgres', () => ingestPostgres(workshop, conditions));
   await measure('stored', () => stored(workshop, conditions));
   if (wire) await measure('wire', wire);
+  await measure('week', () => week(workshop, conditions));
   await measure('install', () => install(workshop, conditions));
   if (wanted('libraries')) {
     const costs = await libraryCosts(workshop, short ? 1 : 5);

@@ -10,6 +10,8 @@ import { createInterface } from 'node:readline';
 export interface Program {
   readonly pid: number;
   readonly child: ChildProcess;
+  /** Why it ended, with the end of what it wrote to its standard error. */
+  failure(): Error;
   /** With SIGTERM. Resolves when it has ended. */
   stop(): Promise<void>;
 }
@@ -134,11 +136,15 @@ export function createWorkshop(): Workshop {
 
 /** Asks a part of the bench by message and awaits its answer. */
 export async function ask(program: Program, question: object): Promise<unknown> {
-  const answered = once(program.child, 'message');
+  const over = new AbortController(); // a part that is asked ten thousand times keeps no listener of each
+  const { signal } = over;
+  const answered = once(program.child, 'message', { signal });
+  const ended = once(program.child, 'close', { signal }).then(() => Promise.reject(program.failure()));
   program.child.send(question);
-  const [answer] = await Promise.race([
-    answered,
-    once(program.child, 'close').then(() => Promise.reject(new Error('a part of the bench ended'))),
-  ]);
-  return answer;
+  try {
+    const [answer] = await Promise.race([answered, ended]);
+    return answer;
+  } finally {
+    over.abort();
+  }
 }

@@ -179,7 +179,7 @@ t.test('a provider that was restored from an older backup is told what the box n
   const { openStore } = await import('../../provisioning/store/store.js');
   const store = await openStore(provider.directory);
   await store.lives.clear();
-  await store.samples.clear();
+  await store.packs.clear();
   await store.close();
   await provider.start();
   await box.start();

@@ -1,5 +1,6 @@
 /** Backup and restore: what comes back, what never goes back, and what a cut in the middle leaves. */
 import { spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { copyFile, readdir, readFile, rename, rm, stat, truncate, writeFile } from 'node:fs/promises';
 import path from 'node:path';
@@ -98,11 +99,11 @@ t.test('what is damaged is refused before anything is written', async (t) => {
 t.test('killed at any moment, a backup is whole or absent, and a restore can be repeated', async (t) => {
   const provider = await testProvider(t);
   const store = await openStore(provider.directory);
-  const value = { 'system.memory.usage': 1 };
+  const value = randomBytes(40);
   for (let part = 0; part < 20; part += 1)
     await store.commit(
       Array.from({ length: 2000 }, (_, index) => ({
-        ...{ type: 'put' as const, sublevel: store.samples, value },
+        ...{ type: 'put' as const, sublevel: store.packs, value },
         key: `box-0!${String(part * 2000 + index).padStart(16, '0')}!e!1`,
       })),
     );
@@ -136,6 +137,7 @@ t.test('killed at any moment, a backup is whole or absent, and a restore can be 
   const done = await ask('restore', '--from', file, '--dir', directory);
   t.equal(done.status, 0, done.stderr);
   const back = await openStore(directory);
-  t.equal((await back.samples.keys().all()).length, 40_000);
+  t.equal((await back.packs.keys().all()).length, 40_000);
+  t.ok((await back.packs.get(`box-0!${'0'.repeat(16)}!e!1`))?.equals(value), 'bytes as they were');
   await back.close();
 });

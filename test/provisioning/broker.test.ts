@@ -4,6 +4,7 @@ import t from 'tap';
 import { subtree } from '#contract/topics.js';
 import { digestOf } from '../../provisioning/fleet/read.js';
 import { createTestCa } from '../support/certificates.js';
+import { sampleKeys } from '../support/stored.js';
 import { birth, death, epoch, epoch2, health, openTerritory, type TestBox, up, within } from '../support/territory.js';
 
 const authority = await createTestCa();
@@ -14,7 +15,7 @@ const territory = await openTerritory({ authority, limits: { maxPacketBytes: 64 
 t.teardown(() => territory.close());
 const { store, broker, ingest, clock } = territory;
 
-const stored = (box: string) => store.samples.keys({ gte: `${box}!`, lt: `${box}"` }).all();
+const stored = (box: string) => sampleKeys(store, box);
 const session = (digit: number) => String(digit).repeat(16);
 
 /** It stays connected through everything that the others try. */

@@ -20,7 +20,6 @@ import { serverTls } from '../../provisioning/ca/server-certificate.js';
 import { createEst } from '../../provisioning/est/est.js';
 import { createHandshakes } from '../../provisioning/est/handshakes.js';
 import { createLimits } from '../../provisioning/est/limits.js';
-import { openRooms } from '../../provisioning/rooms.js';
 import {
   type Asked,
   answered,
@@ -35,6 +34,7 @@ import {
   territory,
 } from '../support/est.js';
 import { createManualClock } from '../support/manual-clock.js';
+import { roomsOf } from '../support/records.js';
 
 t.test(
   'a client that knows only RFC 7030 enrols: curl and openssl, to a certificate that mutual TLS takes',
@@ -137,7 +137,7 @@ t.test('a claim that does not serve is refused with its own code, and the operat
   t.equal((await boxes()).length, 2, 'and nobody else was enrolled');
 
   await provider.stop();
-  const rooms = await openRooms({ directory, files, clock });
+  const rooms = await roomsOf({ directory, files, clock });
   const events = answered(check(Type.Array(FleetEvent), await rooms.events.recent(100)));
   await rooms.close();
   const codes = new Set(events.map(({ code }) => code));
@@ -312,7 +312,7 @@ t.test('who guesses codes is told to wait, for a minute', async (t) => {
 t.test('a body that does not end is not waited for', async (t) => {
   const { directory, provider, clock } = await territory(t);
   await provider.stop();
-  const rooms = await openRooms({ directory, files, clock });
+  const rooms = await roomsOf({ directory, files, clock });
   const hosts = ['localhost'];
   const tls = await serverTls({ files, clock, directory, ca: rooms.ca, hosts });
   const slow = createEst({
@@ -346,7 +346,7 @@ t.test('a body that does not end is not waited for', async (t) => {
 t.test('whatever stands in Authorization and body, the answer is a refusal of ours', async (t) => {
   const { directory, provider, clock } = await territory(t);
   await provider.stop();
-  const rooms = await openRooms({ directory, files, clock });
+  const rooms = await roomsOf({ directory, files, clock });
   t.teardown(() => rooms.close());
   const { code } = await rooms.claims.create({});
   const refuses = async (given: string, der: Uint8Array) => {

@@ -15,6 +15,7 @@ import { holes } from '../../provisioning/fleet/track.js';
 import { openStore } from '../../provisioning/store/store.js';
 import { createTestCa } from '../support/certificates.js';
 import { kills as asked, randomFrom, seed } from '../support/random.js';
+import { sampleKeys } from '../support/stored.js';
 import { birth, epoch, health, up, within } from '../support/territory.js';
 
 const kills = Math.max(20, Math.ceil(asked / 2));
@@ -90,7 +91,7 @@ t.test(`killed ${kills} times, the provider has everything it acknowledged`, asy
     running.delete(provider);
 
     const store = await openStore(directory);
-    const keys = await store.samples.keys({ gte: `${box}!`, lt: `${box}"` }).all();
+    const keys = await sampleKeys(store, box);
     const life = await store.lives.get(box);
     await store.close();
     const sequences = new Set(keys.map((key) => Number(key.split('!')[3])));

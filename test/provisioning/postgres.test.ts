@@ -16,6 +16,7 @@ import { migrations } from '../../provisioning/store/postgres/schema.js';
 import { openSessions } from '../../provisioning/store/postgres/sessions.js';
 import { openPostgresRig } from '../support/fleet-stores.js';
 import { testPostgres } from '../support/postgres.js';
+import { storedRows } from '../support/stored.js';
 import { epoch, health, quietLog } from '../support/territory.js';
 
 // The machine stays up: what was written is there without being synced, and its recovery is quick.
@@ -119,11 +120,10 @@ t.test('PostgreSQL is killed in the middle of rounds: what was acknowledged is t
     await server.kill();
     const promised = new Map(acked);
     await server.start();
-    const rows = server.ask(new URL(rig.address).pathname.slice(1), 'SELECT box, seq FROM samples').split('\n');
-    const there = new Set(rows);
+    const there = new Set(storedRows(server, new URL(rig.address).pathname.slice(1)));
     for (const [itsBox, contiguous] of promised)
       for (let seq = 1; seq <= contiguous; seq += 1)
-        if (!there.has(`${itsBox}|${seq}`)) t.fail(`${itsBox} ${seq} is gone`);
+        if (!there.has(`${itsBox} ${epoch} ${seq}`)) t.fail(`${itsBox} ${seq} is gone`);
   }
   await Promise.all(writing);
   for (const itsBox of boxes)
@@ -242,8 +242,9 @@ t.test('days are made ahead and dropped whole; what lies outside of them moves i
   const rig = await openRig(t);
   const { fleet, clock } = rig;
   const database = new URL(rig.address).pathname.slice(1);
-  const days = () => server.ask(database, "SELECT count(*) FROM pg_inherits WHERE inhparent = 'samples'::regclass");
-  const others = () => Number(server.ask(database, 'SELECT count(*) FROM samples_other'));
+  const days = () =>
+    server.ask(database, "SELECT count(*) FROM pg_inherits WHERE inhparent = 'sample_packs'::regclass");
+  const others = () => Number(server.ask(database, 'SELECT count(*) FROM sample_packs_other'));
   t.equal(days(), String(7 + 1 + 3 + 1), 'a week behind, today, three ahead, and the others');
   const now = clock.now();
   await fleet.commit(roundOf(1, now + 5 * day));

@@ -11,10 +11,9 @@ import { LeaveAnswer } from '#contract/leave.js';
 import { BoxDetail } from '#contract/operator.js';
 import { check, parseJson } from '#contract/parse.js';
 import { crlFile } from '../../provisioning/ca/crl.js';
-import { openRooms } from '../../provisioning/rooms.js';
-import { openStore } from '../../provisioning/store/store.js';
 import { type Answer, answered, certificateIn, csr, day, est, refused, run, territory } from '../support/est.js';
 import { createManualClock } from '../support/manual-clock.js';
+import { roomsOf } from '../support/records.js';
 
 type Box = { id: string; with: { cert: string; key: string } };
 
@@ -74,7 +73,7 @@ t.test('the number of a list never goes back, and an entry goes only when its ce
   const clock = createManualClock(Date.now());
   const at = async (milliseconds: number) => {
     await clock.pass(milliseconds);
-    const rooms = await openRooms({ directory, files, clock });
+    const rooms = await roomsOf({ directory, files, clock });
     await rooms.crl.start();
     await rooms.close();
     return inFile();
@@ -87,7 +86,7 @@ t.test('the number of a list never goes back, and an entry goes only when its ce
   t.equal((await at(34 * day)).revoked.size, 1, 'once more after its end');
   t.equal((await at(day)).revoked.size, 0);
 
-  const rooms = await openRooms({ directory, files, clock });
+  const rooms = await roomsOf({ directory, files, clock });
   await rooms.crl.start();
   const told: string[] = [];
   rooms.crl.onChange((pem) => told.push(pem));
@@ -109,13 +108,14 @@ t.test('what an earlier release revoked stands on the first list', async (t) => 
   const { directory, provider, clock, enrolled, inFile } = await opened(t);
   const box = await enrolled();
   await provider.stop();
-  const store = await openStore(directory);
+  const earlier = await roomsOf({ directory, files, clock });
+  const { store } = earlier;
   const record = await store.boxes.get(box.id);
   const { admittedBy: _admittedBy, ...old } = record!;
   await store.boxes.put(box.id, { ...old, revokedAt: Date.now() });
   await store.crls.clear();
-  await store.close();
-  const rooms = await openRooms({ directory, files, clock });
+  await earlier.close();
+  const rooms = await roomsOf({ directory, files, clock });
   await rooms.crl.start();
   await rooms.close();
   t.same([...(await inFile()).revoked.keys()], [box.certificate.serialNumber]);

@@ -14,6 +14,7 @@ import { createPubacks } from '../../provisioning/broker/pubacks.js';
 import { createAdmitted } from '../../provisioning/fleet/admitted.js';
 import { createEventQueue } from '../../provisioning/fleet/event-queue.js';
 import type { Fence, FleetRound } from '../../provisioning/store/fleet.js';
+import { placesIn } from '../../provisioning/store/pack.js';
 import { openPostgresFleet } from '../../provisioning/store/postgres/fleet.js';
 import { createHolding, type Holding } from '../../provisioning/workers/holding.js';
 import { createLeases } from '../../provisioning/workers/leases.js';
@@ -220,8 +221,9 @@ t.test(
 
     await t.rejects(store.commit(round(3, [fence])), { code: 'shard-lost', detail: '2a' });
     await store.commit(round(3, [{ shard: '2a', token: second.tokenOf('2a') ?? 0 }]));
-    const { rows } = await pool.query('SELECT seq FROM samples ORDER BY seq');
-    t.strictSame(rows, [{ seq: '1' }, { seq: '2' }, { seq: '3' }], 'of what was refused nothing is there');
+    const { rows } = await pool.query<{ pack: Buffer }>('SELECT pack FROM sample_packs');
+    const there = rows.flatMap(({ pack }) => placesIn(pack).map(({ seq }) => seq)).sort();
+    t.strictSame(there, [1, 2, 3], 'of what was refused nothing is there');
     await first.renew();
     t.equal(first.counts().lost, 256, 'the former owner learns of it, and joins anew');
     await Promise.all([first.stop(), second.stop()]);

@@ -20,9 +20,9 @@ import { CreatedClaim } from '#contract/operator.js';
 import { check, parseJson } from '#contract/parse.js';
 import { Problem } from '#contract/problems.js';
 import { init } from '../../provisioning/cli/init.js';
-import { createProvider } from '../../provisioning/provider.js';
 import { controlSocket } from '../../provisioning/territory.js';
 import type { ProviderWish } from './provider.js';
+import { providerOf } from './records.js';
 
 export const run = promisify(execFile);
 export const est = '/.well-known/est';
@@ -61,7 +61,7 @@ export async function territory(t: Test, wish: Wish = {}, more: string[] = []) {
   const about = ['--territory', 'kowhai', '--name', 'Kōwhai', '--jurisdiction', 'AU-NSW', '--law', 'NSW'];
   await init(['--dir', directory, ...about, ...more], io);
   const config = { directory, host: 'localhost', portBase: 0, assetsDir, ...wish };
-  const provider = createProvider(config, { files, clock, log, ...wish });
+  const provider = providerOf(config, { files, clock, log, ...wish });
   await provider.start();
   t.teardown(async () => {
     await provider.stop();

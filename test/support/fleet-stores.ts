@@ -1,8 +1,10 @@
 /** The fleet's data in each of its two stores, for tests that hold for both. */
 
+import { unpackBuckets } from '../../provisioning/store/bucket-pack.js';
 import type { FleetStore, Keep } from '../../provisioning/store/fleet.js';
 import { createLevelFleet } from '../../provisioning/store/fleet-level.js';
 import { openPostgresFleet } from '../../provisioning/store/postgres/fleet.js';
+import type { Bucket } from '../../provisioning/store/rollup.js';
 import { openStore, type Store } from '../../provisioning/store/store.js';
 import { ownFolder } from './folder.js';
 import { createManualClock, type ManualClock } from './manual-clock.js';
@@ -31,6 +33,9 @@ export type OpenRig = (t: Teardown, keep?: Keep) => Promise<FleetRig>;
 
 const territory = 'test';
 
+/** How many samples buckets stand for, by the metric `a`. */
+const countIn = (buckets: readonly Bucket[]): number => buckets.reduce((sum, { a }) => sum + (a?.[3] ?? 0), 0);
+
 async function begun(t: Teardown) {
   const directory = await ownFolder(t);
   const store = await openStore(directory);
@@ -42,8 +47,11 @@ export const openLevelRig: OpenRig = async (t, keep) => {
   const { directory, clock, ...first } = await begun(t);
   let { store } = first;
   const parts = () => ({ store, clock, ...(keep && { keep }) });
-  const sum = async (sublevel: Store['rollupHours']) =>
-    (await sublevel.values().all()).reduce((total, { a }) => total + (a?.[3] ?? 0), 0);
+  const sum = async (packs: Store['hourPacks'], old: Store['rollupHours']) =>
+    countIn([
+      ...(await packs.values().all()).flatMap(unpackBuckets).map(({ bucket }) => bucket),
+      ...(await old.values().all()),
+    ]);
   const rig: FleetRig = {
     fleet: createLevelFleet(parts()),
     store,
@@ -66,7 +74,10 @@ export const openLevelRig: OpenRig = async (t, keep) => {
       rig.fleet = createLevelFleet(parts());
       return rig.fleet;
     },
-    counted: async () => ({ minutes: await sum(store.rollupMinutes), hours: await sum(store.rollupHours) }),
+    counted: async () => ({
+      minutes: await sum(store.minutePacks, store.rollupMinutes),
+      hours: await sum(store.hourPacks, store.rollupHours),
+    }),
   };
   return rig;
 };
@@ -81,8 +92,14 @@ export const openPostgresRig =
     const url = server.create(database);
     const { store, clock } = await begun(t);
     const open = () => openPostgresFleet({ url, territory, clock, keep });
-    const sum = (table: string) =>
-      Number(server.ask(database, `SELECT coalesce(sum((bucket->'a'->>3)::integer), 0) FROM ${table}`));
+    const lines = (statement: string) => server.ask(database, statement).split('\n').filter(Boolean);
+    const sum = (kind: 'minute' | 'hour') =>
+      countIn([
+        ...lines(`SELECT encode(pack, 'hex') FROM ${kind}_packs`).flatMap((pack) =>
+          unpackBuckets(Buffer.from(pack, 'hex')).map(({ bucket }) => bucket),
+        ),
+        ...lines(`SELECT bucket FROM ${kind}s`).map((bucket): Bucket => JSON.parse(bucket)),
+      ]);
     const rig: FleetRig = {
       fleet: await open(),
       store,
@@ -94,7 +111,7 @@ export const openPostgresRig =
         rig.fleet = await open();
         return rig.fleet;
       },
-      counted: async () => ({ minutes: sum('minutes'), hours: sum('hours') }),
+      counted: async () => ({ minutes: sum('minute'), hours: sum('hour') }),
     };
     t.teardown(() => rig.fleet.close());
     return rig;

@@ -1,4 +1,5 @@
 /** A clock that stands still until a test moves it. */
+import { getEventListeners } from 'node:events';
 import type { Clock } from '#common/clock.js';
 
 export interface ManualClock extends Clock {
@@ -8,11 +9,14 @@ export interface ManualClock extends Clock {
   pass(milliseconds: number): Promise<void>;
   /** Resolves once somebody sleeps, or at once if somebody does. Answers how long the shortest sleep still is. */
   sleeping(): Promise<number>;
+  /** How many sleep, and how many listeners the signals have that they sleep with. */
+  held(): { sleepers: number; listeners: number };
 }
 
 interface Sleeper {
   at: number;
   wake: () => void;
+  signal: AbortSignal | undefined;
 }
 
 export function createManualClock(start = Date.UTC(2026, 10, 1)): ManualClock {
@@ -31,7 +35,7 @@ export function createManualClock(start = Date.UTC(2026, 10, 1)): ManualClock {
           signal?.removeEventListener('abort', wake);
           resolve();
         };
-        const sleeper = { at: now + milliseconds, wake };
+        const sleeper = { at: now + milliseconds, wake, signal };
         sleepers.push(sleeper);
         signal?.addEventListener('abort', wake);
         const told = watchers;
@@ -57,6 +61,11 @@ export function createManualClock(start = Date.UTC(2026, 10, 1)): ManualClock {
     async sleeping() {
       if (sleepers.length === 0) await new Promise<void>((resolve) => watchers.push(resolve));
       return shortest();
+    },
+    held() {
+      const signals = new Set(sleepers.flatMap(({ signal }) => signal ?? []));
+      const listeners = [...signals].map((signal) => getEventListeners(signal, 'abort').length);
+      return { sleepers: sleepers.length, listeners: listeners.reduce((sum, count) => sum + count, 0) };
     },
   };
 }

@@ -12,8 +12,9 @@ import { certificatesFromPem } from '#common/pki/pem.js';
 import type { DirectoryTerritory } from '#contract/directory.js';
 import type { BoxSummary, Claim, CreatedClaim, FleetEvent } from '#contract/operator.js';
 import type { OutsideConfig } from '../../provisioning/brokers.js';
-import { createProvider, type Provider } from '../../provisioning/provider.js';
+import type { createProvider, Provider } from '../../provisioning/provider.js';
 import { ownFolder } from './folder.js';
+import { providerOf } from './records.js';
 
 export const command = (name: string): string => path.resolve('build/bin', `${name}.js`);
 
@@ -167,7 +168,7 @@ export async function testProvider(
       const assetsDir = path.resolve('build/console');
       const config = { directory, host: '127.0.0.1', portBase, assetsDir, outside };
       const wish = options.provider ?? {};
-      running = createProvider({ ...config, ...wish }, { files, clock: systemClock, log, ...wish });
+      running = providerOf({ ...config, ...wish }, { files, clock: systemClock, log, ...wish });
       await running.start();
     },
     urls: () => running?.urls ?? { est: '', broker: '', console: '' },

@@ -34,8 +34,33 @@ export const databaseProblems = {
   ],
   'store-moved': [
     409,
-    'what boxes tell lies in a database since it was moved there',
-    'serve with --database or --database-file and the address of that database',
+    'what was stored here lies in a database since it was moved there',
+    'serve with --database or --database-file and the address of that database; other commands ask the provider that serves',
+  ],
+  'store-moving': [
+    409,
+    'the records of this territory are on their way to a database',
+    'say the same migrate-store --control again until it says that they are there',
+  ],
+  'control-lost': [
+    503,
+    'another process has taken over the records of this territory',
+    'nothing needs doing: this one has written nothing since, and stands by when it is started again',
+  ],
+  'control-standby': [
+    503,
+    'this process stands by, and another one serves',
+    'ask the one that serves; this one takes over when that is gone',
+  ],
+  'standby-outdated': [
+    409,
+    'this process may not take over: the keys and files of the territory have changed since they were brought here',
+    'where the provider serves say webizen-provider standby export, and here webizen-provider standby import',
+  ],
+  'database-behind': [
+    409,
+    'the database has forgotten what was stored in it: it is an older copy of itself',
+    'bring back the newest one; if that is lost, restore a backup of the territory and move it to an empty database',
   ],
   'shard-lost': [
     409,

@@ -1,9 +1,11 @@
 /** Takes over what another store held of boxes: their lives and what goes with them, in one transaction. */
 import type { NewSample } from '../fleet.js';
 import type { LifeRecord } from '../lives.js';
-import type { Bucket } from '../rollup.js';
-import { arrayOf, copySamples, json, split } from './rounds.js';
-import type { Session, Sessions } from './sessions.js';
+import type { Row } from '../rollup.js';
+import { mergeIntoBuckets } from './buckets.js';
+import { copySamples } from './copy.js';
+import { arrayOf, json, split } from './rows.js';
+import type { Sessions } from './sessions.js';
 
 export interface Adopted {
   box: string;
@@ -11,18 +13,8 @@ export interface Adopted {
   life: LifeRecord;
   /** Those that are not here yet. */
   samples: readonly NewSample[];
-  minutes: readonly { at: number; bucket: Bucket }[];
-  hours: readonly { at: number; bucket: Bucket }[];
-}
-
-async function writeBuckets(session: Session, family: 'minutes' | 'hours', boxes: readonly Adopted[]): Promise<void> {
-  const rows = boxes.flatMap((adopted) => adopted[family].map(({ at, bucket }) => ({ box: adopted.box, at, bucket })));
-  if (rows.length === 0) return;
-  await session.query(
-    `INSERT INTO ${family} (box, at, bucket) SELECT * FROM unnest($1::text[], $2::bigint[], $3::json[])
-     ON CONFLICT DO NOTHING`,
-    [arrayOf(rows.map(({ box }) => box)), rows.map(({ at }) => at), arrayOf(rows.map(({ bucket }) => json(bucket)))],
-  );
+  minutes: readonly Row[];
+  hours: readonly Row[];
 }
 
 export async function adopt(sessions: Pick<Sessions, 'transact'>, boxes: readonly Adopted[]): Promise<void> {
@@ -46,7 +38,8 @@ export async function adopt(sessions: Pick<Sessions, 'transact'>, boxes: readonl
       session,
       boxes.flatMap(({ samples }) => samples),
     );
-    await writeBuckets(session, 'minutes', boxes);
-    await writeBuckets(session, 'hours', boxes);
+    // Of a box that was there already they came along with it.
+    await mergeIntoBuckets(session, 'minute', new Map(boxes.map(({ box, minutes }) => [box, minutes])));
+    await mergeIntoBuckets(session, 'hour', new Map(boxes.map(({ box, hours }) => [box, hours])));
   });
 }

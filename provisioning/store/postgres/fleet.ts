@@ -1,6 +1,7 @@
 /** The fleet's data in PostgreSQL, for any number of workers. */
 import type { Clock } from '#common/clock.js';
 import type { FleetEvent } from '#contract/operator.js';
+import { Refusal } from '#contract/problems.js';
 import { type Admission, cutsOf, type FleetStore, type Keep, usualKeep } from '../fleet.js';
 import { checkDatabaseUrl } from './address.js';
 import { migrate } from './migrate.js';
@@ -26,11 +27,14 @@ export async function openPostgresFleet({
   territory,
   clock,
   keep = usualKeep,
+  fence,
 }: {
   url: string;
   territory: string;
   clock: Clock;
   keep?: Keep | undefined;
+  /** The token of whoever holds the control plane's records, where those are here too: it alone says who is admitted. */
+  fence?: number | undefined;
 }): Promise<PostgresFleet> {
   const sessions = openSessions(checkDatabaseUrl(url));
   try {
@@ -71,6 +75,10 @@ export async function openPostgresFleet({
     async admit(boxes) {
       if (boxes.size === 0) return;
       await sessions.transact(async (session) => {
+        if (fence !== undefined) {
+          const held = await session.query('SELECT FROM control WHERE token = $1 FOR SHARE', [fence]);
+          if (held.rowCount === 0) throw new Refusal('control-lost');
+        }
         const { rows } = await session.query<{ box: string }>(
           `INSERT INTO boxes (box, admission) SELECT * FROM unnest($1::text[], $2::json[])
            ON CONFLICT (box) DO UPDATE SET admission = excluded.admission

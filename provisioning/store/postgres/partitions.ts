@@ -7,8 +7,11 @@ import type { Session, Sessions } from './sessions.js';
 const day = 86_400_000;
 
 /** Each with the width of its parts. */
-export const families = { samples: day, minutes: 10 * day, hours: 100 * day } as const;
-export type Family = keyof typeof families;
+const families = { sample_packs: day, minute_packs: 10 * day, hour_packs: 100 * day } as const;
+/** Of the release before: none is made any more. */
+const former = { samples: day, minutes: 10 * day, hours: 100 * day } as const;
+const widths = { ...families, ...former };
+export type Family = keyof typeof widths;
 
 export interface Part {
   name: string;
@@ -19,7 +22,7 @@ export interface Part {
 const daysAhead = 3;
 
 export function partOf(family: Family, at: number): Part {
-  const width = families[family];
+  const width = widths[family];
   const since = at - (at % width);
   return {
     name: `${family}_${new Date(since).toISOString().slice(0, 10).replaceAll('-', '')}`,
@@ -45,7 +48,7 @@ export async function partsOf(sessions: Pick<Sessions, 'ask'>, family: Family): 
 }
 
 /** Its rows that lie among the others already come along. */
-async function make(session: Session, family: Family, { name, since, before }: Part): Promise<void> {
+async function make(session: Session, family: keyof typeof families, { name, since, before }: Part): Promise<void> {
   await session.query(`LOCK TABLE ${family} IN SHARE ROW EXCLUSIVE MODE`);
   const { rows } = await session.query('SELECT to_regclass($1) IS NOT NULL AS there', [name]);
   if (rows[0]?.there) return; // another worker was first
@@ -59,10 +62,10 @@ async function make(session: Session, family: Family, { name, since, before }: P
 
 /** Those from where samples are raw to some days ahead. @param rawSince milliseconds since 1970, as is `now` */
 export async function makeParts(sessions: Sessions, now: number, rawSince: number): Promise<void> {
-  for (const family of Object.keys(families) as Family[]) {
+  for (const family of Object.keys(families) as (keyof typeof families)[]) {
     const there = new Set((await partsOf(sessions, family)).map(({ name }) => name));
     const last = partOf(family, now + daysAhead * day).since;
-    const first = family === 'samples' ? rawSince : now;
+    const first = family === 'sample_packs' ? rawSince : now;
     for (let at = partOf(family, first).since; at <= last; at += families[family]) {
       const part = partOf(family, at);
       if (!there.has(part.name)) await sessions.transact((session) => make(session, family, part));

@@ -1,19 +1,10 @@
 /** Lives of boxes, and the rounds that change them: one transaction each. */
-import { once } from 'node:events';
-import { from as copyFrom } from 'pg-copy-streams';
 import { Refusal } from '#contract/problems.js';
-import { Conflict, type Fence, type FleetRound, type NewSample } from '../fleet.js';
+import { Conflict, type Fence, type FleetRound } from '../fleet.js';
 import type { LifeRecord } from '../lives.js';
+import { copySamples } from './copy.js';
+import { arrayOf, type Cold, json, type LifeRow, lifeOf, split } from './rows.js';
 import type { Session, Sessions } from './sessions.js';
-
-type Cold = Omit<LifeRecord, 'version' | 'lastSeen' | 'tracks' | 'gaps' | 'health'>;
-interface LifeRow {
-  box: string;
-  version: number;
-  seen: number;
-  hot: Pick<LifeRecord, 'tracks' | 'gaps' | 'health'>;
-  cold: Cold;
-}
 
 export interface Rounds {
   lives(boxes: readonly string[]): Promise<Map<string, LifeRecord>>;
@@ -23,36 +14,6 @@ export interface Rounds {
 
 const mostRemembered = 10_000;
 const mostInPage = 1000;
-
-/** COPY's text form: JSON has no tab and no line end, and what it escapes is escaped once more. */
-const copied = (text: string): string => (text.includes('\\') ? text.replaceAll('\\', '\\\\') : text);
-
-function linesOf(samples: readonly NewSample[]): Buffer {
-  let text = '';
-  for (const { box, at, epoch, seq, values } of samples)
-    text += `${box}\t${at}\t${epoch}\t${seq}\t${copied(JSON.stringify(values))}\n`;
-  return Buffer.from(text);
-}
-
-/** The literal of an array of texts. `pg` writes it too, at several times the cost. */
-export const arrayOf = (texts: readonly (string | null)[]): string =>
-  `{${texts.map((text) => (text === null ? 'NULL' : `"${text.replace(/["\\]/g, '\\$&')}"`)).join(',')}}`;
-
-export function split({ version: _version, lastSeen: _seen, tracks, gaps, health, ...cold }: LifeRecord) {
-  return { hot: { tracks, ...(gaps !== undefined && { gaps }), ...(health && { health }) }, cold };
-}
-
-/** PostgreSQL cannot store the character of number 0 in a text, and says so of JSON only when it is read. */
-export const json = (value: unknown): string => JSON.stringify(value).replaceAll('\\u0000', '\\ufffd');
-
-export async function copySamples(session: Session, samples: readonly NewSample[]): Promise<void> {
-  if (samples.length === 0) return;
-  const stream = session.query(copyFrom('COPY samples (box, at, epoch, seq, vals) FROM STDIN'));
-  stream.on('error', () => {}); // once more when the connection closes
-  const done = once(stream, 'finish');
-  stream.end(linesOf(samples));
-  await done;
-}
 
 export function createRounds(sessions: Sessions): Rounds {
   /** What was written or read last of the part that seldom changes: objects are replaced when they change. */
@@ -86,12 +47,7 @@ export function createRounds(sessions: Sessions): Rounds {
     if (lost.length > 0) throw new Refusal('shard-lost', lost.join(', '));
   }
 
-  async function writeLives(session: Session, lives: FleetRound['lives'], online: FleetRound['online']): Promise<void> {
-    const rows = [...lives].map(([box, life]) => {
-      const { hot, cold } = split(life);
-      const version = life.version ?? 1;
-      return { box, version, seen: life.lastSeen, hot, cold: isSame(box, version, cold) ? null : json(cold) };
-    });
+  async function writeLives(session: Session, rows: readonly LifeRow[], online: FleetRound['online']): Promise<void> {
     const write = async (some: typeof rows, text: string) => {
       if (some.length === 0) return;
       const { rowCount } = await session.query(text, [
@@ -99,7 +55,7 @@ export function createRounds(sessions: Sessions): Rounds {
         some.map(({ version }) => version),
         some.map(({ seen }) => seen),
         arrayOf(some.map(({ hot }) => json(hot))),
-        arrayOf(some.map(({ cold }) => cold)),
+        arrayOf(some.map(({ box, version, cold }) => (isSame(box, version, cold) ? null : json(cold)))),
       ]);
       if (rowCount !== some.length) throw new Conflict('a life was written by somebody else');
     };
@@ -130,9 +86,9 @@ export function createRounds(sessions: Sessions): Rounds {
         [arrayOf(boxes)],
       );
       return new Map(
-        rows.map(({ box, version, seen, hot, cold }): [string, LifeRecord] => {
-          remember(box, version, cold);
-          return [box, { ...cold, ...hot, lastSeen: seen, version }];
+        rows.map((row): [string, LifeRecord] => {
+          remember(row.box, row.version, row.cold);
+          return [row.box, lifeOf(row)];
         }),
       );
     },
@@ -143,21 +99,25 @@ export function createRounds(sessions: Sessions): Rounds {
            AND ($2::integer IS NULL OR changed > clock_timestamp() - $2 * interval '1 second') ORDER BY box LIMIT ${mostInPage}`,
           [after, withinSeconds ?? null],
         );
-        for (const { box, version, seen, hot, cold } of rows) yield [box, { ...cold, ...hot, lastSeen: seen, version }];
+        for (const row of rows) yield [row.box, lifeOf(row)];
         const last = rows.at(-1);
         if (!last) return;
         after = last.box;
       }
     },
     async commit(round) {
-      const { samples, lives, online, events, fences } = round;
+      const { samples, carried, lives, online, events, fences } = round;
+      const rows = [...lives].map(([box, life]) => ({
+        ...{ box, version: life.version ?? 1, seen: life.lastSeen },
+        ...split(life),
+      }));
       await sessions.transact(async (session) => {
         await hold(session, fences);
-        await writeLives(session, lives, online);
-        await copySamples(session, samples);
+        await writeLives(session, rows, online);
+        await copySamples(session, samples, carried);
         await writeEvents(session, events);
       });
-      for (const [box, life] of lives) remember(box, life.version ?? 1, split(life).cold);
+      for (const { box, version, cold } of rows) remember(box, version, cold);
     },
   };
 }

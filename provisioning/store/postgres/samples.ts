@@ -2,16 +2,12 @@
 import type { StoredSample } from '#contract/operator.js';
 import { hoursUntil, join, pointsOf, rawLimit, type Span } from '../chart.js';
 import { cutsOf, type Keep } from '../fleet.js';
+import { bySequence, dayOf, type Place, pick, placesIn } from '../pack.js';
 import type { Row } from '../rollup.js';
 import { createPicker } from '../thin.js';
+import { readBuckets } from './buckets.js';
 import { type Part, partOf } from './partitions.js';
 import type { Session, Sessions } from './sessions.js';
-
-interface Place {
-  at: number;
-  epoch: string;
-  seq: number;
-}
 
 interface SealedRow extends Part {
   box: string;
@@ -28,6 +24,7 @@ const undefinedTable = '42P01';
 /** Where raw samples of these times are, and from what place on they still count. */
 async function tables(
   session: Session,
+  family: 'samples' | 'sample_packs',
   from: number,
   to: number,
 ): Promise<{ name: string; after: [string, number] }[]> {
@@ -36,9 +33,9 @@ async function tables(
     [from, to],
   );
   // The name is compared with what it would be made as: it goes into the text of a statement.
-  const sealed = rows.filter(({ name, since }) => partOf('samples', since).name === name);
+  const sealed = rows.filter(({ name, since }) => partOf(family, since).name === name);
   return [
-    { name: 'samples', after: ['', -1] },
+    { name: family, after: ['', -1] },
     ...sealed.map(({ name, box, at }) => ({ name, after: [box, at] as [string, number] })),
   ];
 }
@@ -54,9 +51,10 @@ export function createSamples(sessions: Sessions, { keep, now }: { keep: Keep; n
     }
   }
 
-  async function raw(session: Session, box: string, { from, to }: Span, limit: number): Promise<StoredSample[]> {
+  /** As the release before wrote them. */
+  async function oneByOne(session: Session, box: string, { from, to }: Span, limit: number): Promise<StoredSample[]> {
     const found: StoredSample[] = [];
-    for (const { name, after } of await tables(session, from, to)) {
+    for (const { name, after } of await tables(session, 'samples', from, to)) {
       const where = 'box = $1 AND at >= $2 AND at <= $3 AND (box, at) > ($4, $5)';
       const which = [box, from, to, ...after];
       const places = await session.query<Place>(
@@ -78,13 +76,29 @@ export function createSamples(sessions: Sessions, { keep, now }: { keep: Keep; n
     return found.sort((a, b) => a.at - b.at);
   }
 
+  /** Those of a box whose samples may lie in these times, by their table. */
+  async function packs(session: Session, box: string, { from, to }: Pick<Span, 'from' | 'to'>): Promise<Buffer[]> {
+    const found: Buffer[] = [];
+    for (const { name, after } of await tables(session, 'sample_packs', from, to)) {
+      const { rows } = await session.query<{ pack: Buffer }>(
+        `SELECT pack FROM ${name} WHERE box = $1 AND at >= $2 AND at <= $3 AND at + span >= $4 AND (box, at) > ($5, $6)`,
+        [box, dayOf(from), to, from, ...after],
+      );
+      for (const { pack } of rows) found.push(pack);
+    }
+    return found;
+  }
+
+  async function raw(session: Session, box: string, span: Span, limit: number): Promise<StoredSample[]> {
+    const packed = await packs(session, box, span);
+    return join(await oneByOne(session, box, span, limit), pick(packed, { ...span, limit }), limit);
+  }
+
   async function coarse(session: Session, box: string, { from, to }: Span, until: number): Promise<Row[]> {
-    const { rows } = await session.query<Row>(
-      `SELECT at, bucket FROM hours WHERE box = $1 AND at >= $2 AND at <= $3 AND at < $4
-       UNION ALL SELECT at, bucket FROM minutes WHERE box = $1 AND at >= $2 AND at <= $3 AND at >= $4`,
-      [box, from, to, until],
-    );
-    return rows;
+    return [
+      ...(await readBuckets(session, 'hour', box, from, Math.min(to, until - 1))),
+      ...(await readBuckets(session, 'minute', box, Math.max(from, until), to)),
+    ];
   }
 
   return {
@@ -100,9 +114,9 @@ export function createSamples(sessions: Sessions, { keep, now }: { keep: Keep; n
       }),
 
     async *sequences(box: string): AsyncGenerator<Place> {
-      const rows = await steadily(async (session) => {
-        const all: Place[] = [];
-        for (const { name, after } of await tables(session, earliest, latest)) {
+      const places = await steadily(async (session) => {
+        const all = (await packs(session, box, { from: earliest, to: latest })).flatMap(placesIn);
+        for (const { name, after } of await tables(session, 'samples', earliest, latest)) {
           const found = await session.query<Place>(
             `SELECT at, epoch, seq FROM ${name} WHERE box = $1 AND (box, at) > ($2, $3)`,
             [box, ...after],
@@ -111,7 +125,7 @@ export function createSamples(sessions: Sessions, { keep, now }: { keep: Keep; n
         }
         return all;
       });
-      yield* rows.sort((a, b) => (a.epoch < b.epoch ? -1 : a.epoch > b.epoch ? 1 : a.seq - b.seq));
+      yield* places.sort(bySequence);
     },
   };
 }

@@ -3,7 +3,9 @@
  * reads or writes (expand now, contract one release later). Times are milliseconds since 1970.
  */
 
-/** What a release adds is added at the end. What stands here has run somewhere and is not edited. */
+/**
+ * What a release adds is added at the end. What stands here has run somewhere and is not edited: a test knows what it was.
+ */
 export const migrations: readonly string[] = [
   `
 -- Whose it is, and whether all that its level store held of boxes is here.
@@ -84,5 +86,37 @@ CREATE TABLE IF NOT EXISTS shards (
   since timestamptz NOT NULL DEFAULT now()
 );
 INSERT INTO shards (shard) SELECT lpad(to_hex(n), 2, '0') FROM generate_series(0, 255) AS n ON CONFLICT DO NOTHING;
+`,
+  `
+-- Samples and what they came to, packed (store/pack.ts, store/bucket-pack.ts). What lies in samples, minutes and hours is
+-- read there until it is past its time; nothing new goes in.
+CREATE TABLE sample_packs (
+  at bigint NOT NULL,
+  -- To the last of its samples, which is of the same day.
+  span integer NOT NULL,
+  count smallint NOT NULL,
+  box text COLLATE "C" NOT NULL,
+  pack bytea NOT NULL
+) PARTITION BY RANGE (at);
+-- What is packed does not become smaller by being packed again.
+ALTER TABLE sample_packs ALTER COLUMN pack SET STORAGE EXTERNAL;
+CREATE INDEX sample_packs_place ON sample_packs (box, at);
+CREATE TABLE sample_packs_other PARTITION OF sample_packs DEFAULT;
+ALTER TABLE sample_packs_other ALTER COLUMN pack SET STORAGE EXTERNAL;
+CREATE INDEX sample_packs_other_at ON sample_packs_other (at);
+
+-- One row for a box and a day; of hours for ten days.
+CREATE TABLE minute_packs (
+  at bigint NOT NULL,
+  box text COLLATE "C" NOT NULL,
+  pack bytea NOT NULL,
+  PRIMARY KEY (box, at)
+) PARTITION BY RANGE (at);
+ALTER TABLE minute_packs ALTER COLUMN pack SET STORAGE EXTERNAL;
+CREATE TABLE minute_packs_other PARTITION OF minute_packs DEFAULT;
+ALTER TABLE minute_packs_other ALTER COLUMN pack SET STORAGE EXTERNAL;
+CREATE TABLE hour_packs (LIKE minute_packs INCLUDING STORAGE, PRIMARY KEY (box, at)) PARTITION BY RANGE (at);
+CREATE TABLE hour_packs_other PARTITION OF hour_packs DEFAULT;
+ALTER TABLE hour_packs_other ALTER COLUMN pack SET STORAGE EXTERNAL;
 `,
 ];

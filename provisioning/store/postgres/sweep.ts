@@ -3,72 +3,76 @@
  * into minutes and hours, some rows a commit, and with each commit stands how far it has come; then the day is dropped.
  * Samples that came late lie among the others and are put away one by one. Cut anywhere it goes on from there.
  */
+import { spans } from '../bucket-pack.js';
 import { cutsOf, type Keep } from '../fleet.js';
-import { type Bucket, bucketOf, hoursMilliseconds, mergeBuckets, minutesMilliseconds } from '../rollup.js';
+import { samplesIn } from '../pack.js';
+import { bucketOf, hoursMilliseconds, minutesMilliseconds, type Row, rollUp } from '../rollup.js';
+import { mergeIntoBuckets } from './buckets.js';
 import { type Family, makeParts, type Part, partOf, partsOf } from './partitions.js';
 import type { Session, Sessions } from './sessions.js';
 
+/** A row of either table of samples. */
 interface Raw {
   box: string;
   at: number;
-  vals: Record<string, number>;
+  vals?: Record<string, number>;
+  count?: number;
+  pack?: Buffer;
 }
 
-interface Merged {
-  box: string;
-  at: number;
-  bucket: Bucket;
-}
-
-/** Rows a commit: some megabytes. */
+const raw = ['sample_packs', 'samples'] as const;
+type RawFamily = (typeof raw)[number];
+/** What a step reads of each, and how many rows at most. */
+const columns: Record<RawFamily, string> = { sample_packs: 'box, at, count, pack', samples: 'box, at, vals' };
+const mostRows: Record<RawFamily, number> = { sample_packs: 500, samples: 5000 };
+/** Samples a commit: some megabytes. */
 const mostInStep = 5000;
 /** One worker at a time. */
 const lock = 0x77656273;
 
-function put(found: Map<string, Merged>, { box, at, vals }: Raw, width: number): void {
-  const begin = at - (at % width);
-  const key = `${begin} ${box}`;
-  found.set(key, { box, at: begin, bucket: mergeBuckets(found.get(key)?.bucket, bucketOf(at, vals)) });
+/** So many of them as a step takes, and those at the place of the last. */
+function stepOf(rows: readonly Raw[]): readonly Raw[] {
+  let samples = 0;
+  for (const [index, { box, at, count = 1 }] of rows.entries()) {
+    samples += count;
+    const next = rows[index + 1];
+    if (samples >= mostInStep && next && (next.box !== box || next.at !== at)) return rows.slice(0, index + 1);
+  }
+  return rows;
 }
 
-async function merge(session: Session, family: Exclude<Family, 'samples'>, merged: Iterable<Merged>): Promise<void> {
-  const all = [...merged];
-  if (all.length === 0) return;
-  const places = [all.map(({ box }) => box), all.map(({ at }) => at)];
-  const { rows } = await session.query<Merged>(
-    `SELECT t.box, t.at, t.bucket FROM unnest($1::text[], $2::bigint[]) AS n (box, at) JOIN ${family} t USING (box, at)`,
-    places,
-  );
-  const there = new Map(rows.map(({ box, at, bucket }) => [`${at} ${box}`, bucket]));
-  const buckets = all.map(({ box, at, bucket }) => JSON.stringify(mergeBuckets(there.get(`${at} ${box}`), bucket)));
-  await session.query(
-    `INSERT INTO ${family} (box, at, bucket) SELECT * FROM unnest($1::text[], $2::bigint[], $3::json[])
-     ON CONFLICT (box, at) DO UPDATE SET bucket = excluded.bucket`,
-    [...places, buckets],
-  );
-}
+const samplesOf = ({ at, vals, pack }: Raw): readonly { at: number; values: Record<string, number> }[] =>
+  pack ? samplesIn(pack) : [{ at, values: vals ?? {} }];
 
 export async function sweepPostgres(sessions: Sessions, keep: Keep, now: number, signal?: AbortSignal): Promise<void> {
   const cuts = cutsOf(keep, now);
 
-  async function rollUp(session: Session, rows: readonly Raw[]): Promise<void> {
-    const [minutes, hours] = [new Map<string, Merged>(), new Map<string, Merged>()];
+  async function putAway(session: Session, rows: readonly Raw[]): Promise<void> {
+    const boxes = new Map<string, Row[]>();
     for (const row of rows) {
-      if (row.at >= cuts.minutes) put(minutes, row, minutesMilliseconds);
-      if (row.at >= cuts.hours) put(hours, row, hoursMilliseconds);
+      const found = boxes.get(row.box) ?? [];
+      boxes.set(row.box, found);
+      for (const { at, values } of samplesOf(row)) found.push({ at, bucket: bucketOf(at, values) });
     }
-    await merge(session, 'minutes', minutes.values());
-    await merge(session, 'hours', hours.values());
+    const merged = (cut: number, width: number) =>
+      new Map(
+        [...boxes].map(([box, all]): [string, Row[]] => {
+          const since = all.filter(({ at }) => at >= cut);
+          return [box, [...rollUp(since, width)].map(([at, bucket]) => ({ at, bucket }))];
+        }),
+      );
+    await mergeIntoBuckets(session, 'minute', merged(cuts.minutes, minutesMilliseconds));
+    await mergeIntoBuckets(session, 'hour', merged(cuts.hours, hoursMilliseconds));
   }
 
-  const seal = ({ name, since, before }: Part) =>
+  const seal = (family: RawFamily, { name, since, before }: Part) =>
     sessions.transact(async (session) => {
-      await session.query(`ALTER TABLE samples DETACH PARTITION ${name}`);
+      await session.query(`ALTER TABLE ${family} DETACH PARTITION ${name}`);
       await session.query('INSERT INTO sealed (name, since, before) VALUES ($1, $2, $3)', [name, since, before]);
     });
 
   /** Whether there may be more. */
-  const stepOfDay = (name: string) =>
+  const stepOfDay = (family: RawFamily, name: string) =>
     sessions.transact(async (session) => {
       const sealed = await session.query<{ box: string; at: number }>(
         'SELECT box, at FROM sealed WHERE name = $1 FOR UPDATE',
@@ -77,36 +81,40 @@ export async function sweepPostgres(sessions: Sessions, keep: Keep, now: number,
       const place = sealed.rows[0];
       if (!place) return false;
       const { rows } = await session.query<Raw>(
-        `SELECT box, at, vals FROM ${name} WHERE (box, at) > ($1, $2)
-         ORDER BY box, at FETCH FIRST ${mostInStep} ROWS WITH TIES`,
+        `SELECT ${columns[family]} FROM ${name} WHERE (box, at) > ($1, $2)
+         ORDER BY box, at FETCH FIRST ${mostRows[family]} ROWS WITH TIES`,
         [place.box, place.at],
       );
-      const last = rows.at(-1);
+      const step = stepOf(rows);
+      const last = step.at(-1);
       if (!last) {
         await session.query('DELETE FROM sealed WHERE name = $1', [name]);
         await session.query(`DROP TABLE ${name}`);
         return false;
       }
-      await rollUp(session, rows);
+      await putAway(session, step);
       await session.query('UPDATE sealed SET box = $2, at = $3 WHERE name = $1', [name, last.box, last.at]);
       return true;
     });
 
-  const stepOfOthers = () =>
+  const stepOfOthers = (family: RawFamily) =>
     sessions.transact(async (session) => {
+      const last = family === 'samples' ? 'at' : 'at + span';
       const { rows } = await session.query<Raw>(
-        `DELETE FROM samples_other WHERE ctid = ANY (ARRAY(
-           SELECT ctid FROM samples_other WHERE at < $1 LIMIT ${mostInStep})) RETURNING box, at, vals`,
+        `DELETE FROM ${family}_other WHERE ctid = ANY (ARRAY(
+           SELECT ctid FROM ${family}_other WHERE at < $1 AND ${last} < $1 LIMIT ${mostRows[family]}))
+         RETURNING ${columns[family]}`,
         [cuts.raw],
       );
-      await rollUp(session, rows);
-      return rows.length === mostInStep;
+      await putAway(session, rows);
+      return rows.length === mostRows[family];
     });
 
-  async function dropOld(family: Exclude<Family, 'samples'>, cut: number): Promise<void> {
+  /** @param width of what a row holds */
+  async function dropOld(family: Exclude<Family, RawFamily>, cut: number, width: number): Promise<void> {
     for (const { name, before } of await partsOf(sessions, family))
       if (before <= cut && !signal?.aborted) await sessions.transact((session) => session.query(`DROP TABLE ${name}`));
-    await sessions.ask(`DELETE FROM ${family}_other WHERE at < $1`, [cut]);
+    await sessions.ask(`DELETE FROM ${family}_other WHERE at < $1`, [cut - width]);
   }
 
   async function repeat(step: () => Promise<boolean>): Promise<void> {
@@ -115,14 +123,18 @@ export async function sweepPostgres(sessions: Sessions, keep: Keep, now: number,
 
   async function all(): Promise<void> {
     await makeParts(sessions, now, cuts.raw);
-    const open = await partsOf(sessions, 'samples');
-    for (const part of open) if (part.before <= cuts.raw) await seal(part);
-    const days = await sessions.ask<{ name: string; since: number }>('SELECT name, since FROM sealed ORDER BY since');
-    for (const { name, since } of days) if (partOf('samples', since).name === name) await repeat(() => stepOfDay(name));
-    await repeat(stepOfOthers);
+    for (const family of raw) {
+      for (const part of await partsOf(sessions, family)) if (part.before <= cuts.raw) await seal(family, part);
+      const days = await sessions.ask<{ name: string; since: number }>('SELECT name, since FROM sealed ORDER BY since');
+      for (const { name, since } of days)
+        if (partOf(family, since).name === name) await repeat(() => stepOfDay(family, name));
+      await repeat(() => stepOfOthers(family));
+    }
     if (signal?.aborted) return;
-    await dropOld('minutes', cuts.minutes);
-    await dropOld('hours', cuts.hours);
+    for (const [family, cut] of [['minute', cuts.minutes] as const, ['hour', cuts.hours] as const]) {
+      await dropOld(`${family}_packs`, cut, spans[family] - 1);
+      await dropOld(`${family}s`, cut, 0);
+    }
     await repeat(async () => {
       const gone = await sessions.ask(
         `DELETE FROM events WHERE id = ANY (ARRAY(SELECT id FROM events WHERE at < $1 ORDER BY id LIMIT ${mostInStep})) RETURNING 1 AS one`,

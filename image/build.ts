@@ -1,0 +1,64 @@
+/** `make image`: from the lock to a card's image with its sums, their signature and the list of what is in it. */
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { openAlliance } from './alliance.js';
+import { makeData, makeDisk, makeSlot } from './disk.js';
+import { makeEsp } from './esp.js';
+import { fetchPackages } from './fetch.js';
+import { readLock } from './lock.js';
+import { type Architecture, built, root } from './places.js';
+import { openPublisher, signSums } from './publisher.js';
+import { baseRoot } from './root.js';
+import { sbomOf } from './sbom.js';
+import { openTools } from './tools.js';
+import { makeTree } from './tree.js';
+
+export interface BuildOptions {
+  architecture: Architecture;
+  /** Where the result goes; made anew. */
+  out?: string | undefined;
+  alliance?: string | undefined;
+  publisher?: string | undefined;
+  /** Without it there is no image.zst and nothing is signed: who boots the image at once does not wait for it. */
+  compress: boolean;
+  /** Told what is being done, and what the step before took. */
+  tell(step: string): void;
+}
+
+/** Answers the directory: image, image.zst, rootfs.ext4, sbom.json, SHA256SUMS, SHA256SUMS.sig. */
+export async function buildImage({ architecture, tell, ...options }: BuildOptions): Promise<string> {
+  const lock = readLock(architecture);
+  const out = options.out ?? built('image', architecture);
+  const work = path.join(out, 'work');
+  rmSync(out, { recursive: true, force: true });
+  mkdirSync(work, { recursive: true });
+  tell('packages');
+  await fetchPackages(lock.packages);
+  tell('root filesystem of Debian');
+  const base = baseRoot(architecture, lock);
+  tell('tools');
+  const tools = openTools(lock);
+  const publisher = openPublisher(options.publisher);
+  const alliance = openAlliance(options.alliance);
+  tell('root filesystem with the agent');
+  const tree = await makeTree(work, { architecture, base, alliance, publisher: publisher.certificatesFile, tools });
+  const esp = makeEsp(work, architecture, lock, tree, tools);
+  const slot = makeSlot(out, architecture, tree, tools);
+  tell('disk');
+  const data = makeData(work, architecture, tools);
+  const disk = makeDisk(out, architecture, { 'webizen-esp': esp, 'rootfs-a': slot, 'webizen-data': data }, tools);
+  if (options.compress) {
+    tell('compressed');
+    tools.run('zstd', ['--quiet', '--force', '-T2', '--no-progress', disk, '-o', `${disk}.zst`]);
+  }
+  tell('sums, signature, list of contents');
+  const dpkgStatus = readFileSync(path.join(tree, 'var/lib/dpkg/status'), 'utf8');
+  const packageLock = readFileSync(path.join(root, 'package-lock.json'), 'utf8');
+  const sbom = sbomOf({ architecture, dpkgStatus, packageLock, at: lock.epochSeconds * 1000 });
+  writeFileSync(path.join(out, 'sbom.json'), sbom);
+  const names = ['image', 'image.zst', 'rootfs.ext4', 'sbom.json'];
+  if (options.compress) await signSums(out, names, publisher);
+  rmSync(work, { recursive: true });
+  tell('');
+  return out;
+}

@@ -1,0 +1,133 @@
+/**
+ * `make image-test`: from flash to enrolled and healthy without a hand, in QEMU, against a real provider; then the plug is
+ * pulled, and the box comes back as the same. Runs in a network namespace of its own (see the Makefile).
+ */
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { get } from 'node:https';
+import path from 'node:path';
+import { buildImage } from '../../image/build.js';
+import { type Architecture, architectures, built } from '../../image/places.js';
+import { type Machine, makeCard, onBootPartition, start } from './machine.js';
+import { makeTerritory } from './territory.js';
+
+/** Documentation's own (RFC 5737): no machine that a guest could mean otherwise. */
+const host = '198.51.100.1';
+const [base, setupPort, cardGiB] = [8440, 8080, 6];
+/** Emulated and beside other work; a real board takes a tenth. */
+const patienceMilliseconds = 20 * 60_000;
+
+const name = process.argv[2];
+const architecture = architectures.find((one) => one === name) as Architecture;
+if (!architecture) throw new Error(`cannot boot ${name}: it is ${architectures.join(' or ')}`);
+const home = built('image-test', architecture);
+rmSync(home, { recursive: true, force: true });
+mkdirSync(home, { recursive: true });
+execFileSync('ip', ['link', 'set', 'lo', 'up']);
+execFileSync('ip', ['address', 'add', `${host}/32`, 'dev', 'lo']);
+
+const times: Record<string, number> = {};
+let began = Date.now();
+const passed = (what: string): void => {
+  times[what] = Math.round((Date.now() - began) / 100) / 10;
+  process.stdout.write(`${what} ${times[what]} s\n`);
+};
+const say = (line: string): void => void process.stdout.write(`${line}\n`);
+const expect = (holds: boolean, what: string): void => {
+  if (!holds) throw new Error(`it does not hold: ${what}`);
+  say(`holds: ${what}`);
+};
+
+/** Asks each second. @throws Error with the end of the serial line when the machine ends or patience does */
+async function until<T>(machine: Machine, what: string, ask: () => Promise<T | undefined | false>): Promise<T> {
+  const from = Date.now();
+  for (;;) {
+    const answer = await ask().catch(() => undefined);
+    if (answer !== undefined && answer !== false) {
+      passed(what);
+      return answer;
+    }
+    const late = Date.now() - from > patienceMilliseconds;
+    if (late || machine.ended())
+      throw new Error(
+        `${late ? 'waited in vain for' : 'the machine ended before'} ${what}:\n${machine.serial().slice(-3000)}`,
+      );
+    await new Promise((resolve) => setTimeout(resolve, 1000));
+  }
+}
+
+/** What a phone in the same network sees; the box has made its certificate itself. */
+const setupPage = (): Promise<boolean> =>
+  new Promise((resolve, reject) => {
+    const options = {
+      host: '127.0.0.1',
+      port: setupPort,
+      headers: { host: 'webizen.local' },
+      rejectUnauthorized: false,
+    };
+    get(options, (reply) => {
+      reply.resume();
+      resolve(reply.statusCode === 200 && /^text\/html/.test(reply.headers['content-type'] ?? ''));
+    }).on('error', reject);
+  });
+
+const territory = makeTerritory(path.join(home, 'territory'), host, base);
+const image = await buildImage({
+  ...{ architecture, out: path.join(home, 'image'), alliance: territory.alliance, compress: false },
+  tell: (step) => step && say(`image: ${step}`),
+});
+passed('image made');
+
+const card = path.join(home, 'card');
+const console_ = architecture === 'amd64' ? 'console=ttyS0 ' : '';
+makeCard(path.join(image, 'image'), card, cardGiB, {
+  'webizen.json': JSON.stringify({ territory: 'home', claimCode: territory.claimCode() }),
+  'EFI/debian/more.cfg': `set more="${console_}systemd.journald.forward_to_console=1"\n`,
+});
+const provider = await territory.serve();
+let machine: Machine | undefined;
+try {
+  began = Date.now();
+  machine = start(architecture, home, card, 'first', setupPort);
+  const first = machine;
+  await until(first, 'systemd', async () => /systemd\[1\]: /.test(first.serial()));
+  await until(first, 'setup page', setupPage);
+  const { id } = await until(first, 'enrolled', async () => (await provider.boxes())[0]);
+  await until(first, 'online', async () => (await provider.boxes())[0]?.state === 'online');
+  const box = await until(first, 'health report', async () => {
+    const [found] = await provider.boxes();
+    return found?.health ? found : undefined;
+  });
+  say(`values ${JSON.stringify(box.health?.values)}`);
+  expect((box.conditions ?? []).length === 0, `nothing is amiss ${JSON.stringify(box.conditions ?? [])}`);
+  await until(first, 'slot marked good', async () => /Finished webizen-good\.service/.test(first.serial()));
+  expect(
+    /[A-Z0-9-]{8}/.test(onBootPartition(card, 'webizen-setup-code.txt')),
+    'the setup code stands on the boot partition',
+  );
+  const seen = box.lastSeen ?? 0;
+  await first.cut();
+
+  say('the plug is pulled, and put back in');
+  began = Date.now();
+  machine = start(architecture, home, card, 'second', setupPort);
+  const second = machine;
+  await until(second, 'online again', async () => {
+    const [found] = await provider.boxes();
+    return found?.state === 'online' && (found.lastSeen ?? 0) > Math.max(seen, began);
+  });
+  const boxes = await provider.boxes();
+  expect(boxes.length === 1 && boxes[0]?.id === id, 'it is the same box');
+  await until(second, 'slot marked good again', async () => /Finished webizen-good\.service/.test(second.serial()));
+  await second.cut();
+  const environment = onBootPartition(card, 'EFI/debian/grubenv');
+  expect(/^A_OK=1$/m.test(environment) && /^A_TRY=0$/m.test(environment), 'the boot loader counts no try of slot A');
+  const { partitiontable } = JSON.parse(execFileSync('sfdisk', ['--json', card], { encoding: 'utf8' }));
+  expect(partitiontable.partitions[3].size * 512 > (cardGiB - 3) * 1024 ** 3, '/data has grown to the card');
+} finally {
+  await machine?.cut();
+  await provider.stop();
+  writeFileSync(path.join(home, 'times.json'), `${JSON.stringify(times, null, 2)}\n`);
+  rmSync(path.join(image, 'image'), { force: true });
+}
+say('the image boots, enrols and comes back');

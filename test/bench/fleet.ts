@@ -18,19 +18,30 @@ import { encodePublish, openPublisher } from './publisher.js';
 import type { EnrolledBox, Territory } from './territory.js';
 import { cpuMilliseconds, part, pause, residentBytes, type Workshop } from './workshop.js';
 
+const bareAtOnce = 1000;
 /** What the handshakes have left behind is gone by then. */
 const settleMilliseconds = 3000;
 const { signal } = new AbortController();
 const seconds = (since: number): number => (performance.now() - since) / 1000;
 
-/** All at once; answers the connections. */
-function connectAll(port: number, contexts: readonly SecureContext[]): Promise<TLSSocket[]> {
+/** As many at once as a listening socket holds twice over; answers the connections. Who is cut off comes again. */
+async function connectAll(port: number, contexts: readonly SecureContext[]): Promise<TLSSocket[]> {
   const one = (secureContext: SecureContext) =>
-    new Promise<TLSSocket>((resolve, reject) => {
+    new Promise<TLSSocket | undefined>((resolve) => {
       const socket = connect({ host: '127.0.0.1', port, secureContext }, () => resolve(socket));
-      socket.on('error', reject);
+      socket.on('error', () => resolve(undefined));
     });
-  return Promise.all(contexts.map(one));
+  const sockets: TLSSocket[] = [];
+  const left = [...contexts];
+  const worker = async () => {
+    for (let next = left.pop(); next; next = left.pop()) {
+      const socket = await one(next);
+      if (socket) sockets.push(socket);
+      else left.push(next);
+    }
+  };
+  await Promise.all(Array.from({ length: bareAtOnce }, worker));
+  return sockets;
 }
 
 /** What comes back after a power cut. */

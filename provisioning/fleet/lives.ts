@@ -1,4 +1,7 @@
-/** The lives of the boxes that are heard from, kept in memory: thousands of messages come a second. */
+/**
+ * The lives of the boxes that are heard from most, kept in memory: thousands of messages come a second. A life is some
+ * kilobytes, and a box that reports each quarter of an hour is as well read from level; a database is further away.
+ */
 import type { FleetStore } from '../store/fleet.js';
 import type { LifeRecord } from '../store/lives.js';
 
@@ -11,9 +14,10 @@ export interface Lives {
   forget(which?: (box: string) => boolean): void;
 }
 
-const mostKept = 5000;
+const mostKept = { level: 500, postgres: 5000 } as const;
 
-export function createLives(fleet: Pick<FleetStore, 'lives'>): Lives {
+export function createLives(fleet: Pick<FleetStore, 'kind' | 'lives'>): Lives {
+  const most = mostKept[fleet.kind];
   const kept = new Map<string, LifeRecord>();
   return {
     async load(boxes) {
@@ -35,7 +39,7 @@ export function createLives(fleet: Pick<FleetStore, 'lives'>): Lives {
       }
       // A map keeps the order of insertion: the first were heard from the longest ago.
       for (const box of kept.keys()) {
-        if (kept.size <= mostKept) break;
+        if (kept.size <= most) break;
         kept.delete(box);
       }
     },

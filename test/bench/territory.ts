@@ -35,8 +35,8 @@ export interface Territory {
   caSha256: string;
   /** Trusts the territory and shows no certificate. */
   context: SecureContext;
-  /** The same, served by a fresh process. */
-  restart(): Promise<Territory>;
+  /** The same, served by a fresh process; what must be done while none runs, in between. */
+  restart(between?: () => Promise<unknown>): Promise<Territory>;
   claims(count: number): Promise<string[]>;
   enrol(claim: string): Promise<EnrolledBox>;
 }
@@ -103,8 +103,9 @@ async function serve(workshop: Workshop, directory: string, more: readonly strin
     root,
     caSha256: new X509Certificate(root).fingerprint256,
     context,
-    async restart() {
+    async restart(between) {
       await program.stop();
+      await between?.();
       return serve(workshop, directory, more);
     },
     async claims(count) {

@@ -99,15 +99,17 @@ function readPlaces(from: BitReader): Place[] | string {
   return sequences.map((seq, index): Place => ({ seq, at: times[index]! }));
 }
 
-function readSamples(from: BitReader, isWanted: (place: Place) => boolean): Sample[] | string {
+function readSamples(from: BitReader, isWanted: Wanted): { samples: Sample[]; names: number } | string {
   const places = readPlaces(from);
   if (typeof places === 'string') return places;
-  if (places.length === 0) return [];
+  if (places.length === 0) return { samples: [], names: 0 };
   const names = readNames(from);
   if (!names) return 'has names that are none';
   if (names.length * places.length > mostValues)
     return `holds ${names.length} values in each of ${places.length} samples`;
-  const samples = places.map((place): Sample | undefined => (isWanted(place) ? { ...place, values: {} } : undefined));
+  const samples = places.map((place, index): Sample | undefined =>
+    isWanted(place, index, places) ? { ...place, values: {} } : undefined,
+  );
   for (const name of names) {
     const there = from.bits(1) === 0 ? samples : samples.filter(() => from.bits(1) === 1);
     const values = there.length > 0 ? readColumn(from, there.length) : undefined;
@@ -117,7 +119,7 @@ function readSamples(from: BitReader, isWanted: (place: Place) => boolean): Samp
       if (sample) sample.values[name] = values[index]!;
     }
   }
-  return samples.filter((sample) => sample !== undefined);
+  return { samples: samples.filter((sample) => sample !== undefined), names: names.length };
 }
 
 const readEpoch = (from: BitReader): string =>
@@ -134,23 +136,60 @@ export function placesOfCompact(payload: Uint8Array): { epoch: string; places: P
   return typeof places === 'string' ? undefined : { epoch, places };
 }
 
-/** Takes outside bytes, of this form alone. @param isWanted of which samples; of all, unless said */
-export function decodeCompact(
-  payload: Uint8Array,
-  isWanted: (place: Place) => boolean = () => true,
-): Parsed<HealthBatch> {
-  const fault = (message: string): Parsed<HealthBatch> => ({ ok: false, faults: [{ path: '', message }] });
+type Wanted = (place: Place, index: number, all: readonly Place[]) => boolean;
+
+/** `names`: how many metrics its samples have among them. */
+type Decoded = Exclude<Parsed<HealthBatch>, { ok: true }> | { ok: true; value: HealthBatch; names: number };
+
+function decode(payload: Uint8Array, isWanted: Wanted): Decoded {
+  const fault = (message: string): Decoded => ({ ok: false, faults: [{ path: '', message }] });
   const from = createBitReader(payload);
   if (from.bits(8) !== format) return fault('is no batch of this format');
   const epoch = readEpoch(from);
-  const samples = readSamples(from, isWanted);
-  if (typeof samples === 'string') return fault(samples);
+  const read = readSamples(from, isWanted);
+  if (typeof read === 'string') return fault(read);
   const hasLost = from.bits(1) === 1;
   const lost = hasLost ? readLost(from) : [];
   if (!lost) return fault('names lost samples that are none');
   if (from.failed()) return fault('is cut short');
   if (!from.atEnd()) return fault('goes on behind its end');
-  return { ok: true, value: { epoch, samples, ...(hasLost && { lost }) } };
+  const value = { epoch, samples: read.samples, ...(hasLost && { lost }) };
+  return { ok: true, value, names: read.names };
+}
+
+/** Takes outside bytes, of this form alone. @param isWanted of which samples; of all, unless said */
+export function decodeCompact(payload: Uint8Array, isWanted: Wanted = () => true): Parsed<HealthBatch> {
+  const decoded = decode(payload, isWanted);
+  return decoded.ok ? { ok: true, value: decoded.value } : decoded;
+}
+
+/**
+ * As `decodeCompact`, and all of it is checked; but only the last sample's values are made. To make them is four fifths of
+ * the work: those of the others are made when somebody asks for one of them.
+ */
+export function decodeLazily(payload: Uint8Array): Decoded {
+  const checked = decode(payload, (_, index, all) => index === all.length - 1);
+  if (!checked.ok) return checked;
+  const [last] = checked.value.samples;
+  const places = placesOfCompact(payload)?.places ?? [];
+  let all: readonly Sample[] | undefined;
+  function valuesOf(index: number): Sample['values'] {
+    if (!all) {
+      const whole = decodeCompact(payload);
+      all = whole.ok ? whole.value.samples : [];
+    }
+    return all[index]?.values ?? {};
+  }
+  const samples = places.map((place, index): Sample => {
+    if (last && index === places.length - 1) return last;
+    return {
+      ...place,
+      get values() {
+        return valuesOf(index);
+      },
+    };
+  });
+  return { ...checked, value: { ...checked.value, samples } };
 }
 
 /** Takes outside bytes, of either form. */

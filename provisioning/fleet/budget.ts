@@ -53,7 +53,10 @@ export function costOf(said: Said, bytes: number): number {
   if (said.kind === 'refused') return costOfRefusal + bytes;
   if (said.kind !== 'health') return Math.ceil(bytes / bytesForOne);
   let values = (said.value.lost?.length ?? 0) * costOfRange;
-  for (const sample of said.value.samples) {
+  const { samples } = said.value;
+  // To count them one by one they would have to be made.
+  if (said.compact) return values + samples.length * (1 + said.compact.names);
+  for (const sample of samples) {
     values += 1;
     for (const _name in sample.values) values += 1;
   }

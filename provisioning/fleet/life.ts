@@ -56,19 +56,20 @@ export function takeHealth(
   { epoch, samples, lost = [] }: HealthBatch,
 ): { life: LifeRecord; fresh: HealthBatch['samples'] } {
   let track = trackOf(life, epoch);
-  let { health } = life;
+  let newest: HealthBatch['samples'][number] | undefined;
   const isCurrent = life.birth === undefined || life.birth.epoch === epoch;
   const fresh: HealthBatch['samples'] = [];
   for (const sample of samples) {
     if (has(track, sample.seq)) continue;
     // The newest by sequence: the time is the box's own and may be absurd.
-    if (isCurrent && sample.seq > highest(track)) health = { at: sample.at, values: sample.values };
+    if (isCurrent && sample.seq > highest(track)) newest = sample;
     track = add(track, sample.seq, sample.seq);
     fresh.push(sample);
   }
   for (const [first, last, reason] of lost) track = lose(track, first, last, reason);
   const next = withTrack(life, epoch, track);
-  if (health) next.health = health;
+  // Of the others nobody may ever ask for the values (health-codec.ts).
+  if (newest) next.health = { at: newest.at, values: newest.values };
   return { life: next, fresh };
 }
 

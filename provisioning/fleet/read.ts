@@ -5,7 +5,7 @@ import type { Static, TSchema } from 'typebox';
 import { Compile } from 'typebox/compile';
 import { EventBatch, mostEventBytes } from '#contract/events.js';
 import { HealthBatch } from '#contract/health.js';
-import { decodeCompact, isCompact } from '#contract/health-codec.js';
+import { decodeLazily, isCompact } from '#contract/health-codec.js';
 import { describeFaults, parseJson } from '#contract/parse.js';
 import type { ProblemCode } from '#contract/problems.js';
 import { Reported, Status } from '#contract/status.js';
@@ -17,9 +17,9 @@ export interface RefusedPayload {
   detail?: string;
 }
 
-/** `compact`: the bytes themselves, where they are of the short form. */
+/** `compact`: the bytes themselves, where they are of the short form, and how many metrics they name. */
 export type Said =
-  | { kind: 'health'; value: HealthBatch; compact?: Buffer }
+  | { kind: 'health'; value: HealthBatch; compact?: { bytes: Buffer; names: number } }
   | { kind: 'status'; value: Status }
   | { kind: 'event'; value: EventBatch }
   | { kind: 'reported'; value: Reported }
@@ -51,10 +51,14 @@ const mostBytes = { status: 16 * 1024, event: mostEventBytes, reported: 128 * 10
 const readJsonHealth = reader(HealthBatch);
 const readStatus = reader(Status);
 
-function readHealth(payload: Buffer): HealthBatch | string {
-  if (!isCompact(payload)) return readJsonHealth(payload);
-  const decoded = decodeCompact(payload);
-  return decoded.ok ? decoded.value : describeFaults(decoded.faults);
+function readHealth(payload: Buffer): Extract<Said, { kind: 'health' }> | string {
+  if (!isCompact(payload)) {
+    const value = readJsonHealth(payload);
+    return typeof value === 'string' ? value : { kind: 'health', value };
+  }
+  const decoded = decodeLazily(payload);
+  if (!decoded.ok) return describeFaults(decoded.faults);
+  return { kind: 'health', value: decoded.value, compact: { bytes: payload, names: decoded.names } };
 }
 
 const readEvents = reader(EventBatch);
@@ -76,11 +80,11 @@ export function read({ kind }: Topic, payload: Buffer): Said {
     );
   switch (kind) {
     case 'health': {
-      const value = readHealth(payload);
-      if (typeof value === 'string') return refuse('message-malformed', value);
-      const turned = value.lost?.find(([first, last]) => first > last);
+      const said = readHealth(payload);
+      if (typeof said === 'string') return refuse('message-malformed', said);
+      const turned = said.value.lost?.find(([first, last]) => first > last);
       if (turned) return refuse('message-malformed', `/lost holds ${turned[0]} to ${turned[1]}`);
-      return { kind, value, ...(isCompact(payload) && { compact: payload }) };
+      return said;
     }
     case 'status': {
       const value = readStatus(payload);

@@ -1,7 +1,7 @@
 /** What the messages that are taken together change: gathered here, done after the commit or forgotten with it. */
 import { isDeepStrictEqual } from 'node:util';
 import type { Clock } from '#common/clock.js';
-import type { Ack } from '#contract/health.js';
+import type { Ack, Sample } from '#contract/health.js';
 import type { LedgerHead } from '#contract/ledger.js';
 import type { FleetEvent } from '#contract/operator.js';
 import type { Birth, Reported, Status } from '#contract/status.js';
@@ -81,6 +81,14 @@ export function acksOf(round: Round): { box: string; ack: Ack }[] {
   }
   return acks;
 }
+
+/** Its values are made when they are asked for: of what is stored as it came they never are. */
+const newSample = (box: string, epoch: string, sample: Sample): NewSample => ({
+  ...{ box, epoch, seq: sample.seq, at: sample.at },
+  get values() {
+    return sample.values;
+  },
+});
 
 function touch({ epochs }: Round, box: string, epoch: string): void {
   const before = epochs.get(box);
@@ -196,8 +204,8 @@ export function createTaker({ events, quota, presence, clock, onHead }: TakerPar
         // What is all new, at the times that its box says, is stored as it came.
         const isWhole = taken.fresh.length === said.value.samples.length && moved === 0 && !batch.lost;
         if (said.compact && isWhole && taken.fresh.length > 0)
-          round.carried.push({ first: round.samples.length, count: taken.fresh.length, bytes: said.compact });
-        for (const { at, seq, values } of taken.fresh) round.samples.push({ box, epoch, seq, at, values });
+          round.carried.push({ first: round.samples.length, count: taken.fresh.length, bytes: said.compact.bytes });
+        for (const sample of taken.fresh) round.samples.push(newSample(box, epoch, sample));
         round.duplicates += said.value.samples.length - taken.fresh.length;
         touch(round, box, epoch);
         return taken.life;

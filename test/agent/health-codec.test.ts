@@ -5,7 +5,7 @@ import t from 'tap';
 import { Value } from 'typebox/value';
 import { bitLength, createBitReader, createBitWriter, riceCost } from '#contract/bits.js';
 import { HealthBatch, type LostRange } from '#contract/health.js';
-import { decodeBatch, decodeCompact, encodeBatch, isCompact } from '#contract/health-codec.js';
+import { decodeBatch, decodeCompact, decodeLazily, encodeBatch, isCompact } from '#contract/health-codec.js';
 import { readColumn, writeColumn } from '#contract/health-columns.js';
 import { knownNames } from '#contract/health-names.js';
 import { appMetricsOf, lifeOf } from '../support/health-life.js';
@@ -154,6 +154,8 @@ t.test(
     const quarter = lifeOf({ samples: 15 });
     const bytes = encodeBatch(quarter);
     t.strictSame(decodeBatch(bytes), { ok: true, value: quarter });
+    const late = decodeLazily(bytes);
+    t.strictSame(late.ok && late.value, quarter, 'values that are made when they are read are the same');
     t.ok(bytes.length < 600, `${bytes.length} bytes`);
     t.ok(Object.keys(quarter.samples[0]?.values ?? {}).length >= 35);
   },

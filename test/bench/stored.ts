@@ -7,10 +7,14 @@ import { existsSync } from 'node:fs';
 import { readdir, readFile, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { systemClock } from '#common/clock.js';
-import { minute } from '../../provisioning/simulate/life.js';
+import { day, lifeOf, minute } from '../../provisioning/simulate/life.js';
+import { measure } from '../../provisioning/simulate/measure.js';
+import { spanOf, spans } from '../../provisioning/store/bucket-pack.js';
 import type { FleetStore, Keep } from '../../provisioning/store/fleet.js';
 import { createLevelFleet } from '../../provisioning/store/fleet-level.js';
-import { openPostgresFleet } from '../../provisioning/store/postgres/fleet.js';
+import { mergeIntoBuckets } from '../../provisioning/store/postgres/buckets.js';
+import { openPostgresFleet, type PostgresFleet } from '../../provisioning/store/postgres/fleet.js';
+import { hoursMilliseconds, minutesMilliseconds, type Row, rollUpSamples } from '../../provisioning/store/rollup.js';
 import { openStore } from '../../provisioning/store/store.js';
 import { type TestPostgres, testPostgres } from '../support/postgres.js';
 import { type Conditions, type Figure, figure, inTurns } from './compare.js';
@@ -64,18 +68,41 @@ function tablesOf(postgres: TestPostgres): Table[] {
 const kept: Keep = { rawDays: 1, minutesDays: 90, hoursDays: 730, eventsDays: 90 };
 const points = 300;
 
-/** Milliseconds of a day's chart of each box, in turns with a bare read of the rows of that box. */
-async function chart(fleet: FleetStore, { boxes, from, to }: Written, bare: (box: string) => Promise<unknown>) {
-  const timed = (work: (box: string) => Promise<unknown>) => async (round: number) => {
-    const began = performance.now();
-    await work(boxes[round % boxes.length]!);
-    return performance.now() - began;
+/** Milliseconds of CPU, ours and the database's, of a day's chart of each box, in turns with a bare read of its rows. */
+async function chart(
+  postgres: TestPostgres,
+  fleet: FleetStore,
+  { boxes, from, to }: Written,
+  bare: (box: string) => Promise<unknown>,
+) {
+  const spent = (work: (box: string) => Promise<unknown>) => async () => {
+    const [before, own] = [await cpuOf(postgres), process.cpuUsage()];
+    for (const box of boxes) await work(box);
+    const { user, system } = process.cpuUsage(own);
+    return ((user + system) / 1000 + (await cpuOf(postgres)) - before) / boxes.length;
   };
   return inTurns(
-    Math.max(10, boxes.length),
-    timed((box) => fleet.samples(box, { from, to, limit: points })),
-    timed(bare),
+    3,
+    spent((box) => fleet.samples(box, { from, to, limit: points })),
+    spent(bare),
   );
+}
+
+const hourBoxes = 8;
+
+/** Ten days of hours, as they are once all of them have come. Answers how many there are. */
+async function writeHours(fleet: PostgresFleet): Promise<number> {
+  const from = spanOf('hour', systemClock.now() - 30 * day);
+  const boxes = new Map<string, Row[]>();
+  for (let index = 0; index < hourBoxes; index += 1) {
+    const life = lifeOf(1, index);
+    const samples = function* () {
+      for (let at = from; at < from + spans.hour; at += minute) yield { at, values: measure(life, at) };
+    };
+    boxes.set(`box-hours-${index}`, rollUpSamples(samples(), hoursMilliseconds));
+  }
+  await fleet.sessions.transact((session) => mergeIntoBuckets(session, 'hour', boxes));
+  return (hourBoxes * spans.hour) / hoursMilliseconds;
 }
 
 async function inPostgres(workshop: Workshop, boxes: number, batches: number, say: Conditions['say']) {
@@ -92,50 +119,45 @@ async function inPostgres(workshop: Workshop, boxes: number, batches: number, sa
   say(`stored: CPU a sample, in µs: the store ${each(written.cpu)}, PostgreSQL ${each(spent * 1000)}`);
 
   /** Bytes that came, and a line that says where they lie. */
-  function grown(before: readonly Table[], each: number, what: string): number {
+  function grown(): number {
     postgres.ask('bench', 'VACUUM');
-    const were = new Map(before.map((table) => [table.name, table]));
+    const were = new Map(empty.map((table) => [table.name, table]));
     let sum = 0;
     const told = tablesOf(postgres).flatMap(({ name, heap, indexes, toast }) => {
       const was = were.get(name) ?? { heap: 0, indexes: 0, toast: 0 };
       const parts = [heap - was.heap, indexes - was.indexes, toast - was.toast];
       if (parts.every((part) => part <= 0)) return [];
       for (const part of parts) sum += part;
-      const [rows, index, beside] = parts.map((part) => (part / each).toFixed(1));
+      const [rows, index, beside] = parts.map((part) => (part / written.samples).toFixed(1));
       return [`${name} ${rows} + ${index} index + ${beside} beside it`];
     });
-    say(`stored: bytes ${what}: ${told.join('; ')}`);
+    say(`stored: bytes a sample: ${told.join('; ')}`);
     return sum;
   }
 
-  const figures = [
-    perSample('stored.postgres', grown(empty, written.samples, 'a sample'), written),
-    perSample('stored.log', logged, written),
-  ];
+  const figures = [perSample('stored.postgres', grown(), written), perSample('stored.log', logged, written)];
   const rows = await fleet.sessions.ask<{ name: string }>(
     "SELECT relname AS name FROM pg_class WHERE relkind = 'r' AND relname ~ '_[0-9]{8}$'",
   );
   const raw = rows.map(({ name }) => name).filter((name) => number(`SELECT count(*) FROM ${name}`) > 0);
   const bare = (box: string) => fleet.sessions.ask(`SELECT * FROM ${raw[0]} WHERE box = $1`, [box]);
-  figures.push(figure('stored.chart', 'ms', await chart(fleet, written, bare)));
+  figures.push(figure('stored.chart', 'ms of CPU', await chart(postgres, fleet, written, bare)));
 
-  // Parts are made and dropped by it: what is counted are those that hold something.
   const [before, was, own] = [tablesOf(postgres), await cpuOf(postgres), process.cpuUsage()];
   await fleet.sweep(kept, systemClock.now());
   const { user, system } = process.cpuUsage(own);
   const rolled = (await cpuOf(postgres)) - was;
   say(`stored: CPU of a sample that is put together, in µs: ${each(user + system)}, PostgreSQL ${each(rolled * 1000)}`);
-  const buckets = (written.samples * minute) / 300_000;
-  grown(before, buckets, 'a bucket of five minutes, with its twelfth of an hour');
-  for (const [name, each] of [
-    ['minutes', buckets],
-    ['hours', buckets / 12],
-  ] as const) {
-    const held = tablesOf(postgres).filter((table) => table.name.startsWith(name.slice(0, -1)));
-    const were = before.filter((table) => table.name.startsWith(name.slice(0, -1)));
-    const size = (tables: Table[]) => tables.reduce((sum, { heap, indexes, toast }) => sum + heap + indexes + toast, 0);
-    figures.push(perSample(`stored.${name}`, size(held) - size(were), written, each));
-  }
+  const buckets = (written.samples * minute) / minutesMilliseconds;
+  const sizeOf = (tables: Table[], name: string) =>
+    tables
+      .filter((table) => table.name === name)
+      .reduce((sum, { heap, indexes, toast }) => sum + heap + indexes + toast, 0);
+  const size = (from: Table[], name: string) => sizeOf(tablesOf(postgres), name) - sizeOf(from, name);
+  figures.push(perSample('stored.minutes', size(before, 'minute_packs'), written, buckets));
+  const then = tablesOf(postgres);
+  const hours = await writeHours(fleet);
+  figures.push(perSample('stored.hours', size(then, 'hour_packs'), written, hours));
   await fleet.close();
   await postgres.stop();
   return figures;

@@ -18,6 +18,7 @@ import { checkNotMoved } from './fleet/move-state.js';
 import { startFleetDesk } from './fleet-wiring.js';
 import type { Ground } from './ground.js';
 import { startMembers } from './members-wiring.js';
+import { recordGauges } from './records-gauges.js';
 import { openRooms } from './rooms.js';
 import type { Control } from './store/control/control.js';
 import type { Keep } from './store/fleet.js';
@@ -40,7 +41,7 @@ export interface ProviderConfig {
   /** What boxes tell is kept there instead of in the directory. */
   database?: DatabaseConfig | undefined;
   /** The control plane's records, where they are in the database too and this process holds them. */
-  records?: Pick<Control, 'db' | 'token' | 'isSure'> | undefined;
+  records?: Pick<Control, 'db' | 'token' | 'isSure' | 'standbys'> | undefined;
   /** How long it is kept; as `usualKeep` unless said. */
   keep?: Keep | undefined;
   /** With both a broker outside and a database: what boxes report is stored by workers. */
@@ -110,7 +111,7 @@ export function createProvider(
 
     const expiry = startExpiryWatch(ground, { rooms, certificate, broker });
     const alerts = await startAlertWatch(ground, { rooms, boxes: desk.fleet });
-    const gauges = () => [...traffic.gauges(), ...expiry.gauges()];
+    const gauges = () => [...traffic.gauges(), ...expiry.gauges(), ...(records ? recordGauges(records) : [])];
     const isSure = records?.isSure;
     const pages = await startConsole(ground, { rooms, desk, alerts, addresses, tls, assetsDir, isSure, gauges });
     urls.console = pages.url;

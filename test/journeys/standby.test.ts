@@ -251,6 +251,17 @@ t.test('PostgreSQL is killed under it: each claim that was answered is there, an
   await Promise.all(work);
   const there = (await provider.claims()).map(({ id }: Claim) => id);
   t.same(there.sort(), [...made].sort(), `${made.length} claims, ${refused} refused`);
+
+  const health = async () => (await fetch(`http://127.0.0.1:${a.portBase + 2}/health`)).status;
+  const becomes = async (status: number) => {
+    while ((await health()) !== status) await new Promise((resolve) => setTimeout(resolve, 50)); // a look, not an event
+  };
+  await server.stop();
+  await becomes(503);
+  t.equal((await provider.claims()).length, made.length, 'what there is can be read meanwhile');
+  await server.start();
+  await becomes(200);
+  await provider.claim();
   a.signal('SIGTERM');
   t.match(await a.ended, { code: 0 });
 });

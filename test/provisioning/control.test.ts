@@ -179,6 +179,24 @@ t.test(
     await b.stop();
     const again = await rig.own('b', { files: async () => ({ 'ca/issuing.key': 'three' }) });
     t.equal(again.control.standing().state, 'serving', 'rolled while it did not run');
+    await again.store.close();
+    await again.control.stop();
+
+    const mine = { 'ca/issuing.key': 'old' };
+    const serving = await rig.own('b', { leaseMilliseconds: 600 });
+    const other = await rig.open('c', { files: async () => mine, leaseMilliseconds: 600 });
+    server.ask(rig.database, `UPDATE control SET files = '{"ca/issuing.key": "new"}'`);
+    const waiting = other.own(never);
+    const seen = async (why: string | null) => {
+      while (serving.control.standbys().find(({ name }) => name === 'c')?.why !== why) await systemClock.sleep(20); // a look
+    };
+    await seen('standby-outdated');
+    mine['ca/issuing.key'] = 'new';
+    await seen(null);
+    t.pass('whoever serves knows who stands by, and what keeps it from taking over');
+    await serving.store.close();
+    await serving.control.stop();
+    t.ok(await waiting);
   },
 );
 
@@ -260,3 +278,18 @@ t.test(
     t.equal(await moveControl({ ...parts, directory: other, url: fresh }), 1, 'neither has marked it');
   },
 );
+
+t.test('a copy that cannot be written any more is not read any more either', async (t) => {
+  const rig = await controlRig(t, server);
+  const a = await rig.own('a');
+  await a.store.commit([put(a.store, 'x', 1)]);
+  Object.assign(a.control.db, { copyIn: () => Promise.reject(new Error('the disk is gone')) });
+  await t.rejects(a.store.commit([put(a.store, 'x', 2)]), /the disk is gone/);
+  t.match(await a.control.lost, { code: 'store-damaged' });
+  await t.rejects(a.store.commit([put(a.store, 'x', 3)]), { code: 'store-damaged' });
+  await a.store.close();
+  await a.control.stop();
+  server.ask(rig.database, `UPDATE control SET expires = '-infinity'`);
+  const again = await rig.own('a');
+  t.same(await all(again.store), [['x', { bytes: 2, count: 1 }]], 'what was in PostgreSQL is there');
+});

@@ -9,7 +9,7 @@ import { checkDatabaseUrl } from '../postgres/address.js';
 import { migrate } from '../postgres/migrate.js';
 import { openSessions } from '../postgres/sessions.js';
 import { type Copy, openCopy, placeOf } from './copy.js';
-import { type ControlRow, createControlLease } from './lease.js';
+import { type ControlRow, createControlLease, type Standby } from './lease.js';
 import { controlMigrations } from './schema.js';
 import type { Through } from './through-level.js';
 import { createWriter, type Writer } from './writer.js';
@@ -33,6 +33,8 @@ export interface Control {
   standing(): Standing;
   /** Whether nobody else can have them: its lease, by its own count, is not over. */
   isSure(): boolean;
+  /** Who stands by, as it was a moment ago. */
+  standbys(): readonly Standby[];
   /** Resolves when they are its own no more, and never in good order. */
   readonly lost: Promise<Refusal>;
   /** It is to end: a commit whose outcome cannot be known is not waited for any longer than this. */
@@ -102,6 +104,7 @@ export async function openControl({
   let until = 0;
   let standing: Standing = { state: 'standby', holder: '' };
   let noted = '';
+  let standbys: readonly Standby[] = [];
   let renewing: Promise<void> | undefined;
   let tellLost: (why: Refusal) => void = () => {};
   const lost = new Promise<Refusal>((resolve) => {
@@ -146,6 +149,7 @@ export async function openControl({
     const text = JSON.stringify(now);
     if (text !== noted) await lease.noteFiles(token, machine, now);
     noted = text;
+    standbys = await lease.standbys(2 * leaseMilliseconds);
     await mine.prune();
   }
 
@@ -164,10 +168,15 @@ export async function openControl({
     }
   }
 
+  async function outdated(row: ControlRow): Promise<Refusal | undefined> {
+    const others = row.machine === machine ? [] : otherFiles(row.files, await files());
+    return others.length > 0 ? new Refusal('standby-outdated', others.join(', ')) : undefined;
+  }
+
   /** Undefined while another has the lease. */
   async function take(row: ControlRow): Promise<Writer | undefined> {
-    const others = row.machine === machine ? [] : otherFiles(row.files, await files());
-    if (others.length > 0) throw new Refusal('standby-outdated', others.join(', '));
+    const why = await outdated(row);
+    if (why) throw why;
     const asked = elapsed();
     const taken = await lease.take(name, leaseMilliseconds);
     if (!taken) return undefined;
@@ -199,6 +208,7 @@ export async function openControl({
     },
     lost,
     standing: () => standing,
+    standbys: () => standbys,
     isSure: () => standing.state === 'serving' && elapsed() < until,
     async own(signal, onWait) {
       let isWaiting = false;
@@ -210,9 +220,12 @@ export async function openControl({
           if (!taken) {
             await held.follow(signal);
             const row = await lease.read();
-            standing = { state: 'standby', holder: row.holder };
-            if (row.leftMilliseconds > 0) wait = Math.min(wait, row.leftMilliseconds + 10);
-            else if (!signal.aborted) taken = await take(row);
+            const why = await outdated(row);
+            standing = { state: 'standby', holder: row.holder, ...(why && { why }) };
+            if (row.leftMilliseconds > 0) {
+              await lease.standBy(machine, name, why?.code);
+              wait = Math.min(wait, row.leftMilliseconds + 10);
+            } else if (!signal.aborted) taken = await take(row);
           }
           if (taken) {
             await begin(taken);

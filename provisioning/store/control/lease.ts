@@ -11,6 +11,12 @@ export interface Held {
   written: number;
 }
 
+export interface Standby {
+  name: string;
+  /** The code of what keeps it from taking over. */
+  why: string | null;
+}
+
 export interface ControlRow {
   state: 'elsewhere' | 'moving' | 'here';
   origin: string;
@@ -31,6 +37,10 @@ export interface ControlLease {
   take(holder: string, milliseconds: number): Promise<Held | undefined>;
   /** False when another has it. */
   renew(token: number, milliseconds: number): Promise<boolean>;
+  /** It stands by, and this keeps it from taking over. */
+  standBy(machine: string, name: string, why: string | undefined): Promise<void>;
+  /** Who has stood by within so long. */
+  standbys(milliseconds: number): Promise<Standby[]>;
   /** In good order: whoever stands by need not wait. */
   giveBack(token: number): Promise<void>;
   /** Which files a standby must have. */
@@ -64,6 +74,19 @@ export function createControlLease(sessions: Pick<Sessions, 'ask'>): ControlLeas
       );
       return rows.length === 1;
     },
+    async standBy(machine, name, why) {
+      await sessions.ask(
+        `INSERT INTO control_standbys (machine, name, why, seen) VALUES ($1, $2, $3, clock_timestamp())
+         ON CONFLICT (machine) DO UPDATE SET name = excluded.name, why = excluded.why, seen = excluded.seen`,
+        [machine, name, why ?? null],
+      );
+    },
+    standbys: (milliseconds) =>
+      sessions.ask<Standby>(
+        `SELECT name, why FROM control_standbys
+         WHERE seen > clock_timestamp() - $1 * interval '1 millisecond' ORDER BY machine`,
+        [milliseconds],
+      ),
     async giveBack(token) {
       await sessions.ask(`UPDATE control SET expires = '-infinity', holder = '' WHERE token = $1`, [token]);
     },

@@ -23,6 +23,14 @@ CREATE TABLE control (
 );
 INSERT INTO control DEFAULT VALUES;
 
+-- Who stands by, as each has said last, and what keeps it from taking over.
+CREATE TABLE control_standbys (
+  machine text PRIMARY KEY,
+  name text NOT NULL,
+  why text,
+  seen timestamptz NOT NULL
+);
+
 -- Each with the number of the commit that wrote it last. NULL: deleted then.
 CREATE TABLE control_records (
   key bytea PRIMARY KEY,

@@ -20,8 +20,8 @@ export function makePublisher(directory: string, name: string): void {
   rmSync(part, { recursive: true, force: true });
   mkdirSync(part, { recursive: true, mode: 0o700 });
   const key = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-keyout', path.join(part, 'key.pem')];
-  const extensions = ['keyUsage=critical,digitalSignature,keyCertSign', 'extendedKeyUsage=codeSigning'];
-  const args = ['-subj', `/CN=${name}`, '-days', '36500', ...extensions.flatMap((one) => ['-addext', one])];
+  const extensions = ['-addext', 'keyUsage=critical,digitalSignature,keyCertSign']; // RAUC asks for the first
+  const args = ['-subj', `/CN=${name}`, '-days', '36500', ...extensions];
   run('openssl', ['req', '-x509', '-sha256', ...key, ...args, '-out', path.join(part, 'cert.pem')]);
   renameSync(part, directory);
 }

@@ -29,16 +29,13 @@ export interface BuildOptions {
 }
 
 /** Of what `buildImage` left in the directory; answers the update's path. */
-export const bundleOf = (
+export async function bundleOf(
   directory: string,
-  { architecture, version, publisher }: Pick<BuildOptions, 'architecture' | 'version' | 'publisher'>,
-): string =>
-  makeBundle(directory, {
-    architecture,
-    version,
-    publisher: openPublisher(publisher),
-    tools: openTools(readLock(architecture)),
-  });
+  { architecture, version, publisher: given }: Pick<BuildOptions, 'architecture' | 'version' | 'publisher'>,
+): Promise<string> {
+  const publisher = await openPublisher(given);
+  return makeBundle(directory, { architecture, version, publisher, tools: openTools(readLock(architecture)) });
+}
 
 /** Answers the directory: image and rootfs.ext4; complete also image.zst, the update, sbom.json, SHA256SUMS and SHA256SUMS.sig. */
 export async function buildImage({ architecture, version, tell, ...options }: BuildOptions): Promise<string> {
@@ -53,7 +50,7 @@ export async function buildImage({ architecture, version, tell, ...options }: Bu
   const base = baseRoot(architecture, lock);
   tell('tools');
   const tools = openTools(lock);
-  const publisher = openPublisher(options.publisher);
+  const publisher = await openPublisher(options.publisher);
   const alliance = openAlliance(options.alliance);
   tell('root filesystem with the agent');
   const tree = await makeTree(work, {
@@ -61,7 +58,7 @@ export async function buildImage({ architecture, version, tell, ...options }: Bu
     version,
     base,
     alliance,
-    publisher: publisher.certificatesFile,
+    publisher,
     tools,
   });
   const esp = makeEsp(work, architecture, lock, tree, tools);

@@ -19,6 +19,7 @@ import path from 'node:path';
 import * as esbuild from 'esbuild';
 import { makeInitrd } from './initrd.js';
 import { type Architecture, built, root, source } from './places.js';
+import type { Publisher } from './publisher.js';
 import { run } from './run.js';
 import type { Tools } from './tools.js';
 
@@ -159,8 +160,8 @@ export interface TreeParts {
   base: string;
   /** Holds keys.json and directory.jws: what the box pins. */
   alliance: string;
-  /** PEM certificates whose holders may make updates. */
-  publisher: string;
+  /** Whose updates are taken. */
+  publisher: Publisher;
   tools: Tools;
 }
 
@@ -193,7 +194,8 @@ export async function makeTree(home: string, parts: TreeParts): Promise<string> 
   );
   for (const name of ['data', 'boot/esp']) mkdirSync(path.join(tree, name), { recursive: true });
   await agent(tree, architecture, alliance);
-  copyFileSync(publisher, path.join(tree, 'usr/lib/webizen/publisher.pem'));
+  copyFileSync(publisher.keyringFile, path.join(tree, 'usr/lib/webizen/publisher.pem'));
+  copyFileSync(publisher.keysFile, path.join(tree, 'usr/lib/webizen/publisher-keys.json'));
   writeFileSync(path.join(tree, 'etc/subuid'), 'containers:2147483647:2147483648\n');
   writeFileSync(path.join(tree, 'etc/subgid'), 'containers:2147483647:2147483648\n');
   const resolver = path.join(tree, 'etc/resolv.conf');

@@ -4,6 +4,7 @@
  */
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import type { IncomingMessage } from 'node:http';
 import { get } from 'node:https';
 import path from 'node:path';
 import { buildImage, bundleOf } from '../../image/build.js';
@@ -60,20 +61,20 @@ async function until<T>(machine: Machine, what: string, ask: () => Promise<T | u
   }
 }
 
-/** What a phone in the same network sees; the box has made its certificate itself. */
-const setupPage = (): Promise<boolean> =>
+/** As a phone in the same network asks; the box has made its certificate itself. */
+const asPhone = (name: string): Promise<IncomingMessage> =>
   new Promise((resolve, reject) => {
-    const options = {
-      host: '127.0.0.1',
-      port: setupPort,
-      headers: { host: 'webizen.local' },
-      rejectUnauthorized: false,
-    };
-    get(options, (reply) => {
-      reply.resume();
-      resolve(reply.statusCode === 200 && /^text\/html/.test(reply.headers['content-type'] ?? ''));
-    }).on('error', reject);
+    const options = { host: '127.0.0.1', port: setupPort, headers: { host: name }, rejectUnauthorized: false };
+    get(options, (reply) => resolve(reply.resume())).on('error', reject);
   });
+
+/** By the name that every box has, from which it leads to the one of its own once it has that. */
+async function setupPage(): Promise<boolean> {
+  const first = await asPhone('webizen.local');
+  const own = /^https:\/\/(webizen-[a-z0-9]+\.local)\/$/.exec(first.headers.location ?? '')?.[1];
+  const page = own === undefined ? first : await asPhone(own);
+  return page.statusCode === 200 && /^text\/html/.test(page.headers['content-type'] ?? '');
+}
 
 const territory = makeTerritory(path.join(home, 'territory'), host, base);
 const image = await buildImage({
@@ -142,7 +143,7 @@ try {
   say('slot B gets an update by RAUC, from a disk that is plugged in');
   const [plug, go] = [path.join(home, 'plug'), path.join(home, 'go')];
   writeFileSync(go, '#!/bin/sh\nexec rauc install /run/plug/update.raucb\n');
-  makePlug(plug, 'UPDATE', { 'update.raucb': bundleOf(image, { architecture, version: '1.0.1' }), go });
+  makePlug(plug, 'UPDATE', { 'update.raucb': await bundleOf(image, { architecture, version: '1.0.1' }), go });
   const wanted =
     'systemd.mount-extra=LABEL=UPDATE:/run/plug:vfat:ro systemd.run=/run/plug/go systemd.run_success_action=reboot';
   writeOnBootPartition(card, 'EFI/debian/more.cfg', more(wanted));

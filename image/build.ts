@@ -28,15 +28,6 @@ export interface BuildOptions {
   tell(step: string): void;
 }
 
-/** Of what `buildImage` left in the directory; answers the update's path. */
-export async function bundleOf(
-  directory: string,
-  { architecture, version, publisher: given }: Pick<BuildOptions, 'architecture' | 'version' | 'publisher'>,
-): Promise<string> {
-  const publisher = await openPublisher(given);
-  return makeBundle(directory, { architecture, version, publisher, tools: openTools(readLock(architecture)) });
-}
-
 /** Answers the directory: image and rootfs.ext4; complete also image.zst, the update, sbom.json, SHA256SUMS and SHA256SUMS.sig. */
 export async function buildImage({ architecture, version, tell, ...options }: BuildOptions): Promise<string> {
   const lock = readLock(architecture);

@@ -1,7 +1,7 @@
 /** A machine that starts from an image: QEMU, emulated; its serial line is kept. */
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { copyFileSync, existsSync, openSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { copyFileSync, existsSync, openSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import type { Architecture } from '../../image/places.js';
 
@@ -19,16 +19,6 @@ export function makeCard(image: string, card: string, sizeGiB: number, written: 
   execFileSync('cp', ['--sparse=always', image, card]);
   execFileSync('truncate', ['--size', `${sizeGiB}G`, card]);
   for (const [name, text] of Object.entries(written)) writeOnBootPartition(card, name, text);
-}
-
-/** A disk to plug in beside the card: FAT, by its label, with these files on it. */
-export function makePlug(plug: string, label: string, files: Record<string, string>): void {
-  const sizes = Object.values(files).map((file) => statSync(file).size);
-  const sizeMiB = Math.ceil(sizes.reduce((sum, one) => sum + one, 0) / 1024 ** 2) + 48;
-  rmSync(plug, { force: true });
-  execFileSync('truncate', ['--size', `${sizeMiB}M`, plug]);
-  execFileSync('mformat', ['-i', plug, '-F', '-v', label, '::']);
-  for (const [name, file] of Object.entries(files)) execFileSync('mcopy', ['-i', plug, file, `::${name}`]);
 }
 
 /** While no machine runs from it. */
@@ -62,20 +52,19 @@ export interface Start {
   /** Where its logs go, by this name. */
   home: string;
   name: string;
-  /** Disks, the card first. */
-  disks: readonly string[];
+  card: string;
   /** Of this machine's loopback; leads to the guest's port 443. */
   port: number;
 }
 
-export function start({ architecture, home, name, disks, port }: Start): Machine {
+export function start({ architecture, home, name, card, port }: Start): Machine {
   const log = path.join(home, `${name}.serial.log`);
   const [program = '', ...kind] = kinds[architecture];
   const args = [
     ...[...kind, '-accel', 'tcg,thread=multi', '-smp', '2', '-m', '1024'],
     ...['-display', 'none', '-monitor', 'none', '-serial', `file:${log}`],
     ...firmware(architecture, home),
-    ...disks.flatMap((disk) => ['-drive', `if=virtio,format=raw,file=${disk}`]),
+    ...['-drive', `if=virtio,format=raw,file=${card}`],
     // Not QEMU's usual network: in that one the host's address stands for its loopback.
     ...['-netdev', `user,id=lan,net=192.168.77.0/24,hostfwd=tcp:127.0.0.1:${port}-:443`],
     ...['-device', 'virtio-net-pci,netdev=lan', '-device', 'virtio-rng-pci'],

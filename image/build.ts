@@ -41,7 +41,7 @@ export async function buildImage({ architecture, version, tell, ...options }: Bu
   const base = baseRoot(architecture, lock);
   tell('tools');
   const tools = openTools(lock);
-  const publisher = openPublisher(options.publisher);
+  const publisher = await openPublisher(options.publisher);
   const alliance = openAlliance(options.alliance);
   tell('root filesystem with the agent');
   const tree = await makeTree(work, {
@@ -49,7 +49,7 @@ export async function buildImage({ architecture, version, tell, ...options }: Bu
     version,
     base,
     alliance,
-    publisher: publisher.certificatesFile,
+    publisher,
     tools,
   });
   const esp = makeEsp(work, architecture, lock, tree, tools);

@@ -36,8 +36,9 @@ export function makeBundle(
   mkdirSync(content);
   linkSync(path.join(directory, 'rootfs.ext4'), path.join(content, 'rootfs.img')); // RAUC goes by the name's ending
   writeFileSync(path.join(content, 'manifest.raucm'), manifestOf(architecture, version));
-  const signer = [`--cert=${publisher.certificatesFile}`, `--key=${publisher.keyFile}`];
-  tools.run('rauc', ['bundle', ...signer, content, bundle], undefined, [path.dirname(publisher.keyFile)]);
+  const signer = [`--cert=${publisher.certificateFile}`, `--key=${publisher.keyFile}`];
+  const packed = '--mksquashfs-args=-comp zstd -Xcompression-level 6';
+  tools.run('rauc', ['bundle', packed, ...signer, content, bundle], undefined, [path.dirname(publisher.keyFile)]);
   rmSync(content, { recursive: true });
   return bundle;
 }

@@ -9,8 +9,8 @@ const help = `image build ARCHITECTURE      into build/image/ARCHITECTURE
 image lock ARCHITECTURE       resolve the lists of packages against the archive of today
 image publisher DIR NAME      make the key of an image publisher, in a new directory
 
-ARCHITECTURE is ${architectures.join(' or ')}. ALLIANCE=DIR has keys.json and directory.jws, PUBLISHER=DIR key.pem and cert.pem:
-without them, ones to develop with are made. VERSION=1.2.3 is the system's, as updates know it.
+ARCHITECTURE is ${architectures.join(' or ')}. ALLIANCE=DIR has keys.json and directory.jws, PUBLISHER=DIR is what
+image publisher made: without them, ones to develop with are made. VERSION=1.2.3 is the system's, as updates know it.
 `;
 
 function architectureOf(name: string | undefined): Architecture {
@@ -25,7 +25,7 @@ async function main([command, first, second]: string[]): Promise<void> {
     const megabytes = packages.reduce((sum, one) => sum + one.sizeBytes, 0) / 1e6;
     process.stdout.write(`${packages.length} packages, ${megabytes.toFixed(0)} MB\n`);
   } else if (command === 'publisher' && first !== undefined && second !== undefined) {
-    makePublisher(first, second);
+    await makePublisher(first, second);
   } else if (command === 'build') {
     let [began, before] = [Date.now(), ''];
     const tell = (step: string): void => {

@@ -47,8 +47,17 @@ const kinds: Record<Architecture, string[]> = {
   arm64: ['qemu-system-aarch64', '-M', 'virt', '-cpu', 'cortex-a72'],
 };
 
-/** @param port of this machine's loopback that leads to the guest's port 443 */
-export function start(architecture: Architecture, home: string, card: string, name: string, port: number): Machine {
+export interface Start {
+  architecture: Architecture;
+  /** Where its logs go, by this name. */
+  home: string;
+  name: string;
+  card: string;
+  /** Of this machine's loopback; leads to the guest's port 443. */
+  port: number;
+}
+
+export function start({ architecture, home, name, card, port }: Start): Machine {
   const log = path.join(home, `${name}.serial.log`);
   const [program = '', ...kind] = kinds[architecture];
   const args = [

@@ -4,6 +4,7 @@
  */
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import type { IncomingMessage } from 'node:http';
 import { get } from 'node:https';
 import path from 'node:path';
 import { buildImage } from '../../image/build.js';
@@ -60,20 +61,20 @@ async function until<T>(machine: Machine, what: string, ask: () => Promise<T | u
   }
 }
 
-/** What a phone in the same network sees; the box has made its certificate itself. */
-const setupPage = (): Promise<boolean> =>
+/** As a phone in the same network asks; the box has made its certificate itself. */
+const asPhone = (name: string): Promise<IncomingMessage> =>
   new Promise((resolve, reject) => {
-    const options = {
-      host: '127.0.0.1',
-      port: setupPort,
-      headers: { host: 'webizen.local' },
-      rejectUnauthorized: false,
-    };
-    get(options, (reply) => {
-      reply.resume();
-      resolve(reply.statusCode === 200 && /^text\/html/.test(reply.headers['content-type'] ?? ''));
-    }).on('error', reject);
+    const options = { host: '127.0.0.1', port: setupPort, headers: { host: name }, rejectUnauthorized: false };
+    get(options, (reply) => resolve(reply.resume())).on('error', reject);
   });
+
+/** By the name that every box has, from which it leads to the one of its own once it has that. */
+async function setupPage(): Promise<boolean> {
+  const first = await asPhone('webizen.local');
+  const own = /^https:\/\/(webizen-[a-z0-9]+\.local)\/$/.exec(first.headers.location ?? '')?.[1];
+  const page = own === undefined ? first : await asPhone(own);
+  return page.statusCode === 200 && /^text\/html/.test(page.headers['content-type'] ?? '');
+}
 
 const territory = makeTerritory(path.join(home, 'territory'), host, base);
 const image = await buildImage({
@@ -85,15 +86,20 @@ passed('image made');
 const card = path.join(home, 'card');
 // A PC's kernel looks for a screen unless it is told; and where the host is busy, an emulated timer looks broken to it.
 const words = architecture === 'amd64' ? 'console=ttyS0 no_timer_check ' : '';
+const here = { architecture, home, port: setupPort };
 makeCard(path.join(image, 'image'), card, cardGiB, {
   'webizen.json': JSON.stringify({ territory: 'home', claimCode: territory.claimCode() }),
   'EFI/debian/more.cfg': `set more="${words}systemd.journald.forward_to_console=1"\n`,
 });
 const provider = await territory.serve();
 let machine: Machine | undefined;
+const isHeard = async (since: number): Promise<boolean> => {
+  const [found] = await provider.boxes();
+  return found?.state === 'online' && (found.lastSeen ?? 0) > since;
+};
 try {
   began = Date.now();
-  machine = start(architecture, home, card, 'first', setupPort);
+  machine = start({ ...here, name: 'first', card });
   const first = machine;
   await until(first, 'systemd', async () => /systemd\[1\]: /.test(first.serial()));
   await until(first, 'setup page', setupPage);
@@ -116,12 +122,9 @@ try {
   say('the plug is pulled, what the boot loader keeps is lost, and the plug is put back in');
   writeOnBootPartition(card, 'EFI/debian/grubenv', '');
   began = Date.now();
-  machine = start(architecture, home, card, 'second', setupPort);
+  machine = start({ ...here, name: 'second', card });
   const second = machine;
-  await until(second, 'online again', async () => {
-    const [found] = await provider.boxes();
-    return found?.state === 'online' && (found.lastSeen ?? 0) > Math.max(seen, began);
-  });
+  await until(second, 'online again', () => isHeard(Math.max(seen, began)));
   const boxes = await provider.boxes();
   expect(boxes.length === 1 && boxes[0]?.id === id, 'it is the same box');
   await until(second, 'slot marked good again', async () => /Finished webizen-good\.service/.test(second.serial()));

@@ -122,7 +122,7 @@ function Choices({ live, settings, at }: { live: Live; settings: OsView['setting
   return (
     <section class="panel" aria-labelledby="choices">
       <h2 id="choices">{say.section}</h2>
-      <form onSubmit={form.submit}>
+      <form class="page" onSubmit={form.submit}>
         <Failure error={form.error} />
         <div class="field">
           <label for="automatic">{say.automatic}</label>

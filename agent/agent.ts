@@ -249,6 +249,7 @@ export function createAgent(config: Config, host: Host, around: Around): Agent {
       conditions: made.health.conditions,
       notices: made.notices,
       provider: made.provider.owner,
+      ...(made.updates && { system: made.updates.owner }),
       ...(made.installed && {
         apps: made.installed.installer.desk,
         links: made.installed.links,

@@ -106,6 +106,16 @@ export const OsView = Type.Object(
 );
 export type OsView = Static<typeof OsView>;
 
+/** Of every page. `version`: another one whenever `OsView` may be new. */
+export const OsGlance = Type.Object({
+  version: Type.Integer(),
+  /** The version that waits for the owner's yes. */
+  asks: NullOr(Version),
+  /** What was tried last, and did not come to stay. */
+  failed: NullOr(Type.Object({ version: Version, at: Time })),
+});
+export type OsGlance = Static<typeof OsGlance>;
+
 /** In the payload of `up/reported`. */
 export const ReportedOs = Type.Object({
   compatible: NullOr(Compatible),

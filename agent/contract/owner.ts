@@ -10,6 +10,7 @@ import { LedgerEntry } from './ledger.js';
 import { Manifest, ReleasedAppId, Version } from './manifest.js';
 import { MemberId, Standing } from './member.js';
 import { Election, Membership } from './membership.js';
+import { OsGlance } from './os.js';
 import { ProviderGlance } from './owner-commands.js';
 import { LinksView } from './owner-links.js';
 import { AppState } from './status.js';
@@ -129,6 +130,8 @@ export const OwnerView = Type.Object(
     notices: NoticesView,
     /** Null where nothing is told of it here. */
     provider: NullOr(ProviderGlance),
+    /** Null where the machine has one system only. */
+    system: NullOr(OsGlance),
   },
   { $id: 'OwnerView' },
 );

@@ -24,6 +24,7 @@ import { declareProviderRoutes } from './provider-routes.js';
 import { declareRoutes } from './routes.js';
 import { openSettings } from './settings.js';
 import { createViewStreams } from './stream.js';
+import { declareSystemRoutes } from './system-routes.js';
 import { createTries } from './tries.js';
 import type { UploadLimits } from './upload.js';
 import { type ViewParts, viewOf } from './view.js';
@@ -82,6 +83,7 @@ const pages = [
   '/notices',
   '/settings',
   '/provider',
+  '/system',
   '/move',
   '/leave',
   '/forgotten',
@@ -126,6 +128,7 @@ export function createOwnerConsole(parts: OwnerConsoleParts): OwnerConsole {
   let appsVersion = 0;
   let noticesVersion = 0;
   let providerVersion = 0;
+  let systemVersion = 0;
   const run = randomBytes(8).toString('hex');
   let viewsMade = 0;
 
@@ -166,6 +169,7 @@ export function createOwnerConsole(parts: OwnerConsoleParts): OwnerConsole {
       appsVersion: () => appsVersion,
       noticesVersion: () => noticesVersion,
       providerVersion: () => providerVersion,
+      systemVersion: () => systemVersion,
       made: () => ({ run, count: ++viewsMade }),
     };
     const streams = createViewStreams({ view: () => viewOf(view), clock: ticks });
@@ -205,6 +209,7 @@ export function createOwnerConsole(parts: OwnerConsoleParts): OwnerConsole {
     });
     declareNoticeRoutes(app, parts);
     if (parts.provider) declareProviderRoutes(app, { provider: parts.provider, access });
+    if (parts.system) declareSystemRoutes(app, { system: parts.system, access });
     if (parts.apps) {
       const { apps, grants, logs, data, upload } = parts;
       declareAppRoutes(app, { apps, grants, logs, data, ledger, access, streams, deadlines, clock, upload });
@@ -226,6 +231,12 @@ export function createOwnerConsole(parts: OwnerConsoleParts): OwnerConsole {
     stop.push(
       parts.provider?.onChange(() => {
         providerVersion += 1;
+        streams.tell();
+      }) ?? (() => {}),
+    );
+    stop.push(
+      parts.system?.onChange(() => {
+        systemVersion += 1;
         streams.tell();
       }) ?? (() => {}),
     );

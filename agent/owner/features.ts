@@ -15,6 +15,7 @@ import type { OwnerLinks } from '../links/links.js';
 import type { Notices } from '../notices/notices.js';
 import type { Storage } from '../storage/storage.js';
 import type { TrustedTime } from '../time/trusted-time.js';
+import type { OwnerSystem } from '../updates/updates.js';
 
 export interface FactoryFeature {
   /** `webizen-7k3f`, as on the label; also the first part of its `.local` name. */
@@ -69,6 +70,8 @@ export interface OwnerFeatures {
   time: Pick<TrustedTime, 'offered' | 'lower' | 'subscribe'>;
   /** Without it the page about the provider is not offered. */
   provider?: ProviderFeature;
+  /** Without it the page about the system is not offered. */
+  system?: OwnerSystem;
   /** Without it the pages about apps are not offered. */
   apps?: AppsDesk;
   /** Companies that offer and manage apps; only where there are apps. */

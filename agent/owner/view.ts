@@ -1,6 +1,7 @@
 /** What a signed-in owner's pages are drawn from, gathered from the rooms that know it. */
 import type { Clock } from '#common/clock.js';
 import type { Change } from '#contract/changes.js';
+import type { OsGlance, OsView } from '#contract/os.js';
 import type { AppsView, NoticesView, OwnerView } from '#contract/owner.js';
 import type { OwnerFeatures } from './features.js';
 import type { Settings } from './settings.js';
@@ -18,6 +19,7 @@ export interface ViewParts {
   appsVersion: () => number;
   noticesVersion: () => number;
   providerVersion: () => number;
+  systemVersion: () => number;
   /** Another one for each view. */
   made: () => OwnerView['made'];
 }
@@ -59,8 +61,16 @@ function noticesOf({ notices }: OwnerFeatures, version: number): NoticesView {
   return { version, count: all.length, newest: all.slice(0, newestNotices) };
 }
 
+/** What the owner is to hear of without going there. */
+function glanceOf({ next, last }: OsView): Pick<OsGlance, 'asks' | 'failed'> {
+  return {
+    asks: next?.why === 'owner-asked' ? next.version : null,
+    failed: last && last.outcome !== 'done' ? { version: last.version, at: last.at } : null,
+  };
+}
+
 export function viewOf(parts: ViewParts): OwnerView {
-  const { features, settings, clock, https, appsVersion, noticesVersion, providerVersion, made } = parts;
+  const { features, settings, clock, https, appsVersion, noticesVersion, providerVersion, systemVersion, made } = parts;
   const { factory, owner, membership, changes, directory, status } = features;
   const now = settings.now();
   const belongs = membership.view();
@@ -82,6 +92,7 @@ export function viewOf(parts: ViewParts): OwnerView {
     apps: appsOf(features, appsVersion()),
     links: features.links?.view() ?? null,
     notices: noticesOf(features, noticesVersion()),
+    system: features.system ? { version: systemVersion(), ...glanceOf(features.system.view()) } : null,
     provider: features.provider ? { version: providerVersion(), waiting: features.provider.waiting() } : null,
   };
 }

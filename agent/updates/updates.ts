@@ -255,13 +255,20 @@ export async function createUpdates(parts: UpdatesParts): Promise<Updates> {
     }
   }
 
+  /** Whether the gate is still before what runs. */
+  function isOnTrial(booted: string): boolean {
+    const change = underWay();
+    const gate = change?.steps.find(({ kind }) => kind === 'os-gate');
+    return change !== undefined && gate?.state !== 'done' && changes().data(change.id)?.target === booted;
+  }
+
   /** With nothing on trial, what runs is what has proved itself before: the boot loader's count of tries begins anew. */
   async function markGood(): Promise<void> {
     const before = { apps: [], isOnline: false };
     while (!signal.aborted) {
       try {
         slots = await os.slots();
-        if (underWay() && changes().data(underWay()?.id ?? '')?.target === slots.booted.name) return; // the gate does
+        if (isOnTrial(slots.booted.name)) return; // the gate does
         const faults = await parts.health(before, signal);
         if (faults.length > 0) throw new Refusal('os-unhealthy', faults.join('; '));
         await os.markGood(slots.booted.name);

@@ -47,7 +47,10 @@ async function liveOn(place: string, shelf: OsShelf): Promise<OsBox> {
         return false;
       });
     ended.catch(() => {}); // of a life that was over before
-    if (!(await Promise.race([ended, isRestarted]))) return box;
+    if (!(await Promise.race([ended, isRestarted]))) {
+      await box.isProved;
+      return box;
+    }
     await box.close();
     start(place);
   }

@@ -1,28 +1,33 @@
 /** A publisher signs a system, a provider selects it, and a whole agent updates itself to it, or goes back. */
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import t, { type Test } from 'tap';
 import type { BoxDetail } from '#contract/operator.js';
 import type { CommandPage } from '#contract/operator-commands.js';
 import { type Host, realHost } from '../../agent/host/host.js';
 import { type TestBox, testBox } from '../support/box.js';
+import { ownFolder } from '../support/folder.js';
 import { type Behaviour, testBundle } from '../support/os-release.js';
 import { askCommand, type Finished, type TestProvider, testProvider } from '../support/provider.js';
 import { machineIn, newMachine, start, twoSlots } from '../support/two-slots.js';
 
 t.setTimeout(300_000);
 
-/** So much faster the machine's own time goes: the gate wants half a minute. */
-const haste = 10;
+/** So much faster the machine's own time goes: the gate wants half a minute, and ends after a quarter of an hour. */
+const haste = { well: 10, ill: 60 };
 
 async function bench(t: Test) {
   const provider: TestProvider = await testProvider(t);
   await provider.start();
   const { est, caSha256 } = provider;
   const { code: claim } = await provider.claim();
+  /** Where it is, the app of this box does not start. */
+  const bad = path.join(await ownFolder(t), 'bad');
+  const command = ['/bin/sh', '-c', `test ! -e ${bad} && exec sleep 600`];
   const more = {
     os: { keysFile: '' },
     mayReboot: true,
+    apps: [{ id: 'example.clock', command, grants: [], quotaBytes: 1024 }],
     owner: { host: '127.0.0.1', port: 0, mdns: false },
   };
   const box: TestBox = await testBox(t, {
@@ -42,11 +47,14 @@ async function bench(t: Test) {
   Object.assign(box.config, { os: { keysFile } });
 
   async function host(): Promise<Host> {
-    const { boots, startedAt } = machineIn(machine);
+    const { boots, startedAt, booted, slots } = machineIn(machine);
+    const isIll = slots[booted].behaviour.ill !== undefined;
+    if (isIll) await writeFile(bad, '');
+    else await rm(bad, { force: true });
     return {
       ...realHost,
       os: twoSlots(machine),
-      monotonic: () => (Date.now() - startedAt) * haste,
+      monotonic: () => (Date.now() - startedAt) * (isIll ? haste.ill : haste.well),
       kernel: async (file) =>
         file === '/proc/sys/kernel/random/boot_id' ? `00000000-${boots}` : realHost.kernel(file),
       async reboot() {
@@ -123,8 +131,17 @@ t.test('a system that is well is kept, one on which the box cannot work is left 
   t.match(told, { version: '1.1.0', last: { outcome: 'rolled-back', code: 'os-not-booted' } });
   t.equal(runs(), '1.1.0');
   await box.until(({ link }) => link.online);
+
+  // An app that ran does not run on it.
+  await release('1.3.0', { ill: 'its app' });
+  await tell('1.3.0');
+  const back = await reported(({ last }) => last?.version === '1.3.0');
+  t.match(back, { version: '1.1.0', last: { outcome: 'rolled-back', code: 'os-unhealthy', detail: /example\.clock/ } });
+  t.equal(runs(), '1.1.0');
+  await box.until(({ link, apps }) => link.online && apps[0]?.state === 'running');
   await box.agent!.rooms().updates!.ask();
   const { stdout } = await cli('list', '--dir', provider.directory);
   t.match(stdout, /1\.2\.0 .*0 done, 1 failed/);
+  t.match(stdout, /1\.3\.0 .*paused: 1 of 1 failed.*0 done, 1 failed/);
   t.match(stdout, /1\.1\.0 .*1 run it.*1 done, 0 failed/);
 });

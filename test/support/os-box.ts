@@ -102,6 +102,10 @@ export async function osBox(wish: OsBoxWish) {
   leases.start();
   const conditions = { hot: false, weak: false };
   let good = 0;
+  let proved = (): void => {};
+  const isProved = new Promise<void>((resolve) => {
+    proved = resolve;
+  });
   const updates = await createUpdates({
     ...{ store, ledger, clock, monotonic, boot, onRefused },
     os: twoSlots(folder, at),
@@ -126,6 +130,7 @@ export async function osBox(wish: OsBoxWish) {
     freeBytes: () => 1e12,
     async onGood() {
       good += 1;
+      proved();
     },
     ...wish.more,
   });
@@ -135,6 +140,8 @@ export async function osBox(wish: OsBoxWish) {
   return {
     ...{ updates, changes, ledger, leases, refused, conditions, clock, dataDir },
     good: () => good,
+    /** Resolves when what runs has proved itself. */
+    isProved,
     /** Resolves when the view of the system is so. */
     until(holds: (view: ReturnType<typeof updates.owner.view>) => boolean): Promise<void> {
       return new Promise((resolve) => {

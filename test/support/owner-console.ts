@@ -266,6 +266,7 @@ export async function startOwnerConsole(
     apps?: ReturnType<typeof createAppsDesk>;
     links?: OwnerLinks;
     provider?: OwnerConsoleParts['provider'];
+    system?: OwnerConsoleParts['system'];
   } = {},
 ) {
   const dataDir = await ownFolder(t);
@@ -365,6 +366,7 @@ export async function startOwnerConsole(
       : {}),
     ...(options.links ? { links: options.links } : {}),
     ...(options.provider ? { provider: options.provider } : {}),
+    ...(options.system ? { system: options.system } : {}),
   };
   let running = createOwnerConsole(parts);
   t.teardown(async () => {

@@ -75,8 +75,11 @@ function ofApps(installed: readonly AppGlance[], isCrashing: (app: string) => bo
   });
 }
 
+/** So long an update that came to nothing is spoken of on the first page. */
+const failedMilliseconds = 14 * 86_400_000;
+
 export function findings(view: OwnerView): Finding[] {
-  const { membership, status, directory, suspendedReason, settings, apps, links, provider, at } = view;
+  const { membership, status, directory, suspendedReason, settings, apps, links, provider, system, at } = view;
   const found: Finding[] = [];
   const add = (key: string, tone: Finding['tone'], { title, what }: { title: string; what: string }) =>
     void found.push({ key, tone, title, what });
@@ -94,6 +97,9 @@ export function findings(view: OwnerView): Finding[] {
   }
   if (provider && provider.waiting > 0)
     found.push({ key: 'provider', tone: 'attention', ...texts.provider.care, to: '/provider' });
+  if (system?.asks) found.push({ key: 'system', tone: 'attention', ...texts.system.care.asks, to: '/system' });
+  else if (system?.failed && at - system.failed.at < failedMilliseconds)
+    found.push({ key: 'system', tone: 'attention', ...texts.system.care.failed(system.failed.version), to: '/system' });
   for (const { id, state } of status.apps)
     if (state !== 'running' && !isCrashing(id) && !installed.some((app) => app.id === id))
       add(`app-${id}`, 'attention', { title: words.app.title(id), what: words.app.what });

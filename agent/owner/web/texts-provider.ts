@@ -42,7 +42,10 @@ export const provider = {
       what: 'Everything on it stops for a minute or two. It waits for apps that must not be disturbed.',
     },
     'set-intervals': { name: 'Measure more or less often', what: 'How often the box measures itself, and sends that.' },
-    update: { name: 'Update its software', what: 'No box can do that yet.' },
+    update: {
+      name: 'Look for a new system',
+      what: 'The box looks at once at which system is meant for it. What you have settled about updates holds.',
+    },
   } as Record<string, { name: string; what: string } | undefined>,
   told: {
     section: 'What it is told',

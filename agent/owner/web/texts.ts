@@ -3,6 +3,7 @@ import { apps } from './texts-apps.js';
 import { health } from './texts-health.js';
 import { links } from './texts-links.js';
 import { provider } from './texts-provider.js';
+import { system } from './texts-system.js';
 import { words } from './words.js';
 
 export interface ProblemText {
@@ -218,6 +219,7 @@ export const texts = {
   health,
   links,
   provider,
+  system,
   home: {
     healthy: 'Your box is healthy.',
     care: (count: number) => (count === 1 ? 'One thing needs your care.' : `${count} things need your care.`),

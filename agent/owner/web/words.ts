@@ -107,6 +107,14 @@ export const words = {
       `You said no to ${text(facts, 'name', text(facts, 'to', 'another maker'))}, who was to take over ${app(facts)}.`,
     'app.expelled': (facts) => `${app(facts)} was stopped: its maker was expelled.`,
     'app.reinstated': (facts) => `The maker of ${app(facts)} is a member again.`,
+    'os.updated': (facts) => `The box was updated to${version(facts)}.`,
+    'os.rolled-back': (facts) =>
+      `The new system${version(facts)} did not work here. The box went back to the one before.`,
+    'os.not-updated': (facts) => `The new system${version(facts)} could not be put in place.`,
+    'os.settings': () => 'You settled how the box is updated.',
+    'os.hold': (facts) =>
+      Number(facts.days) === 0 ? 'You let updates go ahead again.' : `You put updates off for ${facts.days} days.`,
+    'os.now': (facts) => `You had the box updated to${version(facts)} without waiting.`,
     'link.confirmed': (facts) => `You linked your box with ${company(facts)}.`,
     'link.refused': (facts) => `You refused to be linked with ${company(facts)}.`,
     'link.ended': (facts) =>

@@ -176,6 +176,24 @@ export const eventTable = {
     title: 'An app may run again: its maker is back in good standing',
     owner: 'which app may run again',
   },
+  'system-updated': {
+    severity: 'info',
+    minimum: true,
+    title: 'The system was updated',
+    owner: 'that its system was updated',
+  },
+  'system-not-updated': {
+    severity: 'attention',
+    minimum: true,
+    title: 'An update of the system could not be put in place',
+    owner: 'that an update of its system could not be put in place, and why',
+  },
+  'system-rolled-back': {
+    severity: 'trouble',
+    minimum: true,
+    title: 'The box went back to the system before',
+    owner: 'that it went back to the system before, and why',
+  },
 } as const satisfies Record<string, EventKind>;
 
 export type EventType = keyof typeof eventTable;

@@ -27,6 +27,11 @@ const apps: Record<string, EventType> = {
   'app.expelled': 'app-expelled',
   'app.reinstated': 'app-reinstated',
 };
+const systems: Record<string, EventType> = {
+  'os.updated': 'system-updated',
+  'os.not-updated': 'system-not-updated',
+  'os.rolled-back': 'system-rolled-back',
+};
 const guesses: Record<string, string> = {
   'sign-in-failed': 'passphrase',
   'setup-code-failed': 'setup code',
@@ -47,6 +52,8 @@ function some(facts: LedgerEntry['facts'], names: readonly string[]): EventFacts
 export function fromLedger({ type, facts }: Pick<LedgerEntry, 'type' | 'facts'>): FromLedger | undefined {
   const app = apps[type];
   if (app) return { type: app, about: String(facts.app), facts: some(facts, ['app', 'version', 'code']) };
+  const system = systems[type];
+  if (system) return { type: system, about: String(facts.version), facts: some(facts, ['version', 'from', 'code']) };
   const door = guesses[type];
   if (door !== undefined) {
     const tries = Number(facts.count ?? 0);

@@ -87,6 +87,10 @@ t.test('of the ledger only what is named is told, and of it only what is named',
   t.same(told('app.rolled-back', { app: 'a', version: '2', code: 'app-unhealthy', why: 'long' })?.facts, {
     ...{ app: 'a', version: '2', code: 'app-unhealthy' },
   });
+  t.same(told('os.rolled-back', { version: '2.0.0', from: '1.0.0', code: 'system-unhealthy' }), {
+    ...{ type: 'system-rolled-back', about: '2.0.0' },
+    facts: { version: '2.0.0', from: '1.0.0', code: 'system-unhealthy' },
+  });
   t.equal(told('sign-in-failed', { count: 2 }), undefined, 'a slip of the hand');
   t.same(told('sign-in-failed', { count: 30 })?.facts, { door: 'passphrase', tries: 30 });
   t.equal(told('command', { command: 'c', kind: 'reboot', territory: 'au' }), undefined, 'it has only come');

@@ -42,7 +42,14 @@ export function keepsPromises(t: Test, ground: Ground): void {
     t.match(runner.show(app.id), { state: 'running', restarts: 0, health: null, sandbox: ground.sandbox });
     await printed(box, app.id, 'here');
     t.same(await runner.leftovers(), [{ id: app.id, release: app.release }]);
+    const early: string[] = [];
+    const unlisten = runner.onChange((id) => {
+      const state = runner.show(id)?.state ?? 'stopped';
+      if (state === 'stopped' && ground.look(id).running) early.push(state);
+    });
     await runner.stop(app.id);
+    unlisten();
+    t.same(early, [], 'it is told to be stopped once it is');
     t.equal(runner.show(app.id), undefined);
     t.equal(await runner.logs(app.id, { tailBytes: 1000 }), 'here\nbye\n');
     t.equal(await runner.logs(app.id, { tailBytes: 6 }), 'bye\n', 'from the beginning of a line');

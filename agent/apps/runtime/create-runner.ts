@@ -19,6 +19,8 @@ export function createRunner({
 }): Runner {
   const ready = createReadyFiles({ directory: stateDirectory });
   const apps = new Map<string, Supervised>();
+  /** Nobody watches them any more, and the engine has not ended them yet: they are shown as they were. */
+  const ending = new Map<string, Supervised>();
   const listeners = new Set<(id: string) => void>();
 
   async function leave(id: string): Promise<void> {
@@ -31,9 +33,19 @@ export function createRunner({
     for (const listener of listeners) listener(id);
   }
 
+  async function end(id: string): Promise<void> {
+    const supervised = apps.get(id);
+    if (supervised) ending.set(id, supervised);
+    try {
+      await leave(id);
+      await engine.stop(id);
+    } finally {
+      if (ending.get(id) === supervised) ending.delete(id);
+    }
+  }
+
   const stop = async (id: string): Promise<void> => {
-    await leave(id);
-    await engine.stop(id);
+    await end(id);
     told(id);
   };
 
@@ -72,14 +84,13 @@ export function createRunner({
     ready: (id) => apps.get(id)?.ready(),
     stop,
     async remove(id) {
-      await leave(id);
-      await engine.stop(id);
+      await end(id);
       await engine.remove(id);
       ready.forget(id);
       told(id);
     },
     show(id) {
-      const app = apps.get(id);
+      const app = apps.get(id) ?? ending.get(id);
       if (!app) return undefined;
       const { sandbox } = engine;
       return { state: app.state(), restarts: app.restarts(), health: app.health(), sandbox, pid: app.pid() };

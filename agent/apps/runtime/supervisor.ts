@@ -141,7 +141,8 @@ export function createSupervised({
       pause = Math.min(2 * pause, longestPauseMilliseconds);
       if (!leaving.signal.aborted) restarts += 1;
     }
-    tell('stopped', problem);
+    // It runs on, so nothing is told; but whoever waits for it has waited enough.
+    for (const waiter of [...waiters]) waiter();
   }
 
   return {

@@ -171,7 +171,7 @@ Works while the server runs and while it does not.
         rotate-key                               renews its certificate now, with a new key
         diagnostics                              sends what helps to find a fault
         restart-agent, reboot                    as soon as its apps may be disturbed
-        update --what agent|os --to VERSION      which no box can do yet
+        update --what os --to VERSION            looks at once for the system that you have selected (os schedule)
   box commands ID --dir D [--json|--csv]
       what was asked of it, newest first, what it answered and what to do about that
   box diagnostics ID COMMAND --dir D --out FILE

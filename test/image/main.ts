@@ -1,6 +1,7 @@
 /**
- * `make image-test`: from flash to enrolled and healthy without a hand, in QEMU, against a real provider; then the plug is
- * pulled, and the box comes back as the same. Runs in a network namespace of its own (see the Makefile).
+ * `make image-test`: from flash to enrolled and healthy without a hand, in QEMU, against a real provider; the plug is
+ * pulled, and the box comes back as the same; then it updates itself to the next system and keeps that, and the plug is
+ * pulled once more. Runs in a network namespace of its own (see the Makefile).
  */
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
@@ -8,7 +9,11 @@ import type { IncomingMessage } from 'node:http';
 import { get } from 'node:https';
 import path from 'node:path';
 import { buildImage } from '../../image/build.js';
+import { makeBundle } from '../../image/bundle.js';
+import { readLock } from '../../image/lock.js';
 import { type Architecture, architectures, built } from '../../image/places.js';
+import { openPublisher } from '../../image/publisher.js';
+import { openTools } from '../../image/tools.js';
 import { type Machine, makeCard, onBootPartition, start, writeOnBootPartition } from './machine.js';
 import { makeTerritory } from './territory.js';
 
@@ -77,11 +82,18 @@ async function setupPage(): Promise<boolean> {
 }
 
 const territory = makeTerritory(path.join(home, 'territory'), host, base);
-const image = await buildImage({
-  ...{ architecture, out: path.join(home, 'image'), alliance: territory.alliance, version: '1.0.0', complete: false },
-  tell: (step) => step && say(`image: ${step}`),
-});
-passed('image made');
+const imageOf = (version: string): Promise<string> =>
+  buildImage({
+    ...{ architecture, out: path.join(home, version), alliance: territory.alliance, version, complete: false },
+    tell: (step) => step && say(`image ${version}: ${step}`),
+  });
+const image = await imageOf('1.0.0');
+const next = await imageOf('1.1.0');
+const publisher = await openPublisher(undefined);
+const tools = openTools(readLock(architecture));
+const bundle = makeBundle(next, { architecture, version: '1.1.0', publisher, tools });
+for (const name of ['image', 'rootfs.ext4']) rmSync(path.join(next, name));
+passed('images and update made');
 
 const card = path.join(home, 'card');
 // A PC's kernel looks for a screen unless it is told; and where the host is busy, an emulated timer looks broken to it.
@@ -128,15 +140,40 @@ try {
   const boxes = await provider.boxes();
   expect(boxes.length === 1 && boxes[0]?.id === id, 'it is the same box');
   await until(second, 'slot marked good again', async () => /Finished webizen-good\.service/.test(second.serial()));
+
+  began = Date.now();
+  territory.update(id, { bundle, compatible: `webizen-${architecture}`, version: '1.1.0', publisher });
+  const reported = async () => (await provider.box(id)).reported?.os;
+  await until(second, 'new system kept', async () => {
+    const os = await reported();
+    if (os?.last && os.last.outcome !== 'done') throw new Error(`the update was ${JSON.stringify(os.last)}`);
+    return os?.version === '1.1.0' && os.last?.outcome === 'done';
+  });
   await second.cut();
+
+  say('the plug is pulled from the new system, and put back in');
+  began = Date.now();
+  machine = start({ ...here, name: 'third', card });
+  const third = machine;
+  await until(
+    third,
+    'online with the new system',
+    async () => (await isHeard(began)) && (await reported())?.version === '1.1.0',
+  );
+  await until(third, 'slot B marked good', async () => /Finished webizen-good\.service/.test(third.serial()));
+  await third.cut();
+  expect(/^GOOD=B$/m.test(onBootPartition(card, 'EFI/debian/good.env')), 'slot B is the one that is known to work');
   const environment = onBootPartition(card, 'EFI/debian/grubenv');
-  expect(/^A_OK=1$/m.test(environment) && /^A_TRY=0$/m.test(environment), 'the boot loader counts no try of slot A');
+  expect(
+    /^ORDER=B A$/m.test(environment) && /^B_TRY=0$/m.test(environment),
+    'slot B starts, and no try of it is counted',
+  );
   const { partitiontable } = JSON.parse(execFileSync('sfdisk', ['--json', card], { encoding: 'utf8' }));
   expect(partitiontable.partitions[3].size * 512 > (cardGiB - 3) * 1024 ** 3, '/data has grown to the card');
 } finally {
   await machine?.cut();
   await provider.stop();
   writeFileSync(path.join(home, 'times.json'), `${JSON.stringify(times, null, 2)}\n`);
-  rmSync(path.join(image, 'image'), { force: true });
+  for (const file of [path.join(image, 'image'), bundle]) rmSync(file, { force: true });
 }
-say('the image boots, enrols and comes back');
+say('the image boots, enrols, comes back and updates itself');

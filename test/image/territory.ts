@@ -5,20 +5,31 @@ import { copyFileSync, createWriteStream, mkdirSync, readFileSync } from 'node:f
 import { get } from 'node:https';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
-import { Type } from 'typebox';
-import { BoxSummary } from '#contract/operator.js';
+import { type Static, type TSchema, Type } from 'typebox';
+import { BoxDetail, BoxSummary } from '#contract/operator.js';
 import { check, describeFaults } from '#contract/parse.js';
 import { built } from '../../image/places.js';
+import type { Publisher } from '../../image/publisher.js';
 
 export interface Territory {
   /** With keys.json and directory.jws, for the image. */
   alliance: string;
   claimCode(): string;
+  /** While it serves: a release of the system is signed, taken in, selected, and this box told to look for it. */
+  update(box: string, release: SystemRelease): void;
   serve(): Promise<Serving>;
+}
+
+export interface SystemRelease {
+  bundle: string;
+  compatible: string;
+  version: string;
+  publisher: Pick<Publisher, 'keyFile' | 'keysFile'>;
 }
 
 export interface Serving {
   boxes(): Promise<BoxSummary[]>;
+  box(id: string): Promise<BoxDetail>;
   stop(): Promise<void>;
 }
 
@@ -64,6 +75,15 @@ export function makeTerritory(home: string, host: string, port: number): Territo
       if (code === undefined) throw new Error('cannot read the claim code');
       return code;
     },
+    update(box, { bundle, compatible, version, publisher }) {
+      const release = path.join(home, `${version}.jws`);
+      const about = ['--compatible', compatible, '--version', version, '--notes', 'It has another number.'];
+      command('os', 'sign', '--key', publisher.keyFile, '--bundle', bundle, ...about, '--out', release);
+      const given = ['--release', release, '--bundle', bundle, '--keys', publisher.keysFile];
+      const [digest = ''] = /[0-9a-f]{64}/.exec(command('os', 'publish', '--dir', provider, ...given)) ?? [];
+      command('os', 'schedule', digest, '--dir', provider);
+      command('box', 'command', box, 'update', '--what', 'os', '--to', version, '--dir', provider);
+    },
     async serve() {
       const args = ['serve', '--dir', provider, '--host', host, '--port-base', String(port)];
       const child: ChildProcess = spawn(process.execPath, [built('bin/webizen-provider.js'), ...args], {
@@ -81,15 +101,14 @@ export function makeTerritory(home: string, host: string, port: number): Territo
       if (address === undefined) throw new Error(`the provider does not serve: see ${home}/provider.log`);
       const authorization = `Bearer ${readFileSync(path.join(provider, 'operator.secret'), 'utf8').trim()}`;
       const ca = readFileSync(path.join(provider, 'ca/root.crt'), 'utf8');
+      async function ask<T extends TSchema>(place: string, schema: T): Promise<Static<T>> {
+        const answer = check(schema, JSON.parse(await textOf(`${address}${place}`, authorization, ca)));
+        if (!answer.ok) throw new Error(`cannot read ${place} of the provider: ${describeFaults(answer.faults)}`);
+        return answer.value;
+      }
       return {
-        async boxes() {
-          const boxes = check(
-            Type.Array(BoxSummary),
-            JSON.parse(await textOf(`${address}/v1/boxes`, authorization, ca)),
-          );
-          if (!boxes.ok) throw new Error(`cannot read the provider's boxes: ${describeFaults(boxes.faults)}`);
-          return boxes.value;
-        },
+        boxes: () => ask('/v1/boxes', Type.Array(BoxSummary)),
+        box: (id) => ask(`/v1/boxes/${id}`, BoxDetail),
         async stop() {
           child.kill('SIGTERM');
           if (child.exitCode === null) await once(child, 'exit');

@@ -72,7 +72,7 @@ export const system = {
     automatic: 'What goes ahead by itself',
     automatics: {
       all: 'All updates',
-      security: 'Only what closes gaps; ask me about the rest',
+      security: 'Security fixes only',
       none: 'Nothing: ask me each time',
     },
     window: 'When the box may restart for it',

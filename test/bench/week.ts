@@ -115,7 +115,8 @@ export async function week(workshop: Workshop, { short, say }: Conditions): Prom
   await provider.stop();
 
   const steady = passed.slice(1);
-  const some = Math.min(3, steady.length);
+  // Never a day against itself: three of a week, one of three days.
+  const some = Math.max(1, Math.min(3, Math.floor(steady.length / 2)));
   const [second, last] = [steady[0]!, steady.at(-1)!];
   const against = (name: string, unit: string, of: (day: Day) => number) =>
     figure(name, unit, { value: of(last), reference: of(second) });

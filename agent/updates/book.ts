@@ -82,7 +82,7 @@ function releaseIn(jws: string): OsRelease | undefined {
   return read.ok ? read.value : undefined;
 }
 
-export const higher = (one: string | null, other: string | null): string | null =>
+const higher = (one: string | null, other: string | null): string | null =>
   one === null || other === null ? (one ?? other) : compareVersions(one, other) >= 0 ? one : other;
 
 /** The one that has just failed takes the place of its older self. */

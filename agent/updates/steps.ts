@@ -15,7 +15,7 @@ import type { Changes, Wish } from '../changes/changes.js';
 import type { StepContext, StepKind } from '../changes/run.js';
 import type { OsHost } from '../host/slots.js';
 import type { RebootHolds } from '../leases/gate.js';
-import { type Choice, higher, type OsBook, withFailed } from './book.js';
+import { type Choice, type OsBook, withFailed } from './book.js';
 import type { BundleRoom } from './bundle.js';
 import { type Before, type GateLimits, type LocalHealth, passGate } from './gate.js';
 import type { OsPlan } from './plan.js';
@@ -257,7 +257,7 @@ export function createOsSteps(parts: OsStepParts): Record<string, StepKind> {
               last: outcome(context, 'done', clock.now()),
               lastChange: context.id,
               saidNow: null,
-              floor: higher(now.floor, version),
+              floor: version, // the book keeps the higher one
               failed: now.failed.filter((one) => compareVersions(one.version, version) > 0),
             }),
             {

@@ -12,6 +12,7 @@ import { pipeline } from 'node:stream/promises';
 import { createGzip } from 'node:zlib';
 import { Refusal } from '#contract/problems.js';
 import { type Descriptor, imageConfigType, imageLayerTypes, imageManifestType } from '#contract/release.js';
+import { meter } from '../meter.js';
 import { blobFile } from './layout.js';
 import { type Entry, endOfTar, headerOf, padding } from './tar.js';
 
@@ -50,20 +51,6 @@ async function* tarOf(files: readonly LayerFile[]): AsyncGenerator<Uint8Array> {
   yield endOfTar;
 }
 
-/** Hands on what goes through it, hashed and counted. */
-function meter(): { through: Transform; digest(): string; size(): number } {
-  const hash = createHash('sha256');
-  let size = 0;
-  const through = new Transform({
-    transform(piece: Buffer, _encoding, done) {
-      hash.update(piece);
-      size += piece.length;
-      done(null, piece);
-    },
-  });
-  return { through, digest: () => `sha256:${hash.digest('hex')}`, size: () => size };
-}
-
 /** Names the system that packed, byte 9 of gzip's header (RFC 1952 section 2.3): set to "unknown", the same everywhere. */
 function nameless(): Transform {
   let at = 0;
@@ -93,9 +80,10 @@ export async function packFiles(files: readonly LayerFile[], directory: string):
     await rm(beside, { force: true });
     throw error;
   }
-  const digest = packed.digest();
+  const digest = `sha256:${packed.sha256()}`;
   await rename(beside, path.join(directory, blobFile(digest)));
-  return { layer: { mediaType: imageLayerTypes[0]!, digest, size: packed.size() }, diffId: plain.digest() };
+  const layer = { mediaType: imageLayerTypes[0]!, digest, size: packed.size() };
+  return { layer, diffId: `sha256:${plain.sha256()}` };
 }
 
 export const folder = (name: string, mode = 0o755): LayerFile => ({ name: `${name}/`, kind: 'directory', mode });

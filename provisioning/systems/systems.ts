@@ -2,15 +2,14 @@
  * Releases of the operating system, as their publisher signed them: which of them boxes are to run, and when. A provider
  * selects among them and schedules them, in waves that stop where too many boxes fail; it can make none.
  */
-import { createHash } from 'node:crypto';
 import { createReadStream, createWriteStream } from 'node:fs';
 import { readFile, rename, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
-import { Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type { Clock } from '#common/clock.js';
 import type { Operation } from '#common/commits.js';
 import { ownDirectory, syncDirectory } from '#common/files.js';
+import { meter } from '#common/meter.js';
 import { verifyOsRelease } from '#common/os/release.js';
 import { compareVersions } from '#contract/manifest.js';
 import { type OsAsk, OsKeys, OsRelease, type OsSelection } from '#contract/os-release.js';
@@ -103,17 +102,9 @@ export function createSystems(wish: { directory: string; store: Store; clock: Cl
     const here = await stat(fileOf(sha256)).catch(() => undefined);
     if (here?.size === size) return;
     const part = `${fileOf(sha256)}.part`;
-    const hash = createHash('sha256');
-    let bytes = 0;
-    const counted = new Transform({
-      transform(chunk: Buffer, _encoding, done) {
-        hash.update(chunk);
-        bytes += chunk.length;
-        done(null, chunk);
-      },
-    });
-    await pipeline(createReadStream(bundle), counted, createWriteStream(part, { mode: 0o600, flush: true }));
-    if (bytes !== size || hash.digest('hex') !== sha256) {
+    const counted = meter();
+    await pipeline(createReadStream(bundle), counted.through, createWriteStream(part, { mode: 0o600, flush: true }));
+    if (counted.size() !== size || counted.sha256() !== sha256) {
       await rm(part, { force: true });
       throw new Refusal('os-bundle-mismatch', bundle);
     }

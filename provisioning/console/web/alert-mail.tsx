@@ -3,6 +3,7 @@ import { useState } from 'preact/hooks';
 import type { AlertMail, AlertMailView, NewAlertMail } from '#contract/alert-mail.js';
 import { call } from './api.js';
 import { Asking } from './asking.js';
+import { hintOf, Labelled } from './fields.js';
 import type { Live } from './live.js';
 import { Failure, Mark, Skeleton, useAsked, When } from './parts.js';
 import { texts } from './texts.js';
@@ -26,21 +27,13 @@ function wishOf(given: FormData): NewAlertMail {
 
 function Field(props: { name: string; label: string; hint?: string; isSecret?: boolean; value: string | number }) {
   const { name, label, hint, isSecret, value } = props;
-  const id = `mail-${name}`;
+  const about = { id: `mail-${name}`, label, hint };
   const rest = {
-    ...{ id, name, autocomplete: 'off', defaultValue: String(value) },
-    ...(hint && { 'aria-describedby': `${id}-hint` }),
+    ...{ id: about.id, name, autocomplete: 'off', defaultValue: String(value) },
+    'aria-describedby': hintOf(about),
   } as const;
   return (
-    <div>
-      <label for={id}>{label}</label>
-      {hint && (
-        <p class="hint" id={`${id}-hint`}>
-          {hint}
-        </p>
-      )}
-      {isSecret ? <input {...rest} type="password" /> : <input {...rest} type="text" />}
-    </div>
+    <Labelled {...about}>{isSecret ? <input {...rest} type="password" /> : <input {...rest} type="text" />}</Labelled>
   );
 }
 

@@ -1,5 +1,6 @@
 import { useState } from 'preact/hooks';
 import type { AlertRule, AlertWhen, NewAlertRule } from '#contract/alerts.js';
+import { TextField } from './fields.js';
 import { Failure } from './parts.js';
 import { texts } from './texts.js';
 
@@ -54,37 +55,6 @@ function whenOf(kind: Kind, n: number, conditions: string, least: 'info' | 'atte
     default:
       return { kind };
   }
-}
-
-function Field(props: {
-  id: string;
-  label: string;
-  hint?: string;
-  value: string;
-  number?: boolean;
-  set: (value: string) => void;
-}) {
-  const { id, label, hint, value, number, set } = props;
-  return (
-    <div>
-      <label for={id}>{label}</label>
-      {hint && (
-        <p class="hint" id={`${id}-hint`}>
-          {hint}
-        </p>
-      )}
-      <input
-        id={id}
-        type="text"
-        inputMode={number ? 'numeric' : 'text'}
-        maxLength={200}
-        autocomplete="off"
-        aria-describedby={hint ? `${id}-hint` : undefined}
-        value={value}
-        onInput={(event) => set(event.currentTarget.value)}
-      />
-    </div>
-  );
 }
 
 function Select<T extends string>(props: {
@@ -144,11 +114,11 @@ export function RuleForm(props: { rule?: AlertRule; save: (rule: NewAlertRule) =
   return (
     <form class="panel rule-form" aria-label={rule ? words.editNamed(rule.name) : words.add} onSubmit={submit}>
       {error !== undefined && <Failure error={error} />}
-      <Field id={`${id}-name`} label={words.name} value={name} set={setName} />
+      <TextField id={`${id}-name`} label={words.name} value={name} set={setName} />
       <Select id={`${id}-kind`} label={words.kind} options={words.kinds} value={kind} set={setKind} />
       {isOfNames(kind) && (
         <>
-          <Field
+          <TextField
             {...{ id: `${id}-conditions`, label: kind === 'event' ? words.events : words.conditions }}
             hint={kind === 'event' ? words.eventsHint : words.conditionsHint}
             {...{ value: conditions, set: setConditions }}
@@ -156,9 +126,9 @@ export function RuleForm(props: { rule?: AlertRule; save: (rule: NewAlertRule) =
           <Select id={`${id}-least`} label={words.least} options={words.leastOf} value={least} set={setLeast} />
         </>
       )}
-      {numberWords[kind] && <Field id={`${id}-number`} label={numberWords[kind]} value={n} number set={setN} />}
-      <Field id={`${id}-minutes`} label={words.minutes} value={minutes} number set={setMinutes} />
-      <Field id={`${id}-place`} label={words.place} hint={words.placeHint} value={place} set={setPlace} />
+      {numberWords[kind] && <TextField id={`${id}-number`} label={numberWords[kind]} value={n} isNumber set={setN} />}
+      <TextField id={`${id}-minutes`} label={words.minutes} value={minutes} isNumber set={setMinutes} />
+      <TextField id={`${id}-place`} label={words.place} hint={words.placeHint} value={place} set={setPlace} />
       <Select
         id={`${id}-told`}
         label={words.told}

@@ -7,6 +7,7 @@ import type { FleetEvent } from '#contract/operator.js';
 import type { CommandPage, NewCommand } from '#contract/operator-commands.js';
 import { call } from './api.js';
 import { Asked } from './commands-asked.js';
+import { TextField } from './fields.js';
 import { bytes, celsius, percent } from './format.js';
 import type { Live } from './live.js';
 import { may } from './may.js';
@@ -42,22 +43,6 @@ function LiveFigures({ at, values }: { at: number; values: Readonly<Record<strin
         ))}
       </dl>
     </section>
-  );
-}
-
-function Field(props: { id: string; label: string; value: string; set: (value: string) => void; isNumber?: boolean }) {
-  return (
-    <div>
-      <label for={props.id}>{props.label}</label>
-      <input
-        id={props.id}
-        type="text"
-        inputMode={props.isNumber ? 'numeric' : 'text'}
-        autocomplete="off"
-        value={props.value}
-        onInput={(event) => props.set(event.currentTarget.value)}
-      />
-    </div>
   );
 }
 
@@ -118,15 +103,15 @@ function Ask({ id, live, done }: { id: string; live: Live; done: () => void }) {
         </p>
       </div>
       {kind === 'live' && (
-        <Field id="command-seconds" label={words.seconds} value={seconds} set={setSeconds} isNumber />
+        <TextField id="command-seconds" label={words.seconds} value={seconds} set={setSeconds} isNumber />
       )}
       {kind === 'set-intervals' && (
         <>
-          <Field id="command-sample" label={words.sample} value={sample} set={setSample} isNumber />
-          <Field id="command-batch" label={words.batch} value={batch} set={setBatch} isNumber />
+          <TextField id="command-sample" label={words.sample} value={sample} set={setSample} isNumber />
+          <TextField id="command-batch" label={words.batch} value={batch} set={setBatch} isNumber />
         </>
       )}
-      {kind === 'update' && <Field id="command-version" label={words.version} value={version} set={setVersion} />}
+      {kind === 'update' && <TextField id="command-version" label={words.version} value={version} set={setVersion} />}
       <div class="acts">
         <button type="submit" class={kind === 'reboot' ? 'dangerous' : ''} aria-disabled={state === 'working'}>
           {state === 'working' ? words.working : words.send}

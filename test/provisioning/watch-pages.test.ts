@@ -55,6 +55,10 @@ t.test('each page fits phone and desktop, light and dark, and breaks no rule', {
         });
       }
       test.ok((await overflow(page)) <= 0, `${name}, ${size}: nothing sticks out sideways`);
+      const brand = await page.evaluate<number>(
+        "(({ scrollWidth, clientWidth }) => scrollWidth - clientWidth)(document.querySelector('header .brand'))",
+      );
+      test.ok(brand <= 0, `${name}, ${size}: the territory's name stays in its place`);
     };
     await signIn(page, secret);
     await turnTo(page, 'Alerts');

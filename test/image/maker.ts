@@ -10,9 +10,15 @@ import { type Architecture, built } from '../../image/places.js';
 import { baseRoot } from '../../image/root.js';
 import type { Territory } from './territory.js';
 
+export interface AppWish {
+  change?: (manifest: Manifest) => Manifest;
+  /** Instead of the skeleton's `app/main.mjs`. */
+  main?: string;
+}
+
 export interface Maker {
-  /** The skeleton of a Node app, with `change` made to its manifest; while the territory serves. Answers the release. */
-  publish(id: string, change?: (manifest: Manifest) => Manifest): string;
+  /** The skeleton of a Node app, changed so; while the territory serves. Answers the release. */
+  publish(id: string, wish?: AppWish): string;
 }
 
 const Status = Type.Object({ releases: Type.Array(Type.Object({ id: Type.String(), version: Type.String() })) });
@@ -57,14 +63,17 @@ export function admit(territory: Territory, { home, est, architecture }: Laptop)
   territory.operate('member', 'credential', 'acme', '--out', credential);
   webizen('member', 'accept', credential, '--catalogue', est, '--ca', path.join(territory.provider, 'ca/root.crt'));
 
+  let base: string | undefined;
   return {
-    publish(id, change = (manifest) => manifest) {
+    publish(id, { change = (manifest: Manifest): Manifest => manifest, main } = {}) {
       webizen('app', 'init', id, '--id', id);
       const file = path.join(home, id, 'webizen.json');
       const manifest = check(Manifest, JSON.parse(readFileSync(file, 'utf8')));
       if (!manifest.ok) throw new Error('cannot read the manifest of the skeleton');
       writeFileSync(file, JSON.stringify(change(manifest.value)));
-      webizen('app', 'build', id, '--base', nodeBase(home, architecture, webizen));
+      if (main !== undefined) writeFileSync(path.join(home, id, 'app/main.mjs'), main);
+      base ??= nodeBase(home, architecture, webizen);
+      webizen('app', 'build', id, '--base', base);
       webizen('app', 'sign', id, '--out', path.join(home, `${id}.wza`));
       webizen('app', 'publish', id);
       const status = check(Status, JSON.parse(webizen('app', 'status', id, '--json')));

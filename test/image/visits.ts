@@ -5,7 +5,7 @@ import { CataloguePage } from '#contract/catalogue.js';
 import { AppOffer, type InstalledApp } from '#contract/installed.js';
 import { onBootPartition } from './card.js';
 import type { Machine } from './machine.js';
-import { admit } from './maker.js';
+import { admit, type Maker } from './maker.js';
 import { becomeOwner, type Phone } from './phone.js';
 import { basePort, host, type Rig } from './rig.js';
 import type { Territory } from './territory.js';
@@ -14,6 +14,7 @@ const app = 'example.visits';
 const named = (code: string): string => `visits: ${code}`;
 
 export interface Visits {
+  maker: Maker;
   phone: Phone;
   /** Waits until it runs, is well, and has stored that it was started so many times; signs in where nobody is. */
   runs(machine: Machine, when: string, times: number): Promise<unknown>;
@@ -25,20 +26,8 @@ export interface Guest {
   territory: Territory;
 }
 
-/** While the territory serves and the box, which nobody owns, is online. */
-export async function installVisits(rig: Rig, { machine, card, territory }: Guest): Promise<Visits> {
-  const { until, expect, say, passed, architecture } = rig;
-  const est = `https://${host}:${basePort}`;
-  const maker = admit(territory, { home: path.join(rig.home, 'maker'), est, architecture });
-  const release = maker.publish(app, (manifest) => ({
-    ...manifest,
-    health: { kind: 'http', path: '/health', graceSeconds: 300, timeoutSeconds: 60 }, // emulated
-  }));
-  passed(named('published'));
-  const [, setupCode = ''] =
-    /\b([A-Z0-9]{5}-[A-Z0-9]{5})\b/.exec(onBootPartition(card, 'webizen-setup-code.txt')) ?? [];
-  const phone = await becomeOwner(setupCode);
-  passed(named('owned'));
+/** The owner's yes to all that it asks. */
+export async function installFromCatalogue({ expect }: Rig, phone: Phone, release: string): Promise<void> {
   const { entries } = await phone.read('/v1/catalogue', CataloguePage);
   expect(
     entries.some((entry) => entry.release === release),
@@ -51,6 +40,25 @@ export async function installVisits(rig: Rig, { machine, card, territory }: Gues
   );
   const grants = offer.asks.map((capability) => ({ capability }));
   await phone.send('POST', '/v1/apps', { release, grants, termsAccepted: true });
+}
+
+/** While the territory serves and the box, which nobody owns, is online. */
+export async function installVisits(rig: Rig, { machine, card, territory }: Guest): Promise<Visits> {
+  const { until, say, passed, architecture } = rig;
+  const est = `https://${host}:${basePort}`;
+  const maker = admit(territory, { home: path.join(rig.home, 'maker'), est, architecture });
+  const release = maker.publish(app, {
+    change: (manifest) => ({
+      ...manifest,
+      health: { kind: 'http', path: '/health', graceSeconds: 300, timeoutSeconds: 60 }, // emulated
+    }),
+  });
+  passed(named('published'));
+  const [, setupCode = ''] =
+    /\b([A-Z0-9]{5}-[A-Z0-9]{5})\b/.exec(onBootPartition(card, 'webizen-setup-code.txt')) ?? [];
+  const phone = await becomeOwner(setupCode);
+  passed(named('owned'));
+  await installFromCatalogue(rig, phone, release);
 
   let shown: string | undefined;
   async function seen(): Promise<InstalledApp | undefined> {
@@ -65,6 +73,7 @@ export async function installVisits(rig: Rig, { machine, card, territory }: Gues
     return one;
   }
   const visits: Visits = {
+    maker,
     phone,
     runs: (on, when, times) =>
       until(on, named(when), async () => {

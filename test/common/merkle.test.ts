@@ -1,14 +1,7 @@
 /** The register's tree, against RFC 9162's own definition and the test vectors of Certificate Transparency. */
 import fc from 'fast-check';
 import t from 'tap';
-import {
-  type Hash,
-  hashOfEntry,
-  hashOfNothing,
-  hashOfPair,
-  isContinued,
-  isIncluded,
-} from '#common/merkle/proof.js';
+import { type Hash, hashOfEntry, hashOfNothing, hashOfPair, isContinued, isIncluded } from '#common/merkle/proof.js';
 import { consistencyProof, inclusionProof, nodesOf, type ReadNode, rootOf } from '#common/merkle/tree.js';
 
 /** MTH of section 2.1.1, word by word. */
@@ -76,7 +69,7 @@ t.test('every entry of every small tree is proven, and every tree in every longe
   t.equal(tried, 1156, 'none was left out');
 });
 
-t.test('no other entry, place, root or proof is believed', async (t) => {
+t.test('no other entry, place, root or proof is believed', async () => {
   const entries = numbered(64);
   const read = await kept(entries);
   const altered = (hash: Hash, at: number): Hash => {
@@ -103,7 +96,12 @@ t.test('no other entry, place, root or proof is believed', async (t) => {
         const step = at % Math.max(proof.length, 1);
         return (
           proof.length === 0 ||
-          !isIncluded(entry, index, proof.map((hash, place) => (place === step ? altered(hash, at) : hash)), head)
+          !isIncluded(
+            entry,
+            index,
+            proof.map((hash, place) => (place === step ? altered(hash, at) : hash)),
+            head,
+          )
         );
       },
     ),

@@ -12,9 +12,10 @@ export const debOf = (digest: string): string => cached('debs', `${digest}.deb`)
 export class PackageGone extends Error {}
 
 const mostTries = 4;
+type Pause = (milliseconds: number) => Promise<void>;
 
 /** Cuts on the way and an archive that is busy are waited out. @throws Error when it cannot be had */
-async function bytesOf(url: string): Promise<Buffer> {
+async function bytesOf(url: string, pause: Pause): Promise<Buffer> {
   for (let tries = 1; ; tries += 1) {
     const reply = await fetch(url).catch((cause: unknown) => new Error(`cannot fetch ${url}`, { cause }));
     if (reply instanceof Response && (reply.status === 404 || reply.status === 410))
@@ -26,25 +27,25 @@ async function bytesOf(url: string): Promise<Buffer> {
     if (bytes instanceof ArrayBuffer) return Buffer.from(bytes);
     if (tries === mostTries)
       throw reply instanceof Response ? new Error(`cannot fetch ${url}: ${reply.status}`) : reply;
-    await delay(tries * 2000);
+    await pause(tries * 2000);
   }
 }
 
 /** @throws Error when it cannot be had, or is not what was locked */
-async function fetchOne({ url, sha256: digest, sizeBytes }: Locked): Promise<void> {
+async function fetchOne({ url, sha256: digest, sizeBytes }: Locked, pause: Pause): Promise<void> {
   const file = debOf(digest);
   if (existsSync(file)) return;
-  const bytes = await bytesOf(url);
+  const bytes = await bytesOf(url, pause);
   if (bytes.length !== sizeBytes || sha256(bytes) !== digest) throw new Error(`${url} is not what was locked`);
   writeFileSync(`${file}.part`, bytes);
   renameSync(`${file}.part`, file);
 }
 
-/** All of them, a few at a time. */
-export async function fetchPackages(packages: readonly Locked[]): Promise<void> {
+/** All of them, a few at a time. @throws PackageGone, Error */
+export async function fetchPackages(packages: readonly Locked[], pause: Pause = delay): Promise<void> {
   const waiting = [...new Map(packages.map((one) => [one.sha256, one])).values()];
   const work = async (): Promise<void> => {
-    for (let next = waiting.pop(); next; next = waiting.pop()) await fetchOne(next);
+    for (let next = waiting.pop(); next; next = waiting.pop()) await fetchOne(next, pause);
   };
   await Promise.all(Array.from({ length: 6 }, work));
 }

@@ -20,9 +20,10 @@ export interface Machine {
   ended(): boolean;
 }
 
+/** @param variables made anew: what it remembers of another set of devices leads a PC's firmware into its own shell */
 function firmware(architecture: Architecture, variables: string): string[] {
   if (architecture === 'arm64') return ['-bios', '/usr/lib/u-boot/qemu_arm64/u-boot.bin'];
-  if (!existsSync(variables)) copyFileSync('/usr/share/OVMF/OVMF_VARS.fd', variables);
+  copyFileSync('/usr/share/OVMF/OVMF_VARS.fd', variables);
   return [
     ...['-drive', 'if=pflash,format=raw,readonly=on,file=/usr/share/OVMF/OVMF_CODE.fd'],
     ...['-drive', `if=pflash,format=raw,file=${variables}`],
@@ -80,7 +81,7 @@ export function start({ architecture, home, name, card, port, more = [], credent
   const args = [
     ...[...kind, '-accel', 'tcg,thread=multi', '-smp', '2', '-m', '1024'],
     ...['-display', 'none', '-monitor', 'none', '-serial', `file:${log}`],
-    ...firmware(architecture, `${card}.variables`),
+    ...firmware(architecture, path.join(hidden, 'variables')),
     ...(given.drive ?? ['-drive', `if=virtio,format=raw,file=${card}`]),
     // Not QEMU's usual network: in that one the host's address stands for its loopback.
     ...['-netdev', `user,id=lan,net=192.168.77.0/24,hostfwd=tcp:127.0.0.1:${port}-:443`],

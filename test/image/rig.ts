@@ -97,7 +97,6 @@ export async function openRig(architecture: Architecture, scenario: string): Pro
       const from = await keep(architecture, 'settled', [images.digest, settledBy()], (place) => settle(rig, place));
       const card = cardOf();
       copySparse(path.join(from, 'card'), card);
-      if (architecture === 'amd64') copySparse(path.join(from, 'card.variables'), `${card}.variables`);
       const box = readFileSync(path.join(from, 'box'), 'utf8');
       return { card, territory: territoryFrom(path.join(from, 'territory')), box };
     },
@@ -114,7 +113,7 @@ export async function openRig(architecture: Architecture, scenario: string): Pro
     async close() {
       for (const end of ending.toReversed()) await end();
       writeFileSync(path.join(home, 'times.json'), `${JSON.stringify(course.times, null, 2)}\n`);
-      for (const card of cards) for (const file of [card, `${card}.variables`]) rmSync(file, { force: true });
+      for (const card of cards) rmSync(card, { force: true });
     },
   };
   return rig;
@@ -146,6 +145,5 @@ async function settle(rig: Rig, place: string): Promise<void> {
     await provider.stop();
   }
   copySparse(card, path.join(place, 'card'));
-  if (rig.architecture === 'amd64') copySparse(`${card}.variables`, path.join(place, 'card.variables'));
   execFileSync('cp', ['--archive', path.dirname(territory.provider), path.join(place, 'territory')]);
 }

@@ -90,6 +90,7 @@ export async function openInstalledApps(wish: InstalledAppsWish): Promise<Instal
     stateDirectory: path.join(config.runtimeDir, 'runtime'),
     files: host.files,
     kernel: host.kernel,
+    flush: host.flush,
     clock,
     log: wish.log,
   });

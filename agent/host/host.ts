@@ -36,6 +36,8 @@ export interface Host {
   machine(): Promise<string | undefined>;
   /** Has the machine restarted; resolves when that is under way. @throws Refusal `host-cannot-reboot` */
   reboot(): Promise<void>;
+  /** All that any program has written so far is on the disk when it resolves (sync(2)). */
+  flush?(): Promise<void>;
   /** Where there are two systems to start from. */
   os?: OsHost;
   /** The network that apps' tunnels go out to; the machine's own where nothing is said. */
@@ -94,6 +96,7 @@ export const realHost: Host = {
   kernel,
   os: createRauc({ osRelease: () => kernel('/etc/os-release') }),
   reboot,
+  flush: async () => void (await execute('sync')),
   list,
   machine: () => machineOf({ kernel, interfaces: () => list('/sys/class/net') }),
 };

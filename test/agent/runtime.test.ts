@@ -60,6 +60,30 @@ t.test('an image is loaded once, under its signed digest, and goes when nothing 
   t.notOk((await runner.images()).includes(other.digest));
 });
 
+t.test(
+  'an image has its name only behind what it is made of: one that a cut left without is loaded anew',
+  async (t) => {
+    const other = busyboxImage({ config: { Labels: { of: 'a cut' } } });
+    const cut = async () => {
+      throw new Error('the power fails');
+    };
+    const before = await testRunner(t, podman, { flush: cut });
+    await t.rejects(before.runner.load(other, other.tar), { message: 'the power fails' });
+    t.notOk((await before.runner.images()).includes(other.digest));
+
+    const seen: string[] = [];
+    const flush = async () => void seen.push(`flushed, named: ${(await after.runner.images()).includes(other.digest)}`);
+    const after = await testRunner(t, podman, { flush });
+    await after.runner.load(other, () => {
+      seen.push('loaded');
+      return other.tar();
+    });
+    t.same(seen, ['loaded', 'flushed, named: false']);
+    t.ok((await after.runner.images()).includes(other.digest));
+    await after.runner.unload(other.digest);
+  },
+);
+
 t.test('an image that is not the signed one is refused, and nothing of it stays', async (t) => {
   const { runner } = await testRunner(t, podman);
   const other = busyboxImage({ config: { Labels: { of: 'another' } } });

@@ -26,6 +26,7 @@ export interface TestRunner {
 export interface RunnerWish {
   clock?: Clock;
   graceSeconds?: number;
+  flush?: () => Promise<void>;
 }
 
 export async function testRunner(t: Teardown, podman: TestPodman, wish: RunnerWish = {}): Promise<TestRunner> {
@@ -35,6 +36,7 @@ export async function testRunner(t: Teardown, podman: TestPodman, wish: RunnerWi
     files,
     kernel: (file) => readFile(file, 'utf8').catch(() => undefined),
     clock: wish.clock ?? systemClock,
+    flush: wish.flush,
     log: { info: () => {}, warn: () => {} },
     graceSeconds: wish.graceSeconds ?? 1,
   });

@@ -27,7 +27,11 @@ function refuseOrders({ Annotations }: Image): void {
   if (order !== undefined) throw new Refusal('image-unusable', `it bears the annotation ${order}`);
 }
 
-export function createImages({ podman }: { podman: Podman }): Images {
+/**
+ * @param flush has what the engine wrote on the disk. The engine does not wait for that: where the power fails within half a
+ *   minute, the image is there by its name and its files are empty. So an image gets a name of ours only behind it.
+ */
+export function createImages({ podman, flush }: { podman: Podman; flush: () => Promise<void> }): Images {
   const tag = (image: SignedImage): Promise<void> => podman.tag(hexOf(image.config), repository, hexOf(image.digest));
 
   /** What no app of ours has a name for. */
@@ -45,7 +49,9 @@ export function createImages({ podman }: { podman: Podman }): Images {
   return {
     async load(image, tar) {
       if (await podman.image(nameOf(image.digest))) return;
-      if (await podman.image(hexOf(image.config))) return tag(image);
+      const there = (await podman.images()).find((one) => one.id === hexOf(image.config));
+      if (there && there.names.length > 0) return tag(image);
+      if (there) await drop(there.id); // a cut came before it was named
       const id = await podman.load(tar());
       try {
         checkLoaded(id, await podman.image(id), image);
@@ -53,6 +59,7 @@ export function createImages({ podman }: { podman: Podman }): Images {
         await drop(id);
         throw error;
       }
+      await flush();
       await tag(image);
     },
     async idOf(digest) {

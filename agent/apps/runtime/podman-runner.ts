@@ -23,6 +23,8 @@ export interface PodmanWish {
   files: Files;
   /** A file of the machine's; undefined where it has none. */
   kernel: (file: string) => Promise<string | undefined>;
+  /** Has what the engine wrote on the disk; where nothing is said, that is left to the machine. */
+  flush?: (() => Promise<void>) | undefined;
   clock: Clock;
   log: Pick<Logger, 'info' | 'warn'>;
   /** From SIGTERM to SIGKILL. */
@@ -37,11 +39,12 @@ export function createPodmanEngine({
   stateDirectory,
   files,
   kernel,
+  flush = async () => {},
   log,
   graceSeconds = 10,
 }: Omit<PodmanWish, 'clock'>): Engine {
   const podman = createPodman({ client: createSocketClient(socketPath) });
-  const images = createImages({ podman });
+  const images = createImages({ podman, flush });
   const seccompFile = path.join(stateDirectory, 'seccomp.json');
   const nameOf = (id: string): string => `webizen-${id}`;
 

@@ -50,6 +50,7 @@ export interface Agent {
     | 'events'
     | 'updates'
   >;
+  safe(): Safe;
   /** Resolves when it is certain to happen; `onRestart` is told behind it. */
   reset(wish: { kind: ResetKind; by: 'console' | 'command'; signer?: OwnerSigner }): Promise<void>;
 }
@@ -346,6 +347,7 @@ export function createAgent(config: Config, host: Host, around: Around): Agent {
     status: () => statusOf(running()),
     console: () => owners && { address: owners.address(), port: ownersPort, httpsPort: owners.httpsPort() },
     rooms: running,
+    safe: () => safe,
     reset,
   };
 }

@@ -20,13 +20,20 @@ export interface BareView {
 
 const escaped = (text: string): string => text.replace(/[&<>"']/g, (sign) => `&#${sign.charCodeAt(0)};`);
 
-const head = (title: string, more = ''): string => `<!doctype html>
-<html lang="en-GB"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark">${more}<title>${escaped(title)}</title>
-<link rel="icon" href="/icon.svg" type="image/svg+xml"><link rel="stylesheet" href="/main.css"></head><body>`;
+/** Whole in itself: when the agent is started again, nobody is there for a second request. */
+export interface Look {
+  css: string;
+  /** `data:`, or nothing. */
+  icon: string;
+}
 
-const top = (name: string): string =>
-  `<header><div class="inner"><span class="brand"><img src="/icon.svg" alt="" width="28" height="28"><span>${escaped(name)}</span></span></div></header>`;
+const head = (title: string, { css, icon }: Look): string => `<!doctype html>
+<html lang="en-GB"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark"><title>${escaped(title)}</title>
+<link rel="icon" href="${icon || 'data:,'}"><style>${css}</style></head><body>`;
+
+const top = (name: string, { icon }: Look): string =>
+  `<header><div class="inner"><span class="brand">${icon && `<img src="${icon}" alt="" width="28" height="28">`}<span>${escaped(name)}</span></span></div></header>`;
 
 const codeField = (act: BareAct): string =>
   `<div class="field"><label for="code-${act}">${words.code}</label>
@@ -48,17 +55,17 @@ function section(act: BareAct, { before, refused }: BareView): string {
 <p><button type="submit" class="${act === 'again' ? 'main' : act === 'reset' ? 'dangerous' : ''}">${escaped(submit)}</button></p></form></section>`;
 }
 
-export function barePage(view: BareView): string {
+export function barePage(view: BareView, look: Look): string {
   const { name, safe, fault, offers } = view;
   const shown = ['again' as const, ...acts.filter((act) => act !== 'again' && offers.includes(act))];
-  return `${head(words.title)}${top(name)}<main id="content"><div class="page wide"><h1>${words.title}</h1>
+  return `${head(words.title, look)}${top(name, look)}<main id="content"><div class="page wide"><h1>${words.title}</h1>
 <p>${words.lead}</p><p>${escaped(words.reason(safe))} ${words.data}</p>
 ${shown.map((act) => section(act, view)).join('\n')}
 <details><summary>${words.details}</summary><div><code>${escaped(`${fault.code}: ${fault.said}`)}</code></div></details>
 </div></main></body></html>`;
 }
 
-/** Looks for the box by itself until it answers as usual. */
-export const bareDone = (name: string, act: BareAct): string =>
-  `${head(words.doneTitle, '<meta http-equiv="refresh" content="20;url=/">')}${top(name)}<main id="content">
-<div class="page"><h1>${words.doneTitle}</h1><p role="status">${escaped(words.acts[act].done)} ${words.wait}</p></div></main></body></html>`;
+export const bareDone = (name: string, act: BareAct, look: Look): string =>
+  `${head(words.doneTitle, look)}${top(name, look)}<main id="content">
+<div class="page"><h1>${words.doneTitle}</h1><p role="status">${escaped(words.acts[act].done)} ${words.wait}</p>
+<p><a href="/" class="button main">${words.look}</a></p></div></main></body></html>`;

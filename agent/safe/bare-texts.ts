@@ -14,7 +14,8 @@ export const bareTexts = {
   word: 'Type the word reset',
   details: 'Details, if you ask for help',
   doneTitle: 'Your box is working on it.',
-  wait: 'This page goes on by itself.',
+  wait: 'Give it a minute.',
+  look: 'Look again',
   acts: {
     again: {
       title: () => 'Try again as usual',

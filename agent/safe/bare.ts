@@ -2,13 +2,14 @@
  * What answers on the console's port where even the store cannot be opened: one page without a session. Whoever is on the
  * network may have the box try again; all else asks for the label's code, at the pace of `tries`.
  */
+import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import path from 'node:path';
 import { closeHttp, listen } from '#common/listen.js';
 import { siteOf } from '#common/web/origin.js';
 import { type ProblemCode, Refusal } from '#contract/problems.js';
-import { acts, type BareAct, type BareView, bareDone, barePage } from './bare-page.js';
+import { acts, type BareAct, type BareView, bareDone, barePage, type Look } from './bare-page.js';
 
 export interface BareConsole {
   /** Answers the port. @throws Refusal `port-in-use`, `address-unavailable` */
@@ -31,14 +32,13 @@ export interface BareParts {
 }
 
 const bodyLimit = 4096;
-const types: Readonly<Record<string, string>> = { '/main.css': 'text/css', '/icon.svg': 'image/svg+xml' };
-const headers = {
-  'content-security-policy':
-    "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+const headers = ({ css }: Look) => ({
+  'content-security-policy': `default-src 'none'; style-src 'sha256-${createHash('sha256').update(css).digest('base64')}'; img-src data:; form-action 'self'; base-uri 'none'; frame-ancestors 'none'`,
   'x-content-type-options': 'nosniff',
   'referrer-policy': 'no-referrer',
   'cache-control': 'no-store',
-};
+  'content-type': 'text/html; charset=utf-8',
+});
 
 /** @throws Refusal `body-too-large` */
 async function formOf(request: IncomingMessage): Promise<URLSearchParams> {
@@ -54,6 +54,15 @@ async function formOf(request: IncomingMessage): Promise<URLSearchParams> {
 
 export function createBareConsole(parts: BareParts): BareConsole {
   let isActing = false;
+  let look: Look = { css: '', icon: '' };
+
+  /** Where a file is missing, the page is plain. */
+  async function dress(): Promise<void> {
+    const read = (name: string) => readFile(path.join(parts.assetsDir, name)).catch(() => Buffer.alloc(0));
+    const [css, icon] = await Promise.all([read('main.css'), read('icon.svg')]);
+    const data = icon.length > 0 ? `data:image/svg+xml;base64,${icon.toString('base64')}` : '';
+    look = { css: css.toString('utf8'), icon: data };
+  }
 
   /** @throws Refusal why it is not done */
   async function perform(act: BareAct, request: IncomingMessage): Promise<void> {
@@ -72,18 +81,13 @@ export function createBareConsole(parts: BareParts): BareConsole {
     }
   }
 
-  function send(reply: ServerResponse, status: number, text: string | Buffer, type = 'text/html; charset=utf-8'): void {
-    reply.writeHead(status, { ...headers, 'content-type': type }).end(text);
+  function send(reply: ServerResponse, status: number, text: string): void {
+    reply.writeHead(status, headers(look)).end(text);
   }
 
   async function answer(request: IncomingMessage, reply: ServerResponse): Promise<void> {
     const { pathname } = new URL(request.url ?? '/', 'http://box');
-    const type = types[pathname];
-    if (request.method === 'GET' && type) {
-      const file = await readFile(path.join(parts.assetsDir, pathname)).catch(() => undefined);
-      return send(reply, file ? 200 : 404, file ?? '', type);
-    }
-    if (request.method === 'GET') return send(reply, 200, barePage(parts.view()));
+    if (request.method === 'GET') return send(reply, 200, barePage(parts.view(), look));
     const act = acts.find((one) => pathname === `/act/${one}`);
     if (request.method !== 'POST' || !act) return send(reply, 404, '');
     try {
@@ -92,10 +96,10 @@ export function createBareConsole(parts: BareParts): BareConsole {
       if (!(error instanceof Refusal)) parts.onFault(error);
       const { problem, status } = error instanceof Refusal ? error : new Refusal('internal');
       const { code, title, remedy } = problem as { code: ProblemCode; title: string; remedy: string };
-      return send(reply, status, barePage({ ...parts.view(), refused: { act, code, title, remedy } }));
+      return send(reply, status, barePage({ ...parts.view(), refused: { act, code, title, remedy } }, look));
     }
     reply.once('finish', () => parts.afterwards(act));
-    send(reply, 200, bareDone(parts.view().name, act));
+    send(reply, 200, bareDone(parts.view().name, act, look));
   }
 
   const server = createServer(
@@ -109,7 +113,10 @@ export function createBareConsole(parts: BareParts): BareConsole {
   server.maxConnections = 64;
 
   return {
-    start: () => listen(server, parts.host, parts.port),
+    async start() {
+      await dress();
+      return listen(server, parts.host, parts.port);
+    },
     stop: () => closeHttp(server),
   };
 }

@@ -9,6 +9,7 @@ import { version } from '#common/version.js';
 import type { AgentStatus } from '#contract/agent-status.js';
 import { check, describeFaults } from '#contract/parse.js';
 import { Refusal } from '#contract/problems.js';
+import { stopApps, stopWithMachine } from './apps-stopping.js';
 import { compose, type Parts } from './compose.js';
 import { adminSocket, type Config } from './config.js';
 import type { OwnerSigner } from './consent/ledger.js';
@@ -17,7 +18,7 @@ import { createOwnerConsole, type OwnerConsole } from './owner/console.js';
 import { ResetKind } from './reset/reset.js';
 import type { SafeLimits } from './safe/record.js';
 import { neverSafe, type Safe } from './safe/safe.js';
-import { openBareConsole, openSafeMode, stopApps, tellSafe } from './safe-wiring.js';
+import { openBareConsole, openSafeMode, tellSafe } from './safe-wiring.js';
 import type { Simulated } from './simulated.js';
 
 export interface Agent {
@@ -235,12 +236,15 @@ export function createAgent(config: Config, host: Host, around: Around): Agent {
     undo.push(() => made.space.stop());
     await made.installed?.runner.open();
     undo.push(() => made.installed?.runner.close());
+    undo.push(() => stopWithMachine(made.installed?.runner, host, log));
     undo.push(() => made.changes.stop());
     undo.push(() => made.installed?.installer.stop());
     undo.push(() => made.installed?.members.stop());
     undo.push(() => made.installed?.links.stop());
     undo.push(() => made.apps.stop());
-    if (safe.isOn()) void stopApps(made.installed, log);
+    // They run on behind an agent that ends; here nobody is there for them, and one may be the cause.
+    const { clock } = host;
+    if (safe.isOn()) void stopApps(made.installed?.runner, { clock, log, withinMilliseconds: 600_000 });
     else await made.apps.start();
     undo.push(() => made.api.announceShutdown());
     undo.push(() => made.updates?.stop());

@@ -5,7 +5,6 @@ import type { Logger } from 'pino';
 import { mendDatabase } from '#common/database.js';
 import { version } from '#common/version.js';
 import { Refusal } from '#contract/problems.js';
-import type { InstalledApps } from './apps-wiring.js';
 import type { StepKind } from './changes/run.js';
 import type { Config } from './config.js';
 import type { EventRoom } from './events-wiring.js';
@@ -58,18 +57,6 @@ export const heldBack = (kinds: Readonly<Record<string, StepKind>>): Record<stri
       { ...kind, do: () => Promise.reject(new Refusal('safe-mode')), isFinal: () => false },
     ]),
   );
-
-/** Apps run on behind an agent that ends; in safe mode nobody is there for them, and one may be the cause. */
-export async function stopApps(installed: InstalledApps | undefined, log: Logger): Promise<void> {
-  if (!installed) return;
-  const { runner } = installed;
-  try {
-    for (const { id } of await runner.leftovers())
-      await runner.stop(id).catch((error: unknown) => log.warn({ app: id, err: error }, 'cannot stop the app'));
-  } catch (error) {
-    log.warn({ err: error }, 'cannot ask what runs');
-  }
-}
 
 /** The provider hears of safe mode and of its end. */
 export function tellSafe(safe: Safe, events: EventRoom, now: () => number): void {

@@ -28,7 +28,7 @@ const withinMilliseconds = 45_000;
 
 /** Apps run on behind an agent that is started again. Where the machine goes down they end first, while the API still answers. */
 export async function stopWithMachine(
-  runner: Runner | undefined,
+  runner: Pick<Runner, 'leftovers' | 'stop'> | undefined,
   host: Pick<Host, 'goesDown' | 'clock'>,
   log: Pick<Logger, 'warn'>,
 ): Promise<void> {

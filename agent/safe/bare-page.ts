@@ -18,6 +18,7 @@ export interface BareView {
   refused?: { act: BareAct; code: string; title: string; remedy: string };
 }
 
+const sentence = (text: string): string => `${text.charAt(0).toUpperCase()}${text.slice(1)}.`;
 const escaped = (text: string): string => text.replace(/[&<>"']/g, (sign) => `&#${sign.charCodeAt(0)};`);
 
 /** Whole in itself: when the agent is started again, nobody is there for a second request. */
@@ -47,12 +48,12 @@ function section(act: BareAct, { before, refused }: BareView): string {
   const { title, lead, submit } = words.acts[act];
   const said =
     refused?.act === act
-      ? `<p class="fault" role="alert">${escaped(refused.title)}. ${escaped(refused.remedy)}. <code>${refused.code}</code></p>`
+      ? `<p class="fault" role="alert">${escaped(`${sentence(refused.title)} ${sentence(refused.remedy)}`)} <code>${refused.code}</code></p>`
       : '';
   const fields = `${act === 'again' ? '' : codeField(act)}${act === 'reset' ? wordField : ''}`;
   return `<section class="panel" aria-labelledby="${act}"><h2 id="${act}">${escaped(title(before ?? ''))}</h2>
 <p>${escaped(lead)}</p><form class="page" method="post" action="/act/${act}">${said}${fields}
-<p><button type="submit" class="${act === 'again' ? 'main' : act === 'reset' ? 'dangerous' : ''}">${escaped(submit)}</button></p></form></section>`;
+<p><button type="submit" class="${act === 'again' ? 'main' : act === 'reset' ? 'main dangerous' : ''}">${escaped(submit)}</button></p></form></section>`;
 }
 
 export function barePage(view: BareView, look: Look): string {

@@ -66,6 +66,8 @@ export const ConfigFile = Type.Object(
     ),
     /** Whether the provider may have this machine restarted, where its owner agrees: on a box, not on a computer that is used for more. */
     mayReboot: Type.Optional(Type.Boolean()),
+    /** Whether starts that do not last lead to one without apps: on a box, where nobody looks after the agent. */
+    safeMode: Type.Optional(Type.Boolean()),
     /** Where the machine has two systems to start from: who may sign releases for them. */
     os: Type.Optional(
       Type.Object(
@@ -103,6 +105,7 @@ export interface Config {
   claimCodeFile: string | undefined;
   health: { intervalSeconds: number; batchSeconds: number };
   mayReboot: boolean;
+  safeMode: boolean;
   os: { keysFile: string } | undefined;
   apps: { id: string; command: string[]; grants: Capability[]; quotaBytes: number }[];
 }
@@ -201,6 +204,7 @@ export function parseConfig(text: string): Config {
     claimCodeFile: file.claimCodeFile,
     health: { intervalSeconds: file.health?.intervalSeconds ?? 60, batchSeconds: file.health?.batchSeconds ?? 900 },
     mayReboot: file.mayReboot ?? false,
+    safeMode: file.safeMode ?? false,
     os: file.os,
     apps: file.apps ?? [],
   };

@@ -11,6 +11,7 @@ import type { Health } from './health-wiring.js';
 import type { LeaseRoom } from './leases/open.js';
 import type { Link } from './link/link.js';
 import { createLocalHealth } from './local-health.js';
+import type { Safe } from './safe/safe.js';
 import { bootId } from './time/boot.js';
 import { createOsSource } from './updates/source.js';
 import { createUpdates, type Updates } from './updates/updates.js';
@@ -23,6 +24,7 @@ export interface UpdatesWish {
   health: () => Health;
   holds: LeaseRoom;
   running: () => RunningApp[];
+  safe: Pick<Safe, 'isOn'>;
   link: () => Link;
   changes: () => Changes;
   consolePort: () => number | undefined;
@@ -37,7 +39,7 @@ export async function openUpdates(ground: Ground, wish: UpdatesWish): Promise<Up
     onRefused(new Refusal('os-keys-invalid', `${config.os.keysFile}: ${describeFaults(pinned.faults)}`));
     return undefined;
   }
-  const { membership, holds, health } = wish;
+  const { membership, holds, health, safe } = wish;
   const running = (): string[] => wish.running().flatMap(({ id, state }) => (state === 'running' ? [id] : []));
   const isInTrouble = (kind: string): boolean =>
     health()
@@ -67,6 +69,7 @@ export async function openUpdates(ground: Ground, wish: UpdatesWish): Promise<Up
     conditions: { isTooHot: () => isInTrouble('hot'), isPowerWeak: () => isInTrouble('under-voltage') },
     before: () => ({ apps: running(), isOnline: isOnline() }),
     health: createLocalHealth({ config, store, consolePort: wish.consolePort, running, isOnline }),
+    isSafeMode: safe.isOn,
     async reboot() {
       if (!config.mayReboot) throw new Refusal('host-cannot-reboot', 'mayReboot is not set');
       await host.reboot();

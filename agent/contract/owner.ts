@@ -13,6 +13,7 @@ import { Election, Membership } from './membership.js';
 import { OsGlance } from './os.js';
 import { ProviderGlance } from './owner-commands.js';
 import { LinksView } from './owner-links.js';
+import { SafeView } from './safe.js';
 import { AppState } from './status.js';
 
 const closed = { additionalProperties: false } as const;
@@ -132,6 +133,8 @@ export const OwnerView = Type.Object(
     provider: NullOr(ProviderGlance),
     /** Null where the machine has one system only. */
     system: NullOr(OsGlance),
+    /** Null while the box runs as usual. */
+    safe: NullOr(SafeView),
   },
   { $id: 'OwnerView' },
 );

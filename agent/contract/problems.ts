@@ -21,6 +21,7 @@ import { messagesProblems } from './problems/messages.js';
 import { ownerProblems } from './problems/owner.js';
 import { programsProblems } from './problems/programs.js';
 import { rolloutsProblems } from './problems/rollouts.js';
+import { safeProblems } from './problems/safe.js';
 import { simulateProblems } from './problems/simulate.js';
 import { storageProblems } from './problems/storage.js';
 import { successionsProblems } from './problems/successions.js';
@@ -57,6 +58,7 @@ const table = {
   ...databaseProblems,
   ...workersProblems,
   ...fleetProblems,
+  ...safeProblems,
 } as const;
 
 export type ProblemCode = keyof typeof table;

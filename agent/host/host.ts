@@ -36,6 +36,8 @@ export interface Host {
   machine(): Promise<string | undefined>;
   /** Has the machine restarted; resolves when that is under way. @throws Refusal `host-cannot-reboot` */
   reboot(): Promise<void>;
+  /** Whether the whole machine is being stopped, and not the agent alone. Never rejects. */
+  goesDown(): Promise<boolean>;
   /** Where there are two systems to start from. */
   os?: OsHost;
   /** The network that apps' tunnels go out to; the machine's own where nothing is said. */
@@ -66,13 +68,24 @@ async function list(directory: string): Promise<string[]> {
 
 const execute = promisify(execFile);
 
-/** By systemd alone, which stops everything in order; and by root alone, as it wants. */
-async function reboot(): Promise<void> {
-  const isSystemd = await access('/run/systemd/system').then(
+const isSystemd = (): Promise<boolean> =>
+  access('/run/systemd/system').then(
     () => true,
     () => false,
   );
-  if (!isSystemd || process.getuid?.() !== 0) throw new Refusal('host-cannot-reboot');
+
+async function goesDown(): Promise<boolean> {
+  if (!(await isSystemd())) return false;
+  // Whatever is not `running` is answered with a status of failure.
+  const said = await execute('systemctl', ['is-system-running'], { timeout: 10_000 }).catch((error: unknown) =>
+    error instanceof Error && 'stdout' in error ? error : { stdout: '' },
+  );
+  return String(said.stdout).trim() === 'stopping';
+}
+
+/** By systemd alone, which stops everything in order; and by root alone, as it wants. */
+async function reboot(): Promise<void> {
+  if (!(await isSystemd()) || process.getuid?.() !== 0) throw new Refusal('host-cannot-reboot');
   await execute('systemctl', ['--no-block', 'reboot']).catch((error: unknown) => {
     throw new Refusal('host-cannot-reboot', 'systemctl refused', { cause: error });
   });
@@ -94,6 +107,7 @@ export const realHost: Host = {
   kernel,
   os: createRauc({ osRelease: () => kernel('/etc/os-release') }),
   reboot,
+  goesDown,
   list,
   machine: () => machineOf({ kernel, interfaces: () => list('/sys/class/net') }),
 };

@@ -22,6 +22,7 @@ import { createLocalNames, lentName, linksOfMachine, type NetworkLink } from './
 import { declareNoticeRoutes } from './notice-routes.js';
 import { declareProviderRoutes } from './provider-routes.js';
 import { declareRoutes } from './routes.js';
+import { declareSafeRoutes } from './safe-routes.js';
 import { openSettings } from './settings.js';
 import { createViewStreams } from './stream.js';
 import { declareSystemRoutes } from './system-routes.js';
@@ -210,6 +211,7 @@ export function createOwnerConsole(parts: OwnerConsoleParts): OwnerConsole {
     declareNoticeRoutes(app, parts);
     if (parts.provider) declareProviderRoutes(app, { provider: parts.provider, access });
     if (parts.system) declareSystemRoutes(app, { system: parts.system, access });
+    if (parts.safe) declareSafeRoutes(app, { safe: parts.safe });
     if (parts.apps) {
       const { apps, grants, logs, data, upload } = parts;
       declareAppRoutes(app, { apps, grants, logs, data, ledger, access, streams, deadlines, clock, upload });

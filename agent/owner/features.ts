@@ -3,6 +3,7 @@ import type { AgentStatus } from '#contract/agent-status.js';
 import type { Capability } from '#contract/capabilities.js';
 import type { TerritoryList } from '#contract/membership.js';
 import type { ProviderView } from '#contract/owner-commands.js';
+import type { SafeView } from '#contract/safe.js';
 import type { AppsDesk as Desk } from '../apps/desk.js';
 import type { Changes } from '../changes/changes.js';
 import type { OwnerCommands } from '../commands/commands.js';
@@ -72,6 +73,8 @@ export interface OwnerFeatures {
   provider?: ProviderFeature;
   /** Without it the page about the system is not offered. */
   system?: OwnerSystem;
+  /** A start without apps, after others that did not last. */
+  safe?: { view(): SafeView | undefined; leave(): void };
   /** Without it the pages about apps are not offered. */
   apps?: AppsDesk;
   /** Companies that offer and manage apps; only where there are apps. */

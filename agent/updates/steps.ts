@@ -52,6 +52,7 @@ export interface OsStepParts {
   /** What works now. */
   before: () => Before;
   health: LocalHealth;
+  isSafeMode?: () => boolean;
   limits: GateLimits;
   /** Names this start of the machine. */
   boot: string;
@@ -240,6 +241,7 @@ export function createOsSteps(parts: OsStepParts): Record<string, StepKind> {
         if (booted.name !== data.target) throw new Refusal('os-not-booted', 'it was started, and then the one before');
         const apps = String(data.apps ?? '').split(',');
         const before = { apps: apps.filter(Boolean), isOnline: data.isOnline === true };
+        if (parts.isSafeMode?.()) throw new Refusal('os-unhealthy', 'it works in safe mode only');
         await passGate({ ...parts, before, signal });
         await os.markGood(booted.name);
       },

@@ -66,6 +66,8 @@ export interface UpdatesParts {
   conditions: { isTooHot(): boolean; isPowerWeak(): boolean };
   before: () => Before;
   health: LocalHealth;
+  /** Whether apps are not even tried: a system on trial must work without that. */
+  isSafeMode?: () => boolean;
   limits?: GateLimits;
   reboot: () => Promise<void>;
   /** Below it a folder is kept. */

@@ -10,7 +10,7 @@ import { ownFolder } from '../support/folder.js';
 import { randomFrom } from '../support/random.js';
 import { chooseSlot } from './power/boot-choice.js';
 import { chooseCuts, entriesWithin, flushedBelow, survivors } from './power/cut.js';
-import { keysOf, valueOf, versionIn } from './power/load-child.js';
+import { contentOf, keysOf, versionIn } from './power/load-child.js';
 import { promisedBy } from './power/notes.js';
 import { type Asked, buildLog, type Entry, openWriteLog, readEntries } from './power/write-log.js';
 
@@ -102,7 +102,7 @@ t.test('what QEMU logs is what was written', async (t) => {
     'write -P 0x11 0 512',
     'write -P 0x22 4096 8192',
     'flush',
-    'write -f -P 0x33 512 512',
+    'write -P 0x33 512 512',
     'write -P 0x44 8192 512',
   ];
   execFileSync('qemu-io', ['--image-opts', options, ...commands.flatMap((command) => ['-c', command])], {
@@ -117,11 +117,12 @@ t.test('what QEMU logs is what was written', async (t) => {
     [
       [0, 512, false],
       [4096, 8192, false],
-      [512, 512, true],
+      [512, 512, false],
       [8192, 512, false],
     ],
   );
-  t.equal(flushedBelow(entries, entries.indexOf(writes[2] as Entry)), entries.findIndex(({ flush }) => flush) + 1);
+  t.ok(flushedBelow(entries, entries.indexOf(writes[2] as Entry)) > entries.indexOf(writes[1] as Entry));
+  t.equal(flushedBelow(entries, entries.indexOf(writes[1] as Entry)), 0);
   const replayed = Buffer.alloc(1024 ** 2);
   for (const entry of writes) opened.data(entry).copy(replayed, entry.atByte);
   t.ok(replayed.equals(readFileSync(disk)), 'the log played back is the disk');
@@ -188,14 +189,14 @@ t.test('a promise holds for every cut behind the moment at which it was heard', 
 });
 
 t.test("the load's values tell their version, and what is torn tells none", async (t) => {
-  for (const key of keysOf(2))
-    for (let version = 1; version < 12; version += 1) {
-      const value = valueOf(key, version);
-      t.equal(versionIn(key, value), version);
-      t.equal(versionIn('another', value), undefined);
-      value[value.length - 1] = (value.at(-1) as number) ^ 1;
-      t.equal(versionIn(key, value), undefined);
-    }
+  const [key = ''] = keysOf(2);
+  for (let version = 1; version < 12; version += 1) {
+    const value = contentOf(key, version);
+    t.equal(versionIn(key, value), version);
+    t.equal(versionIn('another', value), undefined);
+    value[value.length - 1] = (value.at(-1) as number) ^ 1;
+    t.equal(versionIn(key, value), undefined);
+  }
 });
 
 t.test('the boot loader’s choice is read as it reads it', async (t) => {

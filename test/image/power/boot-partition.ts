@@ -14,6 +14,7 @@ const harmless = [
   /^Dirty bit is set\./,
   / Automatically removing dirty bit\./,
   /^Free cluster summary wrong/,
+  /^FATs differ - using first FAT\.$/, // the second is written behind the first
   / Auto-correcting\./,
   /^Reclaimed \d+ unused cluster/,
   /^\s*$/,

@@ -35,11 +35,9 @@ export const touches = (part: Part, { atByte, sizeBytes }: Entry): boolean =>
 /** One file for each part, in the folder. */
 export function splitDisk(disk: string, folder: string, parts: readonly Part[]): void {
   for (const { name, fromByte, toByte } of parts) {
-    const [skip, count] = [fromByte / mebi, (toByte - fromByte) / mebi];
-    const words = ['bs=1M', `skip=${skip}`, `count=${count}`, 'conv=sparse', 'status=none'];
     const file = path.join(folder, name);
-    execFileSync('dd', [`if=${disk}`, `of=${file}`, ...words]);
-    execFileSync('truncate', ['--size', String(toByte - fromByte), file]);
+    const from = `driver=raw,offset=${fromByte},size=${toByte - fromByte},file.driver=file,file.filename=${disk}`;
+    execFileSync('qemu-img', ['convert', '--image-opts', '-O', 'raw', from, file]);
   }
 }
 

@@ -35,7 +35,7 @@ export interface CutResult extends Cut {
 const neverWritten = { amd64: 'EFI/BOOT/BOOTX64.EFI', arm64: 'EFI/BOOT/BOOTAA64.EFI' };
 const watched = ['webizen/agent', 'system'];
 /** Level's own files, what is written beside before it takes its name, and what others keep without need of it. */
-const passing = /^webizen\/agent\/store(\/|$)|\.new$|\.gone$|^system\/(NetworkManager|systemd|network)\//;
+const passing = /^(store|NetworkManager|systemd|network)(\/|$)|\.new$|\.gone$/;
 
 /** As the kernel finds the partitions: by the table, or by its copy at the end. */
 function tableFaults(folder: string, table: Part, last: Part): string[] {

@@ -2,13 +2,13 @@
  * A run under load, from a card's first start to its first update, with every write to the card recorded; and what the box
  * promised meanwhile, each promise beside the length of the record when it was heard.
  */
+import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
 import { built } from '../../../image/places.js';
-import { copySparse } from '../card.js';
 import type { Machine } from '../machine.js';
 import type { Rig } from '../rig.js';
 import type { Note } from './notes.js';
@@ -19,11 +19,11 @@ const port = 'org.webizen.told';
 const enough = 300; // writes acknowledged before the update begins, which goes on beside them
 
 /** A card with a cache of its own: what the guest flushes is flushed, and the log says so. No zeroes: no card knows them. */
-const recordedDrive = (card: string, log: string): string[] => [
+const recordedDrive = (overlay: string, log: string): string[] => [
   '-blockdev',
   [
     'driver=blklogwrites,node-name=card,log-sector-size=512',
-    `file.driver=file,file.filename=${card},file.cache.no-flush=on`,
+    `file.driver=qcow2,file.file.driver=file,file.file.filename=${overlay},file.cache.no-flush=on`,
     `log.driver=file,log.filename=${log},log.cache.no-flush=on`,
   ].join(','),
   ...['-device', 'virtio-blk-pci,drive=card,write-cache=on,discard=off,write-zeroes=off'],
@@ -70,15 +70,16 @@ systemd-run --unit=power-load node /run/load.mjs /run/webizen /dev/virtio-ports/
   if (status !== 0) throw new Error(`the load cannot be started: ${output}`);
 }
 
-/** What it leaves behind in the scenario's folder is the caller's to remove. */
+/** What was written lies in the scenario's folder afterwards. */
 export async function record(rig: Rig): Promise<Recorded> {
   const { until, begin, say, home, architecture } = rig;
   const territory = rig.territory();
   const card = rig.freshCard({
     'webizen.json': JSON.stringify({ territory: 'home', claimCode: territory.claimCode() }),
   });
-  const [disk, log] = [path.join(home, 'before'), path.join(home, 'writes')];
-  copySparse(card, disk);
+  const [overlay, log] = [path.join(home, 'written'), path.join(home, 'writes')];
+  // The card itself stays as it was before the run.
+  execFileSync('qemu-img', ['create', '-q', '-f', 'qcow2', '-F', 'raw', '-b', card, overlay]);
   writeFileSync(log, '');
   const provider = await rig.serve(territory);
   const hidden = mkdtempSync(path.join(tmpdir(), 'wz-'));
@@ -87,7 +88,7 @@ export async function record(rig: Rig): Promise<Recorded> {
   const notes: Note[] = [];
   begin();
   const machine = rig.start({
-    ...{ name: 'recorded', card, drive: recordedDrive(card, log) },
+    ...{ name: 'recorded', card, drive: recordedDrive(overlay, log) },
     more: [...more, '-device', `virtserialport,chardev=told,name=${port}`],
   });
   const goods = (): number => machine.serial().match(/Finished webizen-good\.service/g)?.length ?? 0;
@@ -110,7 +111,8 @@ export async function record(rig: Rig): Promise<Recorded> {
   } finally {
     await machine.cut();
     rmSync(hidden, { recursive: true, force: true });
+    rmSync(overlay);
   }
   const diskBytes = statSync(card).size;
-  return { architecture, disk, diskBytes, log, notes, app, nextRootfs: rig.images.nextRootfs };
+  return { architecture, disk: card, diskBytes, log, notes, app, nextRootfs: rig.images.nextRootfs };
 }

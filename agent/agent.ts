@@ -250,6 +250,7 @@ export function createAgent(config: Config, host: Host, around: Around): Agent {
       notices: made.notices,
       provider: made.provider.owner,
       ...(made.updates && { system: made.updates.owner }),
+      ...(made.volume && { volume: made.volume }),
       ...(made.installed && {
         apps: made.installed.installer.desk,
         links: made.installed.links,

@@ -22,6 +22,7 @@ import { checkDeveloping, checkNobodys, type Simulated } from './simulated.js';
 import { createStorage } from './storage/storage.js';
 import { bootId } from './time/boot.js';
 import { openUpdates } from './updates-wiring.js';
+import { openVolumeOf } from './volume-wiring.js';
 
 export type Parts = Awaited<ReturnType<typeof compose>>;
 
@@ -99,6 +100,7 @@ export async function compose(
     changes: () => changes,
     consolePort: around.consolePort,
   });
+  const volume = await openVolumeOf(ground);
   const kinds = { ...membership.kinds, ...installed?.installer.kinds, ...updates?.kinds };
   const changes = createChanges({ store, clock, kinds, onRefused });
   try {
@@ -128,7 +130,7 @@ export async function compose(
   });
   const { sampler } = health;
   const uplink: Uplink = await openUplink(ground, {
-    ...{ outbox, changes, membership, health, holds, messages, installed, running, updates },
+    ...{ outbox, changes, membership, health, holds, messages, installed, running, updates, volume },
     ...around,
   });
   const { link, events, provider, putTimesRight } = uplink;
@@ -142,7 +144,17 @@ export async function compose(
   return {
     ...{ clock, store, ledger, refusals, reset, owner, factory, directory, membership, changes, grants },
     ...{ outbox, events, link, provider, putTimesRight, health, sampler },
-    ...{ storage, holds, messages, installed, running, updates, notices: features.notices, egress: features.egress },
+    ...{
+      storage,
+      holds,
+      messages,
+      installed,
+      running,
+      updates,
+      volume,
+      notices: features.notices,
+      egress: features.egress,
+    },
     ...{ api: served.api, apps: served.apps, space: served.space },
     /** Once the membership has started: what an image brought before. */
     tellStandings: () => origin.tellStandings(() => membership.view().current.territory?.id),

@@ -73,6 +73,16 @@ export const ConfigFile = Type.Object(
         { additionalProperties: false },
       ),
     ),
+    /** What the data directory lies on, where the system tells. */
+    volume: Type.Optional(
+      Type.Object(
+        {
+          stateFile: Type.String({ minLength: 1 }),
+          keyFile: Type.String({ minLength: 1, description: 'the storage key, until its owner has it' }),
+        },
+        { additionalProperties: false },
+      ),
+    ),
     apps: Type.Optional(
       Type.Array(
         Type.Object(
@@ -104,6 +114,7 @@ export interface Config {
   health: { intervalSeconds: number; batchSeconds: number };
   mayReboot: boolean;
   os: { keysFile: string } | undefined;
+  volume: { stateFile: string; keyFile: string } | undefined;
   apps: { id: string; command: string[]; grants: Capability[]; quotaBytes: number }[];
 }
 
@@ -141,6 +152,10 @@ function furtherFaults(json: unknown): Fault[] {
   const os = fields(file.os);
   if (typeof os.keysFile === 'string' && !path.isAbsolute(os.keysFile))
     wrong('/os/keysFile', 'must be an absolute path');
+  const volume = fields(file.volume);
+  for (const name of ['stateFile', 'keyFile'])
+    if (typeof volume[name] === 'string' && !path.isAbsolute(volume[name]))
+      wrong(`/volume/${name}`, 'must be an absolute path');
   for (const name of ['file', 'keysFile'])
     if (typeof directory[name] === 'string' && !path.isAbsolute(directory[name]))
       wrong(`/directory/${name}`, 'must be an absolute path');
@@ -202,6 +217,7 @@ export function parseConfig(text: string): Config {
     health: { intervalSeconds: file.health?.intervalSeconds ?? 60, batchSeconds: file.health?.batchSeconds ?? 900 },
     mayReboot: file.mayReboot ?? false,
     os: file.os,
+    volume: file.volume,
     apps: file.apps ?? [],
   };
 }

@@ -14,6 +14,7 @@ import { OsGlance } from './os.js';
 import { ProviderGlance } from './owner-commands.js';
 import { LinksView } from './owner-links.js';
 import { AppState } from './status.js';
+import { VolumeGlance } from './volume.js';
 
 const closed = { additionalProperties: false } as const;
 const NullOr = <T extends Parameters<typeof Type.Union>[0][number]>(schema: T) => Type.Union([schema, Type.Null()]);
@@ -132,6 +133,8 @@ export const OwnerView = Type.Object(
     provider: NullOr(ProviderGlance),
     /** Null where the machine has one system only. */
     system: NullOr(OsGlance),
+    /** What the data lie on. Null where the system does not tell. */
+    volume: NullOr(VolumeGlance),
   },
   { $id: 'OwnerView' },
 );

@@ -27,6 +27,7 @@ import { successionsProblems } from './problems/successions.js';
 import { territoryProblems } from './problems/territory.js';
 import { toolsProblems } from './problems/tools.js';
 import { updatesProblems } from './problems/updates.js';
+import { volumeProblems } from './problems/volume.js';
 import { watchProblems } from './problems/watch.js';
 import { workersProblems } from './problems/workers.js';
 
@@ -54,6 +55,7 @@ const table = {
   ...commandsProblems,
   ...watchProblems,
   ...updatesProblems,
+  ...volumeProblems,
   ...databaseProblems,
   ...workersProblems,
   ...fleetProblems,

@@ -121,7 +121,7 @@ t.test('cut at any sector of the last writes, it is unfinished or it opens', asy
   t.strictSame([...seen].toSorted(), ['sealed', 'unfinished']);
 });
 
-t.test('a recovery key is understood however it was written down', async (t) => {
+t.test('a storage key is understood however it was written down', async () => {
   const letters = fc.stringMatching(/^[cbdefghijklnrtuv]{64}$/);
   const between = fc.array(fc.constantFrom('', '-', ' ', '\r\n', '\t', '\ufeff'), { minLength: 64, maxLength: 64 });
   fc.assert(

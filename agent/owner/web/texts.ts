@@ -3,6 +3,7 @@ import { apps } from './texts-apps.js';
 import { health } from './texts-health.js';
 import { links } from './texts-links.js';
 import { provider } from './texts-provider.js';
+import { storage } from './texts-storage.js';
 import { system } from './texts-system.js';
 import { words } from './words.js';
 
@@ -219,6 +220,7 @@ export const texts = {
   health,
   links,
   provider,
+  storage,
   system,
   home: {
     healthy: 'Your box is healthy.',

@@ -71,12 +71,15 @@ t.test('over the API: shown to the owner as often as they look, destroyed once i
   t.notOk((await readdir(served.dataDir)).includes('storage-key'), 'the box has forgotten it');
   t.equal((await ask('/v1/storage-key', { method: 'POST', cookie })).code, 'storage-key-gone');
   t.equal((await noted('vutrnlkj', cookie)).code, 'storage-key-gone');
-  const types = (await served.ledger.entries({ limit: 10 })).map(({ type, signature }) => [type, !!signature]);
-  t.match(types, [
-    ['storage-key.noted', true],
-    ['storage-key.shown', true],
-    ['storage-key.shown', true],
-  ]);
+  const last = (await served.ledger.entries({ limit: 10 })).slice(-3);
+  t.strictSame(
+    last.map(({ type, signature }) => [type, signature !== undefined]),
+    [
+      ['storage-key.shown', true],
+      ['storage-key.shown', true],
+      ['storage-key.noted', true],
+    ],
+  );
 });
 
 t.test('without a volume that is told of there is nothing to ask', async (t) => {

@@ -291,6 +291,7 @@ export function createAgent(config: Config, host: Host, around: Around): Agent {
       provider: made.provider.owner,
       ...(made.updates && { system: made.updates.owner }),
       safe: { view: () => safe.view(clock.now()), leave: safe.leave },
+      ...(made.volume && { volume: made.volume }),
       ...(made.installed && {
         apps: made.installed.installer.desk,
         links: made.installed.links,

@@ -25,6 +25,7 @@ import { checkDeveloping, checkNobodys, type Simulated } from './simulated.js';
 import { createStorage } from './storage/storage.js';
 import { bootId } from './time/boot.js';
 import { openUpdates } from './updates-wiring.js';
+import { openVolumeOf } from './volume-wiring.js';
 
 export type Parts = Awaited<ReturnType<typeof compose>>;
 
@@ -117,6 +118,7 @@ async function composeOn(
     changes: () => changes,
     consolePort: around.consolePort,
   });
+  const volume = await openVolumeOf(ground);
   const appKinds = installed?.installer.kinds ?? {};
   const kinds = { ...membership.kinds, ...(safe.isOn() ? heldBack(appKinds) : appKinds), ...updates?.kinds };
   const changes = createChanges({ store, clock, kinds, onRefused });
@@ -143,7 +145,7 @@ async function composeOn(
   });
   const { sampler } = health;
   const uplink: Uplink = await openUplink(ground, {
-    ...{ outbox, changes, membership, health, holds, messages, installed, running, updates },
+    ...{ outbox, changes, membership, health, holds, messages, installed, running, updates, volume },
     ...around,
   });
   const { link, events, provider, putTimesRight } = uplink;
@@ -157,7 +159,17 @@ async function composeOn(
   return {
     ...{ clock, store, ledger, refusals, reset, owner, factory, directory, membership, changes, grants },
     ...{ outbox, events, link, provider, putTimesRight, health, sampler },
-    ...{ storage, holds, messages, installed, running, updates, notices: features.notices, egress: features.egress },
+    ...{
+      storage,
+      holds,
+      messages,
+      installed,
+      running,
+      updates,
+      volume,
+      notices: features.notices,
+      egress: features.egress,
+    },
     ...{ api: served.api, apps: served.apps, space: served.space },
     /** Once the membership has started: what an image brought before. */
     tellStandings: () => origin.tellStandings(() => membership.view().current.territory?.id),

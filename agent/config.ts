@@ -88,6 +88,16 @@ export const ConfigFile = Type.Object(
         { additionalProperties: false },
       ),
     ),
+    /** What the data directory lies on, where the system tells. */
+    volume: Type.Optional(
+      Type.Object(
+        {
+          stateFile: Type.String({ minLength: 1 }),
+          keyFile: Type.String({ minLength: 1, description: 'the storage key, until its owner has it' }),
+        },
+        { additionalProperties: false },
+      ),
+    ),
     apps: Type.Optional(
       Type.Array(
         Type.Object(
@@ -120,6 +130,7 @@ export interface Config {
   mayReboot: boolean;
   safeMode: boolean;
   os: { keysFile: string; leftFile: string | undefined; trialSeconds: number } | undefined;
+  volume: { stateFile: string; keyFile: string } | undefined;
   apps: { id: string; command: string[]; grants: Capability[]; quotaBytes: number }[];
 }
 
@@ -157,6 +168,10 @@ function furtherFaults(json: unknown): Fault[] {
   const os = fields(file.os);
   for (const name of ['keysFile', 'leftFile'])
     if (typeof os[name] === 'string' && !path.isAbsolute(os[name])) wrong(`/os/${name}`, 'must be an absolute path');
+  const volume = fields(file.volume);
+  for (const name of ['stateFile', 'keyFile'])
+    if (typeof volume[name] === 'string' && !path.isAbsolute(volume[name]))
+      wrong(`/volume/${name}`, 'must be an absolute path');
   for (const name of ['file', 'keysFile'])
     if (typeof directory[name] === 'string' && !path.isAbsolute(directory[name]))
       wrong(`/directory/${name}`, 'must be an absolute path');
@@ -223,6 +238,7 @@ export function parseConfig(text: string): Config {
       leftFile: file.os.leftFile,
       trialSeconds: file.os.trialSeconds ?? usualTrialSeconds,
     },
+    volume: file.volume,
     apps: file.apps ?? [],
   };
 }

@@ -15,6 +15,7 @@ import { ProviderGlance } from './owner-commands.js';
 import { LinksView } from './owner-links.js';
 import { SafeView } from './safe.js';
 import { AppState } from './status.js';
+import { VolumeGlance } from './volume.js';
 
 const closed = { additionalProperties: false } as const;
 const NullOr = <T extends Parameters<typeof Type.Union>[0][number]>(schema: T) => Type.Union([schema, Type.Null()]);
@@ -135,6 +136,8 @@ export const OwnerView = Type.Object(
     system: NullOr(OsGlance),
     /** Null while the box runs as usual. */
     safe: NullOr(SafeView),
+    /** What the data lie on. Null where the system does not tell. */
+    volume: NullOr(VolumeGlance),
   },
   { $id: 'OwnerView' },
 );

@@ -28,6 +28,7 @@ import { successionsProblems } from './problems/successions.js';
 import { territoryProblems } from './problems/territory.js';
 import { toolsProblems } from './problems/tools.js';
 import { updatesProblems } from './problems/updates.js';
+import { volumeProblems } from './problems/volume.js';
 import { watchProblems } from './problems/watch.js';
 import { workersProblems } from './problems/workers.js';
 
@@ -55,6 +56,7 @@ const table = {
   ...commandsProblems,
   ...watchProblems,
   ...updatesProblems,
+  ...volumeProblems,
   ...databaseProblems,
   ...workersProblems,
   ...fleetProblems,

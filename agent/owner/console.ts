@@ -29,6 +29,7 @@ import { declareSystemRoutes } from './system-routes.js';
 import { createTries } from './tries.js';
 import type { UploadLimits } from './upload.js';
 import { type ViewParts, viewOf } from './view.js';
+import { declareVolumeRoutes } from './volume-routes.js';
 
 export interface OwnerConsoleParts extends OwnerFeatures {
   /** The console keeps its few files in `console/` below. */
@@ -85,6 +86,7 @@ const pages = [
   '/settings',
   '/provider',
   '/system',
+  '/storage',
   '/move',
   '/leave',
   '/forgotten',
@@ -212,6 +214,7 @@ export function createOwnerConsole(parts: OwnerConsoleParts): OwnerConsole {
     if (parts.provider) declareProviderRoutes(app, { provider: parts.provider, access });
     if (parts.system) declareSystemRoutes(app, { system: parts.system, access });
     if (parts.safe) declareSafeRoutes(app, { safe: parts.safe });
+    if (parts.volume) declareVolumeRoutes(app, { volume: parts.volume, access });
     if (parts.apps) {
       const { apps, grants, logs, data, upload } = parts;
       declareAppRoutes(app, { apps, grants, logs, data, ledger, access, streams, deadlines, clock, upload });
@@ -224,6 +227,7 @@ export function createOwnerConsole(parts: OwnerConsoleParts): OwnerConsole {
     stop.push(membership.onChange(tell), changes.on(tell), ledger.onAppend(tell));
     stop.push(parts.link.subscribe(tell), parts.time.subscribe(tell), parts.conditions.subscribe(tell));
     if (parts.links) stop.push(parts.links.onChange(tell));
+    if (parts.volume) stop.push(parts.volume.onChange(tell));
     stop.push(
       parts.notices.onChange(() => {
         noticesVersion += 1;

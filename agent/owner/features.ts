@@ -17,6 +17,7 @@ import type { Notices } from '../notices/notices.js';
 import type { Storage } from '../storage/storage.js';
 import type { TrustedTime } from '../time/trusted-time.js';
 import type { OwnerSystem } from '../updates/updates.js';
+import type { Volume } from '../volume/volume.js';
 
 export interface FactoryFeature {
   /** `webizen-7k3f`, as on the label; also the first part of its `.local` name. */
@@ -75,6 +76,8 @@ export interface OwnerFeatures {
   system?: OwnerSystem;
   /** A start without apps, after others that did not last. */
   safe?: { view(): SafeView | undefined; leave(): void };
+  /** Without it the page about the storage is not offered. */
+  volume?: Volume;
   /** Without it the pages about apps are not offered. */
   apps?: AppsDesk;
   /** Companies that offer and manage apps; only where there are apps. */

@@ -94,6 +94,7 @@ export function viewOf(parts: ViewParts): OwnerView {
     notices: noticesOf(features, noticesVersion()),
     system: features.system ? { version: systemVersion(), ...glanceOf(features.system.view()) } : null,
     safe: features.safe?.view() ?? null,
+    volume: features.volume?.glance() ?? null,
     provider: features.provider ? { version: providerVersion(), waiting: features.provider.waiting() } : null,
   };
 }

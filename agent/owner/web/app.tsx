@@ -28,6 +28,7 @@ import { Setup } from './setup.js';
 import { SetupCode } from './setup-code.js';
 import { SetupPassphrase } from './setup-passphrase.js';
 import { SignIn } from './sign-in.js';
+import { StoragePage } from './storage.js';
 import { System } from './system.js';
 import { texts } from './texts.js';
 
@@ -85,6 +86,7 @@ function Body({ live, state }: PageProps) {
   if (path === '/recovery-code') return <NewRecoveryCode {...props} />;
   if (path === '/provider' && view.provider) return <Provider {...props} />;
   if (path === '/system' && view.system) return <System {...props} />;
+  if (path === '/storage' && view.volume) return <StoragePage {...props} volume={view.volume} />;
   if (path === '/move') return <Move {...props} />;
   if (aboutApps.test(path)) return <AppBody path={path} {...props} />;
   if (aboutLinks.test(path)) return <LinkBody path={path} {...props} />;

@@ -80,7 +80,8 @@ function ofApps(installed: readonly AppGlance[], isCrashing: (app: string) => bo
 const failedMilliseconds = 14 * 86_400_000;
 
 export function findings(view: OwnerView): Finding[] {
-  const { membership, status, directory, suspendedReason, settings, apps, links, provider, system, safe, at } = view;
+  const { membership, status, directory, suspendedReason, settings, apps, links, provider, system, safe, volume, at } =
+    view;
   const found: Finding[] = [];
   const add = (key: string, tone: Finding['tone'], { title, what }: { title: string; what: string }) =>
     void found.push({ key, tone, title, what });
@@ -101,6 +102,10 @@ export function findings(view: OwnerView): Finding[] {
   if (system?.asks) found.push({ key: 'system', tone: 'attention', ...texts.system.care.asks, to: '/system' });
   else if (system?.failed && at - system.failed.at < failedMilliseconds)
     found.push({ key: 'system', tone: 'attention', ...texts.system.care.failed(system.failed.version), to: '/system' });
+  if (volume?.keyWaits)
+    found.push({ key: 'storage', tone: 'attention', ...texts.storage.care.keyWaits, to: '/storage' });
+  if (volume?.state.encrypted && volume.state.opened === 'key-file')
+    found.push({ key: 'storage-file', tone: 'attention', ...texts.storage.care.keyFile, to: '/storage' });
   for (const { id, state } of status.apps)
     if (!safe && state !== 'running' && !isCrashing(id) && !installed.some((app) => app.id === id))
       add(`app-${id}`, 'attention', { title: words.app.title(id), what: words.app.what });

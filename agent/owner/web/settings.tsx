@@ -36,6 +36,11 @@ export function Settings({ live, view }: HomeProps) {
             <Link to="/system">{texts.system.link}</Link>
           </li>
         )}
+        {view.volume && (
+          <li>
+            <Link to="/storage">{texts.storage.link}</Link>
+          </li>
+        )}
         <li>
           <Link to="/move">{words.move}</Link>
         </li>

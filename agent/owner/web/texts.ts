@@ -4,6 +4,7 @@ import { health } from './texts-health.js';
 import { links } from './texts-links.js';
 import { provider } from './texts-provider.js';
 import { safe } from './texts-safe.js';
+import { storage } from './texts-storage.js';
 import { system } from './texts-system.js';
 import { words } from './words.js';
 
@@ -221,6 +222,7 @@ export const texts = {
   links,
   provider,
   safe,
+  storage,
   system,
   home: {
     healthy: 'Your box is healthy.',

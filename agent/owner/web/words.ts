@@ -74,6 +74,8 @@ export const words = {
       facts.level === 'minimum'
         ? 'You had only the minimum told to the provider.'
         : 'You had all told to the provider.',
+    'storage-key.shown': () => 'You looked at the storage key.',
+    'storage-key.noted': () => 'You wrote down the storage key, and the box forgot it.',
     'sign-in': () => 'You signed in.',
     'sign-in-failed': (facts) => `A wrong passphrase was tried ${times(facts)}.`,
     'setup-code-failed': (facts) => `A wrong label code was tried ${times(facts)}.`,

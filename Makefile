@@ -48,6 +48,7 @@ image-lock: build ## resolve the image's packages anew, against the archive of t
 	@node build/image/main.js lock arm64
 
 image-test: build ## the image in QEMU, from flash to updated; ONLY=word for other scenarios; needs root
+	@node build/image/main.js prepare $(ARCH)
 	@unshare --net node build/test/image/main.js $(ARCH) $(ONLY)
 
 format: $(MODULES) ## format the sources

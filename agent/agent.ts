@@ -191,6 +191,8 @@ export function createAgent(config: Config, host: Host, around: Around): Agent {
       undo.push(() => owners?.stop());
       ownersPort = await owners.start();
     }
+    await made.network?.room.start();
+    undo.push(() => made.network?.room.stop());
     made.grants.start();
     undo.push(() => made.grants.stop());
     made.messages.start();
@@ -250,6 +252,7 @@ export function createAgent(config: Config, host: Host, around: Around): Agent {
       notices: made.notices,
       provider: made.provider.owner,
       ...(made.updates && { system: made.updates.owner }),
+      ...(made.network && { network: made.network.owner }),
       ...(made.installed && {
         apps: made.installed.installer.desk,
         links: made.installed.links,

@@ -16,6 +16,7 @@ import type { Host } from './host/host.js';
 import { openLeases } from './leases/open.js';
 import { openUplink, type Uplink } from './link-wiring.js';
 import { openMembership } from './membership-wiring.js';
+import { openNetwork } from './network-wiring.js';
 import { openOrigin } from './origin-wiring.js';
 import { openOutbox } from './outbox-wiring.js';
 import { checkDeveloping, checkNobodys, type Simulated } from './simulated.js';
@@ -64,6 +65,7 @@ export async function compose(
     link: () => uplink.link,
     birth: (session) => uplink.birth(session),
   });
+  const network = await openNetwork(ground, { factory, owner, membership });
   const grants = await createGrants({ store, ledger, clock, onRefused });
   const holds = await openLeases({
     ...{ store, ledger, clock, onRefused },
@@ -142,7 +144,17 @@ export async function compose(
   return {
     ...{ clock, store, ledger, refusals, reset, owner, factory, directory, membership, changes, grants },
     ...{ outbox, events, link, provider, putTimesRight, health, sampler },
-    ...{ storage, holds, messages, installed, running, updates, notices: features.notices, egress: features.egress },
+    ...{
+      network,
+      storage,
+      holds,
+      messages,
+      installed,
+      running,
+      updates,
+      notices: features.notices,
+      egress: features.egress,
+    },
     ...{ api: served.api, apps: served.apps, space: served.space },
     /** Once the membership has started: what an image brought before. */
     tellStandings: () => origin.tellStandings(() => membership.view().current.territory?.id),

@@ -73,6 +73,8 @@ export const ConfigFile = Type.Object(
         { additionalProperties: false },
       ),
     ),
+    /** The box looks after its Wi-Fi: where NetworkManager reads profiles. */
+    network: Type.Optional(Type.Object({ profiles: Type.String({ minLength: 1 }) }, { additionalProperties: false })),
     apps: Type.Optional(
       Type.Array(
         Type.Object(
@@ -104,6 +106,7 @@ export interface Config {
   health: { intervalSeconds: number; batchSeconds: number };
   mayReboot: boolean;
   os: { keysFile: string } | undefined;
+  network: { profiles: string } | undefined;
   apps: { id: string; command: string[]; grants: Capability[]; quotaBytes: number }[];
 }
 
@@ -202,6 +205,7 @@ export function parseConfig(text: string): Config {
     health: { intervalSeconds: file.health?.intervalSeconds ?? 60, batchSeconds: file.health?.batchSeconds ?? 900 },
     mayReboot: file.mayReboot ?? false,
     os: file.os,
+    network: file.network,
     apps: file.apps ?? [],
   };
 }

@@ -37,6 +37,8 @@ export const OwnerState = Type.Object(
     waitSeconds: Type.Integer({ minimum: 0 }),
     /** Whether label code and a file on the boot partition set a new passphrase now. */
     forgotten: Type.Union([Type.Literal('ready'), Type.Literal('file-missing'), Type.Literal('forbidden')]),
+    /** `none`: the box has no Wi-Fi, or leaves it to others; `needed`: without it the box has no network. */
+    wifi: Type.Union([Type.Literal('none'), Type.Literal('there'), Type.Literal('needed')]),
   },
   { $id: 'OwnerState' },
 );

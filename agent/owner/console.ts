@@ -19,6 +19,7 @@ import type { OwnerFeatures } from './features.js';
 import { declareLinkRoutes } from './link-routes.js';
 import { createLocalCa } from './local-ca.js';
 import { createLocalNames, lentName, linksOfMachine, type NetworkLink } from './mdns.js';
+import { declareNetworkRoutes } from './network-routes.js';
 import { declareNoticeRoutes } from './notice-routes.js';
 import { declareProviderRoutes } from './provider-routes.js';
 import { declareRoutes } from './routes.js';
@@ -80,6 +81,7 @@ const pages = [
   '/',
   '/health',
   '/history',
+  '/network',
   '/notices',
   '/settings',
   '/provider',
@@ -177,6 +179,7 @@ export function createOwnerConsole(parts: OwnerConsoleParts): OwnerConsole {
       sessions: createSessions({ clock: ticks, limits: sessionLimits }),
       names,
       httpsOnly: () => settings.now().httpsOnly && httpsReady,
+      portal: parts.network,
       ports: () => ports,
     });
     const doors = createDoors({ factory, owner, ledger, tries, files, bootDir: parts.bootDir });
@@ -208,6 +211,7 @@ export function createOwnerConsole(parts: OwnerConsoleParts): OwnerConsole {
       onOwned: () => localNames?.refresh(),
     });
     declareNoticeRoutes(app, parts);
+    if (parts.network) declareNetworkRoutes(app, { network: parts.network, access });
     if (parts.provider) declareProviderRoutes(app, { provider: parts.provider, access });
     if (parts.system) declareSystemRoutes(app, { system: parts.system, access });
     if (parts.apps) {

@@ -3,7 +3,13 @@ import { mkdirSync, rmSync, symlinkSync } from 'node:fs';
 import path from 'node:path';
 
 const enabled = {
-  'multi-user.target.wants': ['webizen-agent.service', 'webizen-good.path', 'webizen-trial.timer'],
+  'multi-user.target.wants': [
+    'webizen-agent.service',
+    'webizen-country.path',
+    'webizen-forward.service',
+    'webizen-good.path',
+    'webizen-trial.timer',
+  ],
   'sysinit.target.wants': ['webizen-machine.service'],
 };
 const wanted = { 'sockets.target.wants': ['podman.socket'] };

@@ -1,5 +1,6 @@
 /** The box's network as its owner sees and chooses it. An SSID is up to 32 bytes of anything (IEEE 802.11), here in hex. */
 import { type Static, Type } from 'typebox';
+import { Told } from './changes.js';
 
 const closed = { additionalProperties: false } as const;
 const NullOr = <T extends Parameters<typeof Type.Union>[0][number]>(schema: T) => Type.Union([schema, Type.Null()]);
@@ -43,8 +44,8 @@ export const NetworkView = Type.Object(
         trying: NullOr(NamedNetwork),
         /** The box's own network while it is on the air. */
         accessPoint: NullOr(Type.Object({ name: Type.String() })),
-        /** How the last try came out; `code` of the table of problems, null where it worked. */
-        last: NullOr(Type.Object({ ...Named, code: NullOr(Type.String()) })),
+        /** How the last try came out; `problem` is null where it worked. */
+        last: NullOr(Type.Object({ ...Named, problem: NullOr(Told) })),
         /** The strongest first. */
         seen: Type.Array(WifiSeen, { maxItems: 100 }),
       }),

@@ -134,6 +134,8 @@ export const OwnerView = Type.Object(
     provider: NullOr(ProviderGlance),
     /** Null where the machine has one system only. */
     system: NullOr(OsGlance),
+    /** Null where the box leaves its network to others. `version`: another one whenever `NetworkView` may be new. */
+    network: NullOr(Type.Object({ version: Type.Integer() })),
   },
   { $id: 'OwnerView' },
 );

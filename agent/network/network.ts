@@ -11,7 +11,7 @@ import type { Clock } from '#common/clock.js';
 import type { Files } from '#common/files.js';
 import { type NetworkView, type NewWifi, WifiOutcome } from '#contract/network.js';
 import { parseJson } from '#contract/parse.js';
-import { Refusal } from '#contract/problems.js';
+import { isProblemCode, problem, Refusal } from '#contract/problems.js';
 import { accessPointName, ssidName, ssidOf } from '#contract/ssid.js';
 import type { NetworkHost, NetworkLink, SeenWifi } from '../host/network.js';
 import { decide, firstStanding, quietChannel, type Standing } from './decide.js';
@@ -219,6 +219,11 @@ export function createNetwork(parts: NetworkParts): NetworkRoom {
     }
   }
 
+  function told(code: string) {
+    const known = isProblemCode(code) ? code : 'wifi-not-joined'; // another release's
+    const { title, remedy } = problem(known);
+    return { code: known, title, remedy };
+  }
   const named = (ssid: string) => ({ ssid, name: ssidName(ssid) });
 
   return {
@@ -247,7 +252,7 @@ export function createNetwork(parts: NetworkParts): NetworkRoom {
               isJoined: isJoined(),
               trying: trying ? named(trying.ssid) : null,
               accessPoint: isOpen() ? { name: ownName } : null,
-              last: last ? { ...named(last.ssid), code: last.code } : null,
+              last: last ? { ...named(last.ssid), problem: last.code === null ? null : told(last.code) } : null,
               seen: seen.map(({ ssid, signal, protection }) => ({
                 ...named(ssid),
                 signal,

@@ -131,6 +131,7 @@ export function createOwnerConsole(parts: OwnerConsoleParts): OwnerConsole {
   let noticesVersion = 0;
   let providerVersion = 0;
   let systemVersion = 0;
+  let networkVersion = 0;
   const run = randomBytes(8).toString('hex');
   let viewsMade = 0;
 
@@ -172,6 +173,7 @@ export function createOwnerConsole(parts: OwnerConsoleParts): OwnerConsole {
       noticesVersion: () => noticesVersion,
       providerVersion: () => providerVersion,
       systemVersion: () => systemVersion,
+      networkVersion: () => networkVersion,
       made: () => ({ run, count: ++viewsMade }),
     };
     const streams = createViewStreams({ view: () => viewOf(view), clock: ticks });
@@ -241,6 +243,12 @@ export function createOwnerConsole(parts: OwnerConsoleParts): OwnerConsole {
     stop.push(
       parts.system?.onChange(() => {
         systemVersion += 1;
+        streams.tell();
+      }) ?? (() => {}),
+    );
+    stop.push(
+      parts.network?.onChange(() => {
+        networkVersion += 1;
         streams.tell();
       }) ?? (() => {}),
     );

@@ -2,6 +2,7 @@
 import { apps } from './texts-apps.js';
 import { health } from './texts-health.js';
 import { links } from './texts-links.js';
+import { network } from './texts-network.js';
 import { provider } from './texts-provider.js';
 import { system } from './texts-system.js';
 import { words } from './words.js';
@@ -218,6 +219,7 @@ export const texts = {
   apps,
   health,
   links,
+  network,
   provider,
   system,
   home: {

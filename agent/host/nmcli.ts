@@ -57,7 +57,10 @@ export function seenNetworks(output: string): SeenWifi[] {
 
 /** Why a profile did not come up, by what nmcli says in the C locale. */
 export function whyNot(said: string): Refusal {
-  const detail = said.trim().split('\n').at(-1)?.slice(0, 300);
+  const detail = said
+    .split('\n')
+    .find((line) => line.startsWith('Error: '))
+    ?.slice(0, 300);
   if (/secrets were required|supplicant/i.test(said)) return new Refusal('wifi-password-wrong', detail);
   if (/could not be found|no network with SSID/i.test(said)) return new Refusal('wifi-not-found', detail);
   if (/IP configuration|DHCP/i.test(said)) return new Refusal('wifi-no-address', detail);
@@ -78,7 +81,7 @@ export function createNmcli({
   kernel,
   list: listOf,
   program = 'nmcli',
-  env = { PATH: process.env.PATH ?? '', LC_ALL: 'C' },
+  env = { PATH: '/usr/sbin:/usr/bin:/sbin:/bin', LC_ALL: 'C' },
 }: {
   kernel(file: string): Promise<string | undefined>;
   list(directory: string): Promise<string[]>;

@@ -8,7 +8,7 @@ import { decide, firstStanding, quietChannel, type Seen } from '../../agent/netw
 import { accessPointFile, readStation, type Station, stationFile } from '../../agent/network/keyfile.js';
 import { type Air, hexOf, openAir } from '../support/air.js';
 import { ownFolder } from '../support/folder.js';
-import { newClock, openNetworkRoom, ownPassword, pass, until } from '../support/network-box.js';
+import { newClock, openNetworkRoom, ownPassword, pass, tried, until } from '../support/network-box.js';
 
 const minute = 60_000;
 const home = hexOf('Home');
@@ -31,8 +31,7 @@ async function someBox(test: Test, wish: { isOwned?: boolean; password?: string 
   await box.room.start();
   const choose = async (room: typeof box.room, ssid: string, passphrase: string | null, hidden = false) => {
     await room.choose({ ssid, passphrase, hidden });
-    clock.advance(2000);
-    await until(room, () => room.view().wifi?.trying === null);
+    await tried(room, clock);
   };
   return { ...box, folder, air, clock, open, choose };
 }
@@ -214,8 +213,7 @@ t.test('what cannot be tried is refused before anything is touched', async (t) =
   await room.choose({ ...wish, passphrase: 'f'.repeat(64) });
   await t.rejects(room.choose(wish), { code: 'wifi-busy' });
   await t.rejects(room.forget(), { code: 'wifi-busy' });
-  clock.advance(2000);
-  await until(room, () => room.view().wifi?.trying === null);
+  await tried(room, clock);
   await t.rejects(room.forget(), { code: 'wifi-unknown' });
   t.match(room.view().wifi?.last?.problem, { code: 'wifi-password-wrong' });
   t.equal(air.isUp(), 'own', 'and who is left without a network has the own one at once');

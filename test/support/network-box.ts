@@ -52,9 +52,18 @@ export async function pass(clock: ManualClock, milliseconds: number): Promise<vo
   const end = clock.now() + milliseconds;
   for (;;) {
     const next = await clock.sleeping();
-    if (clock.now() + next > end) return clock.advance(end - clock.now());
+    if (clock.now() + next > end) break;
     clock.advance(next);
   }
+  clock.advance(end - clock.now());
+  await clock.sleeping();
+}
+
+/** What was chosen is tried to its end: the room waits for a moment first, beside its looks. */
+export async function tried(room: NetworkRoom, clock: ManualClock): Promise<void> {
+  while (clock.held().sleepers < 2) await new Promise((resolve) => setImmediate(resolve));
+  clock.advance(2000);
+  await until(room, () => room.view().wifi?.trying === null);
 }
 
 export const newClock = (): ManualClock => createManualClock(1000);

@@ -46,6 +46,7 @@ export interface Agent {
     | 'provider'
     | 'events'
     | 'updates'
+    | 'network'
   >;
   /** Resolves when it is certain to happen; `onRestart` is told behind it. */
   reset(wish: { kind: ResetKind; by: 'console' | 'command'; signer?: OwnerSigner }): Promise<void>;

@@ -76,15 +76,16 @@ export async function openNetwork(ground: Ground, { factory, owner, membership }
     password: factory.wifiPassword,
     isOwned: owner.isSet,
   });
-  const heed = (): void => void tellCountry().catch((error: unknown) => ground.log.warn({ err: error }, 'no country'));
+  const heed = (): Promise<void> =>
+    tellCountry().catch((error: unknown) => ground.log.warn({ err: error }, 'cannot tell the country'));
   let unheed = (): void => {};
 
   return {
     room: {
       ...room,
       async start() {
-        heed();
-        unheed = membership.onChange(heed);
+        await heed();
+        unheed = membership.onChange(() => void heed());
         // A box goes on without it: a cable is always a way.
         await room
           .start()

@@ -53,7 +53,10 @@ for (const [passphrase, before] of [
       t.ok(isJoined || air.isUp() === 'own');
       if (passphrase === 'wrong password' && last?.ssid === home)
         t.match(last.problem?.code, /^wifi-(password-wrong|interrupted)$/, 'the page tells why');
-      t.ok(air.profiles().length <= 2 && !air.profiles().some((text) => text.includes('being tried')), 'nothing is left');
+      t.ok(
+        air.profiles().length <= 2 && !air.profiles().some((text) => text.includes('being tried')),
+        'nothing is left',
+      );
       await room.stop();
     }
   });

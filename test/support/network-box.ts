@@ -6,6 +6,7 @@ import type { Refusal } from '#contract/problems.js';
 import type { NetworkHost } from '../../agent/host/network.js';
 import { createNetwork, type NetworkRoom } from '../../agent/network/network.js';
 import { openProfiles } from '../../agent/network/profiles.js';
+import type { OwnerNetwork } from '../../agent/owner/features.js';
 import { createManualClock, type ManualClock } from './manual-clock.js';
 
 export const ownPassword = 'k7q2m-9fx0d-3htzw';
@@ -67,3 +68,10 @@ export async function tried(room: NetworkRoom, clock: ManualClock): Promise<void
 }
 
 export const newClock = (): ManualClock => createManualClock(1000);
+
+/** As the console is handed it, without a ledger. */
+export const networkFeature = (room: NetworkRoom): OwnerNetwork => ({
+  ...room,
+  choose: (wish) => room.choose(wish),
+  forget: () => room.forget(),
+});

@@ -267,6 +267,7 @@ export async function startOwnerConsole(
     links?: OwnerLinks;
     provider?: OwnerConsoleParts['provider'];
     system?: OwnerConsoleParts['system'];
+    network?: OwnerConsoleParts['network'];
   } = {},
 ) {
   const dataDir = await ownFolder(t);
@@ -367,6 +368,7 @@ export async function startOwnerConsole(
     ...(options.links ? { links: options.links } : {}),
     ...(options.provider ? { provider: options.provider } : {}),
     ...(options.system ? { system: options.system } : {}),
+    ...(options.network ? { network: options.network } : {}),
   };
   let running = createOwnerConsole(parts);
   t.teardown(async () => {

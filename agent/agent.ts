@@ -50,6 +50,7 @@ export interface Agent {
     | 'provider'
     | 'events'
     | 'updates'
+    | 'network'
   >;
   safe(): Safe;
   /** Resolves when it is certain to happen; `onRestart` is told behind it. */
@@ -226,6 +227,8 @@ export function createAgent(config: Config, host: Host, around: Around): Agent {
       undo.push(() => opened.stop());
       ownersPort = await opened.start();
     }
+    await made.network?.room.start();
+    undo.push(() => made.network?.room.stop());
     made.grants.start();
     undo.push(() => made.grants.stop());
     if (!safe.isOn()) made.messages.start();
@@ -292,6 +295,7 @@ export function createAgent(config: Config, host: Host, around: Around): Agent {
       ...(made.updates && { system: made.updates.owner }),
       safe: { view: () => safe.view(clock.now()), leave: safe.leave },
       ...(made.volume && { volume: made.volume }),
+      ...(made.network && { network: made.network.owner }),
       ...(made.installed && {
         apps: made.installed.installer.desk,
         links: made.installed.links,

@@ -17,6 +17,7 @@ import type { Host } from './host/host.js';
 import { openLeases } from './leases/open.js';
 import { openUplink, type Uplink } from './link-wiring.js';
 import { openMembership } from './membership-wiring.js';
+import { openNetwork } from './network-wiring.js';
 import { openOrigin } from './origin-wiring.js';
 import { openOutbox } from './outbox-wiring.js';
 import type { Safe } from './safe/safe.js';
@@ -75,6 +76,7 @@ async function composeOn(
     link: () => uplink.link,
     birth: (session) => uplink.birth(session),
   });
+  const network = await openNetwork(ground, { factory, owner, membership });
   const grants = await createGrants({ store, ledger, clock, onRefused });
   const holds = await openLeases({
     ...{ store, ledger, clock, onRefused },
@@ -160,6 +162,7 @@ async function composeOn(
     ...{ clock, store, ledger, refusals, reset, owner, factory, directory, membership, changes, grants },
     ...{ outbox, events, link, provider, putTimesRight, health, sampler },
     ...{
+      network,
       storage,
       holds,
       messages,

@@ -98,6 +98,8 @@ export const ConfigFile = Type.Object(
         { additionalProperties: false },
       ),
     ),
+    /** The box looks after its Wi-Fi: where NetworkManager reads profiles. */
+    network: Type.Optional(Type.Object({ profiles: Type.String({ minLength: 1 }) }, { additionalProperties: false })),
     apps: Type.Optional(
       Type.Array(
         Type.Object(
@@ -131,6 +133,7 @@ export interface Config {
   safeMode: boolean;
   os: { keysFile: string; leftFile: string | undefined; trialSeconds: number } | undefined;
   volume: { stateFile: string; keyFile: string } | undefined;
+  network: { profiles: string } | undefined;
   apps: { id: string; command: string[]; grants: Capability[]; quotaBytes: number }[];
 }
 
@@ -239,6 +242,7 @@ export function parseConfig(text: string): Config {
       trialSeconds: file.os.trialSeconds ?? usualTrialSeconds,
     },
     volume: file.volume,
+    network: file.network,
     apps: file.apps ?? [],
   };
 }

@@ -39,6 +39,8 @@ export const OwnerState = Type.Object(
     waitSeconds: Type.Integer({ minimum: 0 }),
     /** Whether label code and a file on the boot partition set a new passphrase now. */
     forgotten: Type.Union([Type.Literal('ready'), Type.Literal('file-missing'), Type.Literal('forbidden')]),
+    /** `none`: the box has no Wi-Fi, or leaves it to others; `needed`: without it the box has no network. */
+    wifi: Type.Union([Type.Literal('none'), Type.Literal('there'), Type.Literal('needed')]),
   },
   { $id: 'OwnerState' },
 );
@@ -138,6 +140,8 @@ export const OwnerView = Type.Object(
     safe: NullOr(SafeView),
     /** What the data lie on. Null where the system does not tell. */
     volume: NullOr(VolumeGlance),
+    /** Null where the box leaves its network to others. `version`: another one whenever `NetworkView` may be new. */
+    network: NullOr(Type.Object({ version: Type.Integer() })),
   },
   { $id: 'OwnerView' },
 );

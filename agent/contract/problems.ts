@@ -18,6 +18,7 @@ import { linkProblems } from './problems/link.js';
 import { linksProblems } from './problems/links.js';
 import { membersProblems } from './problems/members.js';
 import { messagesProblems } from './problems/messages.js';
+import { networkProblems } from './problems/network.js';
 import { ownerProblems } from './problems/owner.js';
 import { programsProblems } from './problems/programs.js';
 import { rolloutsProblems } from './problems/rollouts.js';
@@ -61,6 +62,7 @@ const table = {
   ...workersProblems,
   ...fleetProblems,
   ...safeProblems,
+  ...networkProblems,
 } as const;
 
 export type ProblemCode = keyof typeof table;

@@ -8,6 +8,8 @@ import { type Clock, systemClock } from '#common/clock.js';
 import { type Files, files } from '#common/files.js';
 import { Refusal } from '#contract/problems.js';
 import { machineOf } from './machine.js';
+import type { NetworkHost } from './network.js';
+import { createNmcli } from './nmcli.js';
 import { createRauc } from './rauc.js';
 import type { OsHost } from './slots.js';
 
@@ -40,6 +42,8 @@ export interface Host {
   goesDown(): Promise<boolean>;
   /** Where there are two systems to start from. */
   os?: OsHost;
+  /** Where NetworkManager looks after the network. */
+  network?: NetworkHost;
   /** The network that apps' tunnels go out to; the machine's own where nothing is said. */
   outside?: {
     /** All addresses of a name; rejects when there are none. */
@@ -106,6 +110,7 @@ export const realHost: Host = {
   },
   kernel,
   os: createRauc({ osRelease: () => kernel('/etc/os-release') }),
+  network: createNmcli({ kernel, list }),
   reboot,
   goesDown,
   list,

@@ -19,6 +19,7 @@ import type { OwnerFeatures } from './features.js';
 import { declareLinkRoutes } from './link-routes.js';
 import { createLocalCa } from './local-ca.js';
 import { createLocalNames, lentName, linksOfMachine, type NetworkLink } from './mdns.js';
+import { declareNetworkRoutes } from './network-routes.js';
 import { declareNoticeRoutes } from './notice-routes.js';
 import { declareProviderRoutes } from './provider-routes.js';
 import { declareRoutes } from './routes.js';
@@ -82,6 +83,7 @@ const pages = [
   '/',
   '/health',
   '/history',
+  '/network',
   '/notices',
   '/settings',
   '/provider',
@@ -132,6 +134,7 @@ export function createOwnerConsole(parts: OwnerConsoleParts): OwnerConsole {
   let noticesVersion = 0;
   let providerVersion = 0;
   let systemVersion = 0;
+  let networkVersion = 0;
   const run = randomBytes(8).toString('hex');
   let viewsMade = 0;
 
@@ -173,6 +176,7 @@ export function createOwnerConsole(parts: OwnerConsoleParts): OwnerConsole {
       noticesVersion: () => noticesVersion,
       providerVersion: () => providerVersion,
       systemVersion: () => systemVersion,
+      networkVersion: () => networkVersion,
       made: () => ({ run, count: ++viewsMade }),
     };
     const streams = createViewStreams({ view: () => viewOf(view), clock: ticks });
@@ -180,6 +184,7 @@ export function createOwnerConsole(parts: OwnerConsoleParts): OwnerConsole {
       sessions: createSessions({ clock: ticks, limits: sessionLimits }),
       names,
       httpsOnly: () => settings.now().httpsOnly && httpsReady,
+      portal: parts.network,
       ports: () => ports,
     });
     const doors = createDoors({ factory, owner, ledger, tries, files, bootDir: parts.bootDir });
@@ -211,6 +216,7 @@ export function createOwnerConsole(parts: OwnerConsoleParts): OwnerConsole {
       onOwned: () => localNames?.refresh(),
     });
     declareNoticeRoutes(app, parts);
+    if (parts.network) declareNetworkRoutes(app, { network: parts.network, access });
     if (parts.provider) declareProviderRoutes(app, { provider: parts.provider, access });
     if (parts.system) declareSystemRoutes(app, { system: parts.system, access });
     if (parts.safe) declareSafeRoutes(app, { safe: parts.safe });
@@ -243,6 +249,12 @@ export function createOwnerConsole(parts: OwnerConsoleParts): OwnerConsole {
     stop.push(
       parts.system?.onChange(() => {
         systemVersion += 1;
+        streams.tell();
+      }) ?? (() => {}),
+    );
+    stop.push(
+      parts.network?.onChange(() => {
+        networkVersion += 1;
         streams.tell();
       }) ?? (() => {}),
     );

@@ -2,6 +2,7 @@
 import type { AgentStatus } from '#contract/agent-status.js';
 import type { Capability } from '#contract/capabilities.js';
 import type { TerritoryList } from '#contract/membership.js';
+import type { NewWifi } from '#contract/network.js';
 import type { ProviderView } from '#contract/owner-commands.js';
 import type { SafeView } from '#contract/safe.js';
 import type { AppsDesk as Desk } from '../apps/desk.js';
@@ -13,6 +14,7 @@ import type { Memberships, Reset } from '../enrolment/membership.js';
 import type { Conditions } from '../health/conditions.js';
 import type { Link } from '../link/link.js';
 import type { OwnerLinks } from '../links/links.js';
+import type { NetworkRoom } from '../network/network.js';
 import type { Notices } from '../notices/notices.js';
 import type { Storage } from '../storage/storage.js';
 import type { TrustedTime } from '../time/trusted-time.js';
@@ -55,6 +57,12 @@ export interface ProviderFeature extends Pick<OwnerCommands, 'allow' | 'decline'
   waiting(): number;
 }
 
+/** Whoever proved the label's code chooses before there is an owner, who has no key to sign with yet. */
+export interface OwnerNetwork extends Pick<NetworkRoom, 'view' | 'look' | 'ownAddress' | 'greet' | 'onChange'> {
+  choose(wish: NewWifi, signer: OwnerSigner | undefined): Promise<void>;
+  forget(signer: OwnerSigner): Promise<void>;
+}
+
 export interface OwnerFeatures {
   factory: FactoryFeature;
   owner: Omit<Owner, 'key'>;
@@ -78,6 +86,8 @@ export interface OwnerFeatures {
   safe?: { view(): SafeView | undefined; leave(): void };
   /** Without it the page about the storage is not offered. */
   volume?: Volume;
+  /** Without it the page about the network is not offered. */
+  network?: OwnerNetwork;
   /** Without it the pages about apps are not offered. */
   apps?: AppsDesk;
   /** Companies that offer and manage apps; only where there are apps. */

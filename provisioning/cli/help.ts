@@ -307,7 +307,8 @@ Boxes fetch it at /v1/directory; it says which makers' boxes are known. Works wh
       the maker's certification authority; the alliance lists M/ca.crt
   maker make-box --dir M --serial S --csr FILE --out DIR [--territory ID --directory FILE --keys keys.json]
                  [--territory ID --territory-ca root.crt] [--voucher-valid 365d]
-      certifies the key of one box and writes DIR/S: idevid.crt, setup-code.json, label.svg, label.txt, voucher.vcj
+      certifies the key of one box and writes DIR/S: idevid.crt, setup-code.json, wifi-password.txt,
+      label.svg, label.txt, voucher.vcj
   maker make-box --dir M --batch FILE.jsonl|DIR --out DIR [--territory …]
       a production line: a line {"serial", "csr", "territory"?} or a file SERIAL.csr a box; can be repeated after a cut
   maker list --dir M [--json]

@@ -283,6 +283,7 @@ export async function startOwnerConsole(
     safe?: NonNullable<OwnerConsoleParts['safe']>;
     /** What the data lie on, and the storage key where it waits for the owner. */
     volume?: { state: VolumeState; key?: string };
+    network?: OwnerConsoleParts['network'];
   } = {},
 ) {
   const dataDir = await ownFolder(t);
@@ -386,6 +387,7 @@ export async function startOwnerConsole(
     ...(options.system ? { system: options.system } : {}),
     ...(options.safe ? { safe: options.safe } : {}),
     ...(volume && { volume }),
+    ...(options.network ? { network: options.network } : {}),
   };
   let running = createOwnerConsole(parts);
   t.teardown(async () => {

@@ -18,6 +18,7 @@ import { Install } from './install.js';
 import { Leave } from './leave.js';
 import type { Live, State } from './live.js';
 import { Move } from './move.js';
+import { Network } from './network.js';
 import { AllNotices } from './notices.js';
 import { Mark, Skeleton } from './parts.js';
 import { Provider } from './provider.js';
@@ -70,6 +71,7 @@ function Body({ live, state }: PageProps) {
   const { known, view } = state;
   if (!known) return state.reachable ? <Skeleton /> : null;
   if (known.httpsOnly && !known.secure) return <HttpsNeeded known={known} />;
+  if (known.session === 'setup' && known.wifi === 'needed') return <Network live={live} known={known} version={0} />;
   if (known.session === 'setup') return <SetupPassphrase live={live} />;
   if (known.session === 'none') {
     if (!known.owned) return <SetupCode live={live} state={state} />;
@@ -85,6 +87,8 @@ function Body({ live, state }: PageProps) {
   if (path === '/passphrase') return <ChangePassphrase {...props} />;
   if (path === '/recovery-code') return <NewRecoveryCode {...props} />;
   if (path === '/provider' && view.provider) return <Provider {...props} />;
+  if (path === '/network' && known.wifi !== 'none')
+    return <Network live={live} known={known} version={view.network?.version ?? 0} isOwner />;
   if (path === '/system' && view.system) return <System {...props} />;
   if (path === '/storage' && view.volume) return <StoragePage {...props} volume={view.volume} />;
   if (path === '/move') return <Move {...props} />;

@@ -2,6 +2,7 @@
 import { apps } from './texts-apps.js';
 import { health } from './texts-health.js';
 import { links } from './texts-links.js';
+import { network } from './texts-network.js';
 import { provider } from './texts-provider.js';
 import { safe } from './texts-safe.js';
 import { storage } from './texts-storage.js';
@@ -220,6 +221,7 @@ export const texts = {
   apps,
   health,
   links,
+  network,
   provider,
   safe,
   storage,

@@ -84,6 +84,8 @@ export const words = {
       facts.only === true
         ? 'You allowed signing in with encryption only.'
         : 'You allowed signing in without encryption.',
+    'wifi-chosen': (facts) => `The Wi-Fi “${text(facts, 'network', '')}” was chosen for the box.`,
+    'wifi-forgotten': (facts) => `You had the box forget the Wi-Fi “${text(facts, 'network', '')}”.`,
     standing: (facts) =>
       `${standings[text(facts, 'to', '')]?.(text(facts, 'name', 'the provider')) ?? ''}${facts.reason ? ` The reason: ${facts.reason}.` : ''}`,
     'register.forked': (facts) =>

@@ -46,6 +46,7 @@ export interface Agent {
     | 'provider'
     | 'events'
     | 'updates'
+    | 'backup'
   >;
   /** Resolves when it is certain to happen; `onRestart` is told behind it. */
   reset(wish: { kind: ResetKind; by: 'console' | 'command'; signer?: OwnerSigner }): Promise<void>;
@@ -214,6 +215,9 @@ export function createAgent(config: Config, host: Host, around: Around): Agent {
     await made.events.start();
     undo.push(() => made.events.stop());
     undo.push(() => made.link.stop());
+    await made.restoring.settle(); // with what came back, it has started
+    made.backup.start();
+    undo.push(() => made.backup.stop());
     joining = join(made).catch((error: unknown) => {
       if (!signal.aborted) log.error({ err: error }, 'cannot go on enrolling');
     });
@@ -249,6 +253,7 @@ export function createAgent(config: Config, host: Host, around: Around): Agent {
       conditions: made.health.conditions,
       notices: made.notices,
       provider: made.provider.owner,
+      backup: made.backup,
       ...(made.updates && { system: made.updates.owner }),
       ...(made.installed && {
         apps: made.installed.installer.desk,

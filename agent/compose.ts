@@ -4,6 +4,7 @@ import type { Logger } from 'pino';
 import type { AgentStatus } from '#contract/agent-status.js';
 import { type AppsApi, createAppsApi } from './api-wiring.js';
 import { type InstalledApps, openInstalledApps, runningApps } from './apps-wiring.js';
+import { openBackup } from './backup-wiring.js';
 import { createChanges } from './changes/changes.js';
 import type { Config } from './config.js';
 import { createGrants } from './consent/grants.js';
@@ -44,7 +45,7 @@ export async function compose(
   },
 ) {
   checkDeveloping(config, simulated);
-  const { ground, refusals, reset } = await openGround(config, host, { log, signal });
+  const { ground, refusals, reset, restoring } = await openGround(config, host, { log, signal });
   const { clock, store, ledger, freeBytes, onRefused } = ground;
   const { dataDir } = config;
   const { files } = host;
@@ -99,6 +100,12 @@ export async function compose(
     changes: () => changes,
     consolePort: around.consolePort,
   });
+  const backup = await openBackup(ground, {
+    ...{ restoring, owner, membership, installed },
+    boxName: factory.name,
+    changes: () => changes,
+    restart: around.restart,
+  });
   const kinds = { ...membership.kinds, ...installed?.installer.kinds, ...updates?.kinds };
   const changes = createChanges({ store, clock, kinds, onRefused });
   try {
@@ -140,7 +147,21 @@ export async function compose(
   health.conditions.subscribe(() => updates?.look());
   updates?.owner.onChange(() => link.report());
   return {
-    ...{ clock, store, ledger, refusals, reset, owner, factory, directory, membership, changes, grants },
+    ...{
+      clock,
+      store,
+      ledger,
+      refusals,
+      reset,
+      restoring,
+      backup,
+      owner,
+      factory,
+      directory,
+      membership,
+      changes,
+      grants,
+    },
     ...{ outbox, events, link, provider, putTimesRight, health, sampler },
     ...{ storage, holds, messages, installed, running, updates, notices: features.notices, egress: features.egress },
     ...{ api: served.api, apps: served.apps, space: served.space },

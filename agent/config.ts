@@ -73,6 +73,13 @@ export const ConfigFile = Type.Object(
         { additionalProperties: false },
       ),
     ),
+    /** Where the system mounts disks that the owner plugs in for backups, a folder each. */
+    backup: Type.Optional(
+      Type.Object(
+        { disks: Type.String({ minLength: 1, description: 'absolute path' }) },
+        { additionalProperties: false },
+      ),
+    ),
     apps: Type.Optional(
       Type.Array(
         Type.Object(
@@ -104,6 +111,7 @@ export interface Config {
   health: { intervalSeconds: number; batchSeconds: number };
   mayReboot: boolean;
   os: { keysFile: string } | undefined;
+  backup: { disks: string } | undefined;
   apps: { id: string; command: string[]; grants: Capability[]; quotaBytes: number }[];
 }
 
@@ -138,6 +146,9 @@ function furtherFaults(json: unknown): Fault[] {
   const runtime = fields(file.runtime);
   if (typeof runtime.podman === 'string' && !path.isAbsolute(runtime.podman))
     wrong('/runtime/podman', 'must be an absolute path');
+  const backup = fields(file.backup);
+  if (typeof backup.disks === 'string' && !path.isAbsolute(backup.disks))
+    wrong('/backup/disks', 'must be an absolute path');
   const os = fields(file.os);
   if (typeof os.keysFile === 'string' && !path.isAbsolute(os.keysFile))
     wrong('/os/keysFile', 'must be an absolute path');
@@ -202,6 +213,7 @@ export function parseConfig(text: string): Config {
     health: { intervalSeconds: file.health?.intervalSeconds ?? 60, batchSeconds: file.health?.batchSeconds ?? 900 },
     mayReboot: file.mayReboot ?? false,
     os: file.os,
+    backup: file.backup,
     apps: file.apps ?? [],
   };
 }

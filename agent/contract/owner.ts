@@ -2,6 +2,7 @@
 import { type Static, Type } from 'typebox';
 import { AgentStatus } from './agent-status.js';
 import { AppId, Notification } from './api.js';
+import { BackupGlance } from './backup.js';
 import { Change, Told } from './changes.js';
 import { Jurisdiction } from './directory.js';
 import { Time } from './health.js';
@@ -132,6 +133,8 @@ export const OwnerView = Type.Object(
     provider: NullOr(ProviderGlance),
     /** Null where the machine has one system only. */
     system: NullOr(OsGlance),
+    /** Null where this box makes none. */
+    backup: NullOr(BackupGlance),
   },
   { $id: 'OwnerView' },
 );

@@ -12,6 +12,7 @@ import { serveAssets } from '#common/web/assets.js';
 import { createSessions } from '#common/web/sessions.js';
 import { createAccess, type Names, sessionLimits } from './access.js';
 import { declareAppRoutes } from './app-routes.js';
+import { declareBackupRoutes } from './backup-routes.js';
 import { createBodyDeadlines } from './body-deadlines.js';
 import { compilersFactory } from './compilers.js';
 import { createDoors } from './doors.js';
@@ -84,6 +85,8 @@ const pages = [
   '/settings',
   '/provider',
   '/system',
+  '/backup',
+  '/restore',
   '/move',
   '/leave',
   '/forgotten',
@@ -210,6 +213,7 @@ export function createOwnerConsole(parts: OwnerConsoleParts): OwnerConsole {
     declareNoticeRoutes(app, parts);
     if (parts.provider) declareProviderRoutes(app, { provider: parts.provider, access });
     if (parts.system) declareSystemRoutes(app, { system: parts.system, access });
+    if (parts.backup) declareBackupRoutes(app, { backup: parts.backup, access, deadlines });
     if (parts.apps) {
       const { apps, grants, logs, data, upload } = parts;
       declareAppRoutes(app, { apps, grants, logs, data, ledger, access, streams, deadlines, clock, upload });
@@ -222,6 +226,7 @@ export function createOwnerConsole(parts: OwnerConsoleParts): OwnerConsole {
     stop.push(membership.onChange(tell), changes.on(tell), ledger.onAppend(tell));
     stop.push(parts.link.subscribe(tell), parts.time.subscribe(tell), parts.conditions.subscribe(tell));
     if (parts.links) stop.push(parts.links.onChange(tell));
+    if (parts.backup) stop.push(parts.backup.onChange(tell));
     stop.push(
       parts.notices.onChange(() => {
         noticesVersion += 1;

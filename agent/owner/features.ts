@@ -4,6 +4,7 @@ import type { Capability } from '#contract/capabilities.js';
 import type { TerritoryList } from '#contract/membership.js';
 import type { ProviderView } from '#contract/owner-commands.js';
 import type { AppsDesk as Desk } from '../apps/desk.js';
+import type { OwnerBackup } from '../backup/backup.js';
 import type { Changes } from '../changes/changes.js';
 import type { OwnerCommands } from '../commands/commands.js';
 import type { Ledger, OwnerSigner } from '../consent/ledger.js';
@@ -72,6 +73,8 @@ export interface OwnerFeatures {
   provider?: ProviderFeature;
   /** Without it the page about the system is not offered. */
   system?: OwnerSystem;
+  /** Without it the page about backups is not offered. */
+  backup?: OwnerBackup;
   /** Without it the pages about apps are not offered. */
   apps?: AppsDesk;
   /** Companies that offer and manage apps; only where there are apps. */

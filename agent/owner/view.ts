@@ -93,6 +93,7 @@ export function viewOf(parts: ViewParts): OwnerView {
     links: features.links?.view() ?? null,
     notices: noticesOf(features, noticesVersion()),
     system: features.system ? { version: systemVersion(), ...glanceOf(features.system.view()) } : null,
+    backup: features.backup?.glance() ?? null,
     provider: features.provider ? { version: providerVersion(), waiting: features.provider.waiting() } : null,
   };
 }

@@ -31,6 +31,11 @@ export function Settings({ live, view }: HomeProps) {
             <Link to="/provider">{texts.provider.link}</Link>
           </li>
         )}
+        {view.backup && (
+          <li>
+            <Link to="/backup">{texts.backup.link}</Link>
+          </li>
+        )}
         {view.system && (
           <li>
             <Link to="/system">{texts.system.link}</Link>

@@ -3,6 +3,7 @@ import { apps } from './texts-apps.js';
 import { health } from './texts-health.js';
 import { links } from './texts-links.js';
 import { provider } from './texts-provider.js';
+import { backup } from './texts-backup.js';
 import { system } from './texts-system.js';
 import { words } from './words.js';
 
@@ -220,6 +221,7 @@ export const texts = {
   links,
   provider,
   system,
+  backup,
   home: {
     healthy: 'Your box is healthy.',
     care: (count: number) => (count === 1 ? 'One thing needs your care.' : `${count} things need your care.`),

@@ -1,13 +1,13 @@
+import { createHash } from 'node:crypto';
 import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { createHash } from 'node:crypto';
 import fc from 'fast-check';
 import t from 'tap';
+import { endOfTar, headerOf, padding } from '#common/archive/tar.js';
 import { keysOf, newBackupCode, recipientOf } from '#common/backup/code.js';
 import { type BackupParts, type BackupSink, readBackup, writeBackup } from '#common/backup/format.js';
 import { buildRow, parseRows, type Row } from '#common/backup/rows.js';
 import { seal, unseal } from '#common/backup/sealed.js';
-import { endOfTar, headerOf, padding } from '#common/archive/tar.js';
 import type { BackupHead } from '#contract/backup.js';
 import { Refusal } from '#contract/problems.js';
 import { ownFolder } from '../support/folder.js';
@@ -142,7 +142,10 @@ t.test('any flipped bit, any cut and anything behind the end is refused', async 
   written.copy(swapped, start + chunk, start + 2 * chunk, start + 3 * chunk);
   written.copy(swapped, start + 2 * chunk, start + chunk, start + 2 * chunk);
   t.equal(await codeOf(read(cut(swapped))), 'backup-broken');
-  t.equal(await codeOf(read(cut(Buffer.concat([written.subarray(0, start + chunk), written.subarray(start + 2 * chunk)])))), 'backup-broken');
+  t.equal(
+    await codeOf(read(cut(Buffer.concat([written.subarray(0, start + chunk), written.subarray(start + 2 * chunk)])))),
+    'backup-broken',
+  );
 });
 
 t.test('whatever else comes is no backup, and is not read without end', async (t) => {
@@ -204,7 +207,10 @@ t.test('names lead nowhere, sizes are bounded, and each file has its place', asy
 });
 
 t.test('a backup of a newer form or store is told as such', async (t) => {
-  const one = (change: object): [string, Buffer] => ['webizen-backup.json', Buffer.from(JSON.stringify({ ...head, ...change }, null, 1))];
+  const one = (change: object): [string, Buffer] => [
+    'webizen-backup.json',
+    Buffer.from(JSON.stringify({ ...head, ...change }, null, 1)),
+  ];
   t.equal(await hostile([one({ format: 'webizen-backup-2' })]), 'backup-newer');
   t.equal(await hostile([one({ format: 'webizen-backup-9', at: 'some other way', box: 1 })]), 'backup-newer');
   t.equal(await hostile([one({ store: 2 })]), 'backup-newer');

@@ -33,9 +33,7 @@ async function fresh(t: Test, machine: Host = host): Promise<{ box: TestBox; dis
 }
 
 const put = (box: TestBox, key: string, value: Buffer | string) =>
-  rooms(box).storage.write(app, [
-    { op: 'put', key, value: Buffer.from(value), contentType: 'text/plain' },
-  ]);
+  rooms(box).storage.write(app, [{ op: 'put', key, value: Buffer.from(value), contentType: 'text/plain' }]);
 const valueOf = (box: TestBox, key: string): string => rooms(box).storage.get(app.id, key).value.toString();
 
 async function owned(t: Test, machine: Host = host): Promise<Owned> {
@@ -77,47 +75,46 @@ const entriesOf = async (box: TestBox, type: string) =>
   (await rooms(box).ledger.export()).entries.filter((entry) => entry.type === type);
 const isRight = async (box: TestBox) => verifyLedger(await rooms(box).ledger.export()).ok;
 
-t.test('restored on a new box: data, permissions, ledger and owner are there, and nothing of the old box itself', async (t) => {
-  const first = await owned(t);
-  const bytes = await fileOf(first.box, first.signer);
-  const head = rooms(first.box).ledger.head();
-  t.notOk(bytes.includes('Jane') || bytes.includes('owner.json'), 'nothing of it can be read');
-  const { box } = await fresh(t);
-  await rooms(box).ledger.append({ by: 'box', type: 'other-machine' });
-  const own = rooms(box).ledger.head();
-  const { epoch } = box.agent!.status().health;
-  const found = await look(box, bytes, first.code.toLowerCase());
-  t.match(found, { ledger: 'other', entries: head?.length, sizeBytes: bytes.length, box: { id: null } });
-  await restored(box, () => rooms(box).backup.restore(found.id));
-  t.equal(valueOf(box, 'name'), 'Jane');
-  t.equal(valueOf(box, 'large').length, 700_000);
-  t.ok(rooms(box).grants.allows(app.id, 'storage'));
-  const signer = await rooms(box).owner.unlock(passphrase);
-  t.ok(await isRight(box), 'the chain goes on');
-  const [entry] = await entriesOf(box, 'restored');
-  t.match(entry, {
-    index: head?.length,
-    ledger: head?.ledger,
-    facts: { backup: found.id, madeAt: found.at, dropped: `${own?.ledger}:1:${own?.hash}` },
-  });
-  t.equal(box.agent!.status().health.epoch, epoch, 'what it tells its provider goes on as its own');
-  t.notOk(existsSync(path.join(box.dataDir, 'restoring')), 'nothing is left beside');
-  t.match(await rooms(box).backup.view(), { restored: { backupAt: found.at }, codeAt: Number });
-  t.ok((await fileOf(box, signer)).length > 700_000, 'and the same code serves for its own backups');
-  await put(box, 'more', 'goes on');
-  t.equal(valueOf(first.box, 'name'), 'Jane', 'the first box is as it was');
-});
+t.test(
+  'restored on a new box: data, permissions, ledger and owner are there, and nothing of the old box itself',
+  async (t) => {
+    const first = await owned(t);
+    const bytes = await fileOf(first.box, first.signer);
+    const head = rooms(first.box).ledger.head();
+    t.notOk(bytes.includes('Jane') || bytes.includes('owner.json'), 'nothing of it can be read');
+    const { box } = await fresh(t);
+    await rooms(box).ledger.append({ by: 'box', type: 'other-machine' });
+    const own = rooms(box).ledger.head();
+    const { epoch } = box.agent!.status().health;
+    const found = await look(box, bytes, first.code.toLowerCase());
+    t.match(found, { ledger: 'other', entries: head?.length, sizeBytes: bytes.length, box: { id: null } });
+    await restored(box, () => rooms(box).backup.restore(found.id));
+    t.equal(valueOf(box, 'name'), 'Jane');
+    t.equal(valueOf(box, 'large').length, 700_000);
+    t.ok(rooms(box).grants.allows(app.id, 'storage'));
+    const signer = await rooms(box).owner.unlock(passphrase);
+    t.ok(await isRight(box), 'the chain goes on');
+    const [entry] = await entriesOf(box, 'restored');
+    t.match(entry, {
+      index: head?.length,
+      ledger: head?.ledger,
+      facts: { backup: found.id, madeAt: found.at, dropped: `${own?.ledger}:1:${own?.hash}` },
+    });
+    t.equal(box.agent!.status().health.epoch, epoch, 'what it tells its provider goes on as its own');
+    t.notOk(existsSync(path.join(box.dataDir, 'restoring')), 'nothing is left beside');
+    t.match(await rooms(box).backup.view(), { restored: { backupAt: found.at }, codeAt: Number });
+    t.ok((await fileOf(box, signer)).length > 700_000, 'and the same code serves for its own backups');
+    await put(box, 'more', 'goes on');
+    t.equal(valueOf(first.box, 'name'), 'Jane', 'the first box is as it was');
+  },
+);
 
 t.test('restored on the same box: the ledger keeps all, and says what came back and what went', async (t) => {
   const { box, signer, code } = await owned(t);
   const bytes = await fileOf(box, signer);
   await put(box, 'name', 'John');
   await put(box, 'late', 'gone with it');
-  await rooms(box).grants.set(
-    app.id,
-    { give: [{ capability: 'health.read' }], take: ['storage'] },
-    signer,
-  );
+  await rooms(box).grants.set(app.id, { give: [{ capability: 'health.read' }], take: ['storage'] }, signer);
   await rooms(box).owner.changePassphrase({ old: passphrase, passphrase: 'another passphrase' });
   const before = (await rooms(box).ledger.export()).entries;
   const found = await look(box, bytes, code);
@@ -155,7 +152,8 @@ t.test('a wrong code and a damaged file change nothing, and leave nothing behind
   const other = await rooms(box).backup.newCode(signer);
   await t.rejects(look(box, bytes, other.code), { code: 'backup-code-wrong' });
   await t.rejects(look(box, bytes, 'nonsense'), { code: 'backup-code-invalid' });
-  for (const length of [bytes.length - 1, 400_000, 10]) await t.rejects(look(box, bytes.subarray(0, length), code), { code: /^backup-(broken|none)$/ });
+  for (const length of [bytes.length - 1, 400_000, 10])
+    await t.rejects(look(box, bytes.subarray(0, length), code), { code: /^backup-(broken|none)$/ });
   const altered = Buffer.from(bytes);
   altered[500_000] = (altered[500_000] ?? 0) ^ 1;
   await t.rejects(look(box, altered, code), { code: 'backup-broken' });
@@ -195,7 +193,11 @@ t.test('whoever stops taking it halfway has no backup, and the box says so', asy
   t.match((await rooms(box).backup.view()).last, { to: 'file', verified: 'written' });
 });
 
-async function settled(box: TestBox): Promise<NonNullable<Awaited<ReturnType<Agent['rooms']>>>['backup'] extends { view(): infer V } ? Awaited<V> : never> {
+async function settled(
+  box: TestBox,
+): Promise<
+  NonNullable<Awaited<ReturnType<Agent['rooms']>>>['backup'] extends { view(): infer V } ? Awaited<V> : never
+> {
   for (;;) {
     const view = await rooms(box).backup.view();
     if (view.job && /done|failed/.test(view.job.stage)) return view;
@@ -218,7 +220,11 @@ t.test('to a disk: read back, named when it is whole, opened with the code, and 
     t.match(await settled(box), { job: { kind: 'disk', stage: 'done' }, last: { to: 'disk', verified: 'read-back' } });
   }
   const view = await backup.view();
-  t.same(view.disks?.[0]?.backups.map(({ own }) => own), [true, true, false], 'two of its own, and what is not its own stays');
+  t.same(
+    view.disks?.[0]?.backups.map(({ own }) => own),
+    [true, true, false],
+    'two of its own, and what is not its own stays',
+  );
   const names = await readdir(path.join(disks, 'stick/webizen-backup'));
   t.notOk(names.some((name) => name.endsWith('.part')));
   await backup.lookOnDisk({ disk: 'stick', file: view.disks?.[0]?.backups[0]?.file ?? '', code });
@@ -236,7 +242,11 @@ t.test('a disk that is pulled out in the middle holds no backup, and the page sa
   await backup.toDisk('stick', signer);
   await mkdir(path.join(disks, 'stick/webizen-backup'), { recursive: true });
   const view = await settled(box);
-  t.match(view, { job: { stage: 'failed', problem: { code: 'backup-disk-gone' } }, last: null, failed: { problem: { code: 'backup-disk-gone' } } });
+  t.match(view, {
+    job: { stage: 'failed', problem: { code: 'backup-disk-gone' } },
+    last: null,
+    failed: { problem: { code: 'backup-disk-gone' } },
+  });
   t.same(await readdir(path.join(disks, 'stick/webizen-backup')), []);
 });
 

@@ -139,13 +139,21 @@ t.test('saved on one box, restored on another: the app goes on there, and the bo
   await box.until(({ link }) => link.online);
   const id = rooms(now).membership.view().current.box;
   t.ok(id && id !== old, 'it has an id of its own');
-  t.match(await appIs(now, app, isWell), { release, state: 'running', sandbox: 'podman', grants: [{ capability: 'storage' }] });
+  t.match(await appIs(now, app, isWell), {
+    release,
+    state: 'running',
+    sandbox: 'podman',
+    grants: [{ capability: 'storage' }],
+  });
   t.equal(count(now), '2', 'it goes on from what was kept');
 
   const exported = await rooms(now).ledger.export();
   t.ok(verifyLedger(exported).ok);
   t.equal(exported.entries[0]?.ledger, head?.ledger);
-  t.match(exported.entries.filter(({ type }) => type === 'restored'), [{ facts: { boxId: old ?? '', territory: 'home' } }]);
+  t.match(
+    exported.entries.filter(({ type }) => type === 'restored'),
+    [{ facts: { boxId: old ?? '', territory: 'home' } }],
+  );
   const ledgerFile = path.join(box.folder, 'ledger.json');
   await writeFile(ledgerFile, JSON.stringify(exported));
   way.done('ledger', 'verify', ledgerFile);

@@ -88,7 +88,8 @@ function Body({ live, state }: PageProps) {
   if (path === '/recovery-code') return <NewRecoveryCode {...props} />;
   if (path === '/provider' && view.provider) return <Provider {...props} />;
   if (path === '/backup' && view.backup) return <Backup {...props} />;
-  if (path === '/restore' && view.backup) return <Restore live={live} below="/v1/backup" version={view.backup.version} />;
+  if (path === '/restore' && view.backup)
+    return <Restore live={live} below="/v1/backup" version={view.backup.version} />;
   if (path === '/system' && view.system) return <System {...props} />;
   if (path === '/move') return <Move {...props} />;
   if (aboutApps.test(path)) return <AppBody path={path} {...props} />;

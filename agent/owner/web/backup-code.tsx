@@ -44,7 +44,15 @@ export function BackupCodeShown({ code, done }: { code: string; done: () => void
         </button>
       </div>
       <p>{words.keep}</p>
-      <Field id="last" label={words.label} hint={words.hint} fault={form.fault} value={typed} set={setTyped} maxLength={10} />
+      <Field
+        id="last"
+        label={words.label}
+        hint={words.hint}
+        fault={form.fault}
+        value={typed}
+        set={setTyped}
+        maxLength={10}
+      />
       <Submit isWorking={form.isWorking}>{words.done}</Submit>
     </form>
   );

@@ -2,11 +2,11 @@
 import { useState } from 'preact/hooks';
 import type { BackupDisk, BackupJob, BackupLast, BackupView } from '#contract/backup.js';
 import { BackupCodeShown } from './backup-code.js';
+import { bytes } from './format.js';
 import type { HomeProps } from './home.js';
 import type { Live } from './live.js';
 import { Details, Failure, Mark, Skeleton, Submit, Title, Trouble, useForm, When } from './parts.js';
 import { Link } from './route.js';
-import { bytes } from './format.js';
 import { texts } from './texts.js';
 import { useAsked } from './use-asked.js';
 import { keyOf, sayWindow, usualWindows, windowOf } from './window.js';
@@ -74,7 +74,12 @@ function Code({ live, codeAt, show }: { live: Live; codeAt: number | null; show:
   const make = (
     <>
       <Failure error={form.error} />
-      <button type="button" class={codeAt === null ? 'main' : undefined} aria-disabled={form.isWorking} onClick={form.submit}>
+      <button
+        type="button"
+        class={codeAt === null ? 'main' : undefined}
+        aria-disabled={form.isWorking}
+        onClick={form.submit}
+      >
         {form.isWorking ? texts.working : codeAt === null ? say.make : say.another}
       </button>
     </>

@@ -107,7 +107,8 @@ export const backup = {
     noApps: 'none',
     history: 'History',
     entries: (count: number) => (count === 1 ? '1 entry' : `${count} entries`),
-    other: 'It is of another box, or of another past of this one, and this box is yours already. To restore it here, reset this box first.',
+    other:
+      'It is of another box, or of another past of this one, and this box is yours already. To restore it here, reset this box first.',
     section: 'Restore it',
     replaces:
       'What your apps keep on this box now is replaced by what the backup has, and so are their permissions. Your history keeps all that it has, and says so. Your passphrase stays.',

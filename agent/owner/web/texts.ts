@@ -1,9 +1,9 @@
 /** Every word that the owner reads. Another language is another file of this shape. */
 import { apps } from './texts-apps.js';
+import { backup } from './texts-backup.js';
 import { health } from './texts-health.js';
 import { links } from './texts-links.js';
 import { provider } from './texts-provider.js';
-import { backup } from './texts-backup.js';
 import { system } from './texts-system.js';
 import { words } from './words.js';
 

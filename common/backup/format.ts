@@ -102,6 +102,8 @@ export interface BackupSink {
 const largest = { 'webizen-backup.json': 1024 * 1024, 'owner.json': 65_536, 'end.json': 4096 } as const;
 const largestKey = 4096;
 
+const concerns: readonly (string | undefined)[] = ownersConcerns;
+
 /** Where a file has its place among the others, and how large it may be; undefined for what has none. */
 function placeOf(name: string): { rank: number; most: number } | undefined {
   if (name === 'webizen-backup.json') return { rank: 0, most: largest[name] };
@@ -110,7 +112,7 @@ function placeOf(name: string): { rank: number; most: number } | undefined {
   const app = /^keys\/(.+)\.key$/.exec(name)?.[1];
   if (app !== undefined) return check(AppId, app).ok ? { rank: 2, most: largestKey } : undefined;
   const named = /^rows\/([a-zA-Z-]+)\/\d{8}$/.exec(name)?.[1];
-  const concern = ownersConcerns.findIndex((one) => one === named);
+  const concern = concerns.indexOf(named);
   if (concern >= 0) return { rank: 3 + concern, most: largestRowsFile };
   return /^blobs\/[0-9a-f]{64}$/.test(name) ? { rank: 900, most: largestArchive } : undefined;
 }

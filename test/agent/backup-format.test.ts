@@ -60,6 +60,9 @@ async function* cut(bytes: Uint8Array, size = 50_000): AsyncGenerator<Uint8Array
 
 function collecting() {
   const found = { rows: [] as string[], keys: [] as string[], owner: '', blobs: 0 };
+  const take = async (piece: Uint8Array): Promise<void> => {
+    found.blobs += piece.length;
+  };
   const sink: BackupSink = {
     head: () => {},
     owner: (bytes) => {
@@ -69,7 +72,7 @@ function collecting() {
     rows: (concern, some) => {
       for (const { key, value } of some) found.rows.push(`${concern} ${key} ${value.length}`);
     },
-    blob: async () => ({ write: async (piece) => void (found.blobs += piece.length), end: async () => {} }),
+    blob: async () => ({ write: take, end: async () => {} }),
   };
   return { found, sink };
 }

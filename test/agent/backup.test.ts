@@ -34,7 +34,7 @@ async function fresh(t: Test, machine: Host = host): Promise<{ box: TestBox; dis
 
 const put = (box: TestBox, key: string, value: Buffer | string) =>
   rooms(box).storage.write(app, [{ op: 'put', key, value: Buffer.from(value), contentType: 'text/plain' }]);
-const valueOf = (box: TestBox, key: string): string => rooms(box).storage.get(app.id, key).value.toString();
+const stored = (box: TestBox, key: string): string => rooms(box).storage.get(app.id, key).value.toString();
 
 async function owned(t: Test, machine: Host = host): Promise<Owned> {
   const { box, disks } = await fresh(t, machine);
@@ -89,8 +89,8 @@ t.test(
     const found = await look(box, bytes, first.code.toLowerCase());
     t.match(found, { ledger: 'other', entries: head?.length, sizeBytes: bytes.length, box: { id: null } });
     await restored(box, () => rooms(box).backup.restore(found.id));
-    t.equal(valueOf(box, 'name'), 'Jane');
-    t.equal(valueOf(box, 'large').length, 700_000);
+    t.equal(stored(box, 'name'), 'Jane');
+    t.equal(stored(box, 'large').length, 700_000);
     t.ok(rooms(box).grants.allows(app.id, 'storage'));
     const signer = await rooms(box).owner.unlock(passphrase);
     t.ok(await isRight(box), 'the chain goes on');
@@ -105,7 +105,7 @@ t.test(
     t.match(await rooms(box).backup.view(), { restored: { backupAt: found.at }, codeAt: Number });
     t.ok((await fileOf(box, signer)).length > 700_000, 'and the same code serves for its own backups');
     await put(box, 'more', 'goes on');
-    t.equal(valueOf(first.box, 'name'), 'Jane', 'the first box is as it was');
+    t.equal(stored(first.box, 'name'), 'Jane', 'the first box is as it was');
   },
 );
 
@@ -119,11 +119,11 @@ t.test('restored on the same box: the ledger keeps all, and says what came back 
   const before = (await rooms(box).ledger.export()).entries;
   const found = await look(box, bytes, code);
   t.equal(found.ledger, 'kept');
-  t.equal(valueOf(box, 'name'), 'John', 'looking changes nothing');
+  t.equal(stored(box, 'name'), 'John', 'looking changes nothing');
   await t.rejects(rooms(box).backup.restore('0000000000000000', signer), { code: 'backup-not-found' });
   await restored(box, () => rooms(box).backup.restore(found.id, signer));
-  t.equal(valueOf(box, 'name'), 'Jane');
-  t.throws(() => valueOf(box, 'late'), { code: 'key-not-found' });
+  t.equal(stored(box, 'name'), 'Jane');
+  t.throws(() => stored(box, 'late'), { code: 'key-not-found' });
   t.ok(rooms(box).grants.allows(app.id, 'storage'));
   t.notOk(rooms(box).grants.allows(app.id, 'health.read'));
   await rooms(box).owner.unlock('another passphrase'); // the owner's own word is not taken back
@@ -143,7 +143,7 @@ t.test('a box that has an owner takes no other past than its own', async (t) => 
   const found = await look(other.box, await fileOf(one.box, one.signer), one.code);
   t.equal(found.ledger, 'other');
   await t.rejects(rooms(other.box).backup.restore(found.id, other.signer), { code: 'backup-other-ledger' });
-  t.equal(valueOf(other.box, 'name'), 'Jane');
+  t.equal(stored(other.box, 'name'), 'Jane');
 });
 
 t.test('a wrong code and a damaged file change nothing, and leave nothing behind', async (t) => {
@@ -159,7 +159,7 @@ t.test('a wrong code and a damaged file change nothing, and leave nothing behind
   await t.rejects(look(box, altered, code), { code: 'backup-broken' });
   t.match((await rooms(box).backup.view()).job, { stage: 'failed', problem: { code: 'backup-broken' } });
   t.notOk(existsSync(path.join(box.dataDir, 'restoring')));
-  t.equal(valueOf(box, 'name'), 'Jane');
+  t.equal(stored(box, 'name'), 'Jane');
   const found = await look(box, bytes, code);
   await box.stop();
   await box.start(host);
@@ -180,8 +180,8 @@ t.test('apps go on writing while a backup of one moment is made, and one is made
   }
   const found = await look(box, Buffer.concat(all), code);
   await restored(box, () => rooms(box).backup.restore(found.id, signer));
-  t.equal(valueOf(box, 'name'), 'Jane');
-  t.throws(() => valueOf(box, 'new-1'), { code: 'key-not-found' });
+  t.equal(stored(box, 'name'), 'Jane');
+  t.throws(() => stored(box, 'new-1'), { code: 'key-not-found' });
 });
 
 t.test('whoever stops taking it halfway has no backup, and the box says so', async (t) => {

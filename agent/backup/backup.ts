@@ -276,14 +276,15 @@ export function createBackup(parts: BackupParts): BackupRoom {
 
   return {
     async view() {
-      const { keys, last, failed, settings, restored } = book.now();
+      const there = disks ? await disks.list() : null;
+      const { keys, last, failed, settings, restored } = book.now(); // of one moment with the job
       return {
         codeAt: keys?.at ?? null,
         estimateBytes: estimateOf(parts),
         last: last ?? null,
         failed: failed ?? null,
         settings,
-        disks: disks ? await disks.list() : null,
+        disks: there,
         job,
         found: staged?.found ?? null,
         restored: restored ?? null,

@@ -51,6 +51,7 @@ export interface Agent {
     | 'events'
     | 'updates'
     | 'network'
+    | 'backup'
   >;
   safe(): Safe;
   /** Resolves when it is certain to happen; `onRestart` is told behind it. */
@@ -257,6 +258,9 @@ export function createAgent(config: Config, host: Host, around: Around): Agent {
     undo.push(() => made.events.stop());
     tellSafe(safe, made.events, made.clock.now);
     undo.push(() => made.link.stop());
+    await made.restoring.settle(); // with what came back, it has started
+    made.backup.start();
+    undo.push(() => made.backup.stop());
     joining = join(made).catch((error: unknown) => {
       if (!signal.aborted) log.error({ err: error }, 'cannot go on enrolling');
     });
@@ -292,6 +296,7 @@ export function createAgent(config: Config, host: Host, around: Around): Agent {
       conditions: made.health.conditions,
       notices: made.notices,
       provider: made.provider.owner,
+      backup: made.backup,
       ...(made.updates && { system: made.updates.owner }),
       safe: { view: () => safe.view(clock.now()), leave: safe.leave },
       ...(made.volume && { volume: made.volume }),

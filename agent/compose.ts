@@ -5,6 +5,7 @@ import type { AgentStatus } from '#contract/agent-status.js';
 import { Refusal } from '#contract/problems.js';
 import { type AppsApi, createAppsApi } from './api-wiring.js';
 import { type InstalledApps, openInstalledApps, runningApps } from './apps-wiring.js';
+import { openBackup } from './backup-wiring.js';
 import { createChanges } from './changes/changes.js';
 import type { Config } from './config.js';
 import { createGrants } from './consent/grants.js';
@@ -53,7 +54,7 @@ export async function compose(config: Config, host: Host, log: Logger, wish: Com
 }
 
 async function composeOn(
-  { ground, refusals, reset }: Awaited<ReturnType<typeof openGround>>,
+  { ground, refusals, reset, restoring }: Awaited<ReturnType<typeof openGround>>,
   { simulated, safe, ...around }: ComposeWish,
 ) {
   const { config, host } = ground;
@@ -121,6 +122,12 @@ async function composeOn(
     consolePort: around.consolePort,
   });
   const volume = await openVolumeOf(ground);
+  const backup = await openBackup(ground, {
+    ...{ restoring, owner, membership, installed },
+    boxName: factory.name,
+    changes: () => changes,
+    restart: around.restart,
+  });
   const appKinds = installed?.installer.kinds ?? {};
   const kinds = { ...membership.kinds, ...(safe.isOn() ? heldBack(appKinds) : appKinds), ...updates?.kinds };
   const changes = createChanges({ store, clock, kinds, onRefused });
@@ -159,7 +166,21 @@ async function composeOn(
   health.conditions.subscribe(() => updates?.look());
   updates?.owner.onChange(() => link.report());
   return {
-    ...{ clock, store, ledger, refusals, reset, owner, factory, directory, membership, changes, grants },
+    ...{
+      clock,
+      store,
+      ledger,
+      refusals,
+      reset,
+      restoring,
+      backup,
+      owner,
+      factory,
+      directory,
+      membership,
+      changes,
+      grants,
+    },
     ...{ outbox, events, link, provider, putTimesRight, health, sampler },
     ...{
       network,

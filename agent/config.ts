@@ -100,6 +100,13 @@ export const ConfigFile = Type.Object(
     ),
     /** The box looks after its Wi-Fi: where NetworkManager reads profiles. */
     network: Type.Optional(Type.Object({ profiles: Type.String({ minLength: 1 }) }, { additionalProperties: false })),
+    /** Where the system mounts disks that the owner plugs in for backups, a folder each. */
+    backup: Type.Optional(
+      Type.Object(
+        { disks: Type.String({ minLength: 1, description: 'absolute path' }) },
+        { additionalProperties: false },
+      ),
+    ),
     apps: Type.Optional(
       Type.Array(
         Type.Object(
@@ -134,6 +141,7 @@ export interface Config {
   os: { keysFile: string; leftFile: string | undefined; trialSeconds: number } | undefined;
   volume: { stateFile: string; keyFile: string } | undefined;
   network: { profiles: string } | undefined;
+  backup: { disks: string } | undefined;
   apps: { id: string; command: string[]; grants: Capability[]; quotaBytes: number }[];
 }
 
@@ -168,6 +176,9 @@ function furtherFaults(json: unknown): Fault[] {
   const runtime = fields(file.runtime);
   if (typeof runtime.podman === 'string' && !path.isAbsolute(runtime.podman))
     wrong('/runtime/podman', 'must be an absolute path');
+  const backup = fields(file.backup);
+  if (typeof backup.disks === 'string' && !path.isAbsolute(backup.disks))
+    wrong('/backup/disks', 'must be an absolute path');
   const os = fields(file.os);
   for (const name of ['keysFile', 'leftFile'])
     if (typeof os[name] === 'string' && !path.isAbsolute(os[name])) wrong(`/os/${name}`, 'must be an absolute path');
@@ -243,6 +254,7 @@ export function parseConfig(text: string): Config {
     },
     volume: file.volume,
     network: file.network,
+    backup: file.backup,
     apps: file.apps ?? [],
   };
 }

@@ -10,6 +10,7 @@ import type { Blobs } from './blobs.js';
 import { dropNext } from './drop-next.js';
 import { awaitedBy, type Held, heldBy, type Installed, type InstalledRecord, mayRun, releaseOf } from './installed.js';
 import { groupOf, isUntouched } from './plan.js';
+import type { Provide } from './provide.js';
 import type { Running } from './running.js';
 import type { Grants, Runner, Storage } from './uses.js';
 
@@ -29,6 +30,8 @@ export interface Keeper {
 
 const firstPause = 1000;
 const longestPause = 60_000;
+/** Of what must come over the network. */
+const longestGetPause = 15 * 60_000;
 
 export interface KeeperParts {
   installed: Installed;
@@ -38,6 +41,8 @@ export interface KeeperParts {
   members: Members;
   runner: Runner;
   running: Running;
+  /** Gets what the engine lacks. */
+  provide: Provide;
   grants: Grants;
   storage: Storage;
   changes(): Changes;
@@ -64,7 +69,7 @@ export function createKeeper(parts: KeeperParts): Keeper {
   }
 
   /** With growing pauses, until it is done. */
-  async function insist(work: () => Promise<void>): Promise<void> {
+  async function insist(work: () => Promise<void>, longest = longestPause): Promise<void> {
     let pause = firstPause;
     while (!stopping.signal.aborted) {
       try {
@@ -72,7 +77,7 @@ export function createKeeper(parts: KeeperParts): Keeper {
       } catch (error) {
         refused(error);
         await clock.sleep(pause, stopping.signal);
-        pause = Math.min(pause * 2, longestPause);
+        pause = Math.min(pause * 2, longest);
       }
     }
   }
@@ -134,7 +139,19 @@ export function createKeeper(parts: KeeperParts): Keeper {
   }
 
   function bringUp(id: string): void {
-    track(insist(() => running.runIf(id, () => wanted(id))));
+    const run = (): Promise<void> => running.runIf(id, () => wanted(id));
+    track(
+      (async () => {
+        const held = wanted(id);
+        if (!held || (await parts.provide.isHere(held))) return insist(run);
+        // Restored on a box that never had it, or an engine that lost it.
+        await insist(async () => {
+          const now = wanted(id);
+          if (now) await parts.provide.get(now, stopping.signal);
+          await run();
+        }, longestGetPause);
+      })(),
+    );
   }
 
   const isExpelled = (held: Held): boolean => members.see(held.credential)?.may === 'nothing';

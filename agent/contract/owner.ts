@@ -2,6 +2,7 @@
 import { type Static, Type } from 'typebox';
 import { AgentStatus } from './agent-status.js';
 import { AppId, Notification } from './api.js';
+import { BackupGlance } from './backup.js';
 import { Change, Told } from './changes.js';
 import { Jurisdiction } from './directory.js';
 import { Time } from './health.js';
@@ -142,6 +143,8 @@ export const OwnerView = Type.Object(
     volume: NullOr(VolumeGlance),
     /** Null where the box leaves its network to others. `version`: another one whenever `NetworkView` may be new. */
     network: NullOr(Type.Object({ version: Type.Integer() })),
+    /** Null where this box makes none. */
+    backup: NullOr(BackupGlance),
   },
   { $id: 'OwnerView' },
 );

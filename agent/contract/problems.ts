@@ -6,6 +6,7 @@ import { type Static, Type } from 'typebox';
 import { allianceProblems } from './problems/alliance.js';
 import { appsProblems } from './problems/apps.js';
 import { archivesProblems } from './problems/archives.js';
+import { backupProblems } from './problems/backup.js';
 import { boxProblems } from './problems/box.js';
 import { commandsProblems } from './problems/commands.js';
 import { databaseProblems } from './problems/database.js';
@@ -63,6 +64,7 @@ const table = {
   ...fleetProblems,
   ...safeProblems,
   ...networkProblems,
+  ...backupProblems,
 } as const;
 
 export type ProblemCode = keyof typeof table;

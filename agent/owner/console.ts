@@ -12,6 +12,7 @@ import { serveAssets } from '#common/web/assets.js';
 import { createSessions } from '#common/web/sessions.js';
 import { createAccess, type Names, sessionLimits } from './access.js';
 import { declareAppRoutes } from './app-routes.js';
+import { declareBackupRoutes } from './backup-routes.js';
 import { createBodyDeadlines } from './body-deadlines.js';
 import { compilersFactory } from './compilers.js';
 import { createDoors } from './doors.js';
@@ -89,6 +90,8 @@ const pages = [
   '/provider',
   '/system',
   '/storage',
+  '/backup',
+  '/restore',
   '/move',
   '/leave',
   '/forgotten',
@@ -221,6 +224,7 @@ export function createOwnerConsole(parts: OwnerConsoleParts): OwnerConsole {
     if (parts.system) declareSystemRoutes(app, { system: parts.system, access });
     if (parts.safe) declareSafeRoutes(app, { safe: parts.safe });
     if (parts.volume) declareVolumeRoutes(app, { volume: parts.volume, access });
+    if (parts.backup) declareBackupRoutes(app, { backup: parts.backup, access, deadlines });
     if (parts.apps) {
       const { apps, grants, logs, data, upload } = parts;
       declareAppRoutes(app, { apps, grants, logs, data, ledger, access, streams, deadlines, clock, upload });
@@ -234,6 +238,7 @@ export function createOwnerConsole(parts: OwnerConsoleParts): OwnerConsole {
     stop.push(parts.link.subscribe(tell), parts.time.subscribe(tell), parts.conditions.subscribe(tell));
     if (parts.links) stop.push(parts.links.onChange(tell));
     if (parts.volume) stop.push(parts.volume.onChange(tell));
+    if (parts.backup) stop.push(parts.backup.onChange(tell));
     stop.push(
       parts.notices.onChange(() => {
         noticesVersion += 1;

@@ -6,6 +6,7 @@ import type { NewWifi } from '#contract/network.js';
 import type { ProviderView } from '#contract/owner-commands.js';
 import type { SafeView } from '#contract/safe.js';
 import type { AppsDesk as Desk } from '../apps/desk.js';
+import type { OwnerBackup } from '../backup/backup.js';
 import type { Changes } from '../changes/changes.js';
 import type { OwnerCommands } from '../commands/commands.js';
 import type { Ledger, OwnerSigner } from '../consent/ledger.js';
@@ -88,6 +89,8 @@ export interface OwnerFeatures {
   volume?: Volume;
   /** Without it the page about the network is not offered. */
   network?: OwnerNetwork;
+  /** Without it the page about backups is not offered. */
+  backup?: OwnerBackup;
   /** Without it the pages about apps are not offered. */
   apps?: AppsDesk;
   /** Companies that offer and manage apps; only where there are apps. */

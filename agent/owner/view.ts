@@ -97,6 +97,7 @@ export function viewOf(parts: ViewParts): OwnerView {
     safe: features.safe?.view() ?? null,
     volume: features.volume?.glance() ?? null,
     network: features.network ? { version: parts.networkVersion() } : null,
+    backup: features.backup?.glance() ?? null,
     provider: features.provider ? { version: providerVersion(), waiting: features.provider.waiting() } : null,
   };
 }

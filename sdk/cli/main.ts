@@ -8,6 +8,7 @@ import { help, helpOf } from './help.js';
 
 const commands: Record<string, (() => Promise<Command>) | undefined> = {
   ledger: async () => (await import('./ledger.js')).ledger,
+  backup: async () => (await import('./backup.js')).backup,
   member: async () => (await import('./member.js')).member,
   app: async () => (await import('./app.js')).app,
   link: async () => (await import('./link.js')).link,

@@ -99,6 +99,9 @@ export function findings(view: OwnerView): Finding[] {
   }
   if (provider && provider.waiting > 0)
     found.push({ key: 'provider', tone: 'attention', ...texts.provider.care, to: '/provider' });
+  if (view.backup?.restored)
+    found.push({ key: 'restored', tone: 'attention', ...texts.backup.care.restored, to: '/backup' });
+  if (view.backup?.failed) found.push({ key: 'backup', tone: 'attention', ...texts.backup.care.failed, to: '/backup' });
   if (system?.asks) found.push({ key: 'system', tone: 'attention', ...texts.system.care.asks, to: '/system' });
   else if (system?.failed && at - system.failed.at < failedMilliseconds)
     found.push({ key: 'system', tone: 'attention', ...texts.system.care.failed(system.failed.version), to: '/system' });

@@ -1,5 +1,6 @@
 /** Every word that the owner reads. Another language is another file of this shape. */
 import { apps } from './texts-apps.js';
+import { backup } from './texts-backup.js';
 import { health } from './texts-health.js';
 import { links } from './texts-links.js';
 import { network } from './texts-network.js';
@@ -226,6 +227,7 @@ export const texts = {
   safe,
   storage,
   system,
+  backup,
   home: {
     healthy: 'Your box is healthy.',
     care: (count: number) => (count === 1 ? 'One thing needs your care.' : `${count} things need your care.`),

@@ -24,6 +24,7 @@ import { rolloutsProblems } from './problems/rollouts.js';
 import { simulateProblems } from './problems/simulate.js';
 import { storageProblems } from './problems/storage.js';
 import { successionsProblems } from './problems/successions.js';
+import { termsProblems } from './problems/terms.js';
 import { territoryProblems } from './problems/territory.js';
 import { toolsProblems } from './problems/tools.js';
 import { updatesProblems } from './problems/updates.js';
@@ -57,6 +58,7 @@ const table = {
   ...databaseProblems,
   ...workersProblems,
   ...fleetProblems,
+  ...termsProblems,
 } as const;
 
 export type ProblemCode = keyof typeof table;

@@ -4,6 +4,7 @@ import { health } from './texts-health.js';
 import { links } from './texts-links.js';
 import { provider } from './texts-provider.js';
 import { system } from './texts-system.js';
+import { terms } from './texts-terms.js';
 import { words } from './words.js';
 
 export interface ProblemText {
@@ -220,6 +221,7 @@ export const texts = {
   links,
   provider,
   system,
+  terms,
   home: {
     healthy: 'Your box is healthy.',
     care: (count: number) => (count === 1 ? 'One thing needs your care.' : `${count} things need your care.`),

@@ -10,6 +10,7 @@ const commands: Record<string, (() => Promise<Command>) | undefined> = {
   ledger: async () => (await import('./ledger.js')).ledger,
   member: async () => (await import('./member.js')).member,
   app: async () => (await import('./app.js')).app,
+  agreement: async () => (await import('./agreement.js')).agreement,
   link: async () => (await import('./link.js')).link,
   conformance: async () => (await import('./conformance.js')).conformance,
 };

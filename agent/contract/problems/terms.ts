@@ -25,6 +25,11 @@ export const termsProblems = {
     'the agreement is not one that the owner of this box signed about a release as it was published',
     'the box keeps it; ask the provider, naming the agreement',
   ],
+  'agreements-full': [
+    409,
+    'the box has told as many agreements as one box can have',
+    'the box keeps what it has; ask the provider',
+  ],
   'agreement-other': [
     409,
     'an agreement of this name is stored, and is another',

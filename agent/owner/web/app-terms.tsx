@@ -98,38 +98,42 @@ export function AppTerms({ live, app, version }: { live: Live; app: InstalledApp
   if (!value) return null;
   const name = nameOf(app.manifest.name);
   return (
-    <section class="panel" aria-labelledby="cost">
-      <h2 id="cost">{words.title}</h2>
-      {value.now ? (
-        <>
-          <Holds agreement={value.now} waiting={app.waiting?.release} />
-          {isLeaving ? (
-            <Leave live={live} app={app} leave={leave} />
-          ) : (
-            <p class="acts">
-              <button type="button" onClick={() => choose(!isChoosing)} aria-expanded={isChoosing}>
-                {texts.terms.other}
-              </button>
-              <button type="button" onClick={() => leave(true)}>
-                {words.leave}
-              </button>
-            </p>
-          )}
-        </>
-      ) : (
-        app.manifest.plans !== undefined && (
-          <div class="notice attention">
-            <Mark tone="attention">
-              <strong>{words.ended}</strong>
-            </Mark>
-            <p>{words.endedLead}</p>
-          </div>
-        )
-      )}
+    <>
+      <section class="panel" aria-labelledby="cost">
+        <h2 id="cost">{words.title}</h2>
+        {value.now ? (
+          <>
+            <Holds agreement={value.now} waiting={app.waiting?.release} />
+            {isLeaving ? (
+              <Leave live={live} app={app} leave={leave} />
+            ) : (
+              <p class="acts">
+                <button type="button" onClick={() => choose(!isChoosing)} aria-expanded={isChoosing}>
+                  {texts.terms.other}
+                </button>
+                <button type="button" onClick={() => leave(true)}>
+                  {words.leave}
+                </button>
+              </p>
+            )}
+          </>
+        ) : (
+          app.manifest.plans !== undefined && (
+            <div class="notice attention">
+              <Mark tone="attention">
+                <strong>{words.ended}</strong>
+              </Mark>
+              <p>{words.endedLead}</p>
+            </div>
+          )
+        )}
+        <Past past={value.past} name={name} />
+      </section>
       {(isChoosing || value.now === null) && (
         <Plans
           live={live}
           offer={app}
+          title={words.plans}
           agreement={null}
           again={() => {
             choose(false);
@@ -137,7 +141,6 @@ export function AppTerms({ live, app, version }: { live: Live; app: InstalledApp
           }}
         />
       )}
-      <Past past={value.past} name={name} />
-    </section>
+    </>
   );
 }

@@ -65,10 +65,12 @@ export function Plans(props: {
   live: Live;
   offer: Pick<AppOffer, 'release' | 'manifest' | 'digests'>;
   agreement: OwnerAgreement | null;
+  /** What the page asks with it. */
+  title?: string;
   fault?: boolean;
   again: () => void;
 }) {
-  const { live, offer, agreement, again, fault } = props;
+  const { live, offer, agreement, again, fault, title = words.title } = props;
   const plans = offer.manifest.plans ?? [];
   const audiences = [...new Set(plans.flatMap(({ audience }) => audience))];
   const [owner, setOwner] = useState(agreement?.class.is ?? audiences[0] ?? '');
@@ -105,7 +107,7 @@ export function Plans(props: {
   if (agreement && isAgreed && !isOther)
     return (
       <section class="panel" aria-labelledby="plans-title">
-        <h2 id="plans-title">{words.title}</h2>
+        <h2 id="plans-title">{title}</h2>
         <Failure error={error} />
         <p role="status">
           <Mark tone="good">
@@ -133,7 +135,7 @@ export function Plans(props: {
     );
   return (
     <section class="panel" aria-labelledby="plans-title">
-      <h2 id="plans-title">{words.title}</h2>
+      <h2 id="plans-title">{title}</h2>
       <p class="hint">{words.lead}</p>
       {agreement && !isAgreed && (
         <div class="notice attention">

@@ -74,6 +74,7 @@ export const terms = {
     ended: 'There is no agreement any more.',
     endedLead: 'The app does not run, and nothing is charged. Agree to one of its plans to go on, or remove it.',
     again: 'Look at its plans',
+    plans: 'The plans that it has',
     past: 'Agreements before',
     from: (from: number, to: number) => `${date(from)} to ${date(to)}`,
     why: (why: string, app: string): string => ends[why]?.(app) ?? '',

@@ -45,8 +45,8 @@ image-lock: build ## resolve the image's packages anew, against the archive of t
 	@node build/image/main.js lock amd64
 	@node build/image/main.js lock arm64
 
-image-test: build ## boot the image in QEMU, from flash to enrolled and healthy; needs root
-	@unshare --net node build/test/image/main.js $(ARCH)
+image-test: build ## the image in QEMU, from flash to updated; ONLY=word for other scenarios; needs root
+	@unshare --net node build/test/image/main.js $(ARCH) $(ONLY)
 
 format: $(MODULES) ## format the sources
 	@npx --no-install biome check --write .

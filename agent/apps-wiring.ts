@@ -84,6 +84,8 @@ export async function openInstalledApps(wish: InstalledAppsWish): Promise<Instal
       else if (territory === own()) await membership.access(true); // the profile names them
     },
     onRefused,
+    onFork: async ({ territory, held, shown }) =>
+      void (await wish.ledger.append({ by: 'box', type: 'register.forked', facts: { territory, held, shown } })),
   });
 
   const runner = createPodmanRunner({

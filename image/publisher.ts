@@ -3,7 +3,16 @@
  * with is made at the first build and kept in the cache.
  */
 import { createHash, createPrivateKey, sign } from 'node:crypto';
-import { createReadStream, existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  createReadStream,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  realpathSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import path from 'node:path';
 import { publicJwkOf } from '#common/jws.js';
 import { cached } from './places.js';
@@ -54,7 +63,7 @@ export async function openPublisher(given: string | undefined): Promise<Publishe
   const directory = given ?? cached('publisher');
   if (given === undefined && !existsSync(directory))
     await makePublisher(directory, 'Webizen development image publisher');
-  return filesOf(directory);
+  return filesOf(realpathSync(directory)); // the tools are shown places, not links to them
 }
 
 async function digestOf(file: string): Promise<string> {

@@ -10,6 +10,7 @@ import type { Catalogue } from './catalogue/catalogue.js';
 import { createEst, type Est } from './est/est.js';
 import type { Ground } from './ground.js';
 import type { LinkDesk } from './links/desk.js';
+import { declareRegisterRoutes } from './members/register-routes.js';
 import { declareMemberRoutes } from './members/routes.js';
 import type { Mail } from './messages/messages.js';
 import type { Rooms } from './rooms.js';
@@ -63,6 +64,7 @@ export async function startEst({ clock, log, onStop }: Ground, wish: EstWish): P
     commandKeys: commands.keys.listed,
     more: [
       (app) => declareMemberRoutes(app, { members }),
+      (app) => declareRegisterRoutes(app, { members }),
       catalogue.declare,
       (app, limits) => links.declare(app, callers(limits)),
       (app, limits) => mail.declare(app, callers(limits)),

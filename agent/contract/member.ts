@@ -8,6 +8,7 @@
 import { type Static, Type } from 'typebox';
 import { PublicJwk } from './directory.js';
 import { Time } from './health.js';
+import { SignedRegisterHead } from './register.js';
 
 export const MemberClass = Type.Union(
   [Type.Literal('var'), Type.Literal('qsp'), Type.Literal('wcd'), Type.Literal('wec'), Type.Literal('wcp')],
@@ -125,11 +126,13 @@ export const StatusList = Type.Object(
 );
 export type StatusList = Static<typeof StatusList>;
 
-/** Both lists as compact JWS: what a box fetches in one go, and what an archive carries along. */
+/** All as compact JWS: what a box fetches in one go, and what an archive carries along. */
 export const StatusLists = Type.Object(
   {
     suspension: Type.String({ maxLength: 300_000 }),
     revocation: Type.String({ maxLength: 300_000 }),
+    /** The head of the territory's register when they were made (register.ts). Providers before it send none. */
+    register: Type.Optional(SignedRegisterHead),
   },
   { $id: 'StatusLists' },
 );

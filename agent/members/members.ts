@@ -18,7 +18,8 @@ import { parseJson } from '#contract/parse.js';
 import { Refusal } from '#contract/problems.js';
 import type { Profile } from '#contract/profile.js';
 import type { AppSuccessions, Succession } from '#contract/succession.js';
-import { fetchStatus, fetchSuccessions, type Reach } from './fetch.js';
+import { fetchConsistency, fetchStatus, fetchSuccessions, type Reach } from './fetch.js';
+import { type Fork, openHeldRegisters, type Prove } from './register.js';
 import { freshnessOf, openHeldLists } from './status.js';
 
 /** Each includes the ones behind it. */
@@ -103,9 +104,12 @@ export async function createMembers(wish: {
   /** Asks which keys a territory has now, where it signs with one that is not known. */
   relearn?: (territory: string) => Promise<void>;
   onRefused: (refusal: Refusal) => void;
+  /** See `openHeldRegisters`. */
+  onFork: (fork: Fork) => Promise<void>;
 }): Promise<Members> {
   const { clock, keys, own, onRefused } = wish;
   const held = await openHeldLists(wish);
+  const registers = await openHeldRegisters(wish);
   const listeners = new Set<(territory: string) => void>();
   const stopping = new AbortController();
   let running: Promise<void> | undefined;
@@ -113,11 +117,27 @@ export async function createMembers(wish: {
   /** Seconds that the next question may wait; undefined when nothing was heard. */
   let heard: number | undefined;
 
+  /** What is wrong with the register takes nothing from what the lists say. */
+  function onlyRefused(error: unknown): void {
+    if (!(error instanceof Refusal)) throw error;
+    onRefused(error);
+  }
+
+  const proverOf =
+    (territory: string): Prove =>
+    async (from, to) => {
+      const reach = await wish.reach(territory);
+      if (!reach) throw new Refusal('register-unproven', territory);
+      return await fetchConsistency({ reach, at: clock.moment(), signal: stopping.signal, from, to });
+    };
+
   /** @throws Refusal `status-foreign`, `status-forged`, `status-malformed`, `status-replayed` */
   async function take(territory: string, lists: StatusLists): Promise<void> {
     const read = await verifyStatusLists(lists, { keys: keys(territory), territory });
     if (!read.ok) throw new Refusal(`status-${read.fault}`, territory);
     const { changed, replayed } = await held.take(territory, read);
+    if (lists.register !== undefined)
+      await registers.take(territory, lists.register, proverOf(territory)).catch(onlyRefused);
     if (changed) for (const listener of [...listeners]) listener(territory);
     if (replayed.length > 0) throw new Refusal('status-replayed', `${territory}: ${replayed.join(', ')}`);
   }
@@ -185,6 +205,7 @@ export async function createMembers(wish: {
       await wish.relearn(territory); // it may have another key since
       await take(territory, lists);
     });
+    await registers.settle(territory, proverOf(territory)).catch(onlyRefused);
   }
 
   async function refresh(): Promise<void> {

@@ -18,6 +18,7 @@ import type { Store } from '../store/store.js';
 import { type AppIds, createActs, type MemberActs } from './acts.js';
 import { createAuthenticator, type Shown } from './authenticate.js';
 import { createFreshness, type Freshness } from './freshness.js';
+import type { DecisionLog } from './log.js';
 import { allowsAt, usualPolicy } from './policy.js';
 import { openRegister, type Sequenced } from './register.js';
 import { openSigningKeys } from './signing-key.js';
@@ -27,6 +28,10 @@ export interface Members {
   keys(): readonly PublicJwk[];
   status(): Promise<StatusLists>;
   lists(): Promise<Sequenced>;
+  /** Of what was decided, with the proofs that it only grows. */
+  log: DecisionLog;
+  /** All that ever signed for members. */
+  everKeys(): readonly PublicJwk[];
   find(member: string): MemberRecord | undefined;
   /** @throws Refusal `member-unknown` */
   credentialOf(member: string): string;
@@ -107,9 +112,11 @@ export async function openMembers({
       return keys();
     },
     lists: register.lists,
+    log: register.log,
+    everKeys: signing.ever,
     async status() {
-      const { suspension, revocation } = await register.lists();
-      return { suspension, revocation };
+      const { suspension, revocation, register: head } = await register.lists();
+      return { suspension, revocation, ...(head !== undefined && { register: head }) };
     },
     find,
     show,

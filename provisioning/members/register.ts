@@ -9,10 +9,11 @@ import type { LedgerEntry } from '#contract/ledger.js';
 import type { StatusLists } from '#contract/member.js';
 import type { AppIdPolicy, Decided, LevelPolicy, MemberRecord } from '#contract/member-register.js';
 import { Refusal } from '#contract/problems.js';
-import type { MemberSettings, StatusListsRecord, SuccessionRecord } from '../store/members.js';
+import { entryKey, type MemberSettings, type StatusListsRecord, type SuccessionRecord } from '../store/members.js';
 import type { Store } from '../store/store.js';
 import { certify, isOld } from './credentials.js';
 import { lifetime, makeLists, remadeEvery } from './lists.js';
+import { type DecisionLog, openLog, type RegisterTree } from './log.js';
 import type { SigningKeys } from './signing-key.js';
 
 export interface Sequenced extends StatusLists {
@@ -47,6 +48,7 @@ export interface Register {
   /** @throws Refusal `member-origin-unknown` */
   origin(): string;
   lists(): Promise<Sequenced>;
+  log: DecisionLog;
   /** In milliseconds since 1970; 0 while there are none. */
   listsEnd(): number;
   /** One at a time: what `decide` reads is what it changes. */
@@ -60,8 +62,6 @@ export interface Register {
   servedAt(origin: string): Promise<void>;
   onChange(listener: (member: string) => void): () => void;
 }
-
-const entryKey = (index: number): string => String(index).padStart(12, '0');
 
 export async function openRegister({
   store,
@@ -84,6 +84,7 @@ export async function openRegister({
   const members = new Map<string, MemberRecord>();
   for await (const [id, record] of store.members.iterator()) members.set(id, record);
   const successions = await store.successions.values().all();
+  const log = await openLog(store);
   let current = await store.memberLists.get('last');
   let settings = opened;
   let [last] = await store.memberLedger.values({ reverse: true, limit: 1 }).all();
@@ -96,8 +97,9 @@ export async function openRegister({
     return mine;
   }
 
+  const reached = (): string | undefined => listedAt() ?? settings.origin;
   function origin(): string {
-    const known = listedAt() ?? settings.origin;
+    const known = reached();
     if (known === undefined) throw new Refusal('member-origin-unknown');
     return new URL(known).origin;
   }
@@ -115,8 +117,8 @@ export async function openRegister({
     value,
   });
 
-  const listsOf = (all: Iterable<MemberRecord>, key = signing.key()): Promise<StatusListsRecord> =>
-    makeLists({ key, territory, origin: origin(), members: all, before: current, now: clock.now() });
+  const listsOf = (all: Iterable<MemberRecord>, tree: RegisterTree, key = signing.key()): Promise<StatusListsRecord> =>
+    makeLists({ key, territory, origin: origin(), members: all, before: current, tree, now: clock.now() });
 
   const certified = async (member: MemberRecord, key = signing.key()): Promise<MemberRecord> => ({
     ...member,
@@ -135,10 +137,13 @@ export async function openRegister({
     const entry = await makeEntry({ after: before, at: clock.now(), type, facts, key: signing.key() });
     const records = wish.records?.(entry.index) ?? [];
     const after = new Map([...members, ...records.map((record) => [record.id, record] as const)]);
-    const lists = records.length > 0 ? await listsOf(after.values()) : undefined;
+    const added = await log.with(entry);
+    // Where nobody knows yet how the territory is reached, there is nobody either to show them to.
+    const lists = reached() !== undefined || records.length > 0 ? await listsOf(after.values(), added.tree) : undefined;
     const { operation, tell } = events.compose({ type: 'member', text });
     const operations: Operation[] = [
       { type: 'put', sublevel: store.memberLedger, key: entryKey(entry.index), value: entry },
+      ...added.operations,
       operation,
     ];
     operations.push(...records.map(putRecord), ...(wish.more ?? []));
@@ -146,6 +151,7 @@ export async function openRegister({
     if (wish.succession) operations.push(putSuccession(wish.succession));
     if (changed) operations.push({ type: 'put', sublevel: store.memberSettings, key: 'all', value: changed });
     await store.commit(operations);
+    log.added(entry);
     last = entry;
     if (changed) settings = changed;
     if (wish.succession) successions.push(wish.succession);
@@ -157,7 +163,7 @@ export async function openRegister({
 
   /** A clock that went back must not leave an old list standing. */
   function isFresh(lists: StatusListsRecord | undefined): lists is StatusListsRecord {
-    if (!lists || lists.origin !== origin()) return false;
+    if (lists?.register === undefined || lists.origin !== origin()) return false;
     const age = clock.now() - lists.madeAt;
     return age >= 0 && age < remadeEvery;
   }
@@ -169,7 +175,7 @@ export async function openRegister({
         .filter((member) => member.standing !== 'expelled' && isOld(member, now))
         .map((member) => certified(member)),
     );
-    const lists = isFresh(current) ? current : await listsOf(members.values());
+    const lists = isFresh(current) ? current : await listsOf(members.values(), await log.now());
     if (lists === current && renewed.length === 0) return lists;
     await store.commit([...renewed.map(putRecord), putLists(lists)]);
     for (const record of renewed) members.set(record.id, record);
@@ -182,7 +188,6 @@ export async function openRegister({
     const roll = await signing.prepare({ compromised });
     const { key, record } = roll;
     const renewed = await Promise.all([...members.values()].map((member) => certified(member, key)));
-    const lists = await listsOf(members.values(), key);
     const resigned = await Promise.all(
       successions.map(async ({ succession }) => ({ succession, jws: await signSuccession({ key, succession }) })),
     );
@@ -190,17 +195,21 @@ export async function openRegister({
     const facts = { from, kid: record.kid, compromised, reason, decidedBy, ...(review && { review }) };
     const before = last ?? { ledger: randomBytes(16).toString('hex') };
     const entry = await makeEntry({ after: before, at: clock.now(), type: keysRolled, facts, key });
+    const added = await log.with(entry);
+    const lists = await listsOf(members.values(), added.tree, key);
     const text = `the territory signs for its members with the key ${record.kid}: ${reason}`;
     const { operation, tell } = events.compose({ type: 'member', text });
     const changed = { ...settings, signing: record };
     await store.commit([
       { type: 'put', sublevel: store.memberLedger, key: entryKey(entry.index), value: entry },
       { type: 'put', sublevel: store.memberSettings, key: 'all', value: changed },
+      ...added.operations,
       ...renewed.map(putRecord),
       ...resigned.map(putSuccession),
       putLists(lists),
       operation,
     ]);
+    log.added(entry);
     await signing.adopt(roll);
     [last, settings, current] = [entry, changed, lists];
     successions.splice(0, successions.length, ...resigned);
@@ -221,7 +230,8 @@ export async function openRegister({
     successionsOf: (app) => successions.filter(({ succession }) => succession.apps.includes(app)),
     lastSerial: () => successions.at(-1)?.succession.serial ?? 0,
     origin,
-    lists: async () => current ?? (await inTurn(refreshNow)),
+    lists: async () => (current?.register === undefined ? await inTurn(refreshNow) : current),
+    log,
     listsEnd: () => (current ? current.madeAt + lifetime : 0),
     announce: () => inTurn(signing.announce),
     roll: (decided, { compromised }) => inTurn(() => rollNow(decided, compromised)),

@@ -21,9 +21,9 @@ export function declareMemberRoutes(app: FastifyInstance, { members }: { members
   });
 
   app.get(statusPath, async (request, reply) => {
-    const { sequence, suspension, revocation } = await members.lists();
-    const body = () => JSON.stringify({ suspension, revocation });
-    return answer(request, reply, String(sequence), 'application/json', body);
+    const { sequence } = await members.lists();
+    const body = JSON.stringify(await members.status());
+    return answer(request, reply, String(sequence), 'application/json', () => body);
   });
 
   app.get<{ Params: { purpose: string } }>(`${statusPath}/:purpose`, async (request, reply) => {

@@ -14,7 +14,12 @@ export interface StatusListsRecord {
   origin: string;
   suspension: string;
   revocation: string;
+  /** The register's head of that moment, a compact JWS. Missing in those from before there was one. */
+  register?: string;
 }
+
+/** Of the ledger of decisions: in the order of the entries. */
+export const entryKey = (index: number): string => String(index).padStart(12, '0');
 
 /** An app passed to another member. Keyed by its serial, 16 digits. */
 export interface SuccessionRecord {
@@ -43,8 +48,10 @@ export interface MemberSettings {
 
 export const memberSublevels = (db: Database) => ({
   members: sublevel<MemberRecord>(db, 'members'),
-  /** Decisions about members. `{index, 12 digits}`. */
+  /** Decisions about members. `entryKey`. */
   memberLedger: sublevel<LedgerEntry>(db, 'memberLedger'),
+  /** The tree over that ledger (common/merkle). `{level, 2 digits}/{place, 12 digits}`: a hash in hex. */
+  registerNodes: sublevel<string>(db, 'registerNodes'),
   /** `last` */
   memberLists: sublevel<StatusListsRecord>(db, 'memberLists'),
   memberSettings: sublevel<MemberSettings>(db, 'memberSettings'),

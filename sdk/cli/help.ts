@@ -9,6 +9,7 @@ export const help = `webizen: tools for owners and developers of Webizen boxes
   webizen link …        with which boxes you are linked: ask with an owner's code, list, end
   webizen agreement …   what owners have agreed to: list
   webizen ledger …      verify what a box has written down about itself
+  webizen register …    audit what a territory has decided about its members
   webizen conformance … try every promise of the standard API against an implementation of it
 
 webizen COMMAND --help tells more; webizen --version says which release this is.
@@ -122,6 +123,16 @@ const ledger = `webizen ledger: what a box has written down about itself
 Exit codes: 0 it is whole, 1 it is not or could not be checked, 2 the command line is wrong.
 `;
 
+const register = `webizen register: what a territory has decided about its members
+
+  webizen register audit TERRITORY --catalogue URL --ca FILE [--seen FILE] [--keys keys.json] [--json]
+      read the whole register, which is open to everybody, and check its chain, its signatures and its Merkle tree
+      (RFC 9162). With --seen the head is kept in FILE, and the next audit holds the register against it: nothing may have
+      been changed or left out since. --keys are the territory's keys as you believe them; else those that it serves
+
+Exit codes: 0 it is whole, 1 it is not or could not be checked, 2 the command line is wrong.
+`;
+
 const conformance = `webizen conformance: every promise of the standard API, tried
 
   webizen conformance SOCKET|URL [--json]
@@ -142,4 +153,6 @@ const agreement = `webizen agreement: what owners have agreed to with you
       told; your app finds the name of its agreement in the standard API
 `;
 
-export const helpOf: Record<string, string | undefined> = { agreement, member, app, link, ledger, conformance };
+export const helpOf: Record<string, string | undefined> = {
+  ...{ agreement, member, app, link, ledger, register, conformance },
+};

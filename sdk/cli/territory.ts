@@ -1,5 +1,6 @@
 /** Which territory is meant, and calls of it in the member's name. */
 import { readFile } from 'node:fs/promises';
+import type { Static, TSchema } from 'typebox';
 import type { PublicJwk } from '#contract/directory.js';
 import { MemberKeys, memberCredentialPath, memberKeysPath, StatusLists, statusPath } from '#contract/member.js';
 import { describeFaults, parseJson } from '#contract/parse.js';
@@ -39,19 +40,16 @@ export async function territoryOf(
   return origin === undefined || pem === undefined ? undefined : { origin, ca: pem };
 }
 
-export async function memberKeysOf(https: Https): Promise<PublicJwk[]> {
-  const reply = await https.call({ method: 'GET', path: memberKeysPath });
-  const read = reply.status === 200 ? parseJson(MemberKeys, reply.body) : refuseOf(reply);
-  if (!read.ok) throw new Refusal('catalogue-refused', `its keys: ${describeFaults(read.faults)}`);
+/** What anybody may read there. @throws Refusal of the territory, `catalogue-refused` */
+export async function jsonOf<T extends TSchema>(https: Https, path: string, schema: T): Promise<Static<T>> {
+  const reply = await https.call({ method: 'GET', path });
+  const read = reply.status === 200 ? parseJson(schema, reply.body) : refuseOf(reply);
+  if (!read.ok) throw new Refusal('catalogue-refused', `${path}: ${describeFaults(read.faults)}`);
   return read.value;
 }
 
-export async function statusListsOf(https: Https): Promise<StatusLists> {
-  const reply = await https.call({ method: 'GET', path: statusPath });
-  const read = reply.status === 200 ? parseJson(StatusLists, reply.body) : refuseOf(reply);
-  if (!read.ok) throw new Refusal('catalogue-refused', `its status lists: ${describeFaults(read.faults)}`);
-  return read.value;
-}
+export const memberKeysOf = (https: Https): Promise<PublicJwk[]> => jsonOf(https, memberKeysPath, MemberKeys);
+export const statusListsOf = (https: Https): Promise<StatusLists> => jsonOf(https, statusPath, StatusLists);
 
 /** Where the app has passed to whoever signs it now from another: what the territory says of that. */
 export async function successionOf(https: Https, app: string): Promise<readonly string[]> {

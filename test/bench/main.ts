@@ -22,6 +22,7 @@ import { libraryCosts } from './libraries.js';
 import { memory } from './memory.js';
 import { messages } from './messages.js';
 import { path as pathCheck } from './path.js';
+import { register } from './register.js';
 import { renewal } from './renewal.js';
 import { start } from './start.js';
 import { stored } from './stored.js';
@@ -100,6 +101,7 @@ try {
   await measure('health', () => health(workshop, conditions));
   await measure('directory', () => directory(conditions));
   await measure('path', () => pathCheck(conditions));
+  await measure('register', () => register(workshop, conditions));
   await measure('archive', () => archive(workshop, conditions));
   await measure('table', () => fleetTable(workshop, conditions));
   await measure('admission', () => admission(workshop, conditions));

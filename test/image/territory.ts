@@ -14,6 +14,8 @@ import type { Publisher } from '../../image/publisher.js';
 export interface Territory {
   /** With keys.json and directory.jws, for the image. */
   alliance: string;
+  /** Its provider's directory, for further commands. */
+  provider: string;
   claimCode(): string;
   /** While it serves: a release of the system is signed, taken in, selected, and this box told to look for it. */
   update(box: string, release: SystemRelease): void;
@@ -47,13 +49,15 @@ const textOf = (url: string, authorization: string, ca: string): Promise<string>
     }).once('error', reject);
   });
 
+const placesOf = (home: string) => ({
+  provider: path.join(home, 'provider'),
+  desk: path.join(home, 'desk'),
+  alliance: path.join(home, 'alliance'),
+});
+
 /** @param host the address that boxes reach it by */
-export function makeTerritory(home: string, host: string, port: number): Territory {
-  const [provider, desk, alliance] = ['provider', 'desk', 'alliance'].map((name) => path.join(home, name)) as [
-    string,
-    string,
-    string,
-  ];
+export function makeTerritory(home: string, host: string, port: number): void {
+  const { provider, desk, alliance } = placesOf(home);
   const about = ['--name', 'Image test', '--jurisdiction', 'AU-NSW', '--law', 'New South Wales, Australia'];
   command('init', '--dir', provider, '--territory', 'home', ...about);
   command('alliance', 'init', '--dir', desk);
@@ -63,9 +67,14 @@ export function makeTerritory(home: string, host: string, port: number): Territo
   mkdirSync(alliance, { recursive: true });
   command('alliance', 'publish', '--dir', desk, '--out', path.join(alliance, 'directory.jws'));
   copyFileSync(path.join(desk, 'keys.json'), path.join(alliance, 'keys.json'));
+}
 
+/** One that was made, or a copy of it; `host` and `port` as it was made for. */
+export function openTerritory(home: string, host: string, port: number): Territory {
+  const { provider, alliance } = placesOf(home);
   return {
     alliance,
+    provider,
     claimCode() {
       const made = check(
         Type.Array(Type.Object({ code: Type.String() })),

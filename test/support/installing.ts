@@ -349,6 +349,7 @@ export async function installingBox(wish: BoxWish) {
     own: () => wish.territory ?? 'north',
     reach: async () => undefined,
     onRefused,
+    onFork: async () => {},
   });
   const runner = wish.runner ?? fileRunner(folder, at);
   const socketsDirectory = path.join(folder, 'sockets');

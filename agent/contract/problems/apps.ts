@@ -77,6 +77,23 @@ export const appsProblems = {
   'status-malformed': [502, 'this is not a status list that can be read', 'try again; if it stays, tell the provider'],
   'status-foreign': [502, 'the status list is not of that territory', 'tell the provider; the list before it counts'],
   'status-forged': [502, "the status list's signature does not verify", 'tell the provider; the list before it counts'],
+  'register-malformed': [
+    502,
+    'this is no head of a register that can be read',
+    'try again; if it stays, tell the provider',
+  ],
+  'register-foreign': [502, 'the head of the register is not of that territory', 'tell the provider'],
+  'register-forged': [502, "the signature of the register's head does not verify", 'tell the provider'],
+  'register-forked': [
+    409,
+    'the register does not hold what its territory signed before',
+    'keep both signed heads: together they prove it; ask the provider, and show them to the alliance',
+  ],
+  'register-unproven': [
+    503,
+    'the territory cannot be asked whether its register still holds what it held',
+    'connect the box to its provider; it asks again by itself',
+  ],
   // Runtime
   'runtime-unavailable': [
     503,

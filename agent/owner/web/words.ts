@@ -91,6 +91,8 @@ export const words = {
         : 'You allowed signing in without encryption.',
     standing: (facts) =>
       `${standings[text(facts, 'to', '')]?.(text(facts, 'name', 'the provider')) ?? ''}${facts.reason ? ` The reason: ${facts.reason}.` : ''}`,
+    'register.forked': (facts) =>
+      `The register of decisions of ${text(facts, 'territory', 'the territory')} does not hold what it held before. Both versions, as it signed them, stand in this entry: keep an export, and ask the provider.`,
     'time-confirmed': (facts) =>
       `You confirmed the time: ${exact(Number(facts.to))}. The box had taken it for ${exact(Number(facts.from))}.`,
     'reset-asked': () => 'The reset of the box was asked for.',

@@ -134,14 +134,16 @@ export function createAgent(config: Config, host: Host, around: Around): Agent {
     if (!safe.isOn()) await installed?.installer.start();
     await updates?.start();
     if (installed && !safe.isOn()) {
-      const { members, links } = installed;
+      const { members, links, terms } = installed;
       members.start();
       await links.start();
+      await terms.start();
       link.subscribe((online) => {
         if (!online) return;
         // Who was cut off for a while hears first of all who must not run any more.
         void members.refresh().catch(() => {}); // it asks again by itself, and tells then
         links.refresh();
+        terms.wake();
       });
       let { box } = membership.view().current;
       membership.onChange(() => {
@@ -245,6 +247,7 @@ export function createAgent(config: Config, host: Host, around: Around): Agent {
     undo.push(() => made.installed?.installer.stop());
     undo.push(() => made.installed?.members.stop());
     undo.push(() => made.installed?.links.stop());
+    undo.push(() => made.installed?.terms.stop());
     undo.push(() => made.apps.stop());
     // They run on behind an agent that ends; here nobody is there for them, and one may be the cause.
     const { clock } = host;
@@ -304,6 +307,7 @@ export function createAgent(config: Config, host: Host, around: Around): Agent {
       ...(made.installed && {
         apps: made.installed.installer.desk,
         links: made.installed.links,
+        terms: made.installed.terms,
         grants: made.grants,
         logs: made.installed.runner.logs,
         data: made.storage,

@@ -6,7 +6,7 @@ import { BackupGlance } from './backup.js';
 import { Change, Told } from './changes.js';
 import { Jurisdiction } from './directory.js';
 import { Time } from './health.js';
-import { StopReason } from './installed.js';
+import { InstalledApp } from './installed.js';
 import { LedgerEntry } from './ledger.js';
 import { Manifest, ReleasedAppId, Version } from './manifest.js';
 import { MemberId, Standing } from './member.js';
@@ -76,7 +76,7 @@ export const AppGlance = Type.Object({
   name: Manifest.properties.name,
   version: Version,
   state: AppState,
-  stopped: NullOr(StopReason),
+  stopped: InstalledApp.properties.stopped,
   health: NullOr(Told),
   standing: Standing,
   /** Who answers for it. */

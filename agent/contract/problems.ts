@@ -27,6 +27,7 @@ import { safeProblems } from './problems/safe.js';
 import { simulateProblems } from './problems/simulate.js';
 import { storageProblems } from './problems/storage.js';
 import { successionsProblems } from './problems/successions.js';
+import { termsProblems } from './problems/terms.js';
 import { territoryProblems } from './problems/territory.js';
 import { toolsProblems } from './problems/tools.js';
 import { updatesProblems } from './problems/updates.js';
@@ -65,6 +66,7 @@ const table = {
   ...safeProblems,
   ...networkProblems,
   ...backupProblems,
+  ...termsProblems,
 } as const;
 
 export type ProblemCode = keyof typeof table;

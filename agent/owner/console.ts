@@ -28,6 +28,7 @@ import { declareSafeRoutes } from './safe-routes.js';
 import { openSettings } from './settings.js';
 import { createViewStreams } from './stream.js';
 import { declareSystemRoutes } from './system-routes.js';
+import { declareTermsRoutes } from './terms-routes.js';
 import { createTries } from './tries.js';
 import type { UploadLimits } from './upload.js';
 import { type ViewParts, viewOf } from './view.js';
@@ -230,6 +231,7 @@ export function createOwnerConsole(parts: OwnerConsoleParts): OwnerConsole {
       declareAppRoutes(app, { apps, grants, logs, data, ledger, access, streams, deadlines, clock, upload });
     }
     if (parts.links) declareLinkRoutes(app, { links: parts.links, access });
+    if (parts.terms) declareTermsRoutes(app, { terms: parts.terms, access });
     const served = [...pages, ...(parts.apps ? appPages : []), ...(parts.links ? linkPages : [])];
     await serveAssets(app, { directory: parts.assetsDir, pages: served, config: { ownerAccess: 'page' } });
     await app.ready();

@@ -18,6 +18,7 @@ import type { OwnerLinks } from '../links/links.js';
 import type { NetworkRoom } from '../network/network.js';
 import type { Notices } from '../notices/notices.js';
 import type { Storage } from '../storage/storage.js';
+import type { OwnerTerms } from '../terms/terms.js';
 import type { TrustedTime } from '../time/trusted-time.js';
 import type { OwnerSystem } from '../updates/updates.js';
 import type { Volume } from '../volume/volume.js';
@@ -35,7 +36,7 @@ export interface DirectoryFeature {
 }
 
 /** What the owner does with apps. What goes ahead by itself is not asked for here. */
-export type AppsDesk = Omit<Desk, 'update' | 'learn' | 'look' | 'manage'>;
+export type AppsDesk = Omit<Desk, 'update' | 'learn' | 'look' | 'manage' | 'asked'>;
 
 export interface AppGrants {
   set(
@@ -95,6 +96,8 @@ export interface OwnerFeatures {
   apps?: AppsDesk;
   /** Companies that offer and manage apps; only where there are apps. */
   links?: OwnerLinks;
+  /** What apps cost; only where there are apps. */
+  terms?: OwnerTerms;
   grants?: AppGrants;
   logs?: AppLogs;
   data?: AppData;

@@ -278,6 +278,7 @@ export async function startOwnerConsole(
     ticks?: Clock;
     apps?: ReturnType<typeof createAppsDesk>;
     links?: OwnerLinks;
+    terms?: OwnerConsoleParts['terms'];
     provider?: OwnerConsoleParts['provider'];
     system?: OwnerConsoleParts['system'];
     safe?: NonNullable<OwnerConsoleParts['safe']>;
@@ -383,6 +384,7 @@ export async function startOwnerConsole(
       ? { apps: options.apps.desk, grants: options.apps.grants, logs: options.apps.logs, data: storage }
       : {}),
     ...(options.links ? { links: options.links } : {}),
+    ...(options.terms ? { terms: options.terms } : {}),
     ...(options.provider ? { provider: options.provider } : {}),
     ...(options.system ? { system: options.system } : {}),
     ...(options.safe ? { safe: options.safe } : {}),

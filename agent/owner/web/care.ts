@@ -40,7 +40,7 @@ function ofApps(installed: readonly AppGlance[], isCrashing: (app: string) => bo
     const condition = conditionOf(app);
     const to = `/apps/${app.id}`;
     const found: Finding[] = [];
-    if (condition === 'failing' || condition === 'expelled' || condition === 'ill')
+    if (condition === 'failing' || condition === 'expelled' || condition === 'ill' || condition === 'terms')
       found.push({
         key: `app-${app.id}`,
         tone: 'attention',

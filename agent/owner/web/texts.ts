@@ -8,6 +8,7 @@ import { provider } from './texts-provider.js';
 import { safe } from './texts-safe.js';
 import { storage } from './texts-storage.js';
 import { system } from './texts-system.js';
+import { terms } from './texts-terms.js';
 import { words } from './words.js';
 
 export interface ProblemText {
@@ -228,6 +229,7 @@ export const texts = {
   storage,
   system,
   backup,
+  terms,
   home: {
     healthy: 'Your box is healthy.',
     care: (count: number) => (count === 1 ? 'One thing needs your care.' : `${count} things need your care.`),

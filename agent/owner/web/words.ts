@@ -33,6 +33,13 @@ const linkEnds: Record<string, string> = {
   provider: ', as the provider says.',
 };
 
+const termsEnds: Record<string, string> = {
+  removed: ' with the app.',
+  replaced: ': a newer one took its place.',
+  notice: ': its notice was over, and the new terms were not agreed to. Nothing more is charged.',
+  unused: ': the app was not installed under it.',
+};
+
 export const words = {
   ledger: {
     'owner.set': () => 'The box became yours.',
@@ -143,6 +150,13 @@ export const words = {
     'manager.dismissed': (facts) => `You took back that ${company(facts)} manages its apps.`,
     'manager.agreed': (facts) =>
       `${company(facts)}, your manager, chose ${app(facts)}${version(facts)} for you, and accepted its terms.`,
+    'terms.agreed': (facts) =>
+      `You agreed to the terms of ${app(facts)}: ${text(facts, 'prices', '')}${facts.replaces === undefined ? '' : ', in place of those before'}.`,
+    'terms.left': (facts) => `You left the agreement about ${app(facts)}.`,
+    'terms.ended': (facts) => `The agreement about ${app(facts)} ended${termsEnds[text(facts, 'why', '')] ?? '.'}`,
+    'terms.changed': (facts) =>
+      `Version ${text(facts, 'to', '')} of ${app(facts)} has other terms. Yours hold until ${exact(Number(facts.endsAt))}.`,
+    'terms.change-withdrawn': (facts) => `The other terms of ${app(facts)} were taken back. Yours hold.`,
     'grant.given': (facts) =>
       `${app(facts)} was allowed: ${permission(facts)}${facts.until === undefined ? '' : `, until ${exact(Number(facts.until))}`}.`,
     'grant.taken': (facts) => `Taken back from ${app(facts)}: ${permission(facts)}.`,

@@ -3,7 +3,6 @@ import type { Rig } from '../rig.js';
 import { installVisits } from '../visits.js';
 
 export const name = 'an app from the catalogue runs in podman, and goes on over restarts';
-export const sample = true;
 
 export async function run(rig: Rig): Promise<void> {
   const { expect, until, say } = rig;

@@ -46,7 +46,7 @@ export const faults: Fault[] = [
     sample: true,
     changes: () => ({ [program]: "throw new Error('cannot start');\n" }),
     code: /^os-not-booted$/,
-    detail: /the agent ended 6 times \(exit-code\)/,
+    detail: /the agent ended 6 times .*cannot start/,
   },
   {
     name: 'migration',

@@ -46,6 +46,10 @@ export async function openDatabase(directory: string, version: number): Promise<
   return db;
 }
 
+/** Makes the index anew from the tables that can be read; nobody may have it open. What cannot be read is left out. */
+export const mendDatabase = (directory: string): Promise<void> =>
+  (Level as unknown as { repair(location: string): Promise<void> }).repair(directory);
+
 /** Whether a failed write was for want of space. */
 export const isDiskFull = (error: unknown): boolean =>
   /ENOSPC|EDQUOT|No space left|quota exceeded/i.test(codesOf(error));

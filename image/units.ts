@@ -3,7 +3,12 @@ import { mkdirSync, rmSync, symlinkSync } from 'node:fs';
 import path from 'node:path';
 
 const enabled = {
-  'multi-user.target.wants': ['webizen-agent.service', 'webizen-good.path'],
+  'multi-user.target.wants': [
+    'webizen-agent.service',
+    'webizen-country.path',
+    'webizen-forward.service',
+    'webizen-good.path',
+  ],
   'sysinit.target.wants': ['webizen-machine.service', 'webizen-trial.timer'],
 };
 const wanted = { 'sockets.target.wants': ['podman.socket'] };

@@ -53,6 +53,7 @@ export interface OsStepParts {
   /** What works now. */
   before: () => Before;
   health: LocalHealth;
+  isSafeMode?: () => boolean;
   limits: GateLimits;
   /** Why the machine itself left a system. */
   left: Left;
@@ -268,6 +269,7 @@ export function createOsSteps(parts: OsStepParts): Record<string, StepKind> {
         if (booted.name !== data.target) return notBooted(context, 'it was started, and then the one before');
         const apps = String(data.apps ?? '').split(',');
         const before = { apps: apps.filter(Boolean), isOnline: data.isOnline === true };
+        if (parts.isSafeMode?.()) throw new Refusal('os-unhealthy', 'it works in safe mode only');
         await passGate({ ...parts, before, signal, accept: () => os.markGood(booted.name) });
       },
       undo: noteWhy,

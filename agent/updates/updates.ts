@@ -67,6 +67,8 @@ export interface UpdatesParts {
   conditions: { isTooHot(): boolean; isPowerWeak(): boolean };
   before: () => Before;
   health: LocalHealth;
+  /** Whether apps are not even tried: a system on trial must work without that. */
+  isSafeMode?: () => boolean;
   limits?: GateLimits;
   left: Left;
   reboot: () => Promise<void>;

@@ -41,12 +41,12 @@ export async function run(rig: Rig): Promise<void> {
   async function refuses(
     version: string,
     bundle: string,
-    code: string,
+    code: RegExp,
     before?: (file: string) => void,
   ): Promise<void> {
     seen.offer({ bundle, compatible, version, publisher }, before);
     const { last } = await seen.until(machine, `${version} refused`, (os) => os.last?.version === version);
-    expect(last?.outcome === 'failed' && last.code === code, `${version}: ${JSON.stringify(last)}`);
+    expect(last?.outcome === 'failed' && code.test(last.code ?? ''), `${version}: ${JSON.stringify(last)}`);
   }
 
   const changed = smallBundle(rig, '1.1.1');
@@ -62,10 +62,10 @@ export async function run(rig: Rig): Promise<void> {
   const machine = rig.start({ name: 'refused', card });
   await rig.until(machine, 'online', () => seen.isHeard(began));
 
-  await refuses('1.1.1', changed, 'os-bundle-mismatch', damage);
-  await refuses('1.1.2', signedByOther, 'os-bundle-refused');
-  await refuses('1.1.3', damaged, 'os-install-failed');
-  await refuses('2.0.0', older, 'os-bundle-refused');
+  await refuses('1.1.1', changed, /^os-bundle-mismatch$/, damage);
+  await refuses('1.1.2', signedByOther, /^os-bundle-refused$/);
+  await refuses('1.1.3', damaged, /^os-(bundle-refused|install-failed)$/);
+  await refuses('2.0.0', older, /^os-bundle-refused$/);
 
   const after = await seen.os();
   expect(after?.version === '1.0.0' && after.slot === 'rootfs.0', `it runs what it ran: ${JSON.stringify(after)}`);

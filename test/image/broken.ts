@@ -3,8 +3,6 @@ import { type Alteration, earlyScript, readIn } from './altered.js';
 
 export interface Fault {
   name: string;
-  /** Also where there is time for a few alone. */
-  sample?: boolean;
   changes(card: string): Alteration;
   /** Of `reported.os.last`. */
   code: RegExp;
@@ -43,7 +41,6 @@ wait`;
 export const faults: Fault[] = [
   {
     name: 'agent',
-    sample: true,
     changes: () => ({ [program]: "throw new Error('cannot start');\n" }),
     code: /^os-not-booted$/,
     detail: /the agent ended 6 times .*cannot start/,

@@ -13,7 +13,6 @@ import type { Rig } from '../rig.js';
 import { told, watch } from '../watched.js';
 
 export const name = 'what must not be taken is refused, and the box says why';
-export const sample = true;
 
 /** A small filesystem: what is in it is never looked at. */
 function smallBundle(rig: Rig, version: string, publisher: Publisher = rig.publisher): string {

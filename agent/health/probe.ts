@@ -8,7 +8,7 @@ import type { Host } from '../host/host.js';
 import { watchOwnProcess } from './probe/agent.js';
 import { type AppPlace, createAppReader } from './probe/apps.js';
 import { type BoardPlaces, findBoard, readBoard } from './probe/board.js';
-import { type DiskPlaces, findDisks, readDisks, spaceOf } from './probe/disks.js';
+import { type DiskPlaces, findDisks, isReadOnlyRoot, readDisks, spaceOf } from './probe/disks.js';
 import { createInventory, type Inventory } from './probe/inventory.js';
 import { createMemory } from './probe/memory.js';
 import { readNetwork } from './probe/network.js';
@@ -60,6 +60,9 @@ export function createProbe({
     return found;
   }
 
+  const rootSpace = async () =>
+    isReadOnlyRoot(await kernel('/proc/self/mountinfo')) ? undefined : host.space('/').catch(() => undefined);
+
   return {
     async sample() {
       own ??= watchOwnProcess();
@@ -67,7 +70,7 @@ export function createProbe({
       const parts: Measured[] = await Promise.all([
         processor(),
         memory(),
-        Promise.all([host.space(dataDir), host.space('/').catch(() => undefined)]).then((spaces) => spaceOf(...spaces)),
+        Promise.all([host.space(dataDir), rootSpace()]).then((spaces) => spaceOf(...spaces)),
         readDisks(kernel, disks),
         readBoard(kernel, board),
         readNetwork(kernel),

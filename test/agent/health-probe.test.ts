@@ -123,6 +123,20 @@ t.test('a Raspberry Pi tells its heat, its power, its card and its Wi-Fi', async
   t.equal(mainline['hw.status{hw.state=under_voltage}'], 1, "Linux's own driver tells the voltage too");
 });
 
+t.test('a root to which nothing is ever written is full by its making, and that is not told', async (t) => {
+  const mounted = (options: string) =>
+    `21 30 0:20 / /proc rw - proc proc rw\n30 1 254:2 / / ro,nodev shared:1 - ext4 /dev/root ${options}\n`;
+  const ofRoot = async (options: string) => {
+    const values = await measured(
+      t,
+      machine({ '/proc/self/mountinfo': mounted(options) }, { root: { totalBytes: 2000, freeBytes: 100 } }),
+    );
+    return Object.keys(values).filter((name) => name.includes('mountpoint=/'));
+  };
+  t.same(await ofRoot('ro,errors=remount-ro'), []);
+  t.ok((await ofRoot('rw,errors=remount-ro')).length > 0, 'one that the agent alone may not write to can fill up');
+});
+
 t.test('a PC tells pressure, its hottest sensor and what its disks count', async (t) => {
   const values = await measured(t, machine(pc));
   t.match(values, {

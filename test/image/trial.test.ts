@@ -28,10 +28,9 @@ async function laid(t: Test, good: string | undefined): Promise<Laid> {
     chmodSync(place(`bin/${name}`), 0o755);
   }
   program('systemctl', '#!/bin/sh\necho "$*" >> /run/asked\n');
-  program(
-    'journalctl',
-    '#!/bin/sh\nprintf "webizen-agent: store-newer: the database was written by a newer version\\n  run it\\n"\n',
-  );
+  program('journalctl', '#!/bin/sh\ncat /run/journal\n');
+  const said = 'webizen-agent: store-newer: the database was written by a newer version\n  run it\n';
+  writeFileSync(place('run/journal'), said);
   writeFileSync(place('cmdline'), 'root=PARTLABEL=rootfs-b rauc.slot=B ro quiet\n');
   writeFileSync(place('os-release'), 'ID=debian\nIMAGE_VERSION="1.1.0"\n');
   if (good !== undefined) writeFileSync(place('esp/EFI/debian/good.env'), environmentBlock({ GOOD: good }));
@@ -102,6 +101,16 @@ t.test('an agent that ends again and again does not take the whole time of the t
   ended('watchdog');
   t.ok(isRestarted());
   t.match(left(), /^1\.1\.0\nthe agent ended 6 times \(watchdog\): store-newer/);
+});
+
+t.test('what Node says of an agent that it cannot load is told too', async (t) => {
+  const { run, left, place } = await laid(t, 'A');
+  writeFileSync(
+    place('run/journal'),
+    'file:///agent.js:1\nError: libm.so.6: not found\n    at one (two)\nNode.js v20\n',
+  );
+  run('trial', 'the agent ended 6 times (exit-code)');
+  t.equal(left(), '1.1.0\nthe agent ended 6 times (exit-code): Error: libm.so.6: not found\n');
 });
 
 t.test('a slot that is written down as good is the one that a torn environment starts', async (t) => {

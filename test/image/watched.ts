@@ -13,7 +13,10 @@ import type { Serving, SystemRelease, Territory } from './territory.js';
 type Os = NonNullable<NonNullable<BoxDetail['reported']>['os']>;
 
 const Events = Type.Array(
-  Type.Object({ type: Type.String(), facts: Type.Optional(Type.Unknown()) }, { additionalProperties: true }),
+  Type.Object(
+    { said: Type.Optional(Type.Object({ type: Type.String() }, { additionalProperties: true })) },
+    { additionalProperties: true },
+  ),
 );
 
 const command = (...args: string[]): string =>
@@ -55,12 +58,12 @@ export function watch({
       command('os', 'schedule', digest, '--dir', dir);
       command('box', 'command', box, 'update', '--what', 'os', '--to', version, '--dir', dir);
     },
-    /** Of this type, as the provider has been told. */
+    /** Of this type, as the box has told the provider. */
     events(type: string): string[] {
-      const printed = command('fleet', 'events', '--dir', dir, '--box', box, '--type', type, '--json');
+      const printed = command('fleet', 'events', '--dir', dir, '--box', box, '--type', 'event', '--json');
       const read = check(Events, JSON.parse(printed));
       if (!read.ok) throw new Error(`cannot read the events: ${printed.slice(0, 500)}`);
-      return read.value.map((event) => JSON.stringify(event));
+      return read.value.filter(({ said }) => said?.type === type).map((event) => JSON.stringify(event));
     },
   };
 }

@@ -43,8 +43,19 @@ export function preEol(text: string | undefined): number | undefined {
   return value !== undefined && value >= 1 && value <= 3 ? value : undefined;
 }
 
+/**
+ * Whether the root filesystem itself is (the superblock's options in proc_pid_mountinfo(5)): the agent's own view of it is
+ * read-only on machines that are not, too.
+ */
+export function isReadOnlyRoot(mountinfo: string | undefined): boolean {
+  const last = (mountinfo ?? '').split('\n').findLast((line) => line.split(' ')[4] === '/');
+  const options = last?.split(' - ')[1]?.split(' ')[2];
+  return options?.split(',').includes('ro') ?? false;
+}
+
 const share = (used: number, all: number): number => round(Math.min(1, Math.max(0, used / all)), 4);
 
+/** @param root undefined where nothing is ever written to it: an image is full by its making */
 export function spaceOf(data: Space, root: Space | undefined): Measured {
   const { totalBytes, freeBytes, inodes, freeInodes } = data;
   const measured: Measured = {
@@ -53,7 +64,7 @@ export function spaceOf(data: Space, root: Space | undefined): Measured {
     'system.filesystem.utilization': share(totalBytes - freeBytes, Math.max(1, totalBytes)),
   };
   if (inodes > 0) measured['system.filesystem.inodes.utilization'] = share(inodes - freeInodes, inodes);
-  // The same size to the byte: the same filesystem. A read-only image is full by its making.
+  // The same size to the byte: the same filesystem.
   const isOther = root && (root.totalBytes !== totalBytes || root.inodes !== inodes) && root.freeBytes > 0;
   if (isOther && root.totalBytes > 0) {
     measured['system.filesystem.utilization{system.filesystem.mountpoint=/}'] = share(

@@ -39,6 +39,8 @@ async function live(rig: Rig, name: string, moments: readonly Moment[]): Promise
   let starts = 0;
   const boot = (): Machine => rig.start({ name: `${name}-${++starts}`, card });
   let machine = boot();
+  /** Tries of the new slot when the plug was pulled last. */
+  let counted = 0;
 
   async function reach(moment: Moment): Promise<void> {
     if (moment === 'choice')
@@ -48,8 +50,7 @@ async function live(rig: Rig, name: string, moments: readonly Moment[]): Promise
         async () => /^ORDER=B A$/m.test(environment()) && tries() === 0,
       ).then(() => {});
     if (moment === 'first boot') {
-      const before = tries();
-      await until(machine, 'the new system begins', async () => tries() > before || undefined);
+      await until(machine, 'the new system begins', async () => tries() > counted);
       return some(60_000);
     }
     const stage = moment;
@@ -65,6 +66,7 @@ async function live(rig: Rig, name: string, moments: readonly Moment[]): Promise
     for (const moment of moments) {
       await reach(moment);
       await machine.cut();
+      counted = tries();
       rig.say(
         `the plug is pulled: ${moment}; the boot loader has ${environment()
           .match(/^[A-Z_]+=.*$/gm)

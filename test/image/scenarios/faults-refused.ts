@@ -2,6 +2,7 @@
  * What a box must not take: a bundle that changed in the catalogue, one that somebody else signed, one that is damaged inside,
  * an older system under a newer name, a version that nobody selected. All in one life of one box, which stays what it is.
  */
+import { randomBytes } from 'node:crypto';
 import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { makeBundle } from '../../../image/bundle.js';
@@ -12,21 +13,21 @@ import type { Rig } from '../rig.js';
 import { told, watch } from '../watched.js';
 
 export const name = 'what must not be taken is refused, and the box says why';
-export const sample = true;
 
 /** A small filesystem: what is in it is never looked at. */
 function smallBundle(rig: Rig, version: string, publisher: Publisher = rig.publisher): string {
   const place = path.join(rig.home, `small-${version}`);
   program('mkdir', ['-p', place]);
   const file = path.join(place, 'rootfs.ext4');
-  writeFileSync(file, Buffer.alloc(4 << 20, version));
+  writeFileSync(file, randomBytes(4 << 20));
   return makeBundle(place, { architecture: rig.architecture, version, publisher, tools: rig.tools });
 }
 
 /** In place, where nothing but the octets themselves says so. */
-function damage(file: string, at: number): void {
+function damage(file: string): void {
   const bytes = readFileSync(file);
-  bytes.fill(0x55, at, at + 4096);
+  const middle = (bytes.length >> 1) & ~4095;
+  bytes.fill(0x55, middle, middle + 4096);
   writeFileSync(file, bytes);
 }
 
@@ -36,35 +37,34 @@ export async function run(rig: Rig): Promise<void> {
   const provider = await rig.serve(territory);
   const seen = watch({ rig, provider, territory, box });
   const { compatible, publisher } = rig.release;
+  async function refuses(
+    version: string,
+    bundle: string,
+    code: RegExp,
+    before?: (file: string) => void,
+  ): Promise<void> {
+    seen.offer({ bundle, compatible, version, publisher }, before);
+    const { last } = await seen.until(machine, `${version} refused`, (os) => os.last?.version === version);
+    expect(last?.outcome === 'failed' && code.test(last.code ?? ''), `${version}: ${JSON.stringify(last)}`);
+  }
+
+  const changed = smallBundle(rig, '1.1.1');
+  const foreign = path.join(rig.home, 'foreign');
+  await makePublisher(foreign, 'Somebody else');
+  const signedByOther = smallBundle(rig, '1.1.2', await openPublisher(foreign));
+  const damaged = smallBundle(rig, '1.1.3');
+  damage(damaged);
+  const older = smallBundle(rig, '0.9.0');
+
   const began = Date.now();
   rig.begin();
   const machine = rig.start({ name: 'refused', card });
   await rig.until(machine, 'online', () => seen.isHeard(began));
 
-  async function refuses(
-    version: string,
-    bundle: string,
-    code: string,
-    before?: (file: string) => void,
-  ): Promise<void> {
-    seen.offer({ bundle, compatible, version, publisher }, before);
-    const { last } = await seen.until(machine, `${version} refused`, (os) => os.last?.version === version);
-    expect(last?.outcome === 'failed' && last.code === code, `${version}: ${JSON.stringify(last)}`);
-  }
-
-  const changed = smallBundle(rig, '1.1.1');
-  const size = readFileSync(changed).length;
-  await refuses('1.1.1', changed, 'os-bundle-mismatch', (file) => damage(file, size >> 1));
-
-  const foreign = path.join(rig.home, 'foreign');
-  await makePublisher(foreign, 'Somebody else');
-  await refuses('1.1.2', smallBundle(rig, '1.1.2', await openPublisher(foreign)), 'os-bundle-refused');
-
-  const damaged = smallBundle(rig, '1.1.3');
-  damage(damaged, 4096);
-  await refuses('1.1.3', damaged, 'os-install-failed');
-
-  await refuses('2.0.0', smallBundle(rig, '0.9.0'), 'os-bundle-refused');
+  await refuses('1.1.1', changed, /^os-bundle-mismatch$/, damage);
+  await refuses('1.1.2', signedByOther, /^os-bundle-refused$/);
+  await refuses('1.1.3', damaged, /^os-(bundle-refused|install-failed)$/);
+  await refuses('2.0.0', older, /^os-bundle-refused$/);
 
   const after = await seen.os();
   expect(after?.version === '1.0.0' && after.slot === 'rootfs.0', `it runs what it ran: ${JSON.stringify(after)}`);

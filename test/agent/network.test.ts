@@ -125,6 +125,15 @@ t.test('from one Wi-Fi to another, and back where the other does not work', asyn
   t.match(air.profiles().join(), /^hidden=true$/m);
 });
 
+t.test('what is not found at first is looked for once more', async (t) => {
+  const { room, air, clock, choose } = await someBox(t);
+  await pass(clock, minute);
+  air.faults.missed = 1;
+  await choose(room, home, 'right password');
+  t.equal(air.isUp(), home);
+  t.equal(room.view().wifi?.last?.problem, null);
+});
+
 t.test('where neither the new nor the old works, the own network opens at once', async (t) => {
   const { room, air, clock, choose } = await someBox(t, { isOwned: true });
   await pass(clock, 5000);

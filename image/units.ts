@@ -8,9 +8,8 @@ const enabled = {
     'webizen-country.path',
     'webizen-forward.service',
     'webizen-good.path',
-    'webizen-trial.timer',
   ],
-  'sysinit.target.wants': ['webizen-machine.service'],
+  'sysinit.target.wants': ['webizen-machine.service', 'webizen-trial.timer'],
 };
 const wanted = { 'sockets.target.wants': ['podman.socket'] };
 /** Nobody logs in; what Debian does for a machine that is administered is not done. */

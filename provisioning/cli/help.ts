@@ -29,6 +29,7 @@ export const help = `webizen-provider: brings boxes into a territory and looks a
   webizen-provider request list --dir D [--json]
   webizen-provider request approve CODE --dir D
   webizen-provider request refuse CODE --dir D --reason TEXT
+  webizen-provider agreement list --dir D [--box ID] [--member ID] [--json]
   webizen-provider app list --dir D [--json]
   webizen-provider app show ID --dir D [--json]
   webizen-provider app stop RELEASE --dir D --reason TEXT
@@ -75,6 +76,14 @@ export const helpOf: Record<string, string> = {
   --root-out FILE        writes the key of the root there, mode 0600, and not into D
 
 The root's key is needed again to make a new CA (ca roll); serving does not need it. Keep it off this machine.
+`,
+  agreement: `webizen-provider agreement: what owners have agreed to with members, as their boxes told it
+
+  agreement list   each with its plan, the class that the owner stated, its price, and how it stands
+    --dir D        the territory's directory
+    --box ID       of this box alone
+    --member ID    with this member alone
+    --json         all of it, for programs
 `,
   serve: `webizen-provider serve: runs the territory until it is told to stop (SIGTERM, SIGINT)
 

@@ -36,9 +36,19 @@ export function Settings({ live, state, view }: HomeProps) {
             <Link to="/network">{texts.network.link}</Link>
           </li>
         )}
+        {view.backup && (
+          <li>
+            <Link to="/backup">{texts.backup.link}</Link>
+          </li>
+        )}
         {view.system && (
           <li>
             <Link to="/system">{texts.system.link}</Link>
+          </li>
+        )}
+        {view.volume && (
+          <li>
+            <Link to="/storage">{texts.storage.link}</Link>
           </li>
         )}
         <li>

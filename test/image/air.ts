@@ -51,7 +51,7 @@ printf 'ctrl_interface=/run/phone\\nnetwork={\\nssid="%s"\\nkey_mgmt=WPA-PSK\\np
 printf '#!/bin/sh\\n[ "$1" = bound ] || exit 0\\nbusybox ip address flush dev $interface\\nbusybox ip address add $ip/$mask dev $interface\\nbusybox ip route add default via $router\\n' >/run/phone.dhcp
 chmod 755 /run/phone.dhcp
 [ -e /run/phone/wlan2 ] || phone wpa_supplicant -B -i wlan2 -D nl80211 -c /run/phone.conf -f /run/phone.log
-await 120 sh -c '. /run/air.lib; phone wpa_cli -p /run/phone status | grep -q wpa_state=COMPLETED'
+await 120 bash -c '. /run/air.lib; phone wpa_cli -p /run/phone status | grep -q wpa_state=COMPLETED'
 phone busybox udhcpc -i wlan2 -q -n -t 20 -s /run/phone.dhcp
 `;
 

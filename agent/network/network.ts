@@ -44,6 +44,8 @@ export interface NetworkRoom {
 export const ownNetwork = { address: '10.42.0.1', prefix: 24 } as const;
 /** The same on all boxes: one left on the air by an agent that was killed is found by it. */
 const ownProfile = '5b0f4a52-6f0a-4d5c-9d47-6a2f0e8c7b11';
+/** Worth a second try: a device that was an access point a moment ago hears little at first. */
+const mayPass = new Set(['wifi-not-found', 'wifi-not-joined']);
 const lookMilliseconds = 5000;
 /** The answer is to reach the phone, and the page to be read, before its network goes. */
 const graceMilliseconds = 2000;
@@ -173,7 +175,10 @@ export function createNetwork(parts: NetworkParts): NetworkRoom {
       await files.remove(outcomeFile);
       await profiles.try(station);
       await host.load();
-      await join(station, link);
+      await join(station, link).catch((error: unknown) => {
+        if (ending.signal.aborted || !mayPass.has(refusalOf(error).code)) throw error;
+        return join(station, link);
+      });
       await profiles.confirm(station);
       await keepOutcome({ ssid: station.ssid, code: null });
       await host.load();
@@ -190,11 +195,11 @@ export function createNetwork(parts: NetworkParts): NetworkRoom {
   }
 
   async function act(): Promise<void> {
+    const before = JSON.stringify([isWired(), isJoined(), isOpen()]);
     await lookAtLinks();
     const link = wifi();
     const password = parts.password();
     const known = profiles.known();
-    const before = JSON.stringify([isWired(), isJoined(), isOpen()]);
     if (isOpen() && !link?.addresses.includes(ownNetwork.address)) standing = overdue; // it fell over
     const decided = decide(standing, {
       ...{ now: ticks.now(), wired: isWired(), wifi: isJoined(), owned: parts.isOwned(), guestAt },

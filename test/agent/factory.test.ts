@@ -364,3 +364,27 @@ t.test('a label’s code stands, whatever the boot partition says', async (t) =>
   t.notOk(await factory.verifySetupCode(other));
   await t.rejects(stat(path.join(bootDir, 'webizen-setup-code.txt')), { code: 'ENOENT' });
 });
+
+t.test('the Wi-Fi password is the label’s; a label from before has none, and stays good', async (t) => {
+  const made = await someMaker(t);
+  const box = await madeBox(t, 'WZ-0001', made);
+  const file = path.join(box.from, 'wifi-password.txt');
+  const printed = await readFile(file, 'utf8');
+  const bootDir = await ownFolder(t);
+  const install = () => factoryInstall({ files, dataDir: box.dataDir, from: box.from, at: now });
+  await writeFile(file, 'two words and a line\nmore');
+  await t.rejects(install(), refusal('wifi-password-invalid'));
+  await rm(file);
+  await install();
+  const older = (await open(box.dataDir, bootDir)).factory;
+  t.ok(await older.verifySetupCode(box.code));
+  const password = older.wifiPassword() ?? '';
+  t.match(password, /^[0-9a-z]{5}(-[0-9a-z]{5}){2}$/);
+  const paper = await readFile(path.join(bootDir, 'webizen-setup-code.txt'), 'latin1');
+  t.match(paper, password, 'whoever holds the card can read it');
+  t.equal((await open(box.dataDir, bootDir)).factory.wifiPassword(), password);
+  t.equal((await open(box.dataDir)).factory.wifiPassword(), password);
+  await writeFile(file, printed);
+  await install();
+  t.equal((await open(box.dataDir, bootDir)).factory.wifiPassword(), printed.trim());
+});

@@ -1,9 +1,9 @@
 /** The box's own network and the one that its owner chooses: when it opens, what is tried, what is kept. */
-import { writeFile } from 'node:fs/promises';
+import { readFile, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import fc from 'fast-check';
 import t, { type Test } from 'tap';
-import { protectionOf, seenNetworks, terseFields, whyNot } from '../../agent/host/nmcli.js';
+import { createNmcli, protectionOf, seenNetworks, terseFields, whyNot } from '../../agent/host/nmcli.js';
 import { decide, firstStanding, quietChannel, type Seen } from '../../agent/network/decide.js';
 import { accessPointFile, readStation, type Station, stationFile } from '../../agent/network/keyfile.js';
 import { type Air, hexOf, openAir } from '../support/air.js';
@@ -125,6 +125,15 @@ t.test('from one Wi-Fi to another, and back where the other does not work', asyn
   t.match(air.profiles().join(), /^hidden=true$/m);
 });
 
+t.test('what is not found at first is looked for once more', async (t) => {
+  const { room, air, clock, choose } = await someBox(t);
+  await pass(clock, minute);
+  air.faults.missed = 1;
+  await choose(room, home, 'right password');
+  t.equal(air.isUp(), home);
+  t.equal(room.view().wifi?.last?.problem, null);
+});
+
 t.test('where neither the new nor the old works, the own network opens at once', async (t) => {
   const { room, air, clock, choose } = await someBox(t, { isOwned: true });
   await pass(clock, 5000);
@@ -229,7 +238,6 @@ t.test('forgotten is forgotten, and a box that was reset knows nothing of the ow
   t.same(air.profiles(), []);
   await choose(room, home, 'right password');
   await room.stop();
-  const { rm } = await import('node:fs/promises');
   await rm(path.join(folder, 'network'), { recursive: true }); // as a reset does
   await writeFile(path.join(air.directory, 'someone-elses.nmconnection'), '[connection]\nuuid=1\n');
   air.restart();
@@ -329,6 +337,58 @@ t.test('what nmcli says', async (t) => {
     'Error: Timeout expired (60 seconds)': 'wifi-not-joined',
   };
   for (const [said, code] of Object.entries(reasons)) t.equal(whyNot(said).code, code);
+});
+
+t.test('nmcli is asked without a password among its arguments, and its word is told', async (t) => {
+  const folder = await ownFolder(t);
+  const [program, log, answer] = ['nmcli', 'log', 'answer'].map((name) => path.join(folder, name)) as [
+    string,
+    string,
+    string,
+  ];
+  await writeFile(program, `#!/bin/sh\necho "$LC_ALL $*" >>${log}\n. ${answer}\n`, { mode: 0o755 });
+  const says = (script: string) => writeFile(answer, script);
+  const files: Record<string, string> = { '/sys/class/net/lo0/device/uevent': '' };
+  const host = createNmcli({
+    program,
+    kernel: async (file) => files[file],
+    list: async (directory) => (directory === '/sys/class/net' ? ['lo', 'lo0'] : ['address', 'phy80211']),
+  });
+  const { signal } = new AbortController();
+  t.same(await host.links(), [{ name: 'lo0', kind: 'wifi', addresses: [] }], 'what has no device is none');
+  await says('echo 486F6D65:6:70:WPA2');
+  t.match(await host.look('wlan0', signal), [{ ssid: home, channel: 6 }]);
+  await says('case "$*" in *"rescan no") echo 486F6D65:6:70:WPA2;; *) exit 1;; esac');
+  t.match(await host.look('wlan0', signal), [{ ssid: home }], 'what was heard before, where it cannot look');
+  await says('exit 10');
+  await t.rejects(host.look('wlan0', signal), { code: 'wifi-missing' });
+  await says('exit 0');
+  await host.up('some-uuid', 'wlan0', signal);
+  await host.load();
+  await says(
+    'echo "Error: Connection activation failed: Secrets were required, but not provided." >&2; echo Hint: >&2; exit 4',
+  );
+  await t.rejects(host.up('some-uuid', 'wlan0', signal), { code: 'wifi-password-wrong', detail: /^Error: / });
+  await host.down('some-uuid');
+  await says('exit 8');
+  await t.rejects(host.load(), { code: 'network-unavailable' });
+  await t.rejects(
+    createNmcli({ program: '/nowhere/nmcli', kernel: async () => undefined, list: async () => [] }).load(),
+    {
+      code: 'network-unavailable',
+    },
+  );
+  const aborting = new AbortController();
+  await says('exec sleep 60');
+  const waits = host.up('some-uuid', 'wlan0', aborting.signal);
+  aborting.abort();
+  await t.rejects(waits, { name: 'AbortError' }, 'the agent is stopped meanwhile');
+  const asked = (await readFile(log, 'utf8')).trim().split('\n');
+  t.ok(
+    asked.every((line) => line.startsWith('C ')),
+    'in words that can be read by a program',
+  );
+  t.ok(asked.includes('C --wait 60 connection up uuid some-uuid ifname wlan0'));
 });
 
 t.test('profiles as files', async (t) => {

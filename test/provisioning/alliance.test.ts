@@ -203,7 +203,8 @@ t.test('a box gets its identity, label and voucher from the maker', async (t) =>
   refused(t, 'arguments-invalid', ...make(...one, '--territory', 'kowhai'));
   t.match(done(t, ...make(...one, ...sold, '--voucher-valid', '365d')), /^made /);
   const from = at('boxes/WZ-0001');
-  t.same((await readdir(from)).sort(), ['idevid.crt', 'label.svg', 'label.txt', 'setup-code.json', 'voucher.vcj']);
+  const contents = ['idevid.crt', 'label.svg', 'label.txt', 'setup-code.json', 'voucher.vcj', 'wifi-password.txt'];
+  t.same((await readdir(from)).sort(), contents);
   const label = await readFile(path.join(from, 'label.txt'), 'utf8');
   const code = /^code +(\S+)$/m.exec(label)?.[1] ?? '';
   t.match(label, /^name +webizen-[0-9a-z]{4}$/m);
@@ -211,7 +212,10 @@ t.test('a box gets its identity, label and voucher from the maker', async (t) =>
   t.ok(parseSetupCode(code));
   t.match(label, `http://webizen.local/#code=${code}`);
   const svg = await readFile(path.join(from, 'label.svg'), 'utf8');
-  for (const words of ['WZ-0001', code, '<path ']) t.match(svg, words);
+  const wifi = (await readFile(path.join(from, 'wifi-password.txt'), 'utf8')).trim();
+  t.match(wifi, /^[0-9a-hjkmnp-tv-z]{5}(-[0-9a-hjkmnp-tv-z]{5}){2}$/);
+  t.match(label, new RegExp(`^wifi +Webizen-[0-9a-z]{4} ${wifi}$`, 'm'));
+  for (const words of ['WZ-0001', code, wifi, '<path ']) t.match(svg, words);
   t.match(openssl(from, 'verify', '-x509_strict', '-CAfile', at('M/ca.crt'), 'idevid.crt'), 'OK');
   t.match(openssl(from, 'cms', '-verify', '-inform', 'DER', '-in', 'voucher.vcj', '-CAfile', at('M/ca.crt')), 'kowhai');
 

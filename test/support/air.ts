@@ -49,7 +49,7 @@ export function openAir(folder: string) {
     if (!station.gives) throw new Refusal('wifi-no-address');
   }
   const done: string[] = [];
-  const faults = { isDeaf: false, mayOpen: true };
+  const faults = { isDeaf: false, mayOpen: true, missed: 0 };
 
   const host: NetworkHost = {
     async links() {
@@ -80,6 +80,10 @@ export function openAir(folder: string) {
       const text = find(profile);
       change({ up: null }); // the device leaves what it was in
       if (text === undefined) throw new Refusal('wifi-not-joined', 'no such profile');
+      if (!isOwn(text) && faults.missed > 0) {
+        faults.missed -= 1;
+        throw new Refusal('wifi-not-found');
+      }
       if (!isOwn(text)) join(text);
       else if (!faults.mayOpen) throw new Refusal('wifi-not-joined');
       change({ up: profile });

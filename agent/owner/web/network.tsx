@@ -4,19 +4,7 @@ import type { NetworkView, WifiSeen } from '#contract/network.js';
 import type { OwnerState } from '#contract/owner.js';
 import { ssidOf } from '#contract/ssid.js';
 import type { Live } from './live.js';
-import {
-  Details,
-  Failure,
-  Field,
-  Mark,
-  Passphrase,
-  Skeleton,
-  Submit,
-  Summary,
-  Title,
-  Trouble,
-  useForm,
-} from './parts.js';
+import { Details, Failure, Field, Passphrase, Skeleton, Submit, Summary, Title, Trouble, useForm } from './parts.js';
 import { texts } from './texts.js';
 import { useAsked } from './use-asked.js';
 
@@ -43,7 +31,7 @@ function Next({ own, address }: { own: string | undefined; address: string }) {
   return (
     <section class="panel" aria-labelledby="then">
       <h2 id="then">{section}</h2>
-      <ol>
+      <ol class="steps">
         {steps.map((step) => (
           <li key={step}>{step}</li>
         ))}
@@ -145,7 +133,7 @@ function Choose(props: { live: Live; wifi: Wifi; address: string; asked: (name: 
         <Passphrase
           id="wifi-password"
           label={words.password}
-          hint={words.passwordHint}
+          hint={isHidden ? words.hiddenPasswordHint : words.passwordHint}
           fault={faultAt('wifi-password')}
           value={password}
           set={setPassword}
@@ -236,7 +224,6 @@ export function Network(props: { live: Live; known: OwnerState; version: number;
       {wifi && isOwner && <Known live={live} wifi={wifi} mayForget={told.wired} again={found.again} />}
       {wifi && !isOwner && <p>{words.lead.choose}</p>}
       {isOwner && wifi?.isJoined && !wifi.last?.problem ? <Details summary={words.change}>{chooser}</Details> : chooser}
-      {wifi?.isJoined && <Mark tone="good">{words.title.joined(wifi.known?.name ?? '')}</Mark>}
     </div>
   );
 }

@@ -32,7 +32,8 @@ export const network = {
   hiddenName: 'Name of the Wi-Fi',
   hiddenHint: 'Exactly as it was set: capitals count.',
   password: 'Password of the Wi-Fi',
-  passwordHint: 'It often stands on the router. Leave it empty for a Wi-Fi without a password.',
+  passwordHint: 'It often stands on the router.',
+  hiddenPasswordHint: 'It often stands on the router. Leave it empty for a Wi-Fi without a password.',
   noList: 'The box hears no Wi-Fi. Bring it closer to the router.',
   again: 'Look again',
   submit: 'Join this Wi-Fi',
@@ -46,7 +47,8 @@ export const network = {
     section: 'What happens then',
     leaves: (own: string) =>
       `The box leaves “${own}” to try your Wi-Fi. Your phone loses it, and this page stops: that is as it should be.`,
-    back: (address: string) => `Connect your phone to your Wi-Fi again, and open ${address} there.`,
+    back: (address: string) =>
+      `Connect your phone to your Wi-Fi again, and open ${address} there, or the label’s link. You go on as at the beginning.`,
     failed: (own: string) =>
       `If it does not work, “${own}” comes back within two minutes. Join it again: this page then says why.`,
     tries:

@@ -47,6 +47,7 @@ export interface Agent {
     | 'events'
     | 'updates'
     | 'backup'
+    | 'restoring'
   >;
   /** Resolves when it is certain to happen; `onRestart` is told behind it. */
   reset(wish: { kind: ResetKind; by: 'console' | 'command'; signer?: OwnerSigner }): Promise<void>;

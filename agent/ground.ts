@@ -30,7 +30,7 @@ export interface Ground {
   onRefused(refusal: Refusal): void;
 }
 
-async function ownRuntimeDirectory(directory: string): Promise<void> {
+export async function ownRuntimeDirectory(directory: string): Promise<void> {
   await mkdir(path.dirname(directory), { recursive: true }).catch((error: unknown) => {
     if (!isErrno(error, 'EEXIST')) throw new Refusal('directory-owner', directory, { cause: error });
   });
@@ -69,7 +69,10 @@ export async function openGround(
   if (!isBetween && (await restoring.isAskedFor())) await checkFree(dataDir);
   const restored = await restoring.perform();
   const store = await openStore(dataDir);
-  const ledger = await createLedger({ store, clock, isTimeKnown: clock.trusted });
+  const ledger = await createLedger({ store, clock, isTimeKnown: clock.trusted }).catch(async (error: unknown) => {
+    await store.close(); // whoever mends it needs it free
+    throw error;
+  });
   if (wiped) {
     const { kind, by } = wiped;
     if (!ledger.head()) await ledger.append({ by: 'box', type: kind, facts: { how: by } });

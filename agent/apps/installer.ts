@@ -24,7 +24,17 @@ import { createRemoveSteps } from './remove-steps.js';
 import { createRunning } from './running.js';
 import { createSuccessions } from './successions.js';
 import { createTable } from './table.js';
-import type { Catalogue, Grants, Holds, LedgerRoom, Runner, Sockets, Storage } from './uses.js';
+import {
+  type Catalogue,
+  type Grants,
+  type Holds,
+  type LedgerRoom,
+  noTerms,
+  type Runner,
+  type Sockets,
+  type Storage,
+  type Terms,
+} from './uses.js';
 
 /** What an installed app is, by what its member signed. */
 export interface AppBinding {
@@ -84,13 +94,23 @@ export async function createInstaller(wish: {
   changes: () => Changes;
   clock: Clock;
   freeBytes: () => number;
+  terms?: Terms;
   /** Of makers who manage this box for its owner. */
   mandates?: Mandates;
   /** Blobs that are kept though no app needs them now: of the base that apps to come will share. */
   isShared?: (digest: string) => boolean;
   onRefused: (refusal: Refusal) => void;
 }): Promise<Installer> {
-  const { isShared = () => false, mandates = noMandates, clock, onRefused, runner, sockets, holds } = wish;
+  const {
+    isShared = () => false,
+    mandates = noMandates,
+    terms = noTerms,
+    clock,
+    onRefused,
+    runner,
+    sockets,
+    holds,
+  } = wish;
   const table = createTable();
   const refused = (error: unknown): void =>
     onRefused(error instanceof Refusal ? error : new Refusal('internal', undefined, { cause: error }));
@@ -100,12 +120,13 @@ export async function createInstaller(wish: {
   const blobs = await openBlobs({ directory, freeBytes: wish.freeBytes, reserveBytes });
   const running = createRunning({ runner, sockets, holds });
   const successions = createSuccessions({ ...wish, installed });
-  const offers = createOffers({ ...wish, installed, blobs, successions });
+  const offers = createOffers({ ...wish, terms, installed, blobs, successions });
   const isPinned = (digest: string): boolean => isShared(digest) || table.isPinned(digest);
   const images = createImageCheck();
   const rooms = {
     ...wish,
     mandates,
+    terms,
     installed,
     outcomes,
     blobs,

@@ -8,11 +8,20 @@ import type { Changes } from '../changes/changes.js';
 import type { Members } from '../members/members.js';
 import type { Blobs } from './blobs.js';
 import { dropNext } from './drop-next.js';
-import { awaitedBy, type Held, heldBy, type Installed, type InstalledRecord, mayRun, releaseOf } from './installed.js';
+import {
+  awaitedBy,
+  type Held,
+  heldBy,
+  type Installed,
+  type InstalledRecord,
+  lacksTerms,
+  mayRun,
+  releaseOf,
+} from './installed.js';
 import { groupOf, isUntouched } from './plan.js';
 import type { Provide } from './provide.js';
 import type { Running } from './running.js';
-import type { Grants, Runner, Storage } from './uses.js';
+import type { Grants, Runner, Storage, Terms } from './uses.js';
 
 export interface Keeper {
   /** Removes blobs and images that no record and no offer names any more. */
@@ -39,6 +48,7 @@ export interface KeeperParts {
   /** Of offers that the owner may still say yes to, and of what is shared by apps yet to come. */
   isPinned(digest: string): boolean;
   members: Members;
+  terms: Terms;
   runner: Runner;
   running: Running;
   /** Gets what the engine lacks. */
@@ -133,7 +143,7 @@ export function createKeeper(parts: KeeperParts): Keeper {
 
   function wanted(id: string): Held | undefined {
     const record = installed.get(id);
-    if (!record?.current || !mayRun(record, members)) return undefined;
+    if (!record?.current || !mayRun(record, parts)) return undefined;
     const change = underWay(id);
     return change && !isUntouched(change) ? undefined : record.current;
   }
@@ -172,6 +182,7 @@ export function createKeeper(parts: KeeperParts): Keeper {
     await turnBack(record);
     const { id, current, stopped } = record;
     if (!current) return;
+    if (lacksTerms(record, parts.terms)) await running.stop(id);
     const { version } = releaseOf(current).manifest;
     const member = releaseOf(current).member;
     const facts = { app: id, version, member };
@@ -184,6 +195,13 @@ export function createKeeper(parts: KeeperParts): Keeper {
       await installed.save(now, { by: 'box', type: 'app.reinstated', facts });
       bringUp(id);
     }
+  }
+
+  /** What nobody has agreed to any more stops, and what is agreed to again goes on. */
+  async function keepTerms(id: string): Promise<void> {
+    const record = installed.get(id);
+    if (record && lacksTerms(record, parts.terms)) await running.stop(id);
+    else bringUp(id);
   }
 
   async function enforce(): Promise<void> {
@@ -217,6 +235,7 @@ export function createKeeper(parts: KeeperParts): Keeper {
     enforce: enforceInTurn,
     async start() {
       endWatching = [
+        parts.terms.onChange((app) => track(keepTerms(app))),
         members.onChange(() => track(enforceInTurn())),
         parts.changes().on((change) => {
           const app = change.endedAt === null ? undefined : parts.changes().data(change.id)?.app;

@@ -9,6 +9,8 @@ import { type Clock, systemClock } from '#common/clock.js';
 import { type Files, files } from '#common/files.js';
 import { Refusal } from '#contract/problems.js';
 import { machineOf } from './machine.js';
+import type { NetworkHost } from './network.js';
+import { createNmcli } from './nmcli.js';
 import { createRauc } from './rauc.js';
 import type { OsHost } from './slots.js';
 
@@ -39,8 +41,12 @@ export interface Host {
   machine(): Promise<string | undefined>;
   /** Has the machine restarted; resolves when that is under way. @throws Refusal `host-cannot-reboot` */
   reboot(): Promise<void>;
+  /** Whether the whole machine is being stopped, and not the agent alone. Never rejects. */
+  goesDown(): Promise<boolean>;
   /** Where there are two systems to start from. */
   os?: OsHost;
+  /** Where NetworkManager looks after the network. */
+  network?: NetworkHost;
   /** The network that apps' tunnels go out to; the machine's own where nothing is said. */
   outside?: {
     /** All addresses of a name; rejects when there are none. */
@@ -69,13 +75,24 @@ async function list(directory: string): Promise<string[]> {
 
 const execute = promisify(execFile);
 
-/** By systemd alone, which stops everything in order; and by root alone, as it wants. */
-async function reboot(): Promise<void> {
-  const isSystemd = await access('/run/systemd/system').then(
+const isSystemd = (): Promise<boolean> =>
+  access('/run/systemd/system').then(
     () => true,
     () => false,
   );
-  if (!isSystemd || process.getuid?.() !== 0) throw new Refusal('host-cannot-reboot');
+
+async function goesDown(): Promise<boolean> {
+  if (!(await isSystemd())) return false;
+  // Whatever is not `running` is answered with a status of failure.
+  const said = await execute('systemctl', ['is-system-running'], { timeout: 10_000 }).catch((error: unknown) =>
+    error instanceof Error && 'stdout' in error ? error : { stdout: '' },
+  );
+  return String(said.stdout).trim() === 'stopping';
+}
+
+/** By systemd alone, which stops everything in order; and by root alone, as it wants. */
+async function reboot(): Promise<void> {
+  if (!(await isSystemd()) || process.getuid?.() !== 0) throw new Refusal('host-cannot-reboot');
   await execute('systemctl', ['--no-block', 'reboot']).catch((error: unknown) => {
     throw new Refusal('host-cannot-reboot', 'systemctl refused', { cause: error });
   });
@@ -100,7 +117,9 @@ export const realHost: Host = {
   },
   kernel,
   os: createRauc({ osRelease: () => kernel('/etc/os-release') }),
+  network: createNmcli({ kernel, list }),
   reboot,
+  goesDown,
   list,
   machine: () => machineOf({ kernel, interfaces: () => list('/sys/class/net') }),
 };

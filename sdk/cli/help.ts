@@ -7,6 +7,7 @@ export const help = `webizen: tools for owners and developers of Webizen boxes
   webizen app …         an app from skeleton to release: init, dev, check, build, sign, inspect, publish, rollout,
                         status, offer, withdraw, messages
   webizen link …        with which boxes you are linked: ask with an owner's code, list, end
+  webizen agreement …   what owners have agreed to: list
   webizen ledger …      verify what a box has written down about itself
   webizen officer …     decide about members as an officer of a territory: keygen, resolve, show, sign
   webizen register …    audit what a territory has decided about its members
@@ -178,6 +179,13 @@ the app goes one message under the name webizen-conformance.
 Exit codes: 0 nothing failed, 1 something did or nothing answers, 2 the command line is wrong.
 `;
 
+const agreement = `webizen agreement: what owners have agreed to with you
+
+  webizen agreement list [--json] [--catalogue URL --ca FILE] [--member DIR]
+      each with its plan, the class that the owner stated, its price, and whether it holds. Whose box it is you are not
+      told; your app finds the name of its agreement in the standard API
+`;
+
 export const helpOf: Record<string, string | undefined> = {
-  ...{ member, app, link, ledger, backup, officer, register, conformance },
+  ...{ agreement, member, app, link, ledger, backup, officer, register, conformance },
 };

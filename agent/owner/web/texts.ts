@@ -3,8 +3,12 @@ import { apps } from './texts-apps.js';
 import { backup } from './texts-backup.js';
 import { health } from './texts-health.js';
 import { links } from './texts-links.js';
+import { network } from './texts-network.js';
 import { provider } from './texts-provider.js';
+import { safe } from './texts-safe.js';
+import { storage } from './texts-storage.js';
 import { system } from './texts-system.js';
+import { terms } from './texts-terms.js';
 import { words } from './words.js';
 
 export interface ProblemText {
@@ -33,6 +37,10 @@ export const texts = {
     code: 'no-answer',
     title: 'The box does not answer',
     remedy: 'Look whether it has power and is on the same network as this device. This page goes on by itself.',
+  },
+  notLoaded: {
+    title: 'This page could not be loaded. The box may have been updated meanwhile.',
+    again: 'Load it again',
   },
   unreachable: {
     since: (time: string) => `The box does not answer. What you see is from ${time}.`,
@@ -219,9 +227,13 @@ export const texts = {
   apps,
   health,
   links,
+  network,
   provider,
+  safe,
+  storage,
   system,
   backup,
+  terms,
   home: {
     healthy: 'Your box is healthy.',
     care: (count: number) => (count === 1 ? 'One thing needs your care.' : `${count} things need your care.`),

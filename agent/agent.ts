@@ -52,6 +52,7 @@ export interface Agent {
     | 'updates'
     | 'network'
     | 'backup'
+    | 'restoring'
   >;
   safe(): Safe;
   /** Resolves when it is certain to happen; `onRestart` is told behind it. */

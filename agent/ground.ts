@@ -1,4 +1,5 @@
 /** What every room of the agent stands on: its directories, its time, its store and its ledger. */
+import { existsSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
 import type { Logger } from 'pino';
@@ -64,7 +65,8 @@ export async function openGround(
   const wiped = await reset.perform();
   if (wiped) await clock.forget(); // a reset lowers the floor
   const restoring = restoreOf(config, host, clock, onRefused);
-  if (await restoring.isAskedFor()) await checkFree(dataDir);
+  const isBetween = !existsSync(path.join(dataDir, 'store')); // looking would make one
+  if (!isBetween && (await restoring.isAskedFor())) await checkFree(dataDir);
   const restored = await restoring.perform();
   const store = await openStore(dataDir);
   const ledger = await createLedger({ store, clock, isTimeKnown: clock.trusted }).catch(async (error: unknown) => {

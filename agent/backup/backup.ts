@@ -136,8 +136,8 @@ export function createBackup(parts: BackupParts): BackupRoom {
     return known;
   }
 
-  const nameOf = (at: number): string =>
-    fileNameOf({ box: parts.box().name, ledger: parts.ledger()?.ledger ?? '00000000', at });
+  const nameOf = ({ at, id }: { at: number; id: string }): string =>
+    fileNameOf({ box: parts.box().name, ledger: parts.ledger()?.ledger ?? '00000000', at, id });
 
   async function* counted(pieces: AsyncIterable<Uint8Array>, done: (bytes: number) => void) {
     let bytes = 0;
@@ -155,7 +155,7 @@ export function createBackup(parts: BackupParts): BackupRoom {
     try {
       await parts.append({ by: 'owner', type: 'backup.asked', facts: { to: 'file' } }, signer);
       const snapshot = await takeSnapshot(parts);
-      const name = nameOf(snapshot.head.at);
+      const name = nameOf(snapshot.head);
       async function* pieces(): AsyncGenerator<Uint8Array> {
         let sizeBytes = 0;
         let error: unknown = new Refusal('upload-broken', 'it was not taken to its end');
@@ -187,7 +187,7 @@ export function createBackup(parts: BackupParts): BackupRoom {
     try {
       const snapshot = await takeSnapshot(parts);
       const { id, at } = snapshot.head;
-      const name = nameOf(at);
+      const name = nameOf(snapshot.head);
       try {
         const sizeBytes = await on.write({
           ...{ disk, file: name, signal: stopping.signal, told: progress },

@@ -44,16 +44,16 @@ const ending = '.age';
 const pieceBytes = 256 * 1024;
 const isDiskName = (name: string): boolean => /^[A-Za-z0-9._-]{1,64}$/.test(name) && !name.startsWith('.');
 
-/** `webizen-7k3f-1a2b3c4d-20261127T113000Z.age`: the box, its ledger, the time. */
-export function fileNameOf({ box, ledger, at }: { box: string; ledger: string; at: number }): string {
+/** `webizen-7k3f-1a2b3c4d-20261127T113000Z-5e6f.age`: the box, its ledger, what it takes for the time, the backup. */
+export function fileNameOf({ box, ledger, at, id }: { box: string; ledger: string; at: number; id: string }): string {
   const time = new Date(at).toISOString().replace(/\.\d+/, '').replace(/[-:]/g, '');
-  return `${prefixOf({ box, ledger })}${time}${ending}`;
+  return `${prefixOf({ box, ledger })}${time}-${id.slice(0, 4)}${ending}`;
 }
 const prefixOf = ({ box, ledger }: { box: string; ledger: string }): string =>
   `${box.replace(/[^A-Za-z0-9-]/g, '')}-${ledger.slice(0, 8)}-`;
 
 function timeIn(file: string): number | null {
-  const found = /-(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z\.age$/.exec(file);
+  const found = /-(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z(?:-[0-9a-f]{4})?\.age$/.exec(file);
   if (!found) return null;
   const [, year, month, day, hour, minute, second] = found;
   const at = Date.parse(`${year}-${month}-${day}T${hour}:${minute}:${second}Z`);

@@ -106,6 +106,8 @@ export async function stageBackup(
   let db: Database | undefined;
   let writing: FileHandle | undefined;
   let hasOwner = false;
+  /** One on its way to the disk while the next is unsealed. */
+  let landing: Promise<void> = Promise.resolve();
 
   function checkRoom(bytes: number): void {
     if (freeBytes() - bytes < reserveBytes) throw new Refusal('disk-full', `${bytes} bytes are needed`);
@@ -136,7 +138,9 @@ export async function stageBackup(
             } catch {
               throw broken(`a row of ${concern} is not JSON`);
             }
-        await commits.commit(rows.map(({ key, value }): Operation => ({ type: 'put', sublevel, key, value })));
+        await landing;
+        landing = commits.commit(rows.map(({ key, value }): Operation => ({ type: 'put', sublevel, key, value })));
+        landing.catch(() => {}); // whoever waits for it hears of it
       },
       async blob({ digest, size }) {
         checkRoom(size);
@@ -158,6 +162,7 @@ export async function stageBackup(
     const store = await openDatabase(places.store, wish.storeVersion);
     db = store;
     const head = await readBackup(source, { ...wish, macKey: wish.keys.macKey, sink: await sinkOf(store) });
+    await landing;
     const entries = await checkLedger(store, head.ledger);
     await store.close();
     for (const folder of [places.keys, places.blobs, places.folder]) await syncDirectory(folder);
@@ -165,6 +170,7 @@ export async function stageBackup(
     await files.write(places.found, JSON.stringify(staged), 0o600);
     return staged;
   } catch (error) {
+    await landing.catch(() => {});
     await db?.close().catch(() => {});
     await writing?.close().catch(() => {});
     await clearStage(places);

@@ -102,7 +102,10 @@ export function createRestore(wish: {
     for (const name of movedBy(marker)) {
       const staged = path.join(places.folder, name);
       if (!(await exists(staged))) continue; // it is in its place already
-      if (await exists(here(name))) await move(here(name), path.join(beforeFolder, name));
+      const before = path.join(beforeFolder, name);
+      // Where a cut came between the two, whatever somebody made in its place meanwhile is nothing.
+      if (await exists(before)) await rm(here(name), { recursive: true, force: true });
+      else if (await exists(here(name))) await move(here(name), before);
       await move(staged, here(name));
     }
     // A blob is what its name says, whoever brought it.

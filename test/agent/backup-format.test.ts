@@ -250,3 +250,17 @@ t.test('the tar is one that others read', async (t) => {
   t.equal(tar.subarray(0, 19).toString(), 'webizen-backup.json');
   t.equal(tar.length % 512, 0);
 });
+
+t.test('what is written here the library of age opens, and what it writes is opened here', async (t) => {
+  const { Decrypter, Encrypter } = await import('age-encryption');
+  for (const length of [0, 1, 65_535, 65_536, 65_537, 131_072, 200_000]) {
+    const bytes = Buffer.alloc(length, length % 251);
+    const ours = await whole(seal(cut(bytes), recipient));
+    const decrypter = new Decrypter();
+    decrypter.addIdentity(identity);
+    t.ok(bytes.equals(await decrypter.decrypt(ours)), `${length} bytes of ours`);
+    const encrypter = new Encrypter();
+    encrypter.addRecipient(recipient);
+    t.ok(bytes.equals(await whole(unseal(cut(await encrypter.encrypt(bytes)), identity))), `${length} bytes of theirs`);
+  }
+});

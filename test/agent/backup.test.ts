@@ -6,9 +6,11 @@ import t, { type Test } from 'tap';
 import { systemClock } from '#common/clock.js';
 import { verifyLedger } from '#contract/ledger-chain.js';
 import type { Agent } from '../../agent/agent.js';
+import { dueAt } from '../../agent/backup/weekly.js';
 import type { OwnerSigner } from '../../agent/consent/ledger.js';
 import { type Host, realHost } from '../../agent/host/host.js';
 import { type TestBox, testBox } from '../support/box.js';
+import { createManualClock } from '../support/manual-clock.js';
 
 const passphrase = 'tram lantern quartz pillow';
 const app = { id: 'example.visits', quotaBytes: 50_000_000 };
@@ -257,4 +259,29 @@ t.test('a full disk of the box refuses what is read, and nothing is left of it',
   await t.rejects(look(full.box, bytes, code), { code: 'disk-full' });
   t.notOk(existsSync(path.join(full.box.dataDir, 'restoring')));
   t.ok(await isRight(box));
+});
+
+t.test('one each week to the disk that has them, within the hours that the owner chose', async (t) => {
+  const day = 86_400_000;
+  const settings = { weekly: true, window: null, keep: 5 };
+  const at = Date.UTC(2026, 10, 2, 3, 0);
+  t.ok(dueAt({ now: at, settings, lastAt: null }), 'the first one at once');
+  t.notOk(dueAt({ now: at, settings: { ...settings, weekly: false }, lastAt: null }));
+  t.notOk(dueAt({ now: at, settings, lastAt: at - 6 * day }));
+  t.ok(dueAt({ now: at, settings, lastAt: at - 7 * day }));
+  const night = { ...settings, window: { from: 23 * 60, minutes: 240 } };
+  t.notOk(dueAt({ now: at, settings: night, lastAt: at - 7 * day }), 'three is past the window');
+  t.ok(dueAt({ now: at - 3_600_000, settings: night, lastAt: at - 7 * day }), 'past midnight too');
+  t.ok(dueAt({ now: at, settings: night, lastAt: at - 10 * day }), 'a box that is off at night makes one all the same');
+  t.ok(dueAt({ now: at, settings, lastAt: at + 30 * day }), 'a clock that went back does not put it off');
+
+  const clock = createManualClock(at);
+  const { box, disks, signer } = await owned(t, { ...host, clock });
+  const made = async (): Promise<string[]> =>
+    (await readdir(path.join(disks, 'stick/webizen-backup')).catch(() => [])).filter((name) => name.endsWith('.age'));
+  const { backup } = rooms(box);
+  await clock.pass(61_000);
+  await settled(box);
+  t.equal((await made()).length, 1);
+  await backup.set({ weekly: false, window: null, keep: 5 }, signer);
 });

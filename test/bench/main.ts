@@ -10,6 +10,7 @@ import { api } from './api.js';
 import { appSockets } from './app-sockets.js';
 import { apps } from './apps.js';
 import { archive } from './archive.js';
+import { backup } from './backup.js';
 import type { Conditions, Figure } from './compare.js';
 import { directory } from './directory.js';
 import { est, estPostgres } from './est.js';
@@ -103,6 +104,7 @@ try {
   await measure('path', () => pathCheck(conditions));
   await measure('register', () => register(workshop, conditions));
   await measure('archive', () => archive(workshop, conditions));
+  await measure('backup', () => backup(workshop, conditions));
   await measure('table', () => fleetTable(workshop, conditions));
   await measure('admission', () => admission(workshop, conditions));
   if (['est', 'renewal', 'ingest', 'ingest.batch', 'memory', 'fleet'].some(wanted)) {

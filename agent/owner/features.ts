@@ -12,6 +12,7 @@ import type { Memberships, Reset } from '../enrolment/membership.js';
 import type { Conditions } from '../health/conditions.js';
 import type { Link } from '../link/link.js';
 import type { OwnerLinks } from '../links/links.js';
+import type { Metering } from '../metering/metering.js';
 import type { Notices } from '../notices/notices.js';
 import type { Storage } from '../storage/storage.js';
 import type { OwnerTerms } from '../terms/terms.js';
@@ -79,6 +80,8 @@ export interface OwnerFeatures {
   links?: OwnerLinks;
   /** What apps cost; only where there are apps. */
   terms?: OwnerTerms;
+  /** What is counted under them. */
+  metering?: Pick<Metering, 'view' | 'setCap'>;
   grants?: AppGrants;
   logs?: AppLogs;
   data?: AppData;

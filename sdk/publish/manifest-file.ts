@@ -27,7 +27,7 @@ const meanings: readonly [pointer: RegExp, meaning: string][] = [
   [/^\/health\/path$/, 'must begin with a slash and have no blanks'],
   [
     /^\/capabilities\/\d+\/capability$/,
-    'must be a permission that there is: storage, health.read, identity.attest, notify, messages, or network.egress: with a host name or *',
+    'must be a permission that there is: storage, health.read, identity.attest, notify, messages, metering, or network.egress: with a host name or *',
   ],
 ];
 

@@ -1,6 +1,13 @@
 /** What one more thing makes of a count: its entry, the sums, and whether it may be. Pure. */
 import { isAbove, plus, times, total } from '#common/decimals.js';
-import { hashOfEntry, type NewUsage, periodOf, type UsageEntry, type UsageSum } from '#contract/metering.js';
+import {
+  endOfPeriod,
+  hashOfEntry,
+  type NewUsage,
+  periodOf,
+  type UsageEntry,
+  type UsageSum,
+} from '#contract/metering.js';
 import { isZero } from '#contract/money.js';
 import type { AgreedPlan } from '#contract/plans.js';
 import { Refusal } from '#contract/problems.js';
@@ -21,8 +28,9 @@ export interface Count {
   from: number;
   before: string | null;
   sums: UsageSum[];
-  /** The last statement. */
+  /** The last statement, and its month: what comes behind it is of a later one, whatever the clock says. */
   number: number;
+  stated: string | null;
   previous: string | null;
   /** The oldest entry that is still here. */
   oldest: number;
@@ -41,8 +49,12 @@ const day = 86_400_000;
 
 export const newCount = ({ agreement, app, member, box }: Under): Count => ({
   ...{ agreement, app, member, box, period: null, entry: 0, head: null, at: 0, from: 1, before: null, sums: [] },
-  ...{ number: 0, previous: null, oldest: 1 },
+  ...{ number: 0, stated: null, previous: null, oldest: 1 },
 });
+
+/** A clock that was put back makes nothing happen before what has happened. */
+export const momentOf = ({ at, stated }: Pick<Count, 'at' | 'stated'>, now: number): number =>
+  Math.max(now, at, stated === null ? 0 : endOfPeriod(stated));
 
 /** Of what is counted; the trial costs nothing. */
 export function costOf(sums: readonly UsageSum[], { prices }: AgreedPlan): string {
@@ -76,7 +88,7 @@ export function countOne(
   if (!plan.prices.some((price) => price.per === 'unit' && price.unit === unit))
     throw new Refusal('metering-unit', unit);
   if (isZero(quantity)) throw new Refusal('metering-quantity', quantity);
-  const at = Math.max(now, count.at); // a clock that was put back makes nothing happen before what has happened
+  const at = momentOf(count, now);
   const trial = plan.trialDays !== undefined && (since === null || at < since + plan.trialDays * day);
   const plain = {
     ...{ agreement: count.agreement, entry: count.entry + 1, at, unit, quantity, key, trial },

@@ -24,7 +24,7 @@ import { unitsOf } from '#contract/plans.js';
 import { Refusal } from '#contract/problems.js';
 import type { Ledger, OwnerSigner } from '../consent/ledger.js';
 import { type CountRow, openUsage, type StatementRow } from './book.js';
-import { costOf, countOne, newCount, type Under } from './count.js';
+import { costOf, countOne, momentOf, newCount, type Under } from './count.js';
 import { createStatementCourier, type Signing, seal } from './statements.js';
 
 export interface Metering {
@@ -164,7 +164,7 @@ export async function createMetering(parts: MeteringParts): Promise<Metering> {
   function one(row: CountRow, its: Under, { app, usage: wish, key }: Waiting, sealed: StatementRow[]) {
     if (row.entry - row.oldest + 1 >= mostEntries) throw new Refusal('metering-full', app);
     const now = clock.now();
-    const made = row.period !== null && periodOf(Math.max(now, row.at)) > row.period ? seal(row, now) : undefined;
+    const made = row.period !== null && periodOf(momentOf(row, now)) > row.period ? seal(row, now) : undefined;
     const { count, entry } = countOne(made?.count ?? row, its, { ...wish, key }, { now, cap: usage.cap(app) });
     if (made) sealed.push(made.row);
     return { count: { ...count, toldTo: row.toldTo }, entry };
@@ -235,7 +235,7 @@ export async function createMetering(parts: MeteringParts): Promise<Metering> {
       const { agreement, plan } = known(app);
       const now = clock.now();
       const row = usage.count(agreement);
-      const period = periodOf(Math.max(now, row?.at ?? 0));
+      const period = periodOf(row ? momentOf(row, now) : now);
       const isThis = row?.period === period;
       const sums = isThis ? row.sums : [];
       const currency = plan.prices[0]?.currency;

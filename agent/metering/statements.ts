@@ -35,7 +35,7 @@ export function seal(count: CountRow, at: number): { count: CountRow; row: State
   };
   const hash = hashOfText(statementText(statement));
   return {
-    count: { ...count, period: null, sums: [], number, previous: hash },
+    count: { ...count, period: null, sums: [], number, stated: period, previous: hash },
     row: { statement, told: false, refused: null },
   };
 }

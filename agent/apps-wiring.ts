@@ -7,7 +7,7 @@ import type { AppStatus, Apps } from './apps/apps.js';
 import { createCatalogue } from './apps/catalogue.js';
 import { createInstaller, type Installer } from './apps/installer.js';
 import { createPodmanRunner } from './apps/runtime/podman-runner.js';
-import type { Runner } from './apps/runtime/runner.js';
+import type { AppRun, Runner } from './apps/runtime/runner.js';
 import type { Holds } from './apps/uses.js';
 import type { Changes } from './changes/changes.js';
 import type { Grants } from './consent/grants.js';
@@ -39,6 +39,8 @@ export interface InstalledAppsWish extends Ground {
   directory: BoxDirectory | undefined;
   sockets: { open(app: { id: string; quotaBytes: number }): Promise<string>; close(id: string): Promise<void> };
   changes: () => Changes;
+  /** No app is started. */
+  isSafeMode: boolean;
 }
 
 /** As OCI names it. Releases are made for these two; on another machine none of them starts. */
@@ -90,7 +92,7 @@ export async function openInstalledApps(wish: InstalledAppsWish): Promise<Instal
       void (await wish.ledger.append({ by: 'box', type: 'register.forked', facts: { territory, held, shown } })),
   });
 
-  const runner = createPodmanRunner({
+  const podman = createPodmanRunner({
     socketPath: config.runtime.podman,
     stateDirectory: path.join(config.runtimeDir, 'runtime'),
     files: host.files,
@@ -98,6 +100,8 @@ export async function openInstalledApps(wish: InstalledAppsWish): Promise<Instal
     clock,
     log: wish.log,
   });
+  const stopped: AppRun = { state: 'stopped', restarts: 0, health: null, sandbox: podman.sandbox, pid: null };
+  const runner: Runner = wish.isSafeMode ? { ...podman, show: () => stopped } : podman;
 
   /** Where the catalogue is, and links are kept. */
   async function access() {

@@ -19,6 +19,7 @@ import { type Architecture, createOffers } from './offers.js';
 import { createOutcomeCourier } from './outcome-courier.js';
 import { createOutcomeWatch } from './outcome-watch.js';
 import { openOutcomes } from './outcomes.js';
+import { createProvide } from './provide.js';
 import { createRemoveSteps } from './remove-steps.js';
 import { createRunning } from './running.js';
 import { createSuccessions } from './successions.js';
@@ -46,10 +47,22 @@ export interface AppBinding {
   bound: PublicJwk;
 }
 
+/** `digest`: 64 hex digits. */
+export interface KeptApp {
+  id: string;
+  name: string;
+  version: string;
+  source: 'catalogue' | 'file';
+  usedBytes: number;
+  blobs: { digest: string; size: number; file: string }[];
+}
+
 export interface Installer {
   desk: AppsDesk;
   /** Undefined when no such app is installed. */
   bindingOf(app: string): AppBinding | undefined;
+  /** All that are installed, with the blobs of those that came as files: nobody else may have them. */
+  kept(): KeptApp[];
   /** For the change runner. */
   kinds: Record<string, StepKind>;
   /** After the runner of apps, the API and the change runner. */
@@ -124,7 +137,8 @@ export async function createInstaller(wish: {
     table,
     isPinned,
   };
-  const keeper = createKeeper(rooms);
+  const provide = createProvide(rooms);
+  const keeper = createKeeper({ ...rooms, provide });
   const looking = createLooking({ ...rooms, onRefused: refused });
   const desk = createDesk({ ...rooms, keeper, looking, reserveBytes });
   const parts = { ...rooms, tidy: keeper.tidy };
@@ -159,9 +173,25 @@ export async function createInstaller(wish: {
     return { release: held.release, version: manifest.version, member, key: manifest.messages?.key, bound };
   }
 
+  const kept = (): KeptApp[] =>
+    installed.list().flatMap(({ id, current }) => {
+      if (!current) return [];
+      const { manifest, blobs: made } = releaseOf(current);
+      const ours = current.source === 'file' ? made : [];
+      return {
+        ...{ id, name: manifest.name.en, version: manifest.version, source: current.source },
+        usedBytes: wish.storage.usedBytes(id),
+        blobs: ours.flatMap(({ digest, size }) => {
+          const file = blobs.fileOf(digest);
+          return file === undefined ? [] : { digest: digest.slice('sha256:'.length), size, file };
+        }),
+      };
+    });
+
   return {
     desk,
     bindingOf,
+    kept,
     kinds: { ...createInstallSteps(parts), ...createRemoveSteps(parts) },
     async start() {
       await keeper.start();

@@ -19,6 +19,7 @@ import {
   releaseOf,
 } from './installed.js';
 import { groupOf, isUntouched } from './plan.js';
+import type { Provide } from './provide.js';
 import type { Running } from './running.js';
 import type { Grants, Runner, Storage, Terms } from './uses.js';
 
@@ -38,6 +39,8 @@ export interface Keeper {
 
 const firstPause = 1000;
 const longestPause = 60_000;
+/** Of what must come over the network. */
+const longestGetPause = 15 * 60_000;
 
 export interface KeeperParts {
   installed: Installed;
@@ -48,6 +51,8 @@ export interface KeeperParts {
   terms: Terms;
   runner: Runner;
   running: Running;
+  /** Gets what the engine lacks. */
+  provide: Provide;
   grants: Grants;
   storage: Storage;
   changes(): Changes;
@@ -74,7 +79,7 @@ export function createKeeper(parts: KeeperParts): Keeper {
   }
 
   /** With growing pauses, until it is done. */
-  async function insist(work: () => Promise<void>): Promise<void> {
+  async function insist(work: () => Promise<void>, longest = longestPause): Promise<void> {
     let pause = firstPause;
     while (!stopping.signal.aborted) {
       try {
@@ -82,7 +87,7 @@ export function createKeeper(parts: KeeperParts): Keeper {
       } catch (error) {
         refused(error);
         await clock.sleep(pause, stopping.signal);
-        pause = Math.min(pause * 2, longestPause);
+        pause = Math.min(pause * 2, longest);
       }
     }
   }
@@ -144,7 +149,19 @@ export function createKeeper(parts: KeeperParts): Keeper {
   }
 
   function bringUp(id: string): void {
-    track(insist(() => running.runIf(id, () => wanted(id))));
+    const run = (): Promise<void> => running.runIf(id, () => wanted(id));
+    track(
+      (async () => {
+        const held = wanted(id);
+        if (!held || (await parts.provide.isHere(held))) return insist(run);
+        // Restored on a box that never had it, or an engine that lost it.
+        await insist(async () => {
+          const now = wanted(id);
+          if (now) await parts.provide.get(now, stopping.signal);
+          await run();
+        }, longestGetPause);
+      })(),
+    );
   }
 
   const isExpelled = (held: Held): boolean => members.see(held.credential)?.may === 'nothing';

@@ -40,7 +40,7 @@ export const help = `webizen-provider: brings boxes into a territory and looks a
   webizen-provider app policy --dir D [first|proof --reason TEXT --decided-by TEXT]
   webizen-provider os keys|sign|publish|list|schedule|pause|resume|abort|next
   webizen-provider member admit REQUEST --dir D --id ID --level N --charter V --vetted TEXT --by TEXT
-  webizen-provider member list|show|level|suspend|reinstate|expel|succeed|key|credential|keys|policy|ledger --dir D
+  webizen-provider member list|show|level|suspend|reinstate|expel|succeed|key|credential|keys|policy|ledger|panel|resolve --dir D
   webizen-provider directory accept FILE --dir D [--keys keys.json]
   webizen-provider directory show --dir D [--json]
   webizen-provider alliance init|territory|maker|url|publish|rotate --dir A
@@ -243,8 +243,16 @@ Works while the server runs and while it does not.
   member list --dir D [--json]
   member show ID --dir D [--json]
   member level ID 1|2|3 --dir D --vetted TEXT --by TEXT [--on DAY] [--evidence FILE] [--charter VERSION]
-  member suspend ID --dir D --reason TEXT --decided-by TEXT [--review TEXT]
+  member suspend ID --dir D --reason TEXT --decided-by TEXT [--review TEXT] [--interim-days N]
       nothing new of the member is installed; what runs goes on
+      with --interim-days for 1 to 30 days at most, until a panel has met
+  member panel --dir D [--json]
+  member panel --set standing|review FILE --dir D
+      who decides about members, and who reviews it: FILE is {"quorum": N, "officers": [what webizen officer keygen prints,
+      …]}. Set the review panel first: from when there is a standing panel, members are suspended, reinstated, expelled and
+      succeeded, and panels changed, by resolutions of officers alone
+  member resolve RESOLUTION --signature FILE … --dir D
+      carry out what officers have signed (webizen officer)
   member reinstate ID --dir D --reason TEXT --decided-by TEXT [--review TEXT]
       ends a suspension, and undoes an expulsion
   member expel ID --dir D --reason TEXT --decided-by TEXT --review TEXT
@@ -311,7 +319,8 @@ Boxes fetch it at /v1/directory; it says which makers' boxes are known. Works wh
       the maker's certification authority; the alliance lists M/ca.crt
   maker make-box --dir M --serial S --csr FILE --out DIR [--territory ID --directory FILE --keys keys.json]
                  [--territory ID --territory-ca root.crt] [--voucher-valid 365d]
-      certifies the key of one box and writes DIR/S: idevid.crt, setup-code.json, label.svg, label.txt, voucher.vcj
+      certifies the key of one box and writes DIR/S: idevid.crt, setup-code.json, wifi-password.txt,
+      label.svg, label.txt, voucher.vcj
   maker make-box --dir M --batch FILE.jsonl|DIR --out DIR [--territory …]
       a production line: a line {"serial", "csr", "territory"?} or a file SERIAL.csr a box; can be repeated after a cut
   maker list --dir M [--json]

@@ -9,7 +9,9 @@ export const help = `webizen: tools for owners and developers of Webizen boxes
   webizen link …        with which boxes you are linked: ask with an owner's code, list, end
   webizen agreement …   what owners have agreed to, and what was counted: list, usage
   webizen ledger …      verify what a box has written down about itself
+  webizen officer …     decide about members as an officer of a territory: keygen, resolve, show, sign
   webizen register …    audit what a territory has decided about its members
+  webizen backup …      open an owner's backup with its code, away from the box
   webizen conformance … try every promise of the standard API against an implementation of it
 
 webizen COMMAND --help tells more; webizen --version says which release this is.
@@ -111,6 +113,22 @@ const link = `webizen link: with which boxes you are linked
       end a link, with all that is offered over it
 `;
 
+const backup = `webizen backup: an owner's backup, away from the box
+
+  webizen backup verify FILE [--code-file FILE] [--json]
+      read it to its end and say whether it is whole, was made by a box that has this code, and its ledger holds together
+  webizen backup list FILE [--code-file FILE] [--json]
+      say what is in it
+  webizen backup ledger FILE [--code-file FILE]
+      print the ledger that is in it, for webizen ledger verify
+  webizen backup identity [--code-file FILE]
+      print what the age tool opens it with: age --decrypt --identity - gives a tar
+
+The code stands in a file, or in the environment variable WEBIZEN_BACKUP_CODE.
+
+Exit codes: 0 it is whole, 1 it is not or does not open, 2 the command line is wrong.
+`;
+
 const ledger = `webizen ledger: what a box has written down about itself
 
   webizen ledger verify FILE [--root CERTIFICATE] [--json]
@@ -131,6 +149,21 @@ const register = `webizen register: what a territory has decided about its membe
       been changed or left out since. --keys are the territory's keys as you believe them; else those that it serves
 
 Exit codes: 0 it is whole, 1 it is not or could not be checked, 2 the command line is wrong.
+`;
+
+const officer = `webizen officer: decide about members as an officer of a territory
+
+  webizen officer keygen --name OFFICE --out FILE
+      make your key, for you alone, and print what the panel says of you. OFFICE is public for ever: the name of your office
+      rather than yours
+  webizen officer resolve suspend|reinstate|expel|succeed --territory T --member ID --reason TEXT --decided-by TEXT
+                          [--review TEXT] [--successor ID] [--apps 'APP, APP'] [--panel standing|review] --out FILE
+  webizen officer resolve panel --territory T --of standing|review --document FILE [--panel standing|review] --out FILE
+      draw up what is to be resolved. Nothing is sent to anybody
+  webizen officer show FILE
+  webizen officer sign FILE --key KEY --out SIGNATURE
+      read it, and sign it. The provider carries it out when enough of you have, within 90 days, once; resolution and
+      signatures stand in the public register
 `;
 
 const conformance = `webizen conformance: every promise of the standard API, tried
@@ -156,5 +189,5 @@ const agreement = `webizen agreement: what owners have agreed to with you
 `;
 
 export const helpOf: Record<string, string | undefined> = {
-  ...{ agreement, member, app, link, ledger, register, conformance },
+  ...{ agreement, member, app, link, ledger, backup, officer, register, conformance },
 };

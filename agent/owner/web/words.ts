@@ -81,6 +81,8 @@ export const words = {
       facts.level === 'minimum'
         ? 'You had only the minimum told to the provider.'
         : 'You had all told to the provider.',
+    'storage-key.shown': () => 'You looked at the storage key.',
+    'storage-key.noted': () => 'You wrote down the storage key, and the box forgot it.',
     'sign-in': () => 'You signed in.',
     'sign-in-failed': (facts) => `A wrong passphrase was tried ${times(facts)}.`,
     'setup-code-failed': (facts) => `A wrong label code was tried ${times(facts)}.`,
@@ -89,6 +91,8 @@ export const words = {
       facts.only === true
         ? 'You allowed signing in with encryption only.'
         : 'You allowed signing in without encryption.',
+    'wifi-chosen': (facts) => `The Wi-Fi “${text(facts, 'network', '')}” was chosen for the box.`,
+    'wifi-forgotten': (facts) => `You had the box forget the Wi-Fi “${text(facts, 'network', '')}”.`,
     standing: (facts) =>
       `${standings[text(facts, 'to', '')]?.(text(facts, 'name', 'the provider')) ?? ''}${facts.reason ? ` The reason: ${facts.reason}.` : ''}`,
     'register.forked': (facts) =>
@@ -99,6 +103,15 @@ export const words = {
     'hand-over-asked': () => 'Handing the box over was asked for.',
     reset: () => 'The box was reset.',
     'hand-over': () => 'The box was handed over.',
+    'backup.code': () => 'You made a backup code.',
+    'backup.settings': () => 'You settled how backups are made.',
+    'backup.asked': (facts) => `You had a backup made ${facts.to === 'disk' ? 'on a disk' : 'as a file'}.`,
+    'restore-asked': (facts) => `You had the backup of ${exact(Number(facts.madeAt))} restored.`,
+    restored: (facts) =>
+      `The box was restored: it has what ${text(facts, 'box', 'a box')} had on ${exact(Number(facts.madeAt))}.`,
+    'restore-undone': () => 'The box could not start with what was restored, and went back to what it had.',
+    'app.restored': (facts) => `${app(facts)}${version(facts)} came back with the backup.`,
+    'app.gone': (facts) => `${app(facts)}${version(facts)} is not in the backup, and went.`,
     'app.agreed': (facts) => `You said yes to ${app(facts)}${version(facts)} and its terms.`,
     'app.installed': (facts) => `${app(facts)}${version(facts)} was installed.`,
     'app.updated': (facts) => `${app(facts)} was updated${facts.version === undefined ? '' : ` to${version(facts)}`}.`,

@@ -139,12 +139,14 @@ export function createAgent(config: Config, host: Host, around: Around): Agent {
       members.start();
       await links.start();
       await terms.start();
+      installed.metering.start();
       link.subscribe((online) => {
         if (!online) return;
         // Who was cut off for a while hears first of all who must not run any more.
         void members.refresh().catch(() => {}); // it asks again by itself, and tells then
         links.refresh();
         terms.wake();
+        installed.metering.wake();
       });
       let { box } = membership.view().current;
       membership.onChange(() => {
@@ -249,6 +251,7 @@ export function createAgent(config: Config, host: Host, around: Around): Agent {
     undo.push(() => made.installed?.members.stop());
     undo.push(() => made.installed?.links.stop());
     undo.push(() => made.installed?.terms.stop());
+    undo.push(() => made.installed?.metering.stop());
     undo.push(() => made.apps.stop());
     // They run on behind an agent that ends; here nobody is there for them, and one may be the cause.
     const { clock } = host;
@@ -309,6 +312,7 @@ export function createAgent(config: Config, host: Host, around: Around): Agent {
         apps: made.installed.installer.desk,
         links: made.installed.links,
         terms: made.installed.terms,
+        metering: made.installed.metering,
         grants: made.grants,
         logs: made.installed.runner.logs,
         data: made.storage,

@@ -66,6 +66,7 @@ export function createAppsApi({ config, clock, log, freeBytes }: Ground, wish: A
       notifications: notices,
       messages,
       leases: holds.leases,
+      ...(installed && { metering: installed.metering }),
       logs: (id, tail) => (simulated ?? (installed?.installer.desk.show(id) ? installed.runner : apps)).logs(id, tail),
       standing: telling.standing,
     },

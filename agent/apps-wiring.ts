@@ -17,6 +17,7 @@ import type { Ground } from './ground.js';
 import { createSay } from './links/client.js';
 import { createLinkRoom, type LinkRoom } from './links/links.js';
 import { createMembers, type Members, memberKeysOf } from './members/members.js';
+import type { Metering } from './metering/metering.js';
 import type { Storage } from './storage/storage.js';
 import type { TermsRoom } from './terms/terms.js';
 import { openTerms } from './terms-wiring.js';
@@ -27,6 +28,7 @@ export interface InstalledApps {
   installer: Installer;
   links: LinkRoom;
   terms: TermsRoom;
+  metering: Metering;
 }
 
 export interface InstalledAppsWish extends Ground {
@@ -145,7 +147,7 @@ export async function openInstalledApps(wish: InstalledAppsWish): Promise<Instal
     const territory = own();
     return box === undefined || territory === undefined ? undefined : { box, territory };
   };
-  const terms: TermsRoom = await openTerms(wish, { desk: installer.desk, own: ownBox, access });
+  const { terms, metering } = await openTerms(wish, { desk: installer.desk, membership, own: ownBox, access });
   const links: LinkRoom = await createLinkRoom({
     store: wish.store,
     ledger: wish.ledger,
@@ -156,5 +158,5 @@ export async function openInstalledApps(wish: InstalledAppsWish): Promise<Instal
     say: createSay({ access, moment: clock.moment, signal }),
     ...{ members, clock, architecture, onRefused },
   });
-  return { members, runner, installer, links, terms };
+  return { members, runner, installer, links, terms, metering };
 }

@@ -4,6 +4,7 @@ import { announcedBy } from '#common/archive/release.js';
 import type { Clock } from '#common/clock.js';
 import { type Agreements, createAgreements } from './agreements/agreements.js';
 import { declareAgreementRoutes } from './agreements/routes.js';
+import { createUsageRoom, type UsageRoom } from './agreements/usage.js';
 import type { Callers } from './catalogue/caller.js';
 import type { Registry } from './catalogue/registry.js';
 import type { Store } from './store/store.js';
@@ -24,5 +25,10 @@ export const openAgreements = (wish: {
     },
   });
 
-export const declareAgreements = (app: FastifyInstance, callers: Callers, agreements: Agreements): void =>
-  declareAgreementRoutes(app, { agreements, callers });
+export const openUsage = (wish: { store: Store; clock: Clock }): UsageRoom => createUsageRoom(wish);
+
+export const declareAgreements = (
+  app: FastifyInstance,
+  callers: Callers,
+  { agreements, usage }: { agreements: Agreements; usage: UsageRoom },
+): void => declareAgreementRoutes(app, { agreements, usage, callers });

@@ -36,7 +36,7 @@ export async function startControl(
     withAudit(audit, {
       ...createWatchOperations(rooms),
       ...createSystemOperations(rooms.systems),
-      ...createAgreementOperations(rooms.agreements),
+      ...createAgreementOperations(rooms),
       ...createAlertOperations(alerts),
       ...createOperations({
         ...desk,

@@ -70,7 +70,7 @@ export async function startEst({ clock, log, onStop }: Ground, wish: EstWish): P
       (app, limits) => mail.declare(app, callers(limits)),
       (app, limits) => commands.diagnostics.declare(app, callers(limits)),
       (app, limits) => declareSystems(app, callers(limits), systems),
-      (app, limits) => declareAgreements(app, callers(limits), rooms.agreements),
+      (app, limits) => declareAgreements(app, callers(limits), rooms),
     ],
     events,
     clock,

@@ -8,7 +8,8 @@ import type { Database } from '#common/commits.js';
 import type { Files } from '#common/files.js';
 import { createRequests } from './admission/requests.js';
 import type { Agreements } from './agreements/agreements.js';
-import { openAgreements } from './agreements-wiring.js';
+import type { UsageRoom } from './agreements/usage.js';
+import { openAgreements, openUsage } from './agreements-wiring.js';
 import { type Boxes, createBoxes } from './boxes/boxes.js';
 import { createReadmission } from './boxes/readmission.js';
 import { type Ca, openCa } from './ca/ca.js';
@@ -56,6 +57,7 @@ export interface Rooms {
   readonly rollouts: Rollouts;
   readonly systems: Systems;
   readonly agreements: Agreements;
+  readonly usage: UsageRoom;
   readonly members: MemberDesk;
   readonly commands: CommandRooms;
   readonly operators: Operators;
@@ -155,6 +157,7 @@ export async function openRooms({
     registry,
     rollouts,
     systems: openSystems({ directory, store, clock }),
+    usage: openUsage({ store, clock }),
     agreements: openAgreements({ store, clock, territory: id, registry }),
     members,
     async close() {

@@ -59,7 +59,7 @@ async function end(child: ChildProcess): Promise<void> {
   await gone;
 }
 
-for (const guide of ['docs/provider.md', 'docs/owner.md', 'docs/var.md']) {
+for (const guide of ['docs/provider.md', 'docs/owner.md', 'docs/var.md', 'docs/alliance.md']) {
   t.test(`every command in ${guide} does what it says`, async (test) => {
     const folder = await ownFolder(test);
     const env = await shellFor(folder);

@@ -14,6 +14,7 @@ import { eventRoutes } from './routes/events.js';
 import { leaseRoutes } from './routes/leases.js';
 import { logRoutes } from './routes/logs.js';
 import { messageRoutes } from './routes/messages.js';
+import { meteringRoutes } from './routes/metering.js';
 import { openapiRoutes } from './routes/openapi.js';
 import { storageRoutes } from './routes/storage.js';
 import { tellRoutes } from './routes/tell.js';
@@ -98,6 +99,7 @@ export function createApplication({
     messageRoutes(routes, { callers, features });
     logRoutes(routes, { callers, features });
     leaseRoutes(routes, { callers, features });
+    meteringRoutes(routes, { callers, features });
     openapiRoutes(routes);
     done();
   });

@@ -6,6 +6,7 @@ import type { Capability } from '#contract/capabilities.js';
 import type { Sample } from '#contract/health.js';
 import type { Lease, NewLease } from '#contract/leases.js';
 import type { NewMessage, QueuedMessage, ReceivedMessages } from '#contract/messages.js';
+import type { NewUsage, UsageEntry, UsageView } from '#contract/metering.js';
 import type { AppState, Sandbox } from '#contract/status.js';
 import type { Caller } from './access.js';
 
@@ -118,6 +119,13 @@ export interface MessagesView {
   ): () => void;
 }
 
+/** See agent/metering/metering.ts, which also says what each refuses. */
+export interface MeteringView {
+  count(app: string, usage: NewUsage, key: string): Promise<{ entry: UsageEntry; isNew: boolean }>;
+  view(app: string): UsageView;
+  entries(app: string, after: number, limit: number): Promise<UsageEntry[]>;
+}
+
 /** See agent/leases/leases.ts, which also says what each refuses. */
 export interface LeasesView {
   take(app: string, wish: NewLease, key?: string): Promise<{ lease: Lease; isNew: boolean }>;
@@ -142,6 +150,8 @@ export interface Features {
   messages?: MessagesView;
   /** Undefined: a box that neither updates apps nor is restarted for one. */
   leases?: LeasesView;
+  /** Undefined: a box on which nobody can agree to anything. */
+  metering?: MeteringView;
   /** The end of what an app printed; undefined where that is not kept. */
   logs?(app: string, wish: { tailBytes: number }): Promise<string>;
   /** What holds now of what an event stream tells: for who begins to listen. */

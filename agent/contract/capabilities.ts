@@ -17,6 +17,7 @@ export const Capability = Type.Union(
     Type.Literal('identity.attest'),
     Type.Literal('notify'),
     Type.Literal('messages'),
+    Type.Literal('metering'),
     Egress,
   ],
   { $id: 'Capability' },
@@ -30,6 +31,7 @@ export const CapabilityKind = Type.Union([
   Type.Literal('identity.attest'),
   Type.Literal('notify'),
   Type.Literal('messages'),
+  Type.Literal('metering'),
   Type.Literal('network.egress:{host}'),
   Type.Literal('network.egress:*'),
 ]);

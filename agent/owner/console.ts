@@ -231,7 +231,7 @@ export function createOwnerConsole(parts: OwnerConsoleParts): OwnerConsole {
       declareAppRoutes(app, { apps, grants, logs, data, ledger, access, streams, deadlines, clock, upload });
     }
     if (parts.links) declareLinkRoutes(app, { links: parts.links, access });
-    if (parts.terms) declareTermsRoutes(app, { terms: parts.terms, access });
+    if (parts.terms) declareTermsRoutes(app, { terms: parts.terms, metering: parts.metering, access });
     const served = [...pages, ...(parts.apps ? appPages : []), ...(parts.links ? linkPages : [])];
     await serveAssets(app, { directory: parts.assetsDir, pages: served, config: { ownerAccess: 'page' } });
     await app.ready();

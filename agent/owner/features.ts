@@ -15,6 +15,7 @@ import type { Memberships, Reset } from '../enrolment/membership.js';
 import type { Conditions } from '../health/conditions.js';
 import type { Link } from '../link/link.js';
 import type { OwnerLinks } from '../links/links.js';
+import type { Metering } from '../metering/metering.js';
 import type { NetworkRoom } from '../network/network.js';
 import type { Notices } from '../notices/notices.js';
 import type { Storage } from '../storage/storage.js';
@@ -98,6 +99,8 @@ export interface OwnerFeatures {
   links?: OwnerLinks;
   /** What apps cost; only where there are apps. */
   terms?: OwnerTerms;
+  /** What is counted under them. */
+  metering?: Pick<Metering, 'view' | 'setCap'>;
   grants?: AppGrants;
   logs?: AppLogs;
   data?: AppData;

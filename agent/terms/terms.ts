@@ -13,7 +13,7 @@ import type { Agreement, EndReason, NewAgreement, OwnerAgreement } from '#contra
 import type { PublicJwk } from '#contract/directory.js';
 import { hashOfText } from '#contract/ledger-chain.js';
 import { agreedPlan, planDigest } from '#contract/plan-digest.js';
-import type { Plan, Price } from '#contract/plans.js';
+import type { AgreedPlan, Plan, Price } from '#contract/plans.js';
 import { Refusal } from '#contract/problems.js';
 import type { AppsDesk } from '../apps/desk.js';
 import type { Terms } from '../apps/uses.js';
@@ -37,6 +37,12 @@ export interface OwnerTerms {
 }
 
 export interface TermsRoom extends OwnerTerms, Terms {
+  /** What is counted is counted under this: the agreement about the app that holds. */
+  under(
+    app: string,
+  ):
+    | { agreement: string; app: string; member: string; box: string; plan: AgreedPlan; since: number | null }
+    | undefined;
   /** Behind the apps. */
   start(): Promise<void>;
   /** The provider can be reached again. */
@@ -246,6 +252,12 @@ export async function createTerms(parts: TermsParts): Promise<TermsRoom> {
       return row !== undefined && planOf(manifest.plans, row.agreement.digest) !== undefined;
     },
     holds: (app) => book.of(app) !== undefined,
+    under(app) {
+      const row = book.of(app);
+      if (!row) return undefined;
+      const { member, box, plan } = row.agreement;
+      return { agreement: row.id, app, member, box, plan, since: row.since };
+    },
     of(app) {
       const all = book.list().filter(({ agreement }) => agreement.app === app);
       const now = book.of(app);

@@ -6,6 +6,7 @@ import { MemberId } from '#contract/member.js';
 import { check, describeFaults } from '#contract/parse.js';
 import { Refusal } from '#contract/problems.js';
 import type { Agreements } from './agreements.js';
+import type { UsageRoom } from './usage.js';
 
 const Wish = Type.Object({
   box: Type.Optional(BoxId),
@@ -15,7 +16,18 @@ const Wish = Type.Object({
   limit: Type.Integer({ minimum: 1, maximum: 500 }),
 });
 
-export const createAgreementOperations = (agreements: Agreements): Handlers => ({
+export const createAgreementOperations = ({
+  agreements,
+  usage,
+}: {
+  agreements: Agreements;
+  usage: UsageRoom;
+}): Handlers => ({
+  async 'usage.list'(parameters) {
+    const read = check(Wish, parameters);
+    if (!read.ok) throw new Refusal('arguments-invalid', describeFaults(read.faults));
+    return usage.list(read.value);
+  },
   async 'agreement.list'(parameters) {
     const read = check(Wish, parameters);
     if (!read.ok) throw new Refusal('arguments-invalid', describeFaults(read.faults));

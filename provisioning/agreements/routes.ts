@@ -10,9 +10,18 @@ import {
   mostTold,
 } from '#contract/agreements.js';
 import { buildCursor, parseCursor } from '#contract/cursor.js';
+import {
+  longestStatement,
+  type MemberStatements,
+  mostStatements,
+  type StatementsTaken,
+  StatementsTold,
+  usagePath,
+} from '#contract/metering.js';
 import { check, describeFaults } from '#contract/parse.js';
 import { Refusal } from '#contract/problems.js';
 import type { Agreements } from './agreements.js';
+import type { UsageRoom } from './usage.js';
 
 export interface Callers {
   member(request: FastifyRequest): Promise<{ readonly id: string }>;
@@ -20,6 +29,7 @@ export interface Callers {
 }
 
 const perPage = 100;
+const usageLimit = (longestStatement + 100) * mostStatements;
 const bodyLimit = mostTold * longestAgreement * 3;
 const Query = Type.Object({ cursor: Type.Optional(Type.String({ maxLength: 500 })) });
 
@@ -31,7 +41,7 @@ function wanted<T extends TSchema>(schema: T, value: unknown): Static<T> {
 
 export function declareAgreementRoutes(
   app: FastifyInstance,
-  { agreements, callers }: { agreements: Agreements; callers: Callers },
+  { agreements, usage, callers }: { agreements: Agreements; usage: UsageRoom; callers: Callers },
 ): void {
   /** Before the body is read: a stranger's is not. */
   const boxes = new WeakMap<FastifyRequest, string>();
@@ -44,6 +54,21 @@ export function declareAgreementRoutes(
     const box = boxes.get(request);
     if (box === undefined) throw new Refusal('certificate-missing');
     return agreements.take(box, wanted(AgreementsTold, request.body));
+  });
+
+  app.post(usagePath, { ...byBox, bodyLimit: usageLimit }, async (request): Promise<StatementsTaken> => {
+    const box = boxes.get(request);
+    if (box === undefined) throw new Refusal('certificate-missing');
+    return usage.take(box, wanted(StatementsTold, request.body));
+  });
+
+  app.get(usagePath, async (request): Promise<MemberStatements> => {
+    const { id } = await callers.member(request);
+    const { cursor } = wanted(Query, request.query);
+    const after = cursor === undefined ? '' : parseCursor(id, cursor);
+    if (after === undefined) throw new Refusal('cursor-invalid');
+    const { statements, last } = await usage.ofMember(id, after.slice(id.length), perPage);
+    return { statements, cursor: last === null ? null : buildCursor(id, `${id}${last}`) };
   });
 
   app.get(agreementsPath, async (request): Promise<MemberAgreements> => {

@@ -1,8 +1,9 @@
-/** `agreement list`: what owners have agreed to with members. */
+/** `agreement list | usage`: what owners have agreed to with members, and what was counted under it. */
 import { Type } from 'typebox';
 import { table, when } from '#common/columns.js';
-import { pricesText } from '#common/plan-text.js';
+import { pricesText, usageHead, usageRow } from '#common/plan-text.js';
 import { ProviderAgreement } from '#contract/agreements.js';
+import { ProviderStatement } from '#contract/metering.js';
 import { check, describeFaults } from '#contract/parse.js';
 import { Refusal } from '#contract/problems.js';
 import { flag, noMore, readArguments, text } from './arguments.js';
@@ -38,7 +39,27 @@ const list: Command = async (args, { out }) => {
   for (const line of table([head, ...rows])) out(line);
 };
 
+const usage: Command = async (args, { out }) => {
+  const { values, positionals } = readArguments(args, { dir: text, member: text, json: flag });
+  noMore(positionals);
+  const { dir, member } = values;
+  const ask = asking(dir);
+  const all = await askAll(
+    (operation, page) => ask(operation, { ...(page as object), ...(member === undefined ? {} : { member }) }),
+    'usage.list',
+    (page) => {
+      const read = check(Type.Array(ProviderStatement), page);
+      if (!read.ok) throw new Error(`cannot read the answer: ${describeFaults(read.faults)}`);
+      return read.value.map((one) => ({ ...one, id: `${one.agreement}!${String(one.number).padStart(10, '0')}` }));
+    },
+  );
+  if (values.json) return out(JSON.stringify(all));
+  const rows = all.map((one) => [one.box, one.member, ...usageRow(one)]);
+  for (const line of table([['BOX', 'MEMBER', ...usageHead], ...rows])) out(line);
+};
+
 export const agreement: Command = async ([name = '', ...args], io) => {
-  if (name !== 'list') throw new Refusal('arguments-invalid', 'agreement is followed by list');
-  await list(args, io);
+  if (name === 'list') return list(args, io);
+  if (name === 'usage') return usage(args, io);
+  throw new Refusal('arguments-invalid', 'agreement is followed by list or usage');
 };

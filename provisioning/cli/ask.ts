@@ -45,7 +45,7 @@ export function asking(dir: string | undefined): Ask {
       const operations = withAudit(rooms.audit, {
         ...createWatchOperations(rooms),
         ...createSystemOperations(rooms.systems),
-        ...createAgreementOperations(rooms.agreements),
+        ...createAgreementOperations(rooms),
         ...createAlertOperations(alerts),
         ...createOperations({
           ...{ ...desk, events, claims, requests, registry, rollouts, members, commands },

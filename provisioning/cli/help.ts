@@ -30,6 +30,7 @@ export const help = `webizen-provider: brings boxes into a territory and looks a
   webizen-provider request approve CODE --dir D
   webizen-provider request refuse CODE --dir D --reason TEXT
   webizen-provider agreement list --dir D [--box ID] [--member ID] [--json]
+  webizen-provider agreement usage --dir D [--member ID] [--json]
   webizen-provider app list --dir D [--json]
   webizen-provider app show ID --dir D [--json]
   webizen-provider app stop RELEASE --dir D --reason TEXT
@@ -84,6 +85,8 @@ The root's key is needed again to make a new CA (ca roll); serving does not need
     --box ID       of this box alone
     --member ID    with this member alone
     --json         all of it, for programs
+  agreement usage  the statements that boxes have made of each month: sums alone; the entries stay on the box
+    --dir D, --member ID, --json as above
 `,
   serve: `webizen-provider serve: runs the territory until it is told to stop (SIGTERM, SIGINT)
 

@@ -3,6 +3,7 @@ import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import type { FastifyInstance } from 'fastify';
 import { Type } from 'typebox';
 import type { Agreements } from '../agreements/agreements.js';
+import type { UsageRoom } from '../agreements/usage.js';
 
 const config = { consoleAccess: 'viewer' } as const;
 const Query = Type.Object({
@@ -11,8 +12,20 @@ const Query = Type.Object({
   after: Type.Optional(Type.String({ maxLength: 100, description: 'the id of the last one that was seen' })),
   limit: Type.Integer({ minimum: 1, maximum: 1000, default: 100 }),
 });
+const UsageQuery = Type.Object({
+  ...Query.properties,
+  after: Type.Optional(
+    Type.String({ maxLength: 100, description: '{agreement}!{number, 10 digits} of the last one that was seen' }),
+  ),
+});
 
-export function declareAgreementRoutes(plain: FastifyInstance, agreements: Pick<Agreements, 'list'>): void {
+export interface AgreementFeature {
+  agreements: Pick<Agreements, 'list'>;
+  usage: Pick<UsageRoom, 'list'>;
+}
+
+export function declareAgreementRoutes(plain: FastifyInstance, { agreements, usage }: AgreementFeature): void {
   const app = plain.withTypeProvider<TypeBoxTypeProvider>();
   app.get('/v1/agreements', { config, schema: { querystring: Query } }, async ({ query }) => agreements.list(query));
+  app.get('/v1/usage', { config, schema: { querystring: UsageQuery } }, async ({ query }) => usage.list(query));
 }

@@ -12,6 +12,7 @@ export const usualPolicy: LevelPolicy = {
   'identity.attest': 1,
   notify: 1,
   messages: 1,
+  metering: 1,
   'network.egress:{host}': 1,
   'network.egress:*': 2,
 };

@@ -1,9 +1,9 @@
-/** `agreement list`: what owners have agreed to with the member. */
+/** `agreement list | usage`: what owners have agreed to with the member, and what was counted under it. */
 import { table, when } from '#common/columns.js';
 import { files } from '#common/files.js';
-import { pricesText } from '#common/plan-text.js';
+import { pricesText, usageHead, usageRow } from '#common/plan-text.js';
 import { Refusal } from '#contract/problems.js';
-import { listAgreements } from '../publish/agreements.js';
+import { listAgreements, listStatements } from '../publish/agreements.js';
 import { memberFolder } from '../publish/member-folder.js';
 import { flag, memberPlace, noMoreThan, readArguments, text } from './arguments.js';
 import type { Command } from './command.js';
@@ -29,7 +29,21 @@ const list: Command = async (args, { out, env }) => {
   return true;
 };
 
+const usage: Command = async (args, { out, env }) => {
+  const { values, positionals } = readArguments(args, options);
+  noMoreThan(0, positionals);
+  const folder = memberFolder({ directory: memberPlace(values.member, env), files });
+  const all = await withMember(values, folder, listStatements);
+  if (values.json) {
+    out(JSON.stringify(all, null, 2));
+    return true;
+  }
+  for (const line of table([usageHead, ...all.map(usageRow)])) out(line);
+  return true;
+};
+
 export const agreement: Command = async ([verb = '', ...rest], io) => {
-  if (verb !== 'list') throw new Refusal('arguments-invalid', 'agreement is followed by list');
-  return list(rest, io);
+  if (verb === 'list') return list(rest, io);
+  if (verb === 'usage') return usage(rest, io);
+  throw new Refusal('arguments-invalid', 'agreement is followed by list or usage');
 };

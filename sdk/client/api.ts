@@ -79,7 +79,7 @@ export type Box = {
   time: number;
 };
 
-export type Capability = 'storage' | 'health.read' | 'identity.attest' | 'notify' | 'messages' | string;
+export type Capability = 'storage' | 'health.read' | 'identity.attest' | 'notify' | 'messages' | 'metering' | string;
 
 export type Health = {
   /** null until the first sample is taken */
@@ -151,6 +151,13 @@ export type NewNotification = {
   severity: 'info' | 'attention' | 'trouble';
   /** takes the place of the one with the same key that is still shown */
   key?: string;
+};
+
+export type NewUsage = {
+  /** what is counted: page, message … */
+  unit: string;
+  /** a decimal number, such as 12.50 */
+  quantity: string;
 };
 
 export type Notified = {
@@ -284,6 +291,42 @@ export type StorageWatchEvent = {
   type: 'reset';
 };
 
+export type UsageEntries = {
+  entries: UsageEntry[];
+};
+
+export type UsageEntry = {
+  agreement: string;
+  entry: number;
+  at: number;
+  /** what is counted: page, message … */
+  unit: string;
+  /** a decimal number, such as 12.50 */
+  quantity: string;
+  key: string;
+  trial: boolean;
+  previous: string | null;
+  hash: string;
+};
+
+export type UsageView = {
+  agreement: string;
+  period: string;
+  entries: number;
+  sums: {
+    /** what is counted: page, message … */
+    unit: string;
+    quantity: string;
+    trial: string;
+  }[];
+  cost: {
+    amount: string;
+    /** ISO 4217 */
+    currency: string;
+  } | null;
+  cap: string | null;
+};
+
 /** What a refusal of this API can be. */
 export type ProblemCode =
   | 'attest-certificate'
@@ -311,6 +354,12 @@ export type ProblemCode =
   | 'message-unknown'
   | 'messages-unreleased'
   | 'messages-waits-too-many'
+  | 'metering-capped'
+  | 'metering-full'
+  | 'metering-key-missing'
+  | 'metering-not-agreed'
+  | 'metering-quantity'
+  | 'metering-unit'
   | 'notifications-too-many'
   | 'outbox-full'
   | 'precondition-failed'
@@ -369,6 +418,12 @@ export const operations = {
   putLease: { method: 'PUT', path: '/v1/leases/{id}', capability: null },
   /** hold it no longer */
   deleteLease: { method: 'DELETE', path: '/v1/leases/{id}', capability: null },
+  /** count what was used, in a unit of the plan that the owner agreed to; also without a network */
+  postUsage: { method: 'POST', path: '/v1/metering', capability: 'metering' },
+  /** the agreement that holds, what this month has come to, and the limit that the owner has set */
+  getUsage: { method: 'GET', path: '/v1/metering', capability: 'metering' },
+  /** what was counted, one by one, as it hangs together: for the maker, who has it from nobody else */
+  listUsage: { method: 'GET', path: '/v1/metering/entries', capability: 'metering' },
   /** this specification */
   getOpenapi: { method: 'GET', path: '/v1/openapi.json', capability: null },
 } as const;

@@ -14,9 +14,12 @@ import {
   type LeaseList,
   type NewLease,
   type NewNotification,
+  type NewUsage,
   type Notified,
   operations,
   type Self,
+  type UsageEntry,
+  type UsageView,
 } from './api.js';
 import { createEgress, type Egress } from './egress.js';
 import { boxEvents } from './events.js';
@@ -52,6 +55,13 @@ export interface Webizen {
    * `key`, it is the same lease.
    */
   hold(lease: NewLease, options?: { key?: string }): Promise<Lease>;
+  /**
+   * Counts what was used, in a unit of the plan that the owner agreed to: `count({ unit: 'page', quantity: '2' }, { key })`.
+   * A key is counted once, however often it is sent. Needs the permission `metering`.
+   */
+  count(usage: NewUsage, options: { key: string }): Promise<UsageEntry>;
+  /** The agreement that holds, what this month has come to, and the owner's limit. Needs the permission `metering`. */
+  usage(): Promise<UsageView>;
   /** What the app holds. */
   leases(): Promise<Lease[]>;
   /** Holds it for so long from now on. */
@@ -97,6 +107,9 @@ export function connect({
     events: ({ signal } = {}) => boxEvents(transport, signal),
     hold: async (lease, { key } = {}) =>
       (await post(operations.postLease, lease, key === undefined ? {} : { 'idempotency-key': key })) as Lease,
+    count: async (usage, { key }) =>
+      (await post(operations.postUsage, usage, { 'idempotency-key': key })) as UsageEntry,
+    usage: async () => (await transport.json(operations.getUsage)) as UsageView,
     leases: async () => ((await transport.json(operations.listLeases)) as LeaseList).leases,
     extend: async (id, seconds) => (await post(ofLease(operations.putLease, id), { seconds })) as Lease,
     release: async (id) => void (await transport.call(ofLease(operations.deleteLease, id))),

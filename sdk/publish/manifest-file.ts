@@ -1,12 +1,13 @@
 /**
- * `webizen.json` as its author writes it: like the manifest of a release, but for the icon, which may name a PNG file
- * beside it. Everything that is wrong is said at once, each with its JSON pointer (RFC 6901).
+ * `webizen.json` as its author writes it: like the manifest of a release, but for the icon and the texts of plans,
+ * which may name files beside it. Everything that is wrong is said at once, each with its JSON pointer (RFC 6901).
  */
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { TSchema } from 'typebox';
 import { HealthCheck, Manifest, messagesFault } from '#contract/manifest.js';
 import { check, type Fault } from '#contract/parse.js';
+import { planFault, textHash } from '#contract/plan-digest.js';
 import { Refusal } from '#contract/problems.js';
 
 export const manifestName = 'webizen.json';
@@ -27,7 +28,7 @@ const meanings: readonly [pointer: RegExp, meaning: string][] = [
   [/^\/health\/path$/, 'must begin with a slash and have no blanks'],
   [
     /^\/capabilities\/\d+\/capability$/,
-    'must be a permission that there is: storage, health.read, identity.attest, notify, messages, or network.egress: with a host name or *',
+    'must be a permission that there is: storage, health.read, identity.attest, notify, messages, metering, or network.egress: with a host name or *',
   ],
 ];
 
@@ -114,6 +115,34 @@ async function iconOf(folder: string, icon: string): Promise<{ data: string } | 
   return { data: `data:image/png;base64,${bytes.toString('base64')}` };
 }
 
+const largestText = 32 * 1024;
+
+/** The text of a plan may stand in a file of its own: it is put in its place, with its hash. */
+async function planTexts(folder: string, written: Fields, faults: Fault[]): Promise<void> {
+  if (!Array.isArray(written.plans)) return;
+  written.plans = await Promise.all(
+    written.plans.map(async (plan: unknown, at) => {
+      if (!isFields(plan) || !isFields(plan.text)) return plan;
+      const text = await Promise.all(
+        Object.entries(plan.text).map(async ([language, name]) => {
+          if (typeof name !== 'string') return [language, name] as const;
+          const file = path.resolve(folder, name);
+          const isInside = !path.relative(folder, file).startsWith('..');
+          const bytes = isInside ? await readFile(file).catch(() => undefined) : undefined;
+          if (!bytes || bytes.length > largestText) {
+            const message = `names ${name}, which is no text in this folder`;
+            faults.push({ path: `/plans/${at}/text/${language}`, message });
+            return [language, undefined] as const;
+          }
+          const said = bytes.toString('utf8');
+          return [language, { text: said, sha256: textHash(said) }] as const;
+        }),
+      );
+      return { ...plan, text: Object.fromEntries(text.filter(([, one]) => one !== undefined)) };
+    }),
+  );
+}
+
 export type ReadManifest = { ok: true; manifest: Manifest } | { ok: false; faults: Fault[] };
 
 /** @throws Refusal `file-unreadable` when there is no such file */
@@ -138,11 +167,14 @@ export async function readManifest(folder: string): Promise<ReadManifest> {
       delete written.icon;
     } else written.icon = icon.data;
   }
+  await planTexts(folder, written, faults);
   const isHealth = (pointer: string) => pointer === '/health' || pointer.startsWith('/health/');
   const known = check(Manifest, written, mostFaults);
   if (!known.ok) faults.push(...known.faults.filter(({ path: at }) => !('health' in written && isHealth(at))));
   if ('health' in written) faults.push(...healthFaults(written.health));
   faults.push(...soundFaults(written));
+  const wrong = known.ok ? planFault(known.value.plans) : undefined;
+  if (wrong !== undefined) faults.push({ path: '/plans', message: wrong });
   if (known.ok && faults.length === 0) return { ok: true, manifest: known.value };
   return { ok: false, faults: sorted(faults.map(inWords)) };
 }

@@ -151,6 +151,7 @@ t.test('leaving is at once: the app stops, keeps its data, and goes on when it i
   box = await b.again();
   await box.idle();
   t.match(box.desk.show(app), { state: 'stopped', stopped: 'terms' }, 'and stays so');
+  b.clock.advance(1000);
   await box.terms.agree(made.id, yesTo(plan), b.signer);
   await box.until(app, (now) => now?.state === 'running');
   t.match(box.desk.show(app), { stopped: null });

@@ -6,7 +6,7 @@ import { fastify } from 'fastify';
 import { type Clock, systemClock } from '#common/clock.js';
 import { files } from '#common/files.js';
 import type { BoxDetail } from '#contract/operator.js';
-import { openAgreements } from '../../provisioning/agreements-wiring.js';
+import { openAgreements, openUsage } from '../../provisioning/agreements-wiring.js';
 import { openAlertWatch } from '../../provisioning/alerts-wiring.js';
 import { openCommandDesk } from '../../provisioning/commands/desk.js';
 import { createDiagnostics } from '../../provisioning/commands/diagnostics.js';
@@ -99,7 +99,10 @@ export async function startConsole(
     events,
     operators,
     audit,
-    agreements: openAgreements({ store, clock, territory: 'test', registry: { find: () => undefined } }),
+    terms: {
+      agreements: openAgreements({ store, clock, territory: 'test', registry: { find: () => undefined } }),
+      usage: openUsage({ store, clock }),
+    },
     territory,
     clock,
     log,

@@ -9,6 +9,7 @@ import { AlertMail, AlertMailView } from '#contract/alert-mail.js';
 import { Alert, AlertGroup, AlertRule, CreatedWebhook, Silence, Webhook } from '#contract/alerts.js';
 import { diagnosticsMediaType } from '#contract/commands.js';
 import { FleetGlance, FleetPage, FleetQuery, SavedFilter } from '#contract/fleet.js';
+import { ProviderStatement } from '#contract/metering.js';
 import {
   AdmissionRequest,
   BoxDetail,
@@ -130,6 +131,10 @@ export const answers: Record<string, Answer> = {
     says: 'What owners have agreed to with members, by id, a page at a time.',
     answer: Type.Array(ProviderAgreement),
   },
+  'GET /v1/usage': {
+    says: 'The statements of what was counted under agreements, a page at a time.',
+    answer: Type.Array(ProviderStatement),
+  },
   'GET /v1/webhooks': { says: 'Where alerts are delivered, and how that goes.', answer: Type.Array(Webhook) },
   'POST /v1/webhooks': {
     says: 'Adds a webhook, whose secret is shown this once.',
@@ -211,7 +216,7 @@ export async function operatorDocument(
     ...{ operators: all, audit: all, territory: all, clock: systemClock, log: all },
     alerts: { alerts: all, settings: all, webhooks: all, mail: all },
     commands: { desk: all, diagnostics: all },
-    agreements: all,
+    terms: { agreements: all, usage: all },
     access: createAccess({ operators, secrets: all, sessions: all, secure: false }),
   });
   await app.ready();

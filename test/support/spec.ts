@@ -45,6 +45,13 @@ import {
   ParcelPage,
   ParcelState,
 } from '#contract/messages.js';
+import {
+  MemberStatement,
+  MemberStatements,
+  StatementsTaken,
+  StatementsTold,
+  UsageStatement,
+} from '#contract/metering.js';
 import { Problem, type ProblemCode, problem } from '#contract/problems.js';
 import { Profile } from '#contract/profile.js';
 import { KeyRotation, Release } from '#contract/release.js';
@@ -170,6 +177,11 @@ const schemas: Record<string, TSchema> = {
   AgreementsTold,
   MemberAgreement,
   MemberAgreements,
+  MemberStatement,
+  MemberStatements,
+  StatementsTaken,
+  StatementsTold,
+  UsageStatement,
   Ack,
   AlertDelivery,
   AppSuccessions,

@@ -8,6 +8,7 @@ import { planName, sayPrices } from './plan-words.js';
 import { Plans, useAgreements } from './plans.js';
 import { Link } from './route.js';
 import { texts } from './texts.js';
+import { Usage } from './usage.js';
 import { nameOf } from './words-of.js';
 
 const words = texts.terms.app;
@@ -104,6 +105,7 @@ export function AppTerms({ live, app, version }: { live: Live; app: InstalledApp
         {value.now ? (
           <>
             <Holds agreement={value.now} waiting={app.waiting?.release} />
+            {value.usage && <Usage live={live} app={app.id} usage={value.usage} again={again} />}
             {isLeaving ? (
               <Leave live={live} app={app} leave={leave} />
             ) : (

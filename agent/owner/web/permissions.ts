@@ -7,7 +7,14 @@ const egress = 'network.egress:';
 const isEgress = (capability: string): capability is Egress => capability.startsWith(egress);
 type Plain = Exclude<CapabilityKind, Egress>;
 /** All but addresses on the internet. */
-export const plainOnes: readonly Plain[] = ['storage', 'health.read', 'identity.attest', 'notify', 'messages'];
+export const plainOnes: readonly Plain[] = [
+  'storage',
+  'health.read',
+  'identity.attest',
+  'notify',
+  'messages',
+  'metering',
+];
 
 const isPlain = (capability: string): capability is Plain => plainOnes.some((one) => one === capability);
 

@@ -2,6 +2,7 @@
 import { useState } from 'preact/hooks';
 import type { OwnerAgreement } from '#contract/agreements.js';
 import type { AppOffer } from '#contract/installed.js';
+import type { UsageView } from '#contract/metering.js';
 import type { Plan } from '#contract/plans.js';
 import type { Live } from './live.js';
 import { Failure, Mark } from './parts.js';
@@ -14,6 +15,8 @@ const words = texts.terms;
 export interface Agreements {
   now: OwnerAgreement | null;
   past: OwnerAgreement[];
+  /** Of what is counted; null where nothing is. */
+  usage: UsageView | null;
 }
 
 /** Null: of nothing, where there is nothing to agree to. */

@@ -161,6 +161,10 @@ export const apps = {
       name: 'Exchange messages with its maker',
       what: 'They go by your provider, who sees when and how much, and can read nothing. The maker learns the number of your box.',
     },
+    metering: {
+      name: 'Count what you use, and charge for it',
+      what: 'Only what you have agreed to a price for. You see what it comes to, and can set a limit.',
+    },
     host: (host: string) => ({
       name: `Reach ${host} on the internet`,
       what: 'What it sends there, your box can not see.',
@@ -182,6 +186,7 @@ export const apps = {
     'identity.attest': 'Prove to others which box it runs on',
     notify: 'Tell you something on these pages',
     messages: 'Exchange messages with its maker',
+    metering: 'Charge for what you use',
     always: [
       'Read what other apps keep',
       'Reach other devices in your home',

@@ -50,6 +50,20 @@ export const terms = {
   changed: (plan: string) => `You have agreed to “${plan}”, which this version does not offer any more.`,
   changedLead: 'Look at what has changed before you agree. If you do not, what you have goes on as below.',
 
+  usage: {
+    cost: (amount: string, currency: string) => `${money(amount, currency)} this month so far, for what was counted.`,
+    noCap: 'You have set no limit.',
+    cap: (cap: string, currency: string) => `Beyond ${money(cap, currency)} a month nothing more is counted.`,
+    sum: (quantity: string, unit: string, trial: string) =>
+      `${quantity} × ${unit.replaceAll('-', ' ')}${/[1-9]/.test(trial) ? `, and ${trial} in the trial, which cost nothing` : ''}`,
+    set: 'Set a limit',
+    change: 'Change the limit',
+    label: (currency: string) => `At most so much a month, in ${currency}`,
+    hint: 'When it is reached the app is told, and counts nothing more this month. Leave it empty for no limit.',
+    submit: 'Keep this limit',
+    wrong: 'Write an amount, such as 5 or 2.50',
+  },
+
   app: {
     title: 'What it costs',
     since: (day: number) => `Since ${date(day)}`,

@@ -152,6 +152,10 @@ export const words = {
       `${company(facts)}, your manager, chose ${app(facts)}${version(facts)} for you, and accepted its terms.`,
     'terms.agreed': (facts) =>
       `You agreed to the terms of ${app(facts)}: ${text(facts, 'prices', '')}${facts.replaces === undefined ? '' : ', in place of those before'}.`,
+    'terms.cap': (facts) =>
+      facts.amount === 'none'
+        ? `You took the limit off what ${app(facts)} may cost a month.`
+        : `You set a limit to what ${app(facts)} may cost a month: ${text(facts, 'amount', '')}.`,
     'terms.left': (facts) => `You left the agreement about ${app(facts)}.`,
     'terms.ended': (facts) => `The agreement about ${app(facts)} ended${termsEnds[text(facts, 'why', '')] ?? '.'}`,
     'terms.changed': (facts) =>

@@ -1,0 +1,278 @@
+/**
+ * What apps count under an agreement. Nothing is counted but in the units that the owner agreed to, and nothing beyond
+ * the owner's cap. An entry, its key and the sums go to the disk in one synced batch, which many calls share; a call is
+ * answered once it is there, so one that is sent again with its key is counted once.
+ *
+ * A key is remembered as long as its entry is kept: 35 days, and until the provider has the statement of its month. When
+ * that is more than the box keeps, it counts nothing more rather than forget a key.
+ */
+import { type Clock, sleepUntil } from '#common/clock.js';
+import type { Database, Operation } from '#common/commits.js';
+import {
+  endOfPeriod,
+  keptDays,
+  mostEntries,
+  type NewUsage,
+  periodOf,
+  type StatementsTaken,
+  type StatementsTold,
+  type UsageEntry,
+  type UsageView,
+} from '#contract/metering.js';
+import type { AgreedPlan } from '#contract/plans.js';
+import { unitsOf } from '#contract/plans.js';
+import { Refusal } from '#contract/problems.js';
+import type { Ledger, OwnerSigner } from '../consent/ledger.js';
+import { type CountRow, openUsage, type StatementRow } from './book.js';
+import { costOf, countOne, momentOf, newCount, type Under } from './count.js';
+import { createStatementCourier, type Signing, seal } from './statements.js';
+
+export interface Metering {
+  /** @throws Refusal `metering-…`, `disk-full` */
+  count(app: string, usage: NewUsage, key: string): Promise<{ entry: UsageEntry; isNew: boolean }>;
+  /** @throws Refusal `metering-not-agreed` */
+  view(app: string): UsageView;
+  /** That are kept, of the agreement that holds. @throws Refusal `metering-not-agreed` */
+  entries(app: string, after: number, limit: number): Promise<UsageEntry[]>;
+  /** What a month may come to, of what is counted; null: anything. */
+  setCap(app: string, amount: string | null, signer: OwnerSigner): Promise<void>;
+  start(): void;
+  wake(): void;
+  idle(): Promise<void>;
+  stop(): Promise<void>;
+}
+
+export interface MeteringParts {
+  store: { db: Database; commit(operations: readonly Operation[]): Promise<void> };
+  ledger: Pick<Ledger, 'decide'>;
+  clock: Clock;
+  isTimeKnown(): boolean;
+  onTime(listener: () => void): () => void;
+  /** The agreement about the app that holds. */
+  under(app: string): Under | undefined;
+  box(): string | undefined;
+  signing(): Promise<Signing | undefined>;
+  tell(told: StatementsTold): Promise<StatementsTaken>;
+  onRefused(refusal: Refusal): void;
+}
+
+interface Waiting {
+  app: string;
+  usage: NewUsage;
+  key: string;
+  resolve(counted: { entry: UsageEntry; isNew: boolean }): void;
+  reject(error: unknown): void;
+}
+
+/** In one batch. */
+const mostTogether = 500;
+/** Looked through at once for what need not be kept any more. */
+const mostDropped = 2000;
+const day = 86_400_000;
+
+const firstRow = (under: Under): CountRow => ({ ...newCount(under), toldTo: 0 });
+const hasUnits = (plan: AgreedPlan): boolean => unitsOf(plan).length > 0;
+
+export async function createMetering(parts: MeteringParts): Promise<Metering> {
+  const { store, ledger, clock, isTimeKnown, under, onRefused } = parts;
+  const usage = await openUsage({ db: store.db });
+  const courier = createStatementCourier({ ...parts, usage, keep: (told) => inTurn(() => keepTold(told)) });
+  const stopping = new AbortController();
+  let woken = new AbortController();
+  let waiting: Waiting[] = [];
+  let isScheduled = false;
+  let turn: Promise<unknown> = Promise.resolve();
+  let running: Promise<void> | undefined;
+  let endWatching = (): void => {};
+
+  function inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const mine = turn.then(work);
+    turn = mine.catch(() => {});
+    return mine;
+  }
+
+  async function keepTold(told: readonly StatementRow[]): Promise<void> {
+    const counts = new Map<string, CountRow>();
+    for (const { statement } of told) {
+      const count = counts.get(statement.agreement) ?? usage.count(statement.agreement);
+      if (count) counts.set(statement.agreement, { ...count, toldTo: Math.max(count.toldTo, statement.to) });
+    }
+    await store.commit([...told.map(usage.putStatement), ...[...counts.values()].map(usage.putCount)]);
+    usage.apply({ statements: told, counts: counts.values() });
+  }
+
+  /** @throws Refusal `metering-not-agreed` */
+  function known(app: string): Under {
+    const found = under(app);
+    if (!found || !hasUnits(found.plan)) throw new Refusal('metering-not-agreed', app);
+    return found;
+  }
+
+  /** One batch for all that wait: each is judged on top of those before it. */
+  async function group(): Promise<void> {
+    await new Promise(setImmediate); // the calls of this turn of the event loop share it
+    isScheduled = false;
+    const all = waiting.slice(0, mostTogether);
+    waiting = waiting.slice(mostTogether);
+    if (waiting.length > 0) schedule();
+    const wishes = all.map(({ app, key }) => ({ agreement: under(app)?.agreement ?? '', key }));
+    const before = await usage.known(wishes);
+    const counts = new Map<string, CountRow>();
+    const fresh = new Map<string, UsageEntry>();
+    const sealed: StatementRow[] = [];
+    const settle: (() => void)[] = [];
+    for (const [at, wish] of all.entries())
+      try {
+        const its = known(wish.app);
+        const place = `${its.agreement}!${wish.key}`;
+        const same = fresh.get(place) ?? before[at];
+        if (same) {
+          if (same.unit !== wish.usage.unit || same.quantity !== wish.usage.quantity)
+            throw new Refusal('idempotency-key-reused', wish.key);
+          settle.push(() => wish.resolve({ entry: same, isNew: false }));
+          continue;
+        }
+        const { count, entry } = one(
+          counts.get(its.agreement) ?? usage.count(its.agreement) ?? firstRow(its),
+          its,
+          wish,
+          sealed,
+        );
+        counts.set(its.agreement, count);
+        fresh.set(place, entry);
+        settle.push(() => wish.resolve({ entry, isNew: true }));
+      } catch (error) {
+        settle.push(() => wish.reject(error));
+      }
+    try {
+      await store.commit([
+        ...[...fresh.values()].flatMap(usage.putEntry),
+        ...[...counts.values()].map(usage.putCount),
+        ...sealed.map(usage.putStatement),
+      ]);
+    } catch (error) {
+      for (const { reject } of all) reject(error);
+      return;
+    }
+    const isNewMonth = [...counts.values()].some((one) => usage.count(one.agreement)?.period !== one.period);
+    usage.apply({ counts: counts.values(), statements: sealed });
+    for (const answer of settle) answer();
+    if (sealed.length > 0) courier.wake();
+    if (isNewMonth) woken.abort();
+  }
+
+  function one(row: CountRow, its: Under, { app, usage: wish, key }: Waiting, sealed: StatementRow[]) {
+    if (row.entry - row.oldest + 1 >= mostEntries) throw new Refusal('metering-full', app);
+    const now = clock.now();
+    const made = row.period !== null && periodOf(momentOf(row, now)) > row.period ? seal(row, now) : undefined;
+    const { count, entry } = countOne(made?.count ?? row, its, { ...wish, key }, { now, cap: usage.cap(app) });
+    if (made) sealed.push(made.row);
+    return { count: { ...count, toldTo: row.toldTo }, entry };
+  }
+
+  function schedule(): void {
+    if (isScheduled) return;
+    isScheduled = true;
+    inTurn(group).catch((error: unknown) => {
+      for (const { reject } of waiting.splice(0)) reject(error);
+    });
+  }
+
+  /** Months that are over. */
+  async function sealAll(): Promise<void> {
+    if (!isTimeKnown()) return;
+    const now = clock.now();
+    const made = usage
+      .counts()
+      .filter(({ period }) => period !== null && endOfPeriod(period) <= now)
+      .flatMap((count) => seal(count, now) ?? []);
+    if (made.length === 0) return;
+    const rows = made.map(({ row }) => row);
+    const counts = made.map(({ count }) => ({ ...count }) as CountRow);
+    await store.commit([...rows.map(usage.putStatement), ...counts.map(usage.putCount)]);
+    usage.apply({ statements: rows, counts });
+    courier.wake();
+  }
+
+  /** What is old enough, and known to the provider. */
+  async function drop(): Promise<void> {
+    const until = clock.now() - keptDays * day;
+    for (const count of usage.counts()) {
+      const kept = await usage.entries(count.agreement, count.oldest - 1, mostDropped);
+      const end = kept.findIndex(({ entry, at }) => entry > count.toldTo || at >= until);
+      const spent = end === -1 ? kept : kept.slice(0, end);
+      const last = spent.at(-1);
+      if (!last) continue;
+      const next = { ...count, oldest: last.entry + 1 };
+      await store.commit([...spent.flatMap(usage.dropEntry), usage.putCount(next)]);
+      usage.apply({ counts: [next] });
+    }
+  }
+
+  async function run(): Promise<void> {
+    while (!stopping.signal.aborted) {
+      woken = new AbortController();
+      const signal = AbortSignal.any([stopping.signal, woken.signal]);
+      await inTurn(async () => {
+        await sealAll();
+        await drop();
+      }).catch((error: unknown) =>
+        onRefused(error instanceof Refusal ? error : new Refusal('internal', undefined, { cause: error })),
+      );
+      const ends = usage.counts().flatMap(({ period }) => (period === null ? [] : [endOfPeriod(period)]));
+      const later = ends.filter((end) => end > clock.now());
+      await sleepUntil(clock, Math.min(clock.now() + day, ...later), signal);
+    }
+  }
+
+  return {
+    count: (app, wish, key) =>
+      new Promise((resolve, reject) => {
+        waiting.push({ app, usage: wish, key, resolve, reject });
+        schedule();
+      }),
+    view(app) {
+      const { agreement, plan } = known(app);
+      const now = clock.now();
+      const row = usage.count(agreement);
+      const period = periodOf(row ? momentOf(row, now) : now);
+      const isThis = row?.period === period;
+      const sums = isThis ? row.sums : [];
+      const currency = plan.prices[0]?.currency;
+      return {
+        ...{ agreement, period, sums, cap: usage.cap(app) },
+        entries: isThis ? row.entry - row.from + 1 : 0,
+        cost: currency === undefined ? null : { amount: costOf(sums, plan), currency },
+      };
+    },
+    entries: (app, after, limit) => usage.entries(known(app).agreement, after, limit),
+    async setCap(app, amount, signer) {
+      known(app);
+      await ledger.decide(
+        () => ({
+          decisions: [{ by: 'owner', type: 'terms.cap', facts: { app, amount: amount ?? 'none' } }],
+          operations: [usage.putCap(app, amount)],
+        }),
+        signer,
+      );
+      usage.apply({ cap: [app, amount] });
+    },
+    start() {
+      endWatching = parts.onTime(() => woken.abort());
+      running ??= run();
+      courier.wake();
+    },
+    wake: courier.wake,
+    async idle() {
+      await turn;
+      await courier.idle();
+    },
+    async stop() {
+      stopping.abort();
+      endWatching();
+      await running;
+      await courier.stop();
+      await turn;
+    },
+  };
+}

@@ -1,0 +1,156 @@
+/**
+ * Statements of usage, as boxes sign them each month. Each follows the one before it, by number, by month, by the entries
+ * that it sums up and by its hash: so none can be sent twice for another, left out, or put back in time.
+ */
+import { X509Certificate } from 'node:crypto';
+import type { Clock } from '#common/clock.js';
+import type { Operation } from '#common/commits.js';
+import { publicJwkOf, unverifiedHeader, verifyJws } from '#common/jws.js';
+import { canonicalJson, hashOfText } from '#contract/ledger-chain.js';
+import {
+  endOfPeriod,
+  type MemberStatement,
+  type ProviderStatement,
+  periodOf,
+  type StatementsTaken,
+  type StatementsTold,
+  UsageStatement,
+  usageStatementType,
+} from '#contract/metering.js';
+import { parseJson } from '#contract/parse.js';
+import { unitsOf } from '#contract/plans.js';
+import { Refusal } from '#contract/problems.js';
+import type { AgreementRecord, UsageRecord } from '../store/agreements.js';
+import type { Store } from '../store/store.js';
+import { createTurns } from '../store/turns.js';
+
+export interface UsageRoom {
+  /** Each is taken or refused by itself. */
+  take(box: string, told: StatementsTold): Promise<StatementsTaken>;
+  /** In the order of agreement and number; `after` is the place of the last one that was seen. */
+  list(query: { box?: string; member?: string; after?: string; limit: number }): Promise<ProviderStatement[]>;
+  ofMember(
+    member: string,
+    after: string,
+    limit: number,
+  ): Promise<{ statements: MemberStatement[]; last: string | null }>;
+}
+
+/** Boxes' clocks are put right by ours, to within this. */
+const slackMilliseconds = 3_600_000;
+export const placeOfStatement = ({ agreement, number }: Pick<UsageStatement, 'agreement' | 'number'>): string =>
+  `${agreement}!${String(number).padStart(10, '0')}`;
+
+const seenByOperator = ({ statement, sha256, receivedAt }: UsageRecord): ProviderStatement => ({
+  ...statement,
+  ...{ sha256, receivedAt },
+});
+const seenByMember = ({ statement: { box: _box, ...rest }, sha256 }: UsageRecord): MemberStatement => ({
+  ...rest,
+  sha256,
+});
+
+export function createUsageRoom({
+  store,
+  clock,
+}: {
+  store: Pick<Store, 'agreements' | 'usage' | 'memberUsage' | 'usageHeads' | 'boxes' | 'commit'>;
+  clock: Clock;
+}): UsageRoom {
+  const turns = createTurns();
+  const not = (why: string): Refusal => new Refusal('usage-invalid', why);
+
+  /** By the very certificate that the box has now. */
+  async function read(box: string, jws: string): Promise<UsageStatement> {
+    const x5c = unverifiedHeader(jws, usageStatementType)?.x5c;
+    const record = store.boxes.getSync(box);
+    const der = Array.isArray(x5c) && typeof x5c[0] === 'string' ? x5c[0] : '';
+    const known = [record?.certificate.der, record?.next?.der];
+    if (der === '' || !known.includes(der)) throw not('it is not signed by the box that sends it');
+    const jwk = await publicJwkOf(new X509Certificate(Buffer.from(der, 'base64')).publicKey);
+    const verified = await verifyJws(jws, { type: usageStatementType, keys: [jwk] });
+    if (!verified.ok) throw not('its signature is not the box’s');
+    const parsed = parseJson(UsageStatement, verified.payload);
+    if (!parsed.ok || parsed.value.box !== box) throw not('it is no statement of this box');
+    return parsed.value;
+  }
+
+  function judge(statement: UsageStatement, { agreement, ended }: AgreementRecord, last: UsageStatement | undefined) {
+    const { box, app, member, number, previous, period, from, to, before, sums, at } = statement;
+    if (agreement.box !== box || agreement.app !== app || agreement.member !== member)
+      throw not('it is about an agreement of somebody else');
+    const now = clock.now();
+    if (endOfPeriod(period) > now + slackMilliseconds || at > now + slackMilliseconds)
+      throw not(`${period} is not over`);
+    if (period < periodOf(agreement.at - slackMilliseconds)) throw not(`${period} is before the agreement`);
+    if (ended && period > periodOf(ended.at + slackMilliseconds)) throw not(`${period} is after the agreement`);
+    const units = unitsOf(agreement.plan);
+    const named = sums.map(({ unit }) => unit);
+    if (named.some((unit, index) => !units.includes(unit) || named.indexOf(unit) !== index))
+      throw not('it counts what was not agreed to');
+    if (number !== (last?.number ?? 0) + 1) throw not(`statement ${(last?.number ?? 0) + 1} is missing`);
+    if (previous !== (last ? hashOfText(canonicalJson(last)) : null)) throw not('it does not follow the one before it');
+    if (last && period <= last.period) throw not(`${period} is summed up already`);
+    if (from !== (last?.to ?? 0) + 1 || to < from || before !== (last?.head ?? null))
+      throw not('its entries do not follow those before them');
+  }
+
+  async function takeOne(box: string, jws: string): Promise<void> {
+    const statement = await read(box, jws);
+    const place = placeOfStatement(statement);
+    const sha256 = hashOfText(canonicalJson(statement));
+    const there = await store.usage.get(place);
+    if (there?.sha256 === sha256 && there.statement.box === box) return; // told again after a lost reply
+    if (there) throw new Refusal('usage-other', place);
+    const about = await store.agreements.get(statement.agreement);
+    if (!about) throw not('its agreement is not stored');
+    const head = await store.usageHeads.get(statement.agreement);
+    const last = head === undefined ? undefined : (await store.usage.get(head))?.statement;
+    judge(statement, about, last);
+    const value: UsageRecord = { statement, jws, sha256, receivedAt: clock.now() };
+    const operations: Operation[] = [
+      { type: 'put', sublevel: store.usage, key: place, value },
+      { type: 'put', sublevel: store.usageHeads, key: statement.agreement, value: place },
+      { type: 'put', sublevel: store.memberUsage, key: `${statement.member}!${place}`, value: statement.period },
+    ];
+    await store.commit(operations);
+  }
+
+  async function under(member: string, after: string, limit: number): Promise<UsageRecord[]> {
+    const found: UsageRecord[] = [];
+    for await (const key of store.memberUsage.keys({ gt: `${member}!${after}`, lt: `${member}"`, limit })) {
+      const record = await store.usage.get(key.slice(member.length + 1));
+      if (record) found.push(record);
+    }
+    return found;
+  }
+
+  return {
+    take: (box, { statements }) =>
+      turns.take(box, async () => {
+        const taken: StatementsTaken['taken'] = [];
+        for (const jws of statements)
+          try {
+            await takeOne(box, jws);
+            taken.push({ refused: null });
+          } catch (error) {
+            if (!(error instanceof Refusal) || error.status >= 500) throw error;
+            taken.push({ refused: { code: error.code, detail: error.detail ?? '' } });
+          }
+        return { taken };
+      }),
+    async list({ box, member, after = '', limit }) {
+      const all =
+        member === undefined ? await store.usage.values({ gt: after, limit }).all() : await under(member, after, limit);
+      return all.filter(({ statement }) => box === undefined || statement.box === box).map(seenByOperator);
+    },
+    async ofMember(member, after, limit) {
+      const found = await under(member, after, limit);
+      const last = found.at(-1);
+      return {
+        statements: found.map(seenByMember),
+        last: last && found.length === limit ? placeOfStatement(last.statement) : null,
+      };
+    },
+  };
+}

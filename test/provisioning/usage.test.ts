@@ -1,0 +1,140 @@
+/** Statements of usage at the provider: chained, and refused where they are forged, replayed, put back or made up. */
+import { createPrivateKey, X509Certificate } from 'node:crypto';
+import t, { type Test } from 'tap';
+import { signJws } from '#common/jws.js';
+import type { Agreement } from '#contract/agreements.js';
+import { canonicalJson, hashOfText } from '#contract/ledger-chain.js';
+import { type UsageStatement, usageStatementType } from '#contract/metering.js';
+import { agreedPlan } from '#contract/plan-digest.js';
+import { createUsageRoom } from '../../provisioning/agreements/usage.js';
+import type { AgreementRecord } from '../../provisioning/store/agreements.js';
+import { openStore } from '../../provisioning/store/store.js';
+import { createTestCa } from '../support/certificates.js';
+import { ownFolder } from '../support/folder.js';
+import { createManualClock } from '../support/manual-clock.js';
+import { day, planOf } from '../support/terms-box.js';
+
+const box = 'box-000000000001';
+const agreement = 'agreement-00000000000000000001';
+const hex = (letter: string): string => letter.repeat(64);
+
+async function bench(t: Test) {
+  const store = await openStore(await ownFolder(t));
+  t.teardown(() => store.close());
+  const clock = createManualClock(Date.UTC(2027, 1, 3));
+  const plan = agreedPlan(planOf({ prices: [{ amount: '0.015', currency: 'EUR', per: 'unit', unit: 'page' }] }));
+  const ca = await createTestCa();
+  t.teardown(() => ca.close());
+  const certificateFor = async (name: string) => {
+    const { key, cert } = await ca.client(name);
+    return { key: createPrivateKey(key), der: new X509Certificate(cert).raw.toString('base64') };
+  };
+  const mine = await certificateFor(box);
+  const other = await certificateFor('box-000000000002');
+  const record = (der: string) => ({
+    enrolledAt: 0,
+    claim: '',
+    certificate: { serial: '', notAfter: 0, keyHash: '', der },
+  });
+  const about = (more: Partial<Agreement> = {}): AgreementRecord => ({
+    agreement: {
+      ...{ id: agreement, app: 'acme.visits', release: hex('a'), version: '1.0.0', member: 'acme', territory: 'north' },
+      ...{ plan, digest: hex('b'), language: 'en', class: { is: 'natural-person', by: 'stated' }, replaces: null },
+      ...{ at: Date.UTC(2026, 10, 20), box, ...more },
+    },
+    ...{ jws: '', sha256: hex('c'), since: null, ended: null, receivedAt: 0 },
+  });
+  await store.commit([
+    { type: 'put', sublevel: store.boxes, key: box, value: record(mine.der) },
+    { type: 'put', sublevel: store.boxes, key: 'box-000000000002', value: record(other.der) },
+    { type: 'put', sublevel: store.agreements, key: agreement, value: about() },
+  ]);
+  const usage = createUsageRoom({ store, clock });
+  const tools = {
+    ...{ usage, store, clock, about },
+    statement: (more: Partial<UsageStatement> = {}): UsageStatement => ({
+      ...{ agreement, box, app: 'acme.visits', member: 'acme', number: 1, previous: null, period: '2026-11' },
+      ...{ from: 1, to: 10, before: null, head: hex('1'), at: Date.UTC(2026, 11, 1) },
+      sums: [{ unit: 'page', quantity: '3.5', trial: '0' }],
+      ...more,
+    }),
+    sign: (statement: UsageStatement, by = mine) =>
+      signJws({
+        type: usageStatementType,
+        payload: Buffer.from(canonicalJson(statement)),
+        key: by.key,
+        header: { x5c: [by.der] },
+      }),
+    async take(jws: string, from = box) {
+      return (await usage.take(from, { statements: [jws] })).taken[0]?.refused?.code ?? 'taken';
+    },
+    mine,
+    other,
+  };
+  return tools;
+}
+
+t.test('each statement follows the one before it, and is taken once however often it is told', async (t) => {
+  const b = await bench(t);
+  const first = b.statement();
+  const jws = await b.sign(first);
+  t.equal(await b.take(jws), 'taken');
+  t.equal(await b.take(jws), 'taken', 'a lost reply');
+  t.equal(await b.take(await b.sign(first)), 'taken', 'another signature of the same');
+  const second = b.statement({
+    ...{ number: 2, previous: hashOfText(canonicalJson(first)), period: '2026-12', from: 11, to: 12 },
+    ...{ before: hex('1'), head: hex('2') },
+  });
+  for (const [what, more] of Object.entries({
+    'one that is missing': { number: 3 },
+    'another one before it': { previous: hex('f') },
+    'the same month again': { period: '2026-11' },
+    'a month before': { period: '2026-10' },
+    'entries that were summed up': { from: 10 },
+    'entries that are left out': { from: 12 },
+    'another chain': { before: hex('e') },
+    backwards: { to: 10 },
+    'a month that is not over': { period: '2027-02' },
+    'a unit that was not agreed to': { sums: [{ unit: 'hour', quantity: '1', trial: '0' }] },
+    'a unit twice': { sums: [...second.sums, ...second.sums] },
+    'another app': { app: 'acme.other' },
+    'another member': { member: 'bracken' },
+    'a time to come': { at: b.clock.now() + 2 * day },
+  } satisfies Record<string, Partial<UsageStatement>>))
+    t.equal(await b.take(await b.sign({ ...second, ...more })), 'usage-invalid', what);
+  t.equal(
+    await b.take(await b.sign(b.statement({ sums: [{ unit: 'page', quantity: '1', trial: '0' }] }))),
+    'usage-other',
+  );
+  t.equal(await b.take(await b.sign(second)), 'taken');
+  t.match(await b.usage.list({ limit: 10 }), [
+    { number: 1, box },
+    { number: 2, box },
+  ]);
+  const seen = await b.usage.ofMember('acme', '', 1);
+  t.match(seen, { statements: [{ number: 1, sums: first.sums }], last: `${agreement}!0000000001` });
+  t.notMatch(JSON.stringify(seen), box, 'its maker is not told whose box it is');
+  t.match(await b.usage.ofMember('acme', seen.last ?? '', 10), { statements: [{ number: 2 }], last: null });
+  t.same((await b.usage.ofMember('bracken', '', 10)).statements, []);
+});
+
+t.test('nobody but the box itself states what it used, and about its own agreements alone', async (t) => {
+  const b = await bench(t);
+  const good = b.statement();
+  t.equal(await b.take(await b.sign(good, b.other)), 'usage-invalid', 'signed by another box');
+  t.equal(await b.take(await b.sign(good), 'box-000000000002'), 'usage-invalid', 'sent by another box');
+  const lent = b.statement({ box: 'box-000000000002' });
+  t.equal(await b.take(await b.sign(lent, b.other), 'box-000000000002'), 'usage-invalid', 'another’s agreement');
+  const unsigned = await signJws({
+    ...{ type: usageStatementType, payload: Buffer.from(canonicalJson(good)), key: b.other.key },
+    header: { x5c: [b.mine.der] },
+  });
+  t.equal(await b.take(unsigned), 'usage-invalid', 'its certificate shown, and not its key');
+  t.equal(await b.take('a.b.c'), 'usage-invalid');
+  t.equal(await b.take(await b.sign(b.statement({ agreement: 'agreement-00000000000000000009' }))), 'usage-invalid');
+  const ended = { ...b.about(), ended: { at: Date.UTC(2026, 10, 25), why: 'left' as const, end: null } };
+  await b.store.commit([{ type: 'put', sublevel: b.store.agreements, key: agreement, value: ended }]);
+  t.equal(await b.take(await b.sign(b.statement({ period: '2026-12' }))), 'usage-invalid', 'after it was left');
+  t.equal(await b.take(await b.sign(b.statement({ period: '2026-10' }))), 'usage-invalid', 'before it was agreed to');
+  t.equal(await b.take(await b.sign(good)), 'taken');
+});

@@ -50,6 +50,8 @@ export interface Agent {
     | 'provider'
     | 'events'
     | 'updates'
+    | 'network'
+    | 'backup'
   >;
   safe(): Safe;
   /** Resolves when it is certain to happen; `onRestart` is told behind it. */
@@ -132,14 +134,16 @@ export function createAgent(config: Config, host: Host, around: Around): Agent {
     if (!safe.isOn()) await installed?.installer.start();
     await updates?.start();
     if (installed && !safe.isOn()) {
-      const { members, links } = installed;
+      const { members, links, terms } = installed;
       members.start();
       await links.start();
+      await terms.start();
       link.subscribe((online) => {
         if (!online) return;
         // Who was cut off for a while hears first of all who must not run any more.
         void members.refresh().catch(() => {}); // it asks again by itself, and tells then
         links.refresh();
+        terms.wake();
       });
       let { box } = membership.view().current;
       membership.onChange(() => {
@@ -226,6 +230,8 @@ export function createAgent(config: Config, host: Host, around: Around): Agent {
       undo.push(() => opened.stop());
       ownersPort = await opened.start();
     }
+    await made.network?.room.start();
+    undo.push(() => made.network?.room.stop());
     made.grants.start();
     undo.push(() => made.grants.stop());
     if (!safe.isOn()) made.messages.start();
@@ -241,6 +247,7 @@ export function createAgent(config: Config, host: Host, around: Around): Agent {
     undo.push(() => made.installed?.installer.stop());
     undo.push(() => made.installed?.members.stop());
     undo.push(() => made.installed?.links.stop());
+    undo.push(() => made.installed?.terms.stop());
     undo.push(() => made.apps.stop());
     // They run on behind an agent that ends; here nobody is there for them, and one may be the cause.
     const { clock } = host;
@@ -254,6 +261,9 @@ export function createAgent(config: Config, host: Host, around: Around): Agent {
     undo.push(() => made.events.stop());
     tellSafe(safe, made.events, made.clock.now);
     undo.push(() => made.link.stop());
+    await made.restoring.settle(); // with what came back, it has started
+    made.backup.start();
+    undo.push(() => made.backup.stop());
     joining = join(made).catch((error: unknown) => {
       if (!signal.aborted) log.error({ err: error }, 'cannot go on enrolling');
     });
@@ -289,11 +299,15 @@ export function createAgent(config: Config, host: Host, around: Around): Agent {
       conditions: made.health.conditions,
       notices: made.notices,
       provider: made.provider.owner,
+      backup: made.backup,
       ...(made.updates && { system: made.updates.owner }),
       safe: { view: () => safe.view(clock.now()), leave: safe.leave },
+      ...(made.volume && { volume: made.volume }),
+      ...(made.network && { network: made.network.owner }),
       ...(made.installed && {
         apps: made.installed.installer.desk,
         links: made.installed.links,
+        terms: made.installed.terms,
         grants: made.grants,
         logs: made.installed.runner.logs,
         data: made.storage,

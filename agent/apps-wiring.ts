@@ -18,12 +18,15 @@ import { createSay } from './links/client.js';
 import { createLinkRoom, type LinkRoom } from './links/links.js';
 import { createMembers, type Members, memberKeysOf } from './members/members.js';
 import type { Storage } from './storage/storage.js';
+import type { TermsRoom } from './terms/terms.js';
+import { openTerms } from './terms-wiring.js';
 
 export interface InstalledApps {
   members: Members;
   runner: Runner;
   installer: Installer;
   links: LinkRoom;
+  terms: TermsRoom;
 }
 
 export interface InstalledAppsWish extends Ground {
@@ -127,23 +130,30 @@ export async function openInstalledApps(wish: InstalledAppsWish): Promise<Instal
     ledger: wish.ledger,
     changes: wish.changes,
     mandates: { of: (verified) => links.mandates.of(verified) },
+    terms: {
+      covers: (release) => terms.covers(release),
+      holds: (app) => terms.holds(app),
+      onChange: (listener) => terms.onChange(listener),
+    },
     clock,
     freeBytes: wish.freeBytes,
     onRefused,
   });
+  const ownBox = (): { box: string; territory: string } | undefined => {
+    const box = membership.enrolment()?.current()?.box;
+    const territory = own();
+    return box === undefined || territory === undefined ? undefined : { box, territory };
+  };
+  const terms: TermsRoom = await openTerms(wish, { desk: installer.desk, own: ownBox, access });
   const links: LinkRoom = await createLinkRoom({
     store: wish.store,
     ledger: wish.ledger,
-    own() {
-      const box = membership.enrolment()?.current()?.box;
-      const territory = own();
-      return box === undefined || territory === undefined ? undefined : { box, territory };
-    },
+    own: ownBox,
     desk: installer.desk,
     grants: wish.grants,
     changes: wish.changes,
     say: createSay({ access, moment: clock.moment, signal }),
     ...{ members, clock, architecture, onRefused },
   });
-  return { members, runner, installer, links };
+  return { members, runner, installer, links, terms };
 }

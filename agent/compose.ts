@@ -5,6 +5,7 @@ import type { AgentStatus } from '#contract/agent-status.js';
 import { Refusal } from '#contract/problems.js';
 import { type AppsApi, createAppsApi } from './api-wiring.js';
 import { type InstalledApps, openInstalledApps, runningApps } from './apps-wiring.js';
+import { openBackup } from './backup-wiring.js';
 import { createChanges } from './changes/changes.js';
 import type { Config } from './config.js';
 import { createGrants } from './consent/grants.js';
@@ -17,6 +18,7 @@ import type { Host } from './host/host.js';
 import { openLeases } from './leases/open.js';
 import { openUplink, type Uplink } from './link-wiring.js';
 import { openMembership } from './membership-wiring.js';
+import { openNetwork } from './network-wiring.js';
 import { openOrigin } from './origin-wiring.js';
 import { openOutbox } from './outbox-wiring.js';
 import type { Safe } from './safe/safe.js';
@@ -25,6 +27,7 @@ import { checkDeveloping, checkNobodys, type Simulated } from './simulated.js';
 import { createStorage } from './storage/storage.js';
 import { bootId } from './time/boot.js';
 import { openUpdates } from './updates-wiring.js';
+import { openVolumeOf } from './volume-wiring.js';
 
 export type Parts = Awaited<ReturnType<typeof compose>>;
 
@@ -51,7 +54,7 @@ export async function compose(config: Config, host: Host, log: Logger, wish: Com
 }
 
 async function composeOn(
-  { ground, refusals, reset }: Awaited<ReturnType<typeof openGround>>,
+  { ground, refusals, reset, restoring }: Awaited<ReturnType<typeof openGround>>,
   { simulated, safe, ...around }: ComposeWish,
 ) {
   const { config, host } = ground;
@@ -74,6 +77,7 @@ async function composeOn(
     link: () => uplink.link,
     birth: (session) => uplink.birth(session),
   });
+  const network = await openNetwork(ground, { factory, owner, membership });
   const grants = await createGrants({ store, ledger, clock, onRefused });
   const holds = await openLeases({
     ...{ store, ledger, clock, onRefused },
@@ -117,6 +121,13 @@ async function composeOn(
     changes: () => changes,
     consolePort: around.consolePort,
   });
+  const volume = await openVolumeOf(ground);
+  const backup = await openBackup(ground, {
+    ...{ restoring, owner, membership, installed },
+    boxName: factory.name,
+    changes: () => changes,
+    restart: around.restart,
+  });
   const appKinds = installed?.installer.kinds ?? {};
   const kinds = { ...membership.kinds, ...(safe.isOn() ? heldBack(appKinds) : appKinds), ...updates?.kinds };
   const changes = createChanges({ store, clock, kinds, onRefused });
@@ -143,7 +154,7 @@ async function composeOn(
   });
   const { sampler } = health;
   const uplink: Uplink = await openUplink(ground, {
-    ...{ outbox, changes, membership, health, holds, messages, installed, running, updates },
+    ...{ outbox, changes, membership, health, holds, messages, installed, running, updates, volume },
     ...around,
   });
   const { link, events, provider, putTimesRight } = uplink;
@@ -155,9 +166,34 @@ async function composeOn(
   health.conditions.subscribe(() => updates?.look());
   updates?.owner.onChange(() => link.report());
   return {
-    ...{ clock, store, ledger, refusals, reset, owner, factory, directory, membership, changes, grants },
+    ...{
+      clock,
+      store,
+      ledger,
+      refusals,
+      reset,
+      restoring,
+      backup,
+      owner,
+      factory,
+      directory,
+      membership,
+      changes,
+      grants,
+    },
     ...{ outbox, events, link, provider, putTimesRight, health, sampler },
-    ...{ storage, holds, messages, installed, running, updates, notices: features.notices, egress: features.egress },
+    ...{
+      network,
+      storage,
+      holds,
+      messages,
+      installed,
+      running,
+      updates,
+      volume,
+      notices: features.notices,
+      egress: features.egress,
+    },
     ...{ api: served.api, apps: served.apps, space: served.space },
     /** Once the membership has started: what an image brought before. */
     tellStandings: () => origin.tellStandings(() => membership.view().current.territory?.id),

@@ -8,11 +8,13 @@ import type { Changes } from './changes/changes.js';
 import type { MembershipRoom } from './enrolment/membership.js';
 import type { Ground } from './ground.js';
 import type { Health } from './health-wiring.js';
+import { createLeft } from './host/left.js';
 import type { LeaseRoom } from './leases/open.js';
 import type { Link } from './link/link.js';
 import { createLocalHealth } from './local-health.js';
 import type { Safe } from './safe/safe.js';
 import { bootId } from './time/boot.js';
+import { usualGate } from './updates/gate.js';
 import { createOsSource } from './updates/source.js';
 import { createUpdates, type Updates } from './updates/updates.js';
 
@@ -70,6 +72,8 @@ export async function openUpdates(ground: Ground, wish: UpdatesWish): Promise<Up
     before: () => ({ apps: running(), isOnline: isOnline() }),
     health: createLocalHealth({ config, store, consolePort: wish.consolePort, running, isOnline }),
     isSafeMode: safe.isOn,
+    limits: { ...usualGate, limitMilliseconds: config.os.trialSeconds * 1000 },
+    left: createLeft(host.files, config.os.leftFile),
     async reboot() {
       if (!config.mayReboot) throw new Refusal('host-cannot-reboot', 'mayReboot is not set');
       await host.reboot();

@@ -1,13 +1,16 @@
 /** What the agent does to the machine it runs on. Tests hand in another one; everything else in the agent is real. */
 import { execFile } from 'node:child_process';
 import { readdirSync, readFileSync, statfsSync } from 'node:fs';
-import { access } from 'node:fs/promises';
+import { access, stat } from 'node:fs/promises';
 import type { Socket } from 'node:net';
+import path from 'node:path';
 import { promisify } from 'node:util';
 import { type Clock, systemClock } from '#common/clock.js';
 import { type Files, files } from '#common/files.js';
 import { Refusal } from '#contract/problems.js';
 import { machineOf } from './machine.js';
+import type { NetworkHost } from './network.js';
+import { createNmcli } from './nmcli.js';
 import { createRauc } from './rauc.js';
 import type { OsHost } from './slots.js';
 
@@ -28,6 +31,8 @@ export interface Host {
   space(directory: string): Promise<Space>;
   /** As `space`, at once: for who must know before each write. */
   freeBytes(directory: string): number;
+  /** Whether another filesystem is mounted there. Rejects where there is nothing. */
+  isMountPoint(directory: string): Promise<boolean>;
   /** A file of /proc or /sys; undefined where the machine has none. */
   kernel(file: string): Promise<string | undefined>;
   /** The names in a directory of /proc or /sys, sorted; empty where the machine has none. */
@@ -40,6 +45,8 @@ export interface Host {
   goesDown(): Promise<boolean>;
   /** Where there are two systems to start from. */
   os?: OsHost;
+  /** Where NetworkManager looks after the network. */
+  network?: NetworkHost;
   /** The network that apps' tunnels go out to; the machine's own where nothing is said. */
   outside?: {
     /** All addresses of a name; rejects when there are none. */
@@ -104,8 +111,13 @@ export const realHost: Host = {
     const found = statfsSync(directory);
     return found.bavail * found.bsize;
   },
+  async isMountPoint(directory) {
+    const [inside, outside] = await Promise.all([stat(directory), stat(path.dirname(directory))]);
+    return inside.dev !== outside.dev;
+  },
   kernel,
   os: createRauc({ osRelease: () => kernel('/etc/os-release') }),
+  network: createNmcli({ kernel, list }),
   reboot,
   goesDown,
   list,

@@ -11,6 +11,7 @@ import type { EventRoom } from './events-wiring.js';
 import { openFactory } from './factory/factory.js';
 import { ownRuntimeDirectory } from './ground.js';
 import type { Host } from './host/host.js';
+import { createLocalNames, linksOfMachine, mdnsPort } from './owner/mdns.js';
 import { createTries } from './owner/tries.js';
 import { openTime, resetOf } from './reset-wiring.js';
 import { type BareConsole, createBareConsole } from './safe/bare.js';
@@ -151,10 +152,27 @@ export async function openBareConsole(
     port: owner?.port ?? 0,
     onFault: (why) => log.error({ err: why }, 'the page of safe mode'),
   });
+  const names =
+    factory && owner?.mdns
+      ? createLocalNames({
+          label: factory.name(),
+          isOwned: () => true,
+          links: linksOfMachine,
+          port: mdnsPort,
+          clock: { now: host.monotonic, sleep: clock.sleep },
+          random: Math.random,
+          onProblem: (why) => log.warn({ err: why }, 'cannot announce the box on the local network'),
+        })
+      : undefined;
   return {
-    start: made.start,
+    async start() {
+      const port = await made.start();
+      names?.start();
+      return port;
+    },
     async stop() {
       tries.stop();
+      await names?.stop();
       await made.stop();
     },
   };

@@ -38,6 +38,8 @@ export function makeEsp(home: string, architecture: Architecture, lock: Lock, tr
     place(`EFI/BOOT/${grub[2]}.EFI`),
   );
   copyFileSync(source('boot/grub.cfg'), place('EFI/debian/grub.cfg'));
+  copyFileSync(source('boot/choose.cfg'), place('EFI/debian/choose-a.cfg'));
+  writeFileSync(place('EFI/debian/boot.env'), environmentBlock({ USE: 'a', TRY: '' }));
   writeFileSync(
     place('EFI/debian/grubenv'),
     environmentBlock({ ORDER: 'A B', A_OK: '1', A_TRY: '0', B_OK: '0', B_TRY: '0' }),

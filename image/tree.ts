@@ -119,6 +119,8 @@ export async function makeTree(home: string, parts: TreeParts): Promise<string> 
       .replaceAll('@ARCHITECTURE@', architecture)
       .replace(/^# .* is filled in.*\n/, ''),
   );
+  // What the boot partition is to hold of it: usr/lib/webizen/boot-parts takes it there.
+  copyFileSync(source('boot/choose.cfg'), path.join(tree, 'usr/lib/webizen/choose.cfg'));
   for (const name of ['data', 'boot/esp']) mkdirSync(path.join(tree, name), { recursive: true });
   await putAgent(tree, architecture, alliance);
   copyFileSync(publisher.keyringFile, path.join(tree, 'usr/lib/webizen/publisher.pem'));

@@ -19,7 +19,7 @@ import { createDoors } from './doors.js';
 import type { OwnerFeatures } from './features.js';
 import { declareLinkRoutes } from './link-routes.js';
 import { createLocalCa } from './local-ca.js';
-import { createLocalNames, lentName, linksOfMachine, type NetworkLink } from './mdns.js';
+import { createLocalNames, lentName, linksOfMachine, mdnsPort, type NetworkLink } from './mdns.js';
 import { declareNetworkRoutes } from './network-routes.js';
 import { declareNoticeRoutes } from './notice-routes.js';
 import { declareProviderRoutes } from './provider-routes.js';
@@ -76,7 +76,6 @@ const limits = {
 const bodyLimit = 16 * 1024;
 const mostConnections = 128;
 const handshakeTimeout = 10_000;
-const mdnsPort = 5353;
 /** The certificate is looked at once a day, and made again in good time. */
 const daily = 24 * 3_600_000;
 

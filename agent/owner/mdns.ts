@@ -24,6 +24,7 @@ export interface LocalNames {
   onChange(listener: () => void): () => void;
 }
 
+export const mdnsPort = 5353;
 export const lentName = 'webizen.local';
 const probes = 3;
 const probeMilliseconds = 250;

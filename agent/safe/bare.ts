@@ -46,9 +46,9 @@ async function formOf(request: IncomingMessage): Promise<URLSearchParams> {
   let length = 0;
   for await (const chunk of request) {
     length += chunk.length;
-    if (length > bodyLimit) throw new Refusal('body-too-large');
-    chunks.push(chunk);
+    if (length <= bodyLimit) chunks.push(chunk); // the rest is read to its end, so that the answer is heard
   }
+  if (length > bodyLimit) throw new Refusal('body-too-large');
   return new URLSearchParams(Buffer.concat(chunks).toString('utf8'));
 }
 

@@ -174,6 +174,17 @@ t.test('a system that does not start is given up by the boot loader, and the own
   t.equal(a.runs(), '1.2.0');
 });
 
+t.test('a system on which the agent works in safe mode only is left again', async (t) => {
+  const a = await trial(t);
+  await a.open();
+  await a.select('1.1.0');
+  await a.restarted({ more: { isSafeMode: () => true } });
+  const box = await a.restarted();
+  await box.until(({ last }) => last?.outcome === 'rolled-back');
+  t.equal(a.runs(), '1.0.0');
+  t.match(box.updates.owner.view().last, { version: '1.1.0', code: 'os-unhealthy', detail: /safe mode/ });
+});
+
 t.test('no room, heat and a weak supply are waited out', async (t) => {
   const a = await trial(t);
   let free = 0;

@@ -278,10 +278,13 @@ export async function startOwnerConsole(
     ticks?: Clock;
     apps?: ReturnType<typeof createAppsDesk>;
     links?: OwnerLinks;
+    terms?: OwnerConsoleParts['terms'];
     provider?: OwnerConsoleParts['provider'];
     system?: OwnerConsoleParts['system'];
+    safe?: NonNullable<OwnerConsoleParts['safe']>;
     /** What the data lie on, and the storage key where it waits for the owner. */
     volume?: { state: VolumeState; key?: string };
+    network?: OwnerConsoleParts['network'];
   } = {},
 ) {
   const dataDir = await ownFolder(t);
@@ -381,9 +384,12 @@ export async function startOwnerConsole(
       ? { apps: options.apps.desk, grants: options.apps.grants, logs: options.apps.logs, data: storage }
       : {}),
     ...(options.links ? { links: options.links } : {}),
+    ...(options.terms ? { terms: options.terms } : {}),
     ...(options.provider ? { provider: options.provider } : {}),
     ...(options.system ? { system: options.system } : {}),
+    ...(options.safe ? { safe: options.safe } : {}),
     ...(volume && { volume }),
+    ...(options.network ? { network: options.network } : {}),
   };
   let running = createOwnerConsole(parts);
   t.teardown(async () => {

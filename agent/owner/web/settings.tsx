@@ -8,7 +8,7 @@ import { texts } from './texts.js';
 
 const words = texts.settings;
 
-export function Settings({ live, view }: HomeProps) {
+export function Settings({ live, state, view }: HomeProps) {
   const form = useForm(async () => {
     await live.act('PUT', '/v1/settings/forgotten', { allowed: !view.forgottenAllowed });
     return undefined;
@@ -29,6 +29,16 @@ export function Settings({ live, view }: HomeProps) {
         {view.provider && view.membership.current.territory && (
           <li>
             <Link to="/provider">{texts.provider.link}</Link>
+          </li>
+        )}
+        {state.known && state.known.wifi !== 'none' && (
+          <li>
+            <Link to="/network">{texts.network.link}</Link>
+          </li>
+        )}
+        {view.backup && (
+          <li>
+            <Link to="/backup">{texts.backup.link}</Link>
           </li>
         )}
         {view.system && (

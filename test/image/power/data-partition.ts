@@ -1,0 +1,53 @@
+/** /data after a cut: the journal is played back as at each mount, and then nothing may be left to repair. */
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdirSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import path from 'node:path';
+
+/** What e2fsck -p may say. */
+const harmless = [
+  /: recovering journal$/,
+  /: Clearing orphaned inode /,
+  /: clean, \d+\/\d+ files, \d+\/\d+ blocks$/,
+  /^\s*$/,
+];
+
+/** Plays the journal back and clears orphans, as the box does; answers what else was amiss. */
+export function repairData(partition: string): string[] {
+  const faults: string[] = [];
+  const repaired = spawnSync('e2fsck', ['-p', partition], { encoding: 'utf8' });
+  const said = `${repaired.stdout}${repaired.stderr}`;
+  if ((repaired.status ?? 8) > 1) faults.push(`e2fsck -p ends with ${repaired.status}`);
+  for (const line of said.split('\n')) if (!harmless.some((one) => one.test(line))) faults.push(`e2fsck -p: ${line}`);
+  const left = spawnSync('e2fsck', ['-f', '-n', partition], { encoding: 'utf8' });
+  if (left.status !== 0) faults.push(`e2fsck -fn after the repair: ${left.stdout.trim()}`);
+  return faults;
+}
+
+/** Copies directories out of it, those that are there. */
+export function takeOut(partition: string, names: readonly string[], to: string): void {
+  for (const name of names) {
+    const parent = path.join(to, path.dirname(name));
+    mkdirSync(parent, { recursive: true });
+    // It complains on stderr alone where there is no such directory.
+    spawnSync('debugfs', ['-R', `rdump "/${name}" "${parent}"`, partition], { stdio: 'ignore' });
+  }
+}
+
+/** Files that were written whole or not at all: none is empty, and JSON is JSON. @param passes by its path: not looked at */
+export function tornFiles(folder: string, passes: RegExp): string[] {
+  if (!existsSync(folder)) return [];
+  const faults: string[] = [];
+  for (const name of readdirSync(folder, { recursive: true, encoding: 'utf8' })) {
+    const file = path.join(folder, name);
+    if (passes.test(name) || !statSync(file).isFile()) continue;
+    const text = readFileSync(file, 'utf8');
+    if (/^\0*$/.test(text)) faults.push(`${name} is empty`);
+    else if (name.endsWith('.json'))
+      try {
+        JSON.parse(text);
+      } catch {
+        faults.push(`${name} is torn: ${JSON.stringify(text.slice(0, 40))}`);
+      }
+  }
+  return faults;
+}

@@ -15,6 +15,7 @@ import type { ResetRoom } from './reset/reset.js';
 import { checkFree, openTime, resetOf } from './reset-wiring.js';
 import { openStore, type Store } from './store/store.js';
 import type { TrustedTime } from './time/trusted-time.js';
+import { renewVolumeOf } from './volume-wiring.js';
 
 export interface Ground {
   readonly config: Config;
@@ -56,7 +57,8 @@ export async function openGround(
     log.warn({ code: refusal.code, ...(refusal.cause ? { err: refusal.cause } : {}) }, refusal.message);
   };
 
-  const reset = resetOf(config, host, clock, onRefused);
+  const renewVolume = (): Promise<void> => renewVolumeOf(config, host, { signal, onRefused });
+  const reset = resetOf(config, host, clock, onRefused, renewVolume);
   if (await reset.isAskedFor()) await checkFree(dataDir);
   await reset.look().catch((error: unknown) => {
     if (!(error instanceof Refusal)) throw error;

@@ -29,6 +29,7 @@ export function resetOf(
   { files }: Host,
   clock: TrustedTime,
   onRefused: (refusal: Refusal) => void,
+  renewVolume?: () => Promise<void>,
 ): ResetRoom {
   const { dataDir, bootDir } = config;
   return createReset({
@@ -36,6 +37,7 @@ export function resetOf(
     bootDir,
     files,
     clock,
+    ...(renewVolume && { renewVolume }),
     leave: (reason) =>
       leaveNow({
         dataDir,

@@ -21,6 +21,8 @@ const Marker = Type.Object({
   by: Type.Union([Type.Literal('console'), Type.Literal('command'), Type.Literal('button')]),
   at: Time,
   phase: Type.Union([Type.Literal('leave'), Type.Literal('wipe'), Type.Literal('wiped')]),
+  /** A new volume was asked for, with a new key: once, whatever becomes of it. */
+  volumeAsked: Type.Optional(Type.Literal(true)),
 });
 export type ResetMarker = Static<typeof Marker>;
 
@@ -54,6 +56,8 @@ export function createReset(wish: {
   leave: (reason: ResetKind) => Promise<void>;
   /** A voucher serves the first owner only. */
   spendVoucher: () => Promise<void>;
+  /** Has the volume made anew, where it can be: what was deleted is then under a key that nobody has. Resolves where it is not. */
+  renewVolume?: () => Promise<void>;
 }): ResetRoom {
   const { dataDir, bootDir, files, clock } = wish;
   const file = path.join(dataDir, markerName);
@@ -130,6 +134,10 @@ export function createReset(wish: {
         await wish.spendVoucher();
         await wipe();
         marker = await save({ ...marker, phase: 'wiped' });
+      }
+      if (marker && !marker.volumeAsked && wish.renewVolume) {
+        marker = await save({ ...marker, volumeAsked: true });
+        await wish.renewVolume();
       }
       return marker;
     },

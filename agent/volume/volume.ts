@@ -20,6 +20,20 @@ export interface Volume {
 
 const plain = (text: string): string => text.toLowerCase().replace(/[^a-z]/g, '');
 
+async function stateIn(file: string, files: Files): Promise<VolumeState | undefined> {
+  const bytes = await files.read(file);
+  if (!bytes) return undefined;
+  const read = parseJson(VolumeState, bytes);
+  if (!read.ok) throw new Error(`cannot use ${file}: ${describeFaults(read.faults)}`);
+  return read.value;
+}
+
+/** Whether this machine's TPM can take a new volume: it holds this one's key, or was there too late for it. */
+export async function canRenew(stateFile: string, files: Files): Promise<boolean> {
+  const state = await stateIn(stateFile, files);
+  return state !== undefined && (state.encrypted ? state.opened === 'tpm2' : state.because === 'in-use');
+}
+
 /** Undefined where the system does not tell, as on a developer's machine. @throws Error where what it tells cannot be read */
 export async function openVolume(wish: {
   stateFile: string;
@@ -28,11 +42,8 @@ export async function openVolume(wish: {
   ledger: Pick<Ledger, 'append'>;
 }): Promise<Volume | undefined> {
   const { stateFile, keyFile, files, ledger } = wish;
-  const bytes = await files.read(stateFile);
-  if (!bytes) return undefined;
-  const read = parseJson(VolumeState, bytes);
-  if (!read.ok) throw new Error(`cannot use ${stateFile}: ${describeFaults(read.faults)}`);
-  const state = read.value;
+  const state = await stateIn(stateFile, files);
+  if (!state) return undefined;
   const listeners = new Set<() => void>();
 
   async function load(): Promise<string | undefined> {

@@ -28,8 +28,9 @@ export async function inData(machine: Machine, script: string): Promise<string> 
   return output.trim();
 }
 
-/** How many lines of the card, read raw from behind its boot partition, hold the text. */
-export function linesOnCard(card: string, text: string): number {
-  const script = 'tail -c +135266305 "$1" | grep -a -c -F -e "$2" || true';
-  return Number(execFileSync('sh', ['-c', script, 'sh', card, text], { encoding: 'utf8' }));
+/** Which of the texts somebody finds who reads the card raw, from behind its boot partition. */
+export function foundOnCard(card: string, texts: readonly string[]): string[] {
+  const script = 'tail -c +135266305 "$1" | LC_ALL=C grep -a -o -F -e "$2" | sort -u || true';
+  const found = execFileSync('sh', ['-c', script, 'sh', card, texts.join('\n')], { encoding: 'utf8' });
+  return found.split('\n').filter(Boolean);
 }

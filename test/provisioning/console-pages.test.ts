@@ -33,7 +33,10 @@ function sampleAt(at: number): StoredSample {
   };
 }
 
-const hardware = { model: 'Raspberry Pi 4 Model B Rev 1.5', os: 'Debian GNU/Linux 13', arch: 'arm64', cpus: 4 };
+const hardware = {
+  ...{ model: 'Raspberry Pi 4 Model B Rev 1.5', os: 'Debian GNU/Linux 13', arch: 'arm64', cpus: 4 },
+  atRest: 'plain' as const,
+};
 const healthy = 'box-8f3kq0vz7ahm';
 
 async function startFedConsole(test: Parameters<typeof startConsole>[0]) {
@@ -157,6 +160,7 @@ t.test('every page fits phone and desktop, light and dark, and breaks no rule', 
     await page.getByText('a box publishes only', { exact: false }).waitFor();
     test.equal(await title(page), `${healthy} is online and healthy.`);
     await page.getByText('Holds its own update: “Copies <b>photos</b>”').waitFor();
+    await page.getByText('not encrypted').waitFor();
     await look('box');
     await page.getByRole('link', { name: 'Claims' }).click();
     await page.getByText('Mrs Nguyen').waitFor();

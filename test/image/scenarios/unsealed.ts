@@ -2,7 +2,7 @@
 import path from 'node:path';
 import type { Rig } from '../rig.js';
 import { startTpm } from '../tpm.js';
-import { inData, linesOnCard, volumeOf } from '../volume.js';
+import { foundOnCard, inData, volumeOf } from '../volume.js';
 
 export const name = 'what is in use is never encrypted by itself, and says so';
 
@@ -19,7 +19,7 @@ export async function run(rig: Rig): Promise<void> {
   const { birth } = await provider.box(box);
   rig.expect(birth?.hardware?.atRest === 'plain', 'the provider hears that it is not encrypted');
   await first.shutDown();
-  rig.expect(linesOnCard(card, secret) > 0, 'whoever has the card reads it');
+  rig.expect(foundOnCard(card, [secret]).length > 0, 'whoever has the card reads it');
 
   const tpm = await startTpm(rig.architecture, path.join(rig.home, 'board'));
   try {

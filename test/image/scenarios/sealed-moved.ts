@@ -1,13 +1,13 @@
 /**
  * With a TPM: `/data` is sealed on the first start, and nothing that was written can be read from the card; it opens by
- * itself, on both systems; on another board it does not, tells how, and the storage key opens it and binds it there.
+ * itself; on another board it does not, tells how, and the storage key opens it and binds it there.
  */
 import path from 'node:path';
 import { onBootPartition, writeOnBootPartition } from '../card.js';
 import type { Machine } from '../machine.js';
 import type { Rig } from '../rig.js';
 import { startTpm, type Tpm } from '../tpm.js';
-import { inData, linesOnCard, volumeOf, volumeText } from '../volume.js';
+import { foundOnCard, inData, volumeOf, volumeText } from '../volume.js';
 
 export const name = 'sealed to a TPM on the first start, opened by it alone, and by the storage key';
 
@@ -48,22 +48,15 @@ export async function run(rig: Rig): Promise<void> {
     const { birth } = await provider.box(box);
     expect(birth?.hardware?.atRest === 'tpm2', 'the provider hears that it is encrypted');
     say((await first.run('lsblk --output NAME,FSTYPE,SIZE,MOUNTPOINTS; df /data; journalctl -u webizen-data')).output);
-    await until(first, 'slot marked good', async () => /Finished webizen-good\.service/.test(first.serial()));
     expect(!first.serial().includes(key), 'the storage key is in no log');
     await first.cut();
-    for (const text of [secret, key, 'PRIVATE KEY', 'storage-key"'])
-      expect(linesOnCard(card, text) === linesOnCard(rig.images.image, text), `the card does not hold ${text}`);
+    const found = foundOnCard(card, [secret, key, 'BEGIN PRIVATE KEY']);
+    const brought = foundOnCard(rig.images.image, ['BEGIN PRIVATE KEY']);
+    expect(found.join() === brought.join(), `nothing that was written can be read from the card ${found}`);
 
     const second = await start('second', 'board');
     expect(JSON.stringify(await volumeOf(second)) === tpm2, 'it opens by itself');
     expect((await inData(second, 'cat /data/webizen/secret')) === secret, 'what was written is there');
-    territory.update(box, rig.release);
-    await until(second, 'new system kept', async () => {
-      const os = (await provider.box(box)).reported?.os;
-      if (os?.last && os.last.outcome !== 'done') throw new Error(`the update was ${JSON.stringify(os.last)}`);
-      return os?.version === rig.release.version && os.last?.outcome === 'done';
-    });
-    expect(JSON.stringify(await volumeOf(second)) === tpm2, 'the new system opens it too');
     await second.shutDown();
 
     say('the disk is put into another machine, with a key that is not its own');

@@ -47,6 +47,7 @@ export const MemberAct = Type.Union([
   Type.Literal('member.suspended'),
   Type.Literal('member.reinstated'),
   Type.Literal('member.expelled'),
+  Type.Literal('member.interim-ended'),
   Type.Literal('member.key-rotated'),
   Type.Literal('member.key-replaced'),
   Type.Literal('member.succeeded'),
@@ -66,6 +67,8 @@ export const MemberRecord = Type.Object(
     vetting: Type.Array(Vetting, { description: 'oldest first' }),
     charterVersion: CharterVersion,
     standing: Standing,
+    /** Suspended by the operators until then, unless a panel decides before. */
+    interimUntil: Type.Optional(Time),
     since: Time,
     status: StatusIndexes,
     /** Of credentials for lost keys: suspended for ever. */

@@ -7,6 +7,7 @@ import type { Hash } from '../merkle/proof.js';
 import { nodesOf, type ReadNode, rootOf } from '../merkle/tree.js';
 import { verifyMemberLedger } from './ledger.js';
 import { octetsOf } from './register.js';
+import { quorumFault } from './resolution.js';
 
 /** Roots of a log that is read once, from its beginning: of each level only the newest node is kept. */
 function createGrowing() {
@@ -23,10 +24,12 @@ function createGrowing() {
 }
 
 /**
- * `chain`: an entry is not what the territory signed, or does not follow the one before. `head`: the entries are not those
- * of the head. `forgotten`: the register holds less than it did. `forked`: it begins with other entries than it did.
+ * `chain`: an entry is not what the territory signed, or does not follow the one before. `quorum`: it
+ * lacks signatures of officers. `head`: the entries are not those of the head. `forgotten`: the register holds less than it did. `forked`: it begins with other entries than it did.
  */
-export type Audited = { ok: true } | { ok: false; fault: 'chain' | 'head' | 'forgotten' | 'forked'; why: string };
+export type Audited =
+  | { ok: true }
+  | { ok: false; fault: 'chain' | 'quorum' | 'head' | 'forgotten' | 'forked'; why: string };
 
 /**
  * Takes outside values; never throws.
@@ -48,6 +51,8 @@ export async function auditRegister({
   const { entries } = register;
   const chain = await verifyMemberLedger(register, believed);
   if (!chain.ok) return { ok: false, fault: 'chain', why: `entry ${chain.index ?? '-'}: ${chain.why}` };
+  const unsigned = quorumFault(entries);
+  if (unsigned) return { ok: false, fault: 'quorum', why: `entry ${unsigned.index}: ${unsigned.why}` };
   if (entries.length !== head.size)
     return { ok: false, fault: 'head', why: `${entries.length} entries, and a head of ${head.size}` };
   if (before && before.size > head.size)

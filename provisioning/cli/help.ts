@@ -38,7 +38,7 @@ export const help = `webizen-provider: brings boxes into a territory and looks a
   webizen-provider app policy --dir D [first|proof --reason TEXT --decided-by TEXT]
   webizen-provider os keys|sign|publish|list|schedule|pause|resume|abort|next
   webizen-provider member admit REQUEST --dir D --id ID --level N --charter V --vetted TEXT --by TEXT
-  webizen-provider member list|show|level|suspend|reinstate|expel|succeed|key|credential|keys|policy|ledger --dir D
+  webizen-provider member list|show|level|suspend|reinstate|expel|succeed|key|credential|keys|policy|ledger|panel|resolve --dir D
   webizen-provider directory accept FILE --dir D [--keys keys.json]
   webizen-provider directory show --dir D [--json]
   webizen-provider alliance init|territory|maker|url|publish|rotate --dir A
@@ -231,8 +231,16 @@ Works while the server runs and while it does not.
   member list --dir D [--json]
   member show ID --dir D [--json]
   member level ID 1|2|3 --dir D --vetted TEXT --by TEXT [--on DAY] [--evidence FILE] [--charter VERSION]
-  member suspend ID --dir D --reason TEXT --decided-by TEXT [--review TEXT]
+  member suspend ID --dir D --reason TEXT --decided-by TEXT [--review TEXT] [--interim-days N]
       nothing new of the member is installed; what runs goes on
+      with --interim-days for 1 to 30 days at most, until a panel has met
+  member panel --dir D [--json]
+  member panel --set standing|review FILE --dir D
+      who decides about members, and who reviews it: FILE is {"quorum": N, "officers": [what webizen officer keygen prints,
+      …]}. Set the review panel first: from when there is a standing panel, members are suspended, reinstated, expelled and
+      succeeded, and panels changed, by resolutions of officers alone
+  member resolve RESOLUTION --signature FILE … --dir D
+      carry out what officers have signed (webizen officer)
   member reinstate ID --dir D --reason TEXT --decided-by TEXT [--review TEXT]
       ends a suspension, and undoes an expulsion
   member expel ID --dir D --reason TEXT --decided-by TEXT --review TEXT

@@ -1,6 +1,6 @@
 /**
  * `member admit | list | show | level | suspend | reinstate | expel | succeed | succession | key | credential | keys |
- * policy | ledger`
+ * policy | ledger | panel | resolve`
  */
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
@@ -19,6 +19,7 @@ import { fileText, flag, noMore, readArguments, required, text, wholeNumber } fr
 import { askAll, asking } from './ask.js';
 import type { Command } from './command.js';
 import { ledger } from './member-ledger.js';
+import { panel, resolve } from './member-panel.js';
 
 const many = { type: 'string', multiple: true } as const;
 const aboutDecision = { reason: text, 'decided-by': text, review: text } as const;
@@ -137,8 +138,15 @@ const setLevel: Command = async (args, { out }) => {
 const decision =
   (operation: 'suspend' | 'reinstate' | 'expel'): Command =>
   async (args, { out }) => {
-    const { values, positionals } = readArguments(args, { dir: text, ...aboutDecision });
+    const { values, positionals } = readArguments(args, { dir: text, 'interim-days': text, ...aboutDecision });
     const member = one(positionals);
+    const days = values['interim-days'];
+    if (days !== undefined) {
+      if (operation !== 'suspend') throw new Refusal('arguments-invalid', '--interim-days goes with suspend');
+      const wish = { member, days: wholeNumber(days, '--interim-days', [1, 30]), ...decided(values) };
+      const { interimUntil } = record(await asking(values.dir)('member.suspend-until', wish));
+      return out(`member ${member} is suspended until ${when(interimUntil ?? 0)}, or a panel decides`);
+    }
     // Who is put out must be told where to turn.
     if (operation === 'expel') required(values.review, '--review');
     const now = record(await asking(values.dir)(`member.${operation}`, { member, ...decided(values) }));
@@ -224,7 +232,7 @@ const policy: Command = async (args, { out }) => {
 };
 
 const commands: Record<string, Command | undefined> = {
-  ...{ succeed, succession },
+  ...{ succeed, succession, panel, resolve },
   ...{ admit, list, show, level: setLevel, key, credential, keys, policy, ledger },
   suspend: decision('suspend'),
   reinstate: decision('reinstate'),

@@ -6,7 +6,7 @@ import { verifyMemberRequest } from '#common/members/request.js';
 import { signSuccession } from '#common/members/succession.js';
 import type { Capability } from '#contract/capabilities.js';
 import type { PublicJwk } from '#contract/directory.js';
-import type { MemberRequest, Standing } from '#contract/member.js';
+import type { MemberRequest } from '#contract/member.js';
 import type {
   AppIdPolicy,
   Decided,
@@ -20,11 +20,14 @@ import { parseJson } from '#contract/parse.js';
 import { Refusal } from '#contract/problems.js';
 import { KeyRotation, keyRotationType } from '#contract/release.js';
 import type { Succession } from '#contract/succession.js';
+import type { Store } from '../store/store.js';
 import { certify } from './credentials.js';
 import { newIndexes } from './lists.js';
+import { createPanels } from './panels.js';
 import { allowsAt } from './policy.js';
 import type { Decision, Register } from './register.js';
 import type { SigningKeys } from './signing-key.js';
+import { createStandingActs, type StandingActs } from './standing.js';
 import { successionOf } from './succession.js';
 
 export interface Admission {
@@ -36,16 +39,11 @@ export interface Admission {
   vetting: NewVetting;
 }
 
-export interface MemberActs {
+export interface MemberActs extends StandingActs {
   /** @throws Refusal `member-request-…`, `member-exists`, `member-key-taken`, `member-origin-unknown`, `members-full` */
   admit(wish: Admission): Promise<MemberRecord>;
   /** @throws Refusal `member-unknown`, `member-standing` as all that follow */
   level(member: string, wish: { level: number; charterVersion?: string; vetting: NewVetting }): Promise<MemberRecord>;
-  suspend(member: string, decided: Decided): Promise<MemberRecord>;
-  /** Ends a suspension, and undoes an expulsion. */
-  reinstate(member: string, decided: Decided): Promise<MemberRecord>;
-  /** Always with the way to have it reviewed. */
-  expel(member: string, decided: Required<Decided>): Promise<MemberRecord>;
   /** By a statement that the current key signed. @throws Refusal `member-rotation-invalid`, `member-key-taken` */
   rotate(member: string, rotation: string): Promise<MemberRecord>;
   /** The key is lost: what it signed before runs on, and nothing more is installed by it. */
@@ -117,6 +115,7 @@ async function rotationOf(jws: string, member: MemberRecord): Promise<PublicJwk>
 }
 
 export function createActs({
+  store,
   register,
   clock,
   signing,
@@ -124,6 +123,7 @@ export function createActs({
   show,
   appIds,
 }: {
+  store: Store;
   register: Register;
   appIds: AppIds;
   clock: Clock;
@@ -164,18 +164,6 @@ export function createActs({
     return show(member);
   }
 
-  const standing = (member: string, act: MemberAct, from: readonly Standing[], to: Standing, decided: Decided) =>
-    decide(member, act, async () => {
-      const before = show(member);
-      if (!from.includes(before.standing)) throw new Refusal('member-standing', `${member} is ${before.standing}`);
-      return {
-        next: { ...before, standing: to },
-        facts: { from: before.standing, ...decided },
-        told: toldBy(decided),
-        text: `is ${to === 'good' ? 'reinstated' : to}: ${decided.reason}`,
-      };
-    });
-
   function notExpelled(member: string): MemberRecord {
     const record = show(member);
     if (record.standing === 'expelled') throw new Refusal('member-standing', `${member} is expelled`);
@@ -203,7 +191,54 @@ export function createActs({
     { jwk, until: clock.now(), lost },
   ];
 
+  async function succeed(
+    member: string,
+    { to, apps, ...decided }: SuccessionWish,
+    sign: (decision: Decision) => Promise<Decision> | Decision,
+  ): Promise<Succession> {
+    return await appIds.pass({ from: member, to, apps }, async (passing, more) => {
+      let made: Succession | undefined;
+      await register.decide(async () => {
+        const [from, successor] = [show(member), show(to)];
+        checkHeir(from, successor, passing);
+        const at = clock.now();
+        const serial = Math.max(register.lastSerial() + 1, Math.floor(at / 1000));
+        const succession = successionOf({
+          territory,
+          serial,
+          at,
+          from,
+          to: successor,
+          apps: passing.map(({ app }) => app),
+          decided,
+        });
+        const ids = passing.map(({ app }) => app).join(', ');
+        made = succession;
+        return await sign({
+          type: 'member.succeeded',
+          facts: present({ member, successor: to, kid: successor.jwk.kid, serial, apps: ids, ...decided }),
+          text: `${ids} of member ${member} pass to ${to}: ${decided.reason}`,
+          records: (entry) =>
+            [from, successor].map((one) => ({
+              ...one,
+              history: [...one.history, { at, act: 'member.succeeded', entry, ...toldBy(decided) }],
+            })),
+          succession: { succession, jws: await signSuccession({ key: signing.key(), succession }) },
+          more,
+        });
+      });
+      if (!made) throw new Error('nothing was decided');
+      return made;
+    });
+  }
+
+  const panels = createPanels({ store, clock, territory, panels: register.panels });
+
   return {
+    ...createStandingActs({
+      ...{ register, panels, clock, show },
+      succeed: async ({ member, ...wish }, sign) => void (await succeed(member, wish, sign)),
+    }),
     admit: ({ request, id, level, charterVersion, ...wish }) =>
       decide(id, 'member.admitted', async () => {
         const vetting = dated(wish.vetting);
@@ -232,10 +267,6 @@ export function createActs({
         return { next, facts, told: { by: vetting.by }, text: `has vetting level ${level}` };
       }),
 
-    suspend: (member, decided) => standing(member, 'member.suspended', ['good'], 'suspended', decided),
-    reinstate: (member, decided) => standing(member, 'member.reinstated', ['suspended', 'expelled'], 'good', decided),
-    expel: (member, decided) => standing(member, 'member.expelled', ['good', 'suspended'], 'expelled', decided),
-
     rotate: (member, rotation) =>
       decide(member, 'member.key-rotated', async () => {
         const before = notExpelled(member);
@@ -258,40 +289,10 @@ export function createActs({
         return { next, facts, told: toldBy(decided), text: `was given the key ${jwk.kid}: ${decided.reason}` };
       }),
 
-    succeed: (member, { to, apps, ...decided }) =>
-      appIds.pass({ from: member, to, apps }, async (passing, more) => {
-        let made: Succession | undefined;
-        await register.decide(async () => {
-          const [from, successor] = [show(member), show(to)];
-          checkHeir(from, successor, passing);
-          const at = clock.now();
-          const serial = Math.max(register.lastSerial() + 1, Math.floor(at / 1000));
-          const succession = successionOf({
-            territory,
-            serial,
-            at,
-            from,
-            to: successor,
-            apps: passing.map(({ app }) => app),
-            decided,
-          });
-          const ids = passing.map(({ app }) => app).join(', ');
-          made = succession;
-          return {
-            type: 'member.succeeded',
-            facts: present({ member, successor: to, kid: successor.jwk.kid, serial, apps: ids, ...decided }),
-            text: `${ids} of member ${member} pass to ${to}: ${decided.reason}`,
-            records: (entry) =>
-              [from, successor].map((one) => ({
-                ...one,
-                history: [...one.history, { at, act: 'member.succeeded', entry, ...toldBy(decided) }],
-              })),
-            succession: { succession, jws: await signSuccession({ key: signing.key(), succession }) },
-            more,
-          };
-        });
-        if (!made) throw new Error('nothing was decided');
-        return made;
+    succeed: (member, wish) =>
+      succeed(member, wish, (decision) => {
+        panels.operatorsMay();
+        return decision;
       }),
 
     setAppIdPolicy: (policy, decided) =>

@@ -102,9 +102,10 @@ export async function openMembers({
     return record;
   }
 
+  const acts = createActs({ store, register, clock, signing, territory, show, appIds });
   return {
-    ...createActs({ register, clock, signing, territory, show, appIds }),
-    ...createFreshness({ register, clock, events }),
+    ...acts,
+    ...createFreshness({ register, clock, events, endInterim: acts.endInterim }),
     keys,
     announceKey: register.announce,
     async rollKey({ compromised, ...decided }) {

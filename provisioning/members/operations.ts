@@ -6,7 +6,9 @@ import { MemberId, VettingLevel } from '#contract/member.js';
 import { CharterVersion, Decided, LevelPolicy, type MemberRecord, NewVetting } from '#contract/member-register.js';
 import { check, describeFaults } from '#contract/parse.js';
 import { Refusal } from '#contract/problems.js';
+import { PanelName, SignedResolution } from '#contract/resolution.js';
 import type { MemberDesk } from './members.js';
+import { mostInterimDays } from './standing.js';
 
 const Jws = Type.String({ minLength: 1, maxLength: 20_000 });
 const One = Type.Object({ member: MemberId });
@@ -17,6 +19,10 @@ const NewLevel = Type.Object({
   ...{ member: MemberId, level: VettingLevel, charterVersion: Type.Optional(CharterVersion), vetting: NewVetting },
 });
 const About = Type.Object({ member: MemberId, ...Decided.properties });
+const Interim = Type.Object({
+  ...{ member: MemberId, days: Type.Integer({ minimum: 1, maximum: mostInterimDays }), ...Decided.properties },
+});
+const NewPanel = Type.Object({ of: PanelName, document: Type.String({ maxLength: 1500 }) });
 const Expulsion = Type.Required(About);
 const NewSuccession = Type.Object({
   ...{ member: MemberId, to: MemberId, apps: Type.Optional(Type.Array(Type.String(), { minItems: 1, maxItems: 100 })) },
@@ -64,6 +70,19 @@ export function createMemberOperations({ members, pageSize }: { members: MemberD
     async 'member.suspend'(parameters) {
       const { member, ...decided } = wanted(About, parameters);
       return members.suspend(member, decided);
+    },
+    async 'member.suspend-until'(parameters) {
+      const { member, days, ...decided } = wanted(Interim, parameters);
+      return members.suspendUntil(member, days, decided);
+    },
+    'member.panels': async () => members.panels(),
+    async 'member.set-panel'(parameters) {
+      const { of, document } = wanted(NewPanel, parameters);
+      await members.setPanel(of, document);
+      return members.panels();
+    },
+    async 'member.resolve'(parameters) {
+      return members.resolve(wanted(SignedResolution, parameters));
     },
     async 'member.reinstate'(parameters) {
       const { member, ...decided } = wanted(About, parameters);

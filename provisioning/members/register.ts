@@ -9,6 +9,7 @@ import type { LedgerEntry } from '#contract/ledger.js';
 import type { StatusLists } from '#contract/member.js';
 import type { AppIdPolicy, Decided, LevelPolicy, MemberRecord } from '#contract/member-register.js';
 import { Refusal } from '#contract/problems.js';
+import type { Panel, PanelName } from '#contract/resolution.js';
 import { entryKey, type MemberSettings, type StatusListsRecord, type SuccessionRecord } from '../store/members.js';
 import type { Store } from '../store/store.js';
 import { certify, isOld } from './credentials.js';
@@ -41,6 +42,8 @@ export interface Register {
   withPolicy(change: LevelPolicy): MemberSettings;
   appIdPolicy(): AppIdPolicy;
   withAppIdPolicy(policy: AppIdPolicy): MemberSettings;
+  panels(): MemberSettings['panels'];
+  withPanel(of: PanelName, panel: Panel): MemberSettings;
   /** Oldest first. */
   successionsOf(app: string): readonly SuccessionRecord[];
   /** Of the last one; 0 where there is none. */
@@ -51,8 +54,8 @@ export interface Register {
   log: DecisionLog;
   /** In milliseconds since 1970; 0 while there are none. */
   listsEnd(): number;
-  /** One at a time: what `decide` reads is what it changes. */
-  decide(work: () => Promise<Decision> | Decision): Promise<void>;
+  /** One at a time: what `work` reads is what it changes. Nothing is decided where it answers nothing. */
+  decide(work: () => Promise<Decision> | Decision | undefined): Promise<void>;
   /** The key that will sign is made, where there is none, and listed. */
   announce(): Promise<PublicJwk>;
   /** Another key signs from now on. @throws Refusal `member-origin-unknown` */
@@ -227,6 +230,8 @@ export async function openRegister({
     withPolicy: (change) => ({ ...settings, policy: { ...settings.policy, ...change } }),
     appIdPolicy: () => settings.appIds ?? 'first',
     withAppIdPolicy: (policy) => ({ ...settings, appIds: policy }),
+    panels: () => settings.panels,
+    withPanel: (of, panel) => ({ ...settings, panels: { ...settings.panels, [of]: panel } }),
     successionsOf: (app) => successions.filter(({ succession }) => succession.apps.includes(app)),
     lastSerial: () => successions.at(-1)?.succession.serial ?? 0,
     origin,
@@ -235,7 +240,11 @@ export async function openRegister({
     listsEnd: () => (current ? current.madeAt + lifetime : 0),
     announce: () => inTurn(signing.announce),
     roll: (decided, { compromised }) => inTurn(() => rollNow(decided, compromised)),
-    decide: (work) => inTurn(async () => decideNow(await work())),
+    decide: (work) =>
+      inTurn(async () => {
+        const decision = await work();
+        if (decision) await decideNow(decision);
+      }),
     refresh: () => inTurn(async () => (await refreshNow()).madeAt + remadeEvery - clock.now()),
     servedAt: (url) =>
       inTurn(async () => {

@@ -3,6 +3,7 @@ import type { Database } from '#common/commits.js';
 import type { PublicJwk } from '#contract/directory.js';
 import type { LedgerEntry } from '#contract/ledger.js';
 import type { AppIdPolicy, LevelPolicy, MemberRecord } from '#contract/member-register.js';
+import type { Panel, PanelName } from '#contract/resolution.js';
 import type { Succession } from '#contract/succession.js';
 import { sublevel } from './sublevel.js';
 
@@ -42,6 +43,8 @@ export interface MemberSettings {
   appIds?: AppIdPolicy;
   /** Missing: the first key signs still. */
   signing?: SigningRecord;
+  /** Who decides about members, and who reviews it. Without a standing panel the operators do. */
+  panels?: Partial<Record<PanelName, Panel>>;
   /** Where it was reached last. */
   origin?: string;
 }
@@ -55,6 +58,8 @@ export const memberSublevels = (db: Database) => ({
   /** `last` */
   memberLists: sublevel<StatusListsRecord>(db, 'memberLists'),
   memberSettings: sublevel<MemberSettings>(db, 'memberSettings'),
+  /** Those that have served: `{id}`, with when they were drawn up. */
+  resolutions: sublevel<number>(db, 'resolutions'),
   successions: sublevel<SuccessionRecord>(db, 'successions'),
 });
 

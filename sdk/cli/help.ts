@@ -8,6 +8,7 @@ export const help = `webizen: tools for owners and developers of Webizen boxes
                         status, offer, withdraw, messages
   webizen link …        with which boxes you are linked: ask with an owner's code, list, end
   webizen ledger …      verify what a box has written down about itself
+  webizen officer …     decide about members as an officer of a territory: keygen, resolve, show, sign
   webizen register …    audit what a territory has decided about its members
   webizen conformance … try every promise of the standard API against an implementation of it
 
@@ -132,6 +133,21 @@ const register = `webizen register: what a territory has decided about its membe
 Exit codes: 0 it is whole, 1 it is not or could not be checked, 2 the command line is wrong.
 `;
 
+const officer = `webizen officer: decide about members as an officer of a territory
+
+  webizen officer keygen --name OFFICE --out FILE
+      make your key, for you alone, and print what the panel says of you. OFFICE is public for ever: the name of your office
+      rather than yours
+  webizen officer resolve suspend|reinstate|expel|succeed --territory T --member ID --reason TEXT --decided-by TEXT
+                          [--review TEXT] [--successor ID] [--apps 'APP, APP'] [--panel standing|review] --out FILE
+  webizen officer resolve panel --territory T --of standing|review --document FILE [--panel standing|review] --out FILE
+      draw up what is to be resolved. Nothing is sent to anybody
+  webizen officer show FILE
+  webizen officer sign FILE --key KEY --out SIGNATURE
+      read it, and sign it. The provider carries it out when enough of you have, within 90 days, once; resolution and
+      signatures stand in the public register
+`;
+
 const conformance = `webizen conformance: every promise of the standard API, tried
 
   webizen conformance SOCKET|URL [--json]
@@ -145,4 +161,4 @@ the app goes one message under the name webizen-conformance.
 Exit codes: 0 nothing failed, 1 something did or nothing answers, 2 the command line is wrong.
 `;
 
-export const helpOf: Record<string, string | undefined> = { member, app, link, ledger, register, conformance };
+export const helpOf: Record<string, string | undefined> = { member, app, link, ledger, officer, register, conformance };

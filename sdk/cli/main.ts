@@ -11,6 +11,7 @@ const commands: Record<string, (() => Promise<Command>) | undefined> = {
   member: async () => (await import('./member.js')).member,
   app: async () => (await import('./app.js')).app,
   link: async () => (await import('./link.js')).link,
+  officer: async () => (await import('./officer.js')).officer,
   register: async () => (await import('./register.js')).register,
   conformance: async () => (await import('./conformance.js')).conformance,
 };

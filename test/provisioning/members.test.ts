@@ -397,6 +397,29 @@ t.test('lists stay young and credentials are renewed, and no number goes back wi
   );
 });
 
+t.test('a suspension for some days ends by itself, over restarts, and does not follow itself', async (t) => {
+  const room = await register(t);
+  await room.members.admit(admission('wattle', await requestBy()));
+  await room.members.suspendUntil('wattle', 10, decided);
+  const credential = () => room.members.credentialOf('wattle');
+  t.equal(await room.standing(credential()), 'suspended');
+  room.clock.advance(9 * day);
+  await room.again();
+  t.equal(await room.standing(credential()), 'suspended', 'not before');
+  room.clock.advance(day);
+  await room.clock.sleeping();
+  t.equal(await room.standing(credential()), 'good');
+  t.match(room.members.show('wattle').history.at(-1), { act: 'member.interim-ended' });
+  await t.rejects(room.members.suspendUntil('wattle', 1, decided), { code: 'interim-used' });
+  room.clock.advance(90 * day);
+  await room.again();
+  await room.members.suspendUntil('wattle', 1, decided);
+  await room.members.expel('wattle', { ...decided, review });
+  room.clock.advance(2 * day);
+  await room.again();
+  t.equal(room.members.show('wattle').standing, 'expelled', 'what was decided since holds');
+});
+
 t.test(
   'another key signs for the members: everything is signed anew, and the one before is believed in its time',
   async (t) => {

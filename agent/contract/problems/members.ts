@@ -99,6 +99,34 @@ export const membersProblems = {
     'it is not known yet where the territory can be reached, and credentials must say it',
     'start the provider once, or accept a directory that lists the territory',
   ],
+  'panel-invalid': [
+    400,
+    'this cannot be a panel',
+    'name officers with a key each, and no more of them to sign than there are',
+  ],
+  'panel-decides': [
+    409,
+    'the territory has a panel, and this needs its resolution',
+    'draw it up with webizen officer resolve, have officers sign it, and carry it out with member resolve; until they meet a member can be suspended with --interim-days',
+  ],
+  'interim-used': [409, 'the member was suspended like this less than 90 days ago', 'have the panel decide'],
+  'resolution-malformed': [
+    400,
+    'this is not a resolution',
+    'draw it up with webizen officer resolve, and do not alter it afterwards',
+  ],
+  'resolution-foreign': [403, 'the resolution is of another territory', 'have it drawn up for this one'],
+  'resolution-signatures': [
+    403,
+    'fewer officers have signed the resolution than the panel needs',
+    'collect the signatures that are missing: each officer counts once, with the key that the panel names',
+  ],
+  'resolution-stale': [
+    409,
+    'the resolution was drawn up more than 90 days ago, or is of a time to come',
+    'have it drawn up and signed anew',
+  ],
+  'resolution-used': [409, 'the resolution was carried out before', 'have a new one drawn up and signed'],
   'members-full': [507, 'the status lists have no place left', 'report it: the lists have to be made longer'],
   'member-ledger-damaged': [
     409,

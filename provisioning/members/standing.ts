@@ -1,0 +1,199 @@
+/**
+ * How a member stands: decided by the operators, or from when the territory has a standing panel by resolutions that its
+ * officers signed. What the operators may do then is to suspend for some days, until the panel has met.
+ */
+import type { Clock } from '#common/clock.js';
+import type { Standing } from '#contract/member.js';
+import type { Decided, MemberAct, MemberRecord } from '#contract/member-register.js';
+import { check, describeFaults } from '#contract/parse.js';
+import { Refusal } from '#contract/problems.js';
+import type { Panel, PanelName, ResolutionAct, SignedResolution } from '#contract/resolution.js';
+import { NewSuccession, ResolvedDecision, ResolvedExpulsion } from './asked.js';
+import { type Panels, panelOf, type Resolved } from './panels.js';
+import type { Decision, Register } from './register.js';
+
+export interface StandingActs {
+  /** @throws Refusal `panel-decides`, `member-unknown`, `member-standing` as those that follow */
+  suspend(member: string, decided: Decided): Promise<MemberRecord>;
+  /** By the operators, for so many days, until a panel decides. @throws Refusal `interim-used` as well */
+  suspendUntil(member: string, days: number, decided: Decided): Promise<MemberRecord>;
+  /** Ends a suspension, and undoes an expulsion. */
+  reinstate(member: string, decided: Decided): Promise<MemberRecord>;
+  /** Always with the way to have it reviewed. */
+  expel(member: string, decided: Required<Decided>): Promise<MemberRecord>;
+  panels(): Partial<Record<PanelName, Panel>>;
+  /** @param document a `Panel` as JSON. @throws Refusal `panel-invalid` */
+  setPanel(of: PanelName, document: string): Promise<void>;
+  /** What officers resolved is carried out. Answers which act that was. @throws Refusal `resolution-…`, and as the act itself */
+  resolve(signed: SignedResolution): Promise<ResolutionAct>;
+  /** Suspensions for a time that is over. Answers when the next one ends, in milliseconds since 1970. */
+  endInterim(): Promise<number | undefined>;
+}
+
+const day = 86_400_000;
+export const mostInterimDays = 30;
+const interimAgain = 90 * day;
+
+type Succeed = (
+  wish: Required<Decided> & { member: string; to: string; apps?: readonly string[] },
+  sign: (decision: Decision) => Promise<Decision>,
+) => Promise<void>;
+
+/** @throws Refusal `resolution-malformed` */
+const factsAs = <T>(read: { ok: true; value: T } | { ok: false; faults: Parameters<typeof describeFaults>[0] }): T => {
+  if (read.ok) return read.value;
+  throw new Refusal('resolution-malformed', describeFaults(read.faults));
+};
+
+export function createStandingActs({
+  register,
+  panels,
+  clock,
+  show,
+  succeed,
+}: {
+  register: Register;
+  panels: Panels;
+  clock: Clock;
+  show: (member: string) => MemberRecord;
+  /** Of apps, in a turn of its own. */
+  succeed: Succeed;
+}): StandingActs {
+  interface Change {
+    act: MemberAct;
+    from: readonly Standing[];
+    to: Standing;
+  }
+  const changes = {
+    'member.suspended': { act: 'member.suspended', from: ['good'], to: 'suspended' },
+    'member.reinstated': { act: 'member.reinstated', from: ['suspended', 'expelled'], to: 'good' },
+    'member.expelled': { act: 'member.expelled', from: ['good', 'suspended'], to: 'expelled' },
+  } as const satisfies Record<string, Change>;
+
+  function changed(member: string, { act, from, to }: Change, decided: Decided, interimUntil?: number): Decision {
+    const { interimUntil: confirmed, ...before } = show(member);
+    // What is decided about who was suspended for a time holds without an end.
+    const confirms = to === 'suspended' && confirmed !== undefined && interimUntil === undefined;
+    if (!from.includes(before.standing) && !confirms)
+      throw new Refusal('member-standing', `${member} is ${before.standing}`);
+    const at = clock.now();
+    const { reason, decidedBy, review } = decided;
+    const history = { at, act, reason, by: decidedBy, ...(review !== undefined && { review }) };
+    return {
+      type: act,
+      facts: {
+        ...{ member, from: before.standing, reason, decidedBy, ...(review !== undefined && { review }) },
+        ...(interimUntil !== undefined && { interim: true, until: interimUntil }),
+      },
+      text: `member ${member} is ${to === 'good' ? 'reinstated' : to}: ${reason}`,
+      records: (entry) => [
+        {
+          ...before,
+          ...{ standing: to, history: [...before.history, { ...history, entry }] },
+          ...(interimUntil !== undefined && { interimUntil }),
+        },
+      ],
+    };
+  }
+
+  const decide = async (member: string, work: () => Promise<Decision> | Decision): Promise<MemberRecord> => {
+    await register.decide(work);
+    return show(member);
+  };
+  const byOperators = (member: string, change: Change, decided: Decided) =>
+    decide(member, () => {
+      panels.operatorsMay();
+      return changed(member, change, decided);
+    });
+
+  function panelSet(of: string, document: string): Decision {
+    const set = panelOf(of, document);
+    const { quorum, officers } = set.panel;
+    return {
+      type: 'panel.set',
+      facts: { of: set.of, document },
+      text: `the ${set.of} panel is ${quorum} of ${officers.map(({ name }) => name).join(', ')}`,
+      settings: register.withPanel(set.of, set.panel),
+    };
+  }
+
+  /** What the register says is what was signed, or nothing is. */
+  function signedBy({ resolution, facts, operation }: Resolved, decision: Decision): Decision {
+    for (const [name, fact] of Object.entries(resolution.facts))
+      if (decision.facts[name] !== fact)
+        throw new Refusal('resolution-malformed', `${name} is ${decision.facts[name] ?? 'not said'}, not ${fact}`);
+    return {
+      ...decision,
+      facts: { ...decision.facts, ...facts },
+      more: [...(decision.more ?? []), operation],
+    };
+  }
+
+  return {
+    panels: panels.now,
+    suspend: (member, decided) => byOperators(member, changes['member.suspended'], decided),
+    reinstate: (member, decided) => byOperators(member, changes['member.reinstated'], decided),
+    expel: (member, decided) => byOperators(member, changes['member.expelled'], decided),
+    suspendUntil: (member, days, decided) =>
+      decide(member, () => {
+        const now = clock.now();
+        const last = show(member).history.findLast(({ act }) => act === 'member.interim-ended');
+        if (last && now - last.at < interimAgain) throw new Refusal('interim-used', member);
+        return changed(member, changes['member.suspended'], decided, now + days * day);
+      }),
+    async setPanel(of, document) {
+      await register.decide(() => {
+        panels.operatorsMay();
+        return panelSet(of, document);
+      });
+    },
+    async resolve(signed) {
+      const { resolution } = await panels.verified(signed);
+      const { act, facts } = resolution;
+      if (act === 'member.succeeded') {
+        const { apps, successor, ...wish } = factsAs(check(NewSuccession, facts));
+        const named = apps === undefined ? {} : { apps: apps.split(', ') };
+        // Verified once more, here and below, now that it is its turn.
+        await succeed({ ...wish, to: successor, ...named }, async (decision) =>
+          signedBy(await panels.verified(signed), decision),
+        );
+        return act;
+      }
+      await register.decide(async () => {
+        const resolved = await panels.verified(signed);
+        if (act === 'panel.set') return signedBy(resolved, panelSet(String(facts.of), String(facts.document)));
+        const schema = act === 'member.expelled' ? ResolvedExpulsion : ResolvedDecision;
+        const { member, ...decided } = factsAs(check(schema, facts));
+        return signedBy(resolved, changed(member, changes[act], decided));
+      });
+      return act;
+    },
+    async endInterim() {
+      const over = (until: number) => until <= clock.now();
+      for (const { id, interimUntil } of [...register.all()])
+        if (interimUntil !== undefined && over(interimUntil))
+          await register.decide(() => {
+            const { interimUntil: until, ...before } = show(id);
+            if (until === undefined || !over(until)) return undefined;
+            const at = clock.now();
+            const reason = 'the time of the measure is over, and nothing was decided';
+            return {
+              type: 'member.interim-ended',
+              facts: { member: id, until },
+              text: `member ${id} is reinstated: ${reason}`,
+              records: (entry) => [
+                {
+                  ...before,
+                  ...{ standing: 'good' as const },
+                  history: [...before.history, { at, act: 'member.interim-ended' as const, entry, reason }],
+                },
+              ],
+            };
+          });
+      const ends = [...register.all()].flatMap(({ interimUntil }) =>
+        interimUntil === undefined ? [] : [interimUntil],
+      );
+      return ends.length === 0 ? undefined : Math.min(...ends);
+    },
+  };
+}

@@ -5,6 +5,7 @@ import path from 'node:path';
 const enabled = {
   'multi-user.target.wants': ['webizen-agent.service', 'webizen-good.path', 'webizen-trial.timer'],
   'sysinit.target.wants': ['webizen-machine.service'],
+  'local-fs.target.wants': ['webizen-superblock.service'],
 };
 const wanted = { 'sockets.target.wants': ['podman.socket'] };
 /** Nobody logs in; what Debian does for a machine that is administered is not done. */
@@ -32,6 +33,9 @@ const masked = [
     'netavark-dhcp-proxy.socket',
     'systemd-pstore.service',
   ],
+  // Filesystems for whoever looks into the kernel, and for programs that no box has: each costs a start its time.
+  ...['dev-hugepages.mount', 'dev-mqueue.mount', 'sys-kernel-config.mount', 'sys-kernel-debug.mount'],
+  ...['sys-kernel-tracing.mount', 'modprobe@configfs.service', 'modprobe@drm.service', 'modprobe@efi_pstore.service'],
 ];
 
 export function units(tree: string): void {

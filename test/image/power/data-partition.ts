@@ -2,6 +2,7 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import path from 'node:path';
+import { source } from '../../../image/places.js';
 
 /** What e2fsck -p may say. */
 const harmless = [
@@ -11,9 +12,11 @@ const harmless = [
   /^\s*$/,
 ];
 
-/** Plays the journal back and clears orphans, as the box does; answers what else was amiss. */
+/** Does what the box does before it mounts it, in the same order; answers what else was amiss. */
 export function repairData(partition: string): string[] {
   const faults: string[] = [];
+  const whole = spawnSync(source('overlay/usr/lib/webizen/superblock'), [partition], { encoding: 'utf8' });
+  if (whole.status !== 0) faults.push(`the super block and its copy are lost: ${whole.stdout}${whole.stderr}`);
   const repaired = spawnSync('e2fsck', ['-p', partition], { encoding: 'utf8' });
   const said = `${repaired.stdout}${repaired.stderr}`;
   if ((repaired.status ?? 8) > 1) faults.push(`e2fsck -p ends with ${repaired.status}`);

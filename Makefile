@@ -34,6 +34,7 @@ soak: build ## the tests at full size
 	@BOXES=10000 node build/test/bench/main.js renewal fleet
 	@BOXES=10000 node tools/test.mjs storm
 	@DAYS=30 node build/test/bench/main.js week
+	@MOMENTS=20 unshare --net node build/test/image/main.js amd64 faults-killed faults-broken
 	@CUTS=200 unshare --net node build/test/image/main.js amd64 power
 
 spec: build ## write docs/spec and the client's types again from the code
@@ -47,6 +48,7 @@ image-lock: build ## resolve the image's packages anew, against the archive of t
 	@node build/image/main.js lock arm64
 
 image-test: build ## the image in QEMU, from flash to updated; ONLY=word for other scenarios; needs root
+	@node build/image/main.js prepare $(ARCH)
 	@unshare --net node build/test/image/main.js $(ARCH) $(ONLY)
 
 format: $(MODULES) ## format the sources

@@ -9,12 +9,16 @@ import { version } from '#common/version.js';
 import type { AgentStatus } from '#contract/agent-status.js';
 import { check, describeFaults } from '#contract/parse.js';
 import { Refusal } from '#contract/problems.js';
+import { stopApps, stopWithMachine } from './apps-stopping.js';
 import { compose, type Parts } from './compose.js';
 import { adminSocket, type Config } from './config.js';
 import type { OwnerSigner } from './consent/ledger.js';
 import type { Host } from './host/host.js';
 import { createOwnerConsole, type OwnerConsole } from './owner/console.js';
 import { ResetKind } from './reset/reset.js';
+import type { SafeLimits } from './safe/record.js';
+import { neverSafe, type Safe } from './safe/safe.js';
+import { openBareConsole, openSafeMode, tellSafe } from './safe-wiring.js';
 import type { Simulated } from './simulated.js';
 
 export interface Agent {
@@ -46,7 +50,10 @@ export interface Agent {
     | 'provider'
     | 'events'
     | 'updates'
+    | 'network'
+    | 'backup'
   >;
+  safe(): Safe;
   /** Resolves when it is certain to happen; `onRestart` is told behind it. */
   reset(wish: { kind: ResetKind; by: 'console' | 'command'; signer?: OwnerSigner }): Promise<void>;
 }
@@ -60,6 +67,8 @@ export interface Around {
   simulated?: Simulated;
   /** The agent is to be stopped, and another one started in its place. */
   onRestart?: () => void;
+  /** When safe mode begins and ends; as in `safe/record.ts` where nothing is said. */
+  safeLimits?: SafeLimits;
 }
 
 function statusOf(parts: Parts): AgentStatus {
@@ -94,12 +103,14 @@ export function createAgent(config: Config, host: Host, around: Around): Agent {
   const { log } = around;
   const stopping = new AbortController();
   const { signal } = stopping;
-  const undo: (() => Promise<unknown> | unknown)[] = [];
+  let undo: (() => Promise<unknown> | unknown)[] = [];
+  let safe: Safe = neverSafe;
+  let hasFailed = false;
   let parts: Parts | undefined;
   let starting: Promise<void> | undefined;
   let stopped: Promise<void> | undefined;
   let joining: Promise<void> | undefined;
-  let owners: OwnerConsole | undefined;
+  let owners: Pick<OwnerConsole, 'address' | 'httpsPort'> | undefined;
   let ownersPort = 0;
 
   /** Behind the API: enrol, then report and renew for as long as the agent runs. */
@@ -119,17 +130,20 @@ export function createAgent(config: Config, host: Host, around: Around): Agent {
     tellStandings();
     await provider.room.start();
     membership.onChange(() => provider.room.look());
-    await installed?.installer.start(); // behind the changes, which the membership has started
+    // Behind the changes, which the membership has started.
+    if (!safe.isOn()) await installed?.installer.start();
     await updates?.start();
-    if (installed) {
-      const { members, links } = installed;
+    if (installed && !safe.isOn()) {
+      const { members, links, terms } = installed;
       members.start();
       await links.start();
+      await terms.start();
       link.subscribe((online) => {
         if (!online) return;
         // Who was cut off for a while hears first of all who must not run any more.
         void members.refresh().catch(() => {}); // it asks again by itself, and tells then
         links.refresh();
+        terms.wake();
       });
       let { box } = membership.view().current;
       membership.onChange(() => {
@@ -157,8 +171,32 @@ export function createAgent(config: Config, host: Host, around: Around): Agent {
   }
 
   async function start(): Promise<void> {
+    const wish = { log, limits: around.safeLimits, restart: around.onRestart };
+    safe = await openSafeMode(config, host, wish);
+    try {
+      await startRooms();
+    } catch (error) {
+      if (signal.aborted || !safe.isOn() || !config.owner) throw error;
+      log.error({ err: error }, 'cannot start in safe mode either');
+      await halt();
+      const bare = await openBareConsole(config, host, { ...wish, safe, error, assetsDir: around.ownerAssets ?? '' });
+      undo.push(() => bare.stop());
+      ownersPort = await bare.start();
+      const { host: place } = config.owner;
+      owners = { address: () => `http://${place}:${ownersPort}`, httpsPort: () => undefined };
+      safe.start(() => {});
+    }
+  }
+
+  async function halt(): Promise<void> {
+    const steps = undo.reverse();
+    undo = [];
+    for (const step of steps) await step();
+  }
+
+  async function startRooms(): Promise<void> {
     const made = await compose(config, host, log, {
-      ...{ signal, simulated: around.simulated, restart: around.onRestart },
+      ...{ signal, safe, simulated: around.simulated, restart: around.onRestart },
       status: () => statusOf(running()),
       consolePort: () => (ownersPort > 0 ? ownersPort : undefined),
     });
@@ -187,33 +225,45 @@ export function createAgent(config: Config, host: Host, around: Around): Agent {
     undo.push(() => control.close());
     signal.throwIfAborted();
     if (config.owner) {
-      owners = openConsole(made);
-      undo.push(() => owners?.stop());
-      ownersPort = await owners.start();
+      const opened = openConsole(made);
+      owners = opened;
+      undo.push(() => opened.stop());
+      ownersPort = await opened.start();
     }
+    await made.network?.room.start();
+    undo.push(() => made.network?.room.stop());
     made.grants.start();
     undo.push(() => made.grants.stop());
-    made.messages.start();
+    if (!safe.isOn()) made.messages.start();
     undo.push(() => made.messages.stop());
     made.holds.start();
     undo.push(() => made.holds.stop());
-    made.space.start();
+    if (!safe.isOn()) made.space.start();
     undo.push(() => made.space.stop());
     await made.installed?.runner.open();
     undo.push(() => made.installed?.runner.close());
+    undo.push(() => stopWithMachine(made.installed?.runner, host, log));
     undo.push(() => made.changes.stop());
     undo.push(() => made.installed?.installer.stop());
     undo.push(() => made.installed?.members.stop());
     undo.push(() => made.installed?.links.stop());
+    undo.push(() => made.installed?.terms.stop());
     undo.push(() => made.apps.stop());
-    await made.apps.start();
+    // They run on behind an agent that ends; here nobody is there for them, and one may be the cause.
+    const { clock } = host;
+    if (safe.isOn()) void stopApps(made.installed?.runner, { clock, log, withinMilliseconds: 600_000 });
+    else await made.apps.start();
     undo.push(() => made.api.announceShutdown());
     undo.push(() => made.updates?.stop());
     undo.push(() => made.provider.room.stop());
     undo.push(() => made.health.stop());
     await made.events.start();
     undo.push(() => made.events.stop());
+    tellSafe(safe, made.events, made.clock.now);
     undo.push(() => made.link.stop());
+    await made.restoring.settle(); // with what came back, it has started
+    made.backup.start();
+    undo.push(() => made.backup.stop());
     joining = join(made).catch((error: unknown) => {
       if (!signal.aborted) log.error({ err: error }, 'cannot go on enrolling');
     });
@@ -249,10 +299,15 @@ export function createAgent(config: Config, host: Host, around: Around): Agent {
       conditions: made.health.conditions,
       notices: made.notices,
       provider: made.provider.owner,
+      backup: made.backup,
       ...(made.updates && { system: made.updates.owner }),
+      safe: { view: () => safe.view(clock.now()), leave: safe.leave },
+      ...(made.volume && { volume: made.volume }),
+      ...(made.network && { network: made.network.owner }),
       ...(made.installed && {
         apps: made.installed.installer.desk,
         links: made.installed.links,
+        terms: made.installed.terms,
         grants: made.grants,
         logs: made.installed.runner.logs,
         data: made.storage,
@@ -291,6 +346,7 @@ export function createAgent(config: Config, host: Host, around: Around): Agent {
       try {
         await starting;
       } catch (error) {
+        hasFailed = !signal.aborted;
         await this.stop();
         throw error;
       }
@@ -301,13 +357,15 @@ export function createAgent(config: Config, host: Host, around: Around): Agent {
         await starting?.catch(() => {});
         await parts?.changes.stop(); // whoever waits for a change to end waits no longer
         await joining;
-        for (const step of undo.reverse()) await step();
+        await halt();
+        await safe.stop({ inOrder: !hasFailed });
       })();
       return stopped;
     },
     status: () => statusOf(running()),
     console: () => owners && { address: owners.address(), port: ownersPort, httpsPort: owners.httpsPort() },
     rooms: running,
+    safe: () => safe,
     reset,
   };
 }

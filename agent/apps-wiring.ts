@@ -7,7 +7,7 @@ import type { AppStatus, Apps } from './apps/apps.js';
 import { createCatalogue } from './apps/catalogue.js';
 import { createInstaller, type Installer } from './apps/installer.js';
 import { createPodmanRunner } from './apps/runtime/podman-runner.js';
-import type { Runner } from './apps/runtime/runner.js';
+import type { AppRun, Runner } from './apps/runtime/runner.js';
 import type { Holds } from './apps/uses.js';
 import type { Changes } from './changes/changes.js';
 import type { Grants } from './consent/grants.js';
@@ -18,12 +18,15 @@ import { createSay } from './links/client.js';
 import { createLinkRoom, type LinkRoom } from './links/links.js';
 import { createMembers, type Members, memberKeysOf } from './members/members.js';
 import type { Storage } from './storage/storage.js';
+import type { TermsRoom } from './terms/terms.js';
+import { openTerms } from './terms-wiring.js';
 
 export interface InstalledApps {
   members: Members;
   runner: Runner;
   installer: Installer;
   links: LinkRoom;
+  terms: TermsRoom;
 }
 
 export interface InstalledAppsWish extends Ground {
@@ -34,6 +37,8 @@ export interface InstalledAppsWish extends Ground {
   directory: BoxDirectory | undefined;
   sockets: { open(app: { id: string; quotaBytes: number }): Promise<string>; close(id: string): Promise<void> };
   changes: () => Changes;
+  /** No app is started. */
+  isSafeMode: boolean;
 }
 
 /** As OCI names it. Releases are made for these two; on another machine none of them starts. */
@@ -85,7 +90,7 @@ export async function openInstalledApps(wish: InstalledAppsWish): Promise<Instal
       void (await wish.ledger.append({ by: 'box', type: 'register.forked', facts: { territory, held, shown } })),
   });
 
-  const runner = createPodmanRunner({
+  const podman = createPodmanRunner({
     socketPath: config.runtime.podman,
     stateDirectory: path.join(config.runtimeDir, 'runtime'),
     files: host.files,
@@ -93,6 +98,8 @@ export async function openInstalledApps(wish: InstalledAppsWish): Promise<Instal
     clock,
     log: wish.log,
   });
+  const stopped: AppRun = { state: 'stopped', restarts: 0, health: null, sandbox: podman.sandbox, pid: null };
+  const runner: Runner = wish.isSafeMode ? { ...podman, show: () => stopped } : podman;
 
   /** Where the catalogue is, and links are kept. */
   async function access() {
@@ -123,23 +130,30 @@ export async function openInstalledApps(wish: InstalledAppsWish): Promise<Instal
     ledger: wish.ledger,
     changes: wish.changes,
     mandates: { of: (verified) => links.mandates.of(verified) },
+    terms: {
+      covers: (release) => terms.covers(release),
+      holds: (app) => terms.holds(app),
+      onChange: (listener) => terms.onChange(listener),
+    },
     clock,
     freeBytes: wish.freeBytes,
     onRefused,
   });
+  const ownBox = (): { box: string; territory: string } | undefined => {
+    const box = membership.enrolment()?.current()?.box;
+    const territory = own();
+    return box === undefined || territory === undefined ? undefined : { box, territory };
+  };
+  const terms: TermsRoom = await openTerms(wish, { desk: installer.desk, own: ownBox, access });
   const links: LinkRoom = await createLinkRoom({
     store: wish.store,
     ledger: wish.ledger,
-    own() {
-      const box = membership.enrolment()?.current()?.box;
-      const territory = own();
-      return box === undefined || territory === undefined ? undefined : { box, territory };
-    },
+    own: ownBox,
     desk: installer.desk,
     grants: wish.grants,
     changes: wish.changes,
     say: createSay({ access, moment: clock.moment, signal }),
     ...{ members, clock, architecture, onRefused },
   });
-  return { members, runner, installer, links };
+  return { members, runner, installer, links, terms };
 }

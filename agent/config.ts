@@ -9,6 +9,8 @@ import { Refusal } from '#contract/problems.js';
 import { socketPath } from './api/sockets.js';
 
 const seconds = { minimum: 1, maximum: 86_400 };
+/** The image leaves a system that has not proved itself five minutes later (webizen-trial.timer). */
+const usualTrialSeconds = 900;
 
 export const ConfigFile = Type.Object(
   {
@@ -66,10 +68,42 @@ export const ConfigFile = Type.Object(
     ),
     /** Whether the provider may have this machine restarted, where its owner agrees: on a box, not on a computer that is used for more. */
     mayReboot: Type.Optional(Type.Boolean()),
+    /** Whether starts that do not last lead to one without apps: on a box, where nobody looks after the agent. */
+    safeMode: Type.Optional(Type.Boolean()),
     /** Where the machine has two systems to start from: who may sign releases for them. */
     os: Type.Optional(
       Type.Object(
-        { keysFile: Type.String({ minLength: 1, description: 'the publisher’s public keys' }) },
+        {
+          keysFile: Type.String({ minLength: 1, description: 'the publisher’s public keys' }),
+          leftFile: Type.Optional(
+            Type.String({ minLength: 1, description: 'where the machine says why it left a new system' }),
+          ),
+          trialSeconds: Type.Optional(
+            Type.Integer({
+              ...seconds,
+              description: 'since the machine started: so long a new system may take to work',
+            }),
+          ),
+        },
+        { additionalProperties: false },
+      ),
+    ),
+    /** What the data directory lies on, where the system tells. */
+    volume: Type.Optional(
+      Type.Object(
+        {
+          stateFile: Type.String({ minLength: 1 }),
+          keyFile: Type.String({ minLength: 1, description: 'the storage key, until its owner has it' }),
+        },
+        { additionalProperties: false },
+      ),
+    ),
+    /** The box looks after its Wi-Fi: where NetworkManager reads profiles. */
+    network: Type.Optional(Type.Object({ profiles: Type.String({ minLength: 1 }) }, { additionalProperties: false })),
+    /** Where the system mounts disks that the owner plugs in for backups, a folder each. */
+    backup: Type.Optional(
+      Type.Object(
+        { disks: Type.String({ minLength: 1, description: 'absolute path' }) },
         { additionalProperties: false },
       ),
     ),
@@ -103,7 +137,11 @@ export interface Config {
   claimCodeFile: string | undefined;
   health: { intervalSeconds: number; batchSeconds: number };
   mayReboot: boolean;
-  os: { keysFile: string } | undefined;
+  safeMode: boolean;
+  os: { keysFile: string; leftFile: string | undefined; trialSeconds: number } | undefined;
+  volume: { stateFile: string; keyFile: string } | undefined;
+  network: { profiles: string } | undefined;
+  backup: { disks: string } | undefined;
   apps: { id: string; command: string[]; grants: Capability[]; quotaBytes: number }[];
 }
 
@@ -138,9 +176,16 @@ function furtherFaults(json: unknown): Fault[] {
   const runtime = fields(file.runtime);
   if (typeof runtime.podman === 'string' && !path.isAbsolute(runtime.podman))
     wrong('/runtime/podman', 'must be an absolute path');
+  const backup = fields(file.backup);
+  if (typeof backup.disks === 'string' && !path.isAbsolute(backup.disks))
+    wrong('/backup/disks', 'must be an absolute path');
   const os = fields(file.os);
-  if (typeof os.keysFile === 'string' && !path.isAbsolute(os.keysFile))
-    wrong('/os/keysFile', 'must be an absolute path');
+  for (const name of ['keysFile', 'leftFile'])
+    if (typeof os[name] === 'string' && !path.isAbsolute(os[name])) wrong(`/os/${name}`, 'must be an absolute path');
+  const volume = fields(file.volume);
+  for (const name of ['stateFile', 'keyFile'])
+    if (typeof volume[name] === 'string' && !path.isAbsolute(volume[name]))
+      wrong(`/volume/${name}`, 'must be an absolute path');
   for (const name of ['file', 'keysFile'])
     if (typeof directory[name] === 'string' && !path.isAbsolute(directory[name]))
       wrong(`/directory/${name}`, 'must be an absolute path');
@@ -201,7 +246,15 @@ export function parseConfig(text: string): Config {
     claimCodeFile: file.claimCodeFile,
     health: { intervalSeconds: file.health?.intervalSeconds ?? 60, batchSeconds: file.health?.batchSeconds ?? 900 },
     mayReboot: file.mayReboot ?? false,
-    os: file.os,
+    safeMode: file.safeMode ?? false,
+    os: file.os && {
+      keysFile: file.os.keysFile,
+      leftFile: file.os.leftFile,
+      trialSeconds: file.os.trialSeconds ?? usualTrialSeconds,
+    },
+    volume: file.volume,
+    network: file.network,
+    backup: file.backup,
     apps: file.apps ?? [],
   };
 }

@@ -4,6 +4,8 @@ import path from 'node:path';
 import type { Logger } from 'pino';
 import { isErrno, ownDirectory } from '#common/files.js';
 import { Refusal } from '#contract/problems.js';
+import type { RestoreRoom } from './backup/switch.js';
+import { restoreOf } from './backup-wiring.js';
 import type { Config } from './config.js';
 import { createLedger, type Ledger } from './consent/ledger.js';
 import type { Host } from './host/host.js';
@@ -27,7 +29,7 @@ export interface Ground {
   onRefused(refusal: Refusal): void;
 }
 
-async function ownRuntimeDirectory(directory: string): Promise<void> {
+export async function ownRuntimeDirectory(directory: string): Promise<void> {
   await mkdir(path.dirname(directory), { recursive: true }).catch((error: unknown) => {
     if (!isErrno(error, 'EEXIST')) throw new Refusal('directory-owner', directory, { cause: error });
   });
@@ -42,7 +44,7 @@ export async function openGround(
   config: Config,
   host: Host,
   { log, signal }: Pick<Ground, 'log' | 'signal'>,
-): Promise<{ ground: Ground; refusals: Refusals; reset: ResetRoom }> {
+): Promise<{ ground: Ground; refusals: Refusals; reset: ResetRoom; restoring: RestoreRoom }> {
   const { dataDir } = config;
   await ownDirectory(dataDir);
   await ownRuntimeDirectory(config.runtimeDir);
@@ -61,13 +63,28 @@ export async function openGround(
   });
   const wiped = await reset.perform();
   if (wiped) await clock.forget(); // a reset lowers the floor
+  const restoring = restoreOf(config, host, clock, onRefused);
+  if (await restoring.isAskedFor()) await checkFree(dataDir);
+  const restored = await restoring.perform();
   const store = await openStore(dataDir);
-  const ledger = await createLedger({ store, clock, isTimeKnown: clock.trusted });
+  const ledger = await createLedger({ store, clock, isTimeKnown: clock.trusted }).catch(async (error: unknown) => {
+    await store.close(); // whoever mends it needs it free
+    throw error;
+  });
   if (wiped) {
     const { kind, by } = wiped;
     if (!ledger.head()) await ledger.append({ by: 'box', type: kind, facts: { how: by } });
     await reset.close();
   }
+  if (restored === 'undone') {
+    onRefused(new Refusal('restore-impossible'));
+    await ledger.append({ by: 'box', type: 'restore-undone' });
+  }
   const freeBytes = (): number => host.freeBytes(dataDir);
-  return { ground: { config, host, clock, store, ledger, log, signal, freeBytes, onRefused }, refusals, reset };
+  return {
+    ground: { config, host, clock, store, ledger, log, signal, freeBytes, onRefused },
+    refusals,
+    reset,
+    restoring,
+  };
 }

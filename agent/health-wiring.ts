@@ -2,6 +2,7 @@
 import type { Condition } from '#contract/conditions.js';
 import type { Sample } from '#contract/health.js';
 import type { Refusal } from '#contract/problems.js';
+import type { SafeView } from '#contract/safe.js';
 import type { Config } from './config.js';
 import type { MembershipRoom } from './enrolment/membership.js';
 import { type Conditions, createConditions } from './health/conditions.js';
@@ -32,6 +33,7 @@ export async function openHealth(wish: {
   keep: (sample: Stamp & { values: Values }) => Promise<Sample>;
   intervalSeconds: () => number;
   membership: MembershipRoom;
+  safe: (now: number) => SafeView | undefined;
   freeBytes: () => number;
   apps: () => readonly AppPlace[];
   /** Something of it is new in a report. */
@@ -49,6 +51,7 @@ export async function openHealth(wish: {
       const certificate = membership.view().current.certificate;
       return {
         starts: starts.facts(),
+        safe: wish.safe(clock.now()),
         certificate:
           certificate && clock.trusted()
             ? {

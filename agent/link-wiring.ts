@@ -4,6 +4,7 @@ import type { AgentStatus } from '#contract/agent-status.js';
 import { apiVersion } from '#contract/api.js';
 import { Refusal } from '#contract/problems.js';
 import type { Birth, Reported } from '#contract/status.js';
+import { atRestOf } from '#contract/volume.js';
 import type { InstalledApps, RunningApp } from './apps-wiring.js';
 import type { Changes } from './changes/changes.js';
 import { openCommands, type ProviderRoom } from './commands-wiring.js';
@@ -17,6 +18,7 @@ import { createLink, type Link } from './link/link.js';
 import type { Outbox } from './link/outbox.js';
 import type { Messages } from './messages/messages.js';
 import type { Updates } from './updates/updates.js';
+import type { Volume } from './volume/volume.js';
 
 export interface Uplink {
   readonly link: Link;
@@ -38,6 +40,7 @@ export interface UplinkWish {
   installed: InstalledApps | undefined;
   running: () => RunningApp[];
   updates: Updates | undefined;
+  volume: Volume | undefined;
   status: () => AgentStatus;
   /** Missing: nobody starts the agent again. */
   restart?: (() => void) | undefined;
@@ -48,7 +51,7 @@ const mostReportedLeases = 100;
 
 export async function openUplink(ground: Ground, wish: UplinkWish): Promise<Uplink> {
   const { clock, ledger, onRefused } = ground;
-  const { outbox, membership, health, holds, messages, installed, running, updates, status, restart } = wish;
+  const { outbox, membership, health, holds, messages, installed, running, updates, volume, status, restart } = wish;
   const { probe, sampler } = health;
   let hardware: Birth['hardware'];
 
@@ -117,7 +120,7 @@ export async function openUplink(ground: Ground, wish: UplinkWish): Promise<Upli
       return provider.intervals().batchSeconds;
     },
     async access(fresh) {
-      hardware = await probe.inventory();
+      hardware = { ...(await probe.inventory()), ...(volume && { atRest: atRestOf(volume.glance().state) }) };
       void events.sawSystem(hardware.os);
       return membership.access(fresh || !clock.trusted()); // the provider's answer tells the time
     },

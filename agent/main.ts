@@ -18,6 +18,7 @@ import { realHost } from './host/host.js';
 import { createServiceManager } from './host/service-manager.js';
 import { ledgerOffline } from './ledger-offline.js';
 import { resetOffline } from './reset-wiring.js';
+import { sayLastWords } from './safe/last-words.js';
 
 const help = `webizen-agent ${version}: the daemon of a Webizen box
 
@@ -78,6 +79,12 @@ async function run(config: Config): Promise<void> {
     pino.destination({ dest: 2, sync: true }),
   );
   const manager = createServiceManager(process.env, (error) => log.warn({ err: error }, 'systemd cannot be told'));
+  // The next start knows then why this one did not last.
+  process.on('uncaughtExceptionMonitor', (error) => sayLastWords(config.runtimeDir, error));
+  const failed = (error: unknown): never => {
+    sayLastWords(config.runtimeDir, error);
+    fail(error);
+  };
   // After a reset the same process goes on as a new box.
   const onRestart = (): void => {
     agent
@@ -86,17 +93,17 @@ async function run(config: Config): Promise<void> {
         agent = createAgent(config, realHost, around);
         return agent.start();
       })
-      .catch(fail);
+      .catch(failed);
   };
   const around = { log, onRestart, ownerAssets: fileURLToPath(new URL('../owner/', import.meta.url)) };
   let agent = createAgent(config, realHost, around);
   const stop = (): void => {
     manager.stopping();
-    agent.stop().then(() => process.exit(0), fail);
+    agent.stop().then(() => process.exit(0), failed);
   };
   process.once('SIGTERM', stop);
   process.once('SIGINT', stop);
-  await agent.start();
+  await agent.start().catch(failed);
   manager.ready();
 }
 

@@ -8,10 +8,13 @@ import type { Changes } from './changes/changes.js';
 import type { MembershipRoom } from './enrolment/membership.js';
 import type { Ground } from './ground.js';
 import type { Health } from './health-wiring.js';
+import { createLeft } from './host/left.js';
 import type { LeaseRoom } from './leases/open.js';
 import type { Link } from './link/link.js';
 import { createLocalHealth } from './local-health.js';
+import type { Safe } from './safe/safe.js';
 import { bootId } from './time/boot.js';
+import { usualGate } from './updates/gate.js';
 import { createOsSource } from './updates/source.js';
 import { createUpdates, type Updates } from './updates/updates.js';
 
@@ -23,6 +26,7 @@ export interface UpdatesWish {
   health: () => Health;
   holds: LeaseRoom;
   running: () => RunningApp[];
+  safe: Pick<Safe, 'isOn'>;
   link: () => Link;
   changes: () => Changes;
   consolePort: () => number | undefined;
@@ -37,7 +41,7 @@ export async function openUpdates(ground: Ground, wish: UpdatesWish): Promise<Up
     onRefused(new Refusal('os-keys-invalid', `${config.os.keysFile}: ${describeFaults(pinned.faults)}`));
     return undefined;
   }
-  const { membership, holds, health } = wish;
+  const { membership, holds, health, safe } = wish;
   const running = (): string[] => wish.running().flatMap(({ id, state }) => (state === 'running' ? [id] : []));
   const isInTrouble = (kind: string): boolean =>
     health()
@@ -67,6 +71,9 @@ export async function openUpdates(ground: Ground, wish: UpdatesWish): Promise<Up
     conditions: { isTooHot: () => isInTrouble('hot'), isPowerWeak: () => isInTrouble('under-voltage') },
     before: () => ({ apps: running(), isOnline: isOnline() }),
     health: createLocalHealth({ config, store, consolePort: wish.consolePort, running, isOnline }),
+    isSafeMode: safe.isOn,
+    limits: { ...usualGate, limitMilliseconds: config.os.trialSeconds * 1000 },
+    left: createLeft(host.files, config.os.leftFile),
     async reboot() {
       if (!config.mayReboot) throw new Refusal('host-cannot-reboot', 'mayReboot is not set');
       await host.reboot();

@@ -29,19 +29,26 @@ export async function openLevel<L extends Database>(db: L, directory: string): P
 }
 
 /**
- * @throws Refusal as `openLevel`; `store-newer` when `version` is below the one that wrote it, `store-moved`
+ * What the release after this one has written is opened too, and keeps its number: a new system that does not prove itself
+ * leaves the box to the one before it (expand now, contract one release later).
+ *
+ * @throws Refusal as `openLevel`; `store-newer` when it was written by a release later than that, `store-moved`
  */
 export async function openDatabase(directory: string, version: number): Promise<Database> {
   const db: Database = await openLevel(new Level<string, unknown>(directory, { valueEncoding: 'json' }), directory);
   const found = await db.get('version');
-  if (typeof found === 'number' && found > version) {
+  if (typeof found === 'number' && found > version + 1) {
     await db.close();
     if (found === movedVersion) throw new Refusal('store-moved', directory);
     throw new Refusal('store-newer', `version ${found} in ${directory}; this program knows ${version}`);
   }
-  if (found !== version) await db.put('version', version, { sync: true } as object);
+  if (found !== version && found !== version + 1) await db.put('version', version, { sync: true } as object);
   return db;
 }
+
+/** Makes the index anew from the tables that can be read; nobody may have it open. What cannot be read is left out. */
+export const mendDatabase = (directory: string): Promise<void> =>
+  (Level as unknown as { repair(location: string): Promise<void> }).repair(directory);
 
 /** Whether a failed write was for want of space. */
 export const isDiskFull = (error: unknown): boolean =>

@@ -15,6 +15,13 @@ async function hashFile(file: string, hash: Hash): Promise<void> {
   for await (const chunk of createReadStream(file)) hash.update(chunk);
 }
 
+/** Hex. @throws Error where it cannot be read */
+export async function sha256Of(file: string): Promise<string> {
+  const hash = createHash('sha256');
+  await hashFile(file, hash);
+  return hash.digest('hex');
+}
+
 export interface DownloadWish {
   file: string;
   /** Hex. */

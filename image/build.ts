@@ -6,12 +6,12 @@ import { makeBundle } from './bundle.js';
 import { makeData, makeDisk, makeSlot } from './disk.js';
 import { makeEsp } from './esp.js';
 import { fetchPackages } from './fetch.js';
-import { readLock } from './lock.js';
+import { type Lock, readLock } from './lock.js';
 import { type Architecture, built, root } from './places.js';
 import { openPublisher, signSums } from './publisher.js';
 import { baseRoot } from './root.js';
 import { sbomOf } from './sbom.js';
-import { openTools } from './tools.js';
+import { openTools, type Tools } from './tools.js';
 import { makeTree } from './tree.js';
 
 export interface BuildOptions {
@@ -28,19 +28,27 @@ export interface BuildOptions {
   tell(step: string): void;
 }
 
-/** Answers the directory: image and rootfs.ext4; complete also image.zst, the update, sbom.json, SHA256SUMS and SHA256SUMS.sig. */
-export async function buildImage({ architecture, version, tell, ...options }: BuildOptions): Promise<string> {
+/** What a build needs the network for, and what is slow in it; kept in the cache. @throws PackageGone */
+export async function prepare(
+  architecture: Architecture,
+  tell: (step: string) => void,
+): Promise<{ lock: Lock; base: string; tools: Tools }> {
   const lock = readLock(architecture);
-  const out = options.out ?? built('image', architecture);
-  const work = path.join(out, 'work');
-  rmSync(out, { recursive: true, force: true });
-  mkdirSync(work, { recursive: true });
   tell('packages');
   await fetchPackages(lock.packages);
   tell('root filesystem of Debian');
   const base = baseRoot(architecture, lock);
   tell('tools');
-  const tools = openTools(lock);
+  return { lock, base, tools: openTools(lock) };
+}
+
+/** Answers the directory: image and rootfs.ext4; complete also image.zst, the update, sbom.json, SHA256SUMS and SHA256SUMS.sig. */
+export async function buildImage({ architecture, version, tell, ...options }: BuildOptions): Promise<string> {
+  const out = options.out ?? built('image', architecture);
+  const work = path.join(out, 'work');
+  rmSync(out, { recursive: true, force: true });
+  mkdirSync(work, { recursive: true });
+  const { lock, base, tools } = await prepare(architecture, tell);
   const publisher = await openPublisher(options.publisher);
   const alliance = openAlliance(options.alliance);
   tell('root filesystem with the agent');

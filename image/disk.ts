@@ -1,8 +1,8 @@
 /** Filesystems and the whole disk, made without loop devices and the same each time. */
-import { chmodSync, lstatSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, lstatSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { filesystemUuid, hashSeed, mebi, partitions, placed, tableOf } from './layout.js';
-import type { Architecture } from './places.js';
+import { type Architecture, source } from './places.js';
 import { run } from './run.js';
 import type { Tools } from './tools.js';
 import { clampTimes } from './tree.js';
@@ -48,38 +48,33 @@ export function makeSlot(home: string, architecture: Architecture, tree: string,
   return file;
 }
 
+const ofBox = (name: string): string => readFileSync(source('overlay/usr/lib/webizen', name), 'utf8');
+
+/** What mounts need on `/data`, and how it is formatted: a box that seals it goes by the same files (`overlay/usr/lib/webizen/data`). */
+export const dataTree = (): { mode: number; name: string }[] =>
+  ofBox('data.tree')
+    .trim()
+    .split('\n')
+    .map((line) => {
+      const [mode = '', name = ''] = line.split(' ');
+      return { mode: Number.parseInt(mode, 8), name };
+    });
+export const dataOptions = (): string[] => ofBox('data.options').trim().split(' ');
+
 /** Small: it grows to the card at first boot. What mounts need is in it from the beginning. */
 export function makeData(home: string, architecture: Architecture, tools: Tools): string {
   const [file, content] = [path.join(home, 'data.ext4'), path.join(home, 'data')];
   rmSync(content, { recursive: true, force: true });
-  const directories = [
-    'containers',
-    'system/NetworkManager',
-    'system/network',
-    'system/rauc',
-    'system/systemd',
-    'webizen',
-  ];
-  for (const name of directories) mkdirSync(path.join(content, name), { recursive: true });
-  for (const name of ['system', 'system/network', 'system/NetworkManager', 'webizen'])
-    chmodSync(path.join(content, name), 0o700);
-  chmodSync(path.join(content, 'system'), 0o755);
+  for (const { mode, name } of dataTree()) {
+    mkdirSync(path.join(content, name), { recursive: true });
+    chmodSync(path.join(content, name), mode);
+  }
   clampTimes(content, tools.epochSeconds);
   emptyFile(file, partitions(architecture).find((one) => one.label === 'webizen-data')?.sizeMiB ?? 0);
-  const identity = ['-U', filesystemUuid.data, '-L', 'webizen-data', '-i', '16384', '-J', 'size=32'];
   // Room in the block of group descriptors for a disk of 2 TiB.
   const growing = `${fixed},resize=${(2 * 1024 ** 4) / blockBytes}`;
-  tools.run('mke2fs', [
-    ...shared,
-    ...identity,
-    '-O',
-    '^metadata_csum_seed,^orphan_file',
-    '-E',
-    growing,
-    '-d',
-    content,
-    file,
-  ]);
+  const identity = ['-U', filesystemUuid.data, '-L', 'webizen-data', '-d', content];
+  tools.run('mke2fs', ['-q', '-F', '-t', 'ext4', ...dataOptions(), ...identity, '-E', growing, file]);
   return file;
 }
 

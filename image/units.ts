@@ -3,8 +3,13 @@ import { mkdirSync, rmSync, symlinkSync } from 'node:fs';
 import path from 'node:path';
 
 const enabled = {
-  'multi-user.target.wants': ['webizen-agent.service', 'webizen-good.path', 'webizen-trial.timer'],
-  'sysinit.target.wants': ['webizen-machine.service'],
+  'multi-user.target.wants': [
+    'webizen-agent.service',
+    'webizen-country.path',
+    'webizen-forward.service',
+    'webizen-good.path',
+  ],
+  'sysinit.target.wants': ['webizen-machine.service', 'webizen-trial.timer'],
   'local-fs.target.wants': ['webizen-superblock.service'],
 };
 const wanted = { 'sockets.target.wants': ['podman.socket'] };

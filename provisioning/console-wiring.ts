@@ -32,6 +32,7 @@ export async function startConsole(
   const { bind, ports, isPlain, urlOf } = addresses;
   const pages = createConsole({
     ...desk,
+    agreements: rooms.agreements,
     ...{ claims, requests, events, operators, audit, alerts, commands, assetsDir, isSure, clock, log },
     territory: { id, name, jurisdiction, law },
     gauges: () => [

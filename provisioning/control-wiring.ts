@@ -1,5 +1,6 @@
 /** What commands ask of the running server, wired: every operation over the control socket, each act in the audit log. */
 import { serveControl } from '#common/control.js';
+import { createAgreementOperations } from './agreements/operations.js';
 import { createAlertOperations } from './alerts/operations.js';
 import type { AlertWatch } from './alerts-wiring.js';
 import { backUp } from './backup/backup.js';
@@ -35,6 +36,7 @@ export async function startControl(
     withAudit(audit, {
       ...createWatchOperations(rooms),
       ...createSystemOperations(rooms.systems),
+      ...createAgreementOperations(rooms.agreements),
       ...createAlertOperations(alerts),
       ...createOperations({
         ...desk,

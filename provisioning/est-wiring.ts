@@ -2,6 +2,7 @@
 import type { Addresses } from './addresses.js';
 import { createAdmission } from './admission/admission.js';
 import type { Ways } from './admission/ways.js';
+import { declareAgreements } from './agreements-wiring.js';
 import type { OutsideConfig } from './brokers.js';
 import type { ServerTls } from './ca/server-certificate.js';
 import { type CallerParts, createCallers } from './catalogue/caller.js';
@@ -69,6 +70,7 @@ export async function startEst({ clock, log, onStop }: Ground, wish: EstWish): P
       (app, limits) => mail.declare(app, callers(limits)),
       (app, limits) => commands.diagnostics.declare(app, callers(limits)),
       (app, limits) => declareSystems(app, callers(limits), systems),
+      (app, limits) => declareAgreements(app, callers(limits), rooms.agreements),
     ],
     events,
     clock,

@@ -7,6 +7,8 @@ import type { Clock } from '#common/clock.js';
 import type { Database } from '#common/commits.js';
 import type { Files } from '#common/files.js';
 import { createRequests } from './admission/requests.js';
+import type { Agreements } from './agreements/agreements.js';
+import { openAgreements } from './agreements-wiring.js';
 import { type Boxes, createBoxes } from './boxes/boxes.js';
 import { createReadmission } from './boxes/readmission.js';
 import { type Ca, openCa } from './ca/ca.js';
@@ -53,6 +55,7 @@ export interface Rooms {
   readonly registry: Registry;
   readonly rollouts: Rollouts;
   readonly systems: Systems;
+  readonly agreements: Agreements;
   readonly members: MemberDesk;
   readonly commands: CommandRooms;
   readonly operators: Operators;
@@ -152,6 +155,7 @@ export async function openRooms({
     registry,
     rollouts,
     systems: openSystems({ directory, store, clock }),
+    agreements: openAgreements({ store, clock, territory: id, registry }),
     members,
     async close() {
       await members.stop();

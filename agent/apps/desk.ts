@@ -12,7 +12,14 @@ import type { Members } from '../members/members.js';
 import type { Blobs } from './blobs.js';
 import { dropNext } from './drop-next.js';
 import type { ImageCheck } from './image-check.js';
-import { awaitedBy, type Installed, type InstalledRecord, type LateDecision, releaseOf } from './installed.js';
+import {
+  awaitedBy,
+  type Installed,
+  type InstalledRecord,
+  type LateDecision,
+  lacksTerms,
+  releaseOf,
+} from './installed.js';
 import type { Keeper } from './keeper.js';
 import type { Looking } from './looking.js';
 import type { Mandates } from './mandate.js';
@@ -23,7 +30,7 @@ import type { Running } from './running.js';
 import { showApp } from './show.js';
 import type { Successions } from './successions.js';
 import type { Table } from './table.js';
-import type { Catalogue, Grants, Holds, LedgerRoom, Runner, Storage } from './uses.js';
+import type { Catalogue, Grants, Holds, LedgerRoom, Runner, Storage, Terms } from './uses.js';
 
 export interface AppsDesk {
   list(): InstalledApp[];
@@ -36,11 +43,13 @@ export interface AppsDesk {
   offer(release: string): Promise<AppOffer>;
   /** The same for the box itself: it does not lie before the owner. */
   look(release: string): Promise<AppOffer>;
+  /** What the owner was shown, verified again. @throws Refusal as `offer`, and why it cannot be installed */
+  asked(release: string): Promise<AppOffer>;
   /** A `.wza` archive. @throws Refusal `archive-…`, `release-…`, `credential-…`, `disk-full` */
   offerFile(source: AsyncIterable<Uint8Array>): Promise<AppOffer>;
   /**
    * Answers the id of the change that installs it, or that updates what runs.
-   * @throws Refusal `change-under-way`, `grants-incomplete`, `grant-not-asked`, and why it cannot be installed
+   * @throws Refusal `change-under-way`, `grants-incomplete`, `grant-not-asked`, `terms-not-agreed`, and why it cannot be installed
    */
   decide(decision: AppDecision, signer: OwnerSigner): Promise<string>;
   /** To the newest release, if it asks for nothing more; else that one waits for the owner. Null when nothing is begun. */
@@ -64,7 +73,7 @@ export interface AppsDesk {
   remove(id: string, signer: OwnerSigner): Promise<string>;
   /** As `remove`, an update that waits is taken back. @throws Refusal `app-unknown`, `change-under-way` */
   stop(id: string, signer: OwnerSigner): Promise<void>;
-  /** @throws Refusal `app-unknown`, `change-under-way`, `member-expelled` */
+  /** @throws Refusal `app-unknown`, `change-under-way`, `member-expelled`, `terms-ended` */
   start(id: string, signer: OwnerSigner): Promise<void>;
 }
 
@@ -84,6 +93,7 @@ export interface DeskParts {
   grants: Grants;
   holds: Holds;
   storage: Storage;
+  terms: Terms;
   ledger: LedgerRoom;
   mandates: Mandates;
   outcomes: Outcomes;
@@ -142,7 +152,7 @@ export function createDesk(parts: DeskParts): AppsDesk {
       table.get(release) ??
       installed
         .list()
-        .flatMap(awaitedBy)
+        .flatMap((record) => [...(record.current ? [record.current] : []), ...awaitedBy(record)])
         .find((held) => held.release === release);
     if (here?.source !== 'catalogue') return here ? offers.verify(here) : fetched(release);
     // Between the look and the yes it may have been withdrawn; without a network what was seen counts.
@@ -244,6 +254,8 @@ export function createDesk(parts: DeskParts): AppsDesk {
   async function byManager(verified: Verified): Promise<string | null> {
     const { release, held } = verified;
     const { id } = release.manifest;
+    // Nobody agrees to a price but the owner.
+    if (!parts.terms.covers(release)) return null;
     const mandate = await parts.mandates.of(verified);
     if (!mandate) return null;
     const { link: manager, grants: given } = mandate;
@@ -319,6 +331,7 @@ export function createDesk(parts: DeskParts): AppsDesk {
         runner.onChange((id) => installed.get(id) && listener(id)),
         grants.onChange(({ app }) => installed.get(app) && listener(app)),
         outcomes.onChange((id) => installed.get(id) && listener(id)),
+        parts.terms.onChange((app) => installed.get(app) && listener(app)),
         holds.onChange((app) => {
           for (const { id } of installed.list()) if (app === null || app === id) listener(id);
         }),
@@ -339,6 +352,14 @@ export function createDesk(parts: DeskParts): AppsDesk {
       const verified = await fetched(release);
       table.put(verified.held, []);
       return shown(verified);
+    },
+    async asked(release) {
+      const verified = await found(release);
+      // What runs already is there to be agreed to anew.
+      const isHere = installed.get(verified.release.manifest.id)?.current?.release === release;
+      const problem = isHere ? null : await offers.problem(verified);
+      if (problem) throw problem;
+      return offers.show(verified, null);
     },
     look: async (release) => shown(await fetched(release)),
     async offerFile(source) {
@@ -381,6 +402,7 @@ export function createDesk(parts: DeskParts): AppsDesk {
         const problem = await offers.problem(verified);
         if (problem) throw problem;
         checkGrants(verified.release, decision);
+        if (!parts.terms.covers(verified.release)) throw new Refusal('terms-not-agreed', verified.release.manifest.id);
         return agree(verified, decision, signer);
       });
     },
@@ -443,6 +465,7 @@ export function createDesk(parts: DeskParts): AppsDesk {
         const { current } = record;
         if (record.stopped === 'expelled')
           throw new Refusal('member-expelled', current ? releaseOf(current).member : id);
+        if (lacksTerms(record, parts.terms)) throw new Refusal('terms-ended', id);
         const decision: Decision = { by: 'owner', type: 'app.start', facts: { app: id } };
         await installed.save({ ...record, stopped: null }, decision, signer);
         keeper.bringUp(id);

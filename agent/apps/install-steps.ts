@@ -19,7 +19,7 @@ import { type Held, type Installed, type InstalledRecord, mayRun, releaseOf } fr
 import type { Architecture, Offers } from './offers.js';
 import { gateMilliseconds, isFinal, isUnheard } from './plan.js';
 import type { Running } from './running.js';
-import type { Catalogue, Grants, Holds, Runner, Storage } from './uses.js';
+import type { Catalogue, Grants, Holds, Runner, Storage, Terms } from './uses.js';
 
 export interface InstallParts {
   installed: Installed;
@@ -27,6 +27,7 @@ export interface InstallParts {
   offers: Offers;
   images: ImageCheck;
   members: Members;
+  terms: Terms;
   architecture: Architecture;
   catalogue: Catalogue;
   runner: Runner;
@@ -183,7 +184,7 @@ export function createInstallSteps(parts: InstallParts): Record<string, StepKind
         const record = found(context)?.record;
         if (!record) return;
         const { current } = record;
-        if (current && mayRun(record, members)) await holds.swap(record.id, () => running.run(record.id, current));
+        if (current && mayRun(record, parts)) await holds.swap(record.id, () => running.run(record.id, current));
         else await running.halt(record.id);
       },
       isFinal,

@@ -20,7 +20,7 @@ import { Succession, Successions } from '#contract/succession.js';
 import type { Decision, OwnerSigner } from '../consent/ledger.js';
 import type { Members } from '../members/members.js';
 import type { Outcomes } from './outcomes.js';
-import type { LedgerRoom } from './uses.js';
+import type { LedgerRoom, Terms } from './uses.js';
 
 const NullOr = <T extends Parameters<typeof Type.Union>[0][number]>(schema: T) => Type.Union([schema, Type.Null()]);
 
@@ -109,9 +109,18 @@ export interface Installed {
 }
 
 /** Whether what is installed should run now. */
-export function mayRun({ current, stopped }: InstalledRecord, members: Pick<Members, 'see'>): boolean {
-  return current !== null && stopped === null && members.see(current.credential)?.may !== 'nothing';
+export function mayRun(
+  record: InstalledRecord,
+  { members, terms }: { members: Pick<Members, 'see'>; terms: Pick<Terms, 'holds'> },
+): boolean {
+  const { current, stopped } = record;
+  if (current === null || stopped !== null || members.see(current.credential)?.may === 'nothing') return false;
+  return !lacksTerms(record, terms);
 }
+
+/** Whether what is installed is to be paid for, or agreed to for nothing, and is not agreed to any more. */
+export const lacksTerms = ({ id, current }: InstalledRecord, terms: Pick<Terms, 'holds'>): boolean =>
+  current !== null && releaseOf(current).manifest.plans !== undefined && !terms.holds(id);
 
 /** What waits for the owner: a newer release, or the first of who comes after its maker. */
 export const awaitedBy = ({ waiting, succession }: InstalledRecord): Held[] => [

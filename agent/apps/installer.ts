@@ -19,11 +19,22 @@ import { type Architecture, createOffers } from './offers.js';
 import { createOutcomeCourier } from './outcome-courier.js';
 import { createOutcomeWatch } from './outcome-watch.js';
 import { openOutcomes } from './outcomes.js';
+import { createProvide } from './provide.js';
 import { createRemoveSteps } from './remove-steps.js';
 import { createRunning } from './running.js';
 import { createSuccessions } from './successions.js';
 import { createTable } from './table.js';
-import type { Catalogue, Grants, Holds, LedgerRoom, Runner, Sockets, Storage } from './uses.js';
+import {
+  type Catalogue,
+  type Grants,
+  type Holds,
+  type LedgerRoom,
+  noTerms,
+  type Runner,
+  type Sockets,
+  type Storage,
+  type Terms,
+} from './uses.js';
 
 /** What an installed app is, by what its member signed. */
 export interface AppBinding {
@@ -36,10 +47,22 @@ export interface AppBinding {
   bound: PublicJwk;
 }
 
+/** `digest`: 64 hex digits. */
+export interface KeptApp {
+  id: string;
+  name: string;
+  version: string;
+  source: 'catalogue' | 'file';
+  usedBytes: number;
+  blobs: { digest: string; size: number; file: string }[];
+}
+
 export interface Installer {
   desk: AppsDesk;
   /** Undefined when no such app is installed. */
   bindingOf(app: string): AppBinding | undefined;
+  /** All that are installed, with the blobs of those that came as files: nobody else may have them. */
+  kept(): KeptApp[];
   /** For the change runner. */
   kinds: Record<string, StepKind>;
   /** After the runner of apps, the API and the change runner. */
@@ -71,13 +94,23 @@ export async function createInstaller(wish: {
   changes: () => Changes;
   clock: Clock;
   freeBytes: () => number;
+  terms?: Terms;
   /** Of makers who manage this box for its owner. */
   mandates?: Mandates;
   /** Blobs that are kept though no app needs them now: of the base that apps to come will share. */
   isShared?: (digest: string) => boolean;
   onRefused: (refusal: Refusal) => void;
 }): Promise<Installer> {
-  const { isShared = () => false, mandates = noMandates, clock, onRefused, runner, sockets, holds } = wish;
+  const {
+    isShared = () => false,
+    mandates = noMandates,
+    terms = noTerms,
+    clock,
+    onRefused,
+    runner,
+    sockets,
+    holds,
+  } = wish;
   const table = createTable();
   const refused = (error: unknown): void =>
     onRefused(error instanceof Refusal ? error : new Refusal('internal', undefined, { cause: error }));
@@ -87,12 +120,13 @@ export async function createInstaller(wish: {
   const blobs = await openBlobs({ directory, freeBytes: wish.freeBytes, reserveBytes });
   const running = createRunning({ runner, sockets, holds });
   const successions = createSuccessions({ ...wish, installed });
-  const offers = createOffers({ ...wish, installed, blobs, successions });
+  const offers = createOffers({ ...wish, terms, installed, blobs, successions });
   const isPinned = (digest: string): boolean => isShared(digest) || table.isPinned(digest);
   const images = createImageCheck();
   const rooms = {
     ...wish,
     mandates,
+    terms,
     installed,
     outcomes,
     blobs,
@@ -103,7 +137,8 @@ export async function createInstaller(wish: {
     table,
     isPinned,
   };
-  const keeper = createKeeper(rooms);
+  const provide = createProvide(rooms);
+  const keeper = createKeeper({ ...rooms, provide });
   const looking = createLooking({ ...rooms, onRefused: refused });
   const desk = createDesk({ ...rooms, keeper, looking, reserveBytes });
   const parts = { ...rooms, tidy: keeper.tidy };
@@ -138,9 +173,25 @@ export async function createInstaller(wish: {
     return { release: held.release, version: manifest.version, member, key: manifest.messages?.key, bound };
   }
 
+  const kept = (): KeptApp[] =>
+    installed.list().flatMap(({ id, current }) => {
+      if (!current) return [];
+      const { manifest, blobs: made } = releaseOf(current);
+      const ours = current.source === 'file' ? made : [];
+      return {
+        ...{ id, name: manifest.name.en, version: manifest.version, source: current.source },
+        usedBytes: wish.storage.usedBytes(id),
+        blobs: ours.flatMap(({ digest, size }) => {
+          const file = blobs.fileOf(digest);
+          return file === undefined ? [] : { digest: digest.slice('sha256:'.length), size, file };
+        }),
+      };
+    });
+
   return {
     desk,
     bindingOf,
+    kept,
     kinds: { ...createInstallSteps(parts), ...createRemoveSteps(parts) },
     async start() {
       await keeper.start();

@@ -8,10 +8,20 @@ import type { Changes } from '../changes/changes.js';
 import type { Members } from '../members/members.js';
 import type { Blobs } from './blobs.js';
 import { dropNext } from './drop-next.js';
-import { awaitedBy, type Held, heldBy, type Installed, type InstalledRecord, mayRun, releaseOf } from './installed.js';
+import {
+  awaitedBy,
+  type Held,
+  heldBy,
+  type Installed,
+  type InstalledRecord,
+  lacksTerms,
+  mayRun,
+  releaseOf,
+} from './installed.js';
 import { groupOf, isUntouched } from './plan.js';
+import type { Provide } from './provide.js';
 import type { Running } from './running.js';
-import type { Grants, Runner, Storage } from './uses.js';
+import type { Grants, Runner, Storage, Terms } from './uses.js';
 
 export interface Keeper {
   /** Removes blobs and images that no record and no offer names any more. */
@@ -29,6 +39,8 @@ export interface Keeper {
 
 const firstPause = 1000;
 const longestPause = 60_000;
+/** Of what must come over the network. */
+const longestGetPause = 15 * 60_000;
 
 export interface KeeperParts {
   installed: Installed;
@@ -36,8 +48,11 @@ export interface KeeperParts {
   /** Of offers that the owner may still say yes to, and of what is shared by apps yet to come. */
   isPinned(digest: string): boolean;
   members: Members;
+  terms: Terms;
   runner: Runner;
   running: Running;
+  /** Gets what the engine lacks. */
+  provide: Provide;
   grants: Grants;
   storage: Storage;
   changes(): Changes;
@@ -64,7 +79,7 @@ export function createKeeper(parts: KeeperParts): Keeper {
   }
 
   /** With growing pauses, until it is done. */
-  async function insist(work: () => Promise<void>): Promise<void> {
+  async function insist(work: () => Promise<void>, longest = longestPause): Promise<void> {
     let pause = firstPause;
     while (!stopping.signal.aborted) {
       try {
@@ -72,7 +87,7 @@ export function createKeeper(parts: KeeperParts): Keeper {
       } catch (error) {
         refused(error);
         await clock.sleep(pause, stopping.signal);
-        pause = Math.min(pause * 2, longestPause);
+        pause = Math.min(pause * 2, longest);
       }
     }
   }
@@ -128,13 +143,25 @@ export function createKeeper(parts: KeeperParts): Keeper {
 
   function wanted(id: string): Held | undefined {
     const record = installed.get(id);
-    if (!record?.current || !mayRun(record, members)) return undefined;
+    if (!record?.current || !mayRun(record, parts)) return undefined;
     const change = underWay(id);
     return change && !isUntouched(change) ? undefined : record.current;
   }
 
   function bringUp(id: string): void {
-    track(insist(() => running.runIf(id, () => wanted(id))));
+    const run = (): Promise<void> => running.runIf(id, () => wanted(id));
+    track(
+      (async () => {
+        const held = wanted(id);
+        if (!held || (await parts.provide.isHere(held))) return insist(run);
+        // Restored on a box that never had it, or an engine that lost it.
+        await insist(async () => {
+          const now = wanted(id);
+          if (now) await parts.provide.get(now, stopping.signal);
+          await run();
+        }, longestGetPause);
+      })(),
+    );
   }
 
   const isExpelled = (held: Held): boolean => members.see(held.credential)?.may === 'nothing';
@@ -155,6 +182,7 @@ export function createKeeper(parts: KeeperParts): Keeper {
     await turnBack(record);
     const { id, current, stopped } = record;
     if (!current) return;
+    if (lacksTerms(record, parts.terms)) await running.stop(id);
     const { version } = releaseOf(current).manifest;
     const member = releaseOf(current).member;
     const facts = { app: id, version, member };
@@ -167,6 +195,13 @@ export function createKeeper(parts: KeeperParts): Keeper {
       await installed.save(now, { by: 'box', type: 'app.reinstated', facts });
       bringUp(id);
     }
+  }
+
+  /** What nobody has agreed to any more stops, and what is agreed to again goes on. */
+  async function keepTerms(id: string): Promise<void> {
+    const record = installed.get(id);
+    if (record && lacksTerms(record, parts.terms)) await running.stop(id);
+    else bringUp(id);
   }
 
   async function enforce(): Promise<void> {
@@ -200,6 +235,7 @@ export function createKeeper(parts: KeeperParts): Keeper {
     enforce: enforceInTurn,
     async start() {
       endWatching = [
+        parts.terms.onChange((app) => track(keepTerms(app))),
         members.onChange(() => track(enforceInTurn())),
         parts.changes().on((change) => {
           const app = change.endedAt === null ? undefined : parts.changes().data(change.id)?.app;

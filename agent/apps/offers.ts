@@ -14,13 +14,14 @@ import type { AppOffer } from '#contract/installed.js';
 import { canonicalJson } from '#contract/ledger-chain.js';
 import { compareVersions } from '#contract/manifest.js';
 import type { StatusLists } from '#contract/member.js';
+import { agreedPlan, planDigest } from '#contract/plan-digest.js';
 import { Refusal } from '#contract/problems.js';
 import type { Release } from '#contract/release.js';
 import type { Judgement, Members } from '../members/members.js';
 import type { Blobs } from './blobs.js';
 import { type Held, type Installed, type InstalledRecord, releaseOf } from './installed.js';
 import type { Successions } from './successions.js';
-import type { Grants } from './uses.js';
+import type { Grants, Terms } from './uses.js';
 
 export type Architecture = Release['architecture'];
 
@@ -63,8 +64,9 @@ export function createOffers(wish: {
   successions: Pick<Successions, 'isHeirs'>;
   architecture: Architecture;
   clock: { now(): number };
+  terms: Pick<Terms, 'covers'>;
 }): Offers {
-  const { successions, members, installed, blobs, grants, architecture, clock } = wish;
+  const { successions, members, installed, blobs, grants, architecture, clock, terms } = wish;
 
   const asks = ({ manifest }: Release): Capability[] =>
     manifest.capabilities.map(({ capability }) => capability).filter((one) => !grants.allows(manifest.id, one));
@@ -126,7 +128,9 @@ export function createOffers(wish: {
       const current = installed.get(release.manifest.id)?.current;
       if (!current) return false;
       const known = new Set(releaseOf(current).manifest.capabilities.map(({ capability }) => capability));
-      return hasSameTerms(release) && asks(release).every((capability) => known.has(capability));
+      return (
+        hasSameTerms(release) && terms.covers(release) && asks(release).every((capability) => known.has(capability))
+      );
     },
     show({ held, release, judged }, problem) {
       const current = installed.get(release.manifest.id)?.current;
@@ -140,11 +144,16 @@ export function createOffers(wish: {
         missingBytes: sum(blobs.missing(release.blobs)),
         installed: current ? releaseOf(current).manifest.version : null,
         asks: asks(release),
+        ...digestsOf(release.manifest),
         problem: problem && toldOf(problem),
       };
     },
   };
 }
+
+/** What names the terms of its plans, in their order. */
+export const digestsOf = ({ plans }: Release['manifest']): { digests?: string[] } =>
+  plans ? { digests: plans.map((plan) => planDigest(agreedPlan(plan))) } : {};
 
 export function toldOf({ problem }: Refusal): NonNullable<AppOffer['problem']> {
   const { code, title, remedy, detail } = problem;

@@ -4,9 +4,9 @@ import type { InstallParts } from './install-steps.js';
 import { type Installed, mayRun } from './installed.js';
 
 export function createRemoveSteps(
-  parts: Pick<InstallParts, 'members' | 'running' | 'grants' | 'storage' | 'tidy'> & { installed: Installed },
+  parts: Pick<InstallParts, 'members' | 'terms' | 'running' | 'grants' | 'storage' | 'tidy'> & { installed: Installed },
 ): Record<string, StepKind> {
-  const { installed, members, running, grants, storage } = parts;
+  const { installed, running, grants, storage } = parts;
   const appOf = ({ data }: StepContext): string => String(data.app);
   return {
     'app-stop': {
@@ -15,7 +15,7 @@ export function createRemoveSteps(
       },
       async undo(context) {
         const record = installed.get(appOf(context));
-        if (record?.current && mayRun(record, members)) await running.run(record.id, record.current);
+        if (record?.current && mayRun(record, parts)) await running.run(record.id, record.current);
       },
     },
     'app-container': {

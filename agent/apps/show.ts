@@ -2,11 +2,11 @@
 import type { Change } from '#contract/changes.js';
 import type { AppSuccession, InstalledApp } from '#contract/installed.js';
 import type { Members } from '../members/members.js';
-import { type InstalledRecord, releaseOf } from './installed.js';
-import { type Offers, toldOf } from './offers.js';
+import { type InstalledRecord, lacksTerms, releaseOf } from './installed.js';
+import { digestsOf, type Offers, toldOf } from './offers.js';
 import type { Outcomes } from './outcomes.js';
 import { quotaOf } from './plan.js';
-import type { Grants, Holds, Runner, Storage } from './uses.js';
+import type { Grants, Holds, Runner, Storage, Terms } from './uses.js';
 
 function showSuccession(
   { succession }: InstalledRecord,
@@ -46,10 +46,12 @@ export function showApp(
     grants: Grants;
     holds: Holds;
     storage: Storage;
+    terms: Pick<Terms, 'holds'>;
     underWay(id: string): Change | undefined;
   },
 ): InstalledApp {
-  const { id, waiting, installedAt, updatedAt, stopped, failed } = record;
+  const { id, waiting, installedAt, updatedAt, failed } = record;
+  const stopped = record.stopped ?? (lacksTerms(record, uses.terms) ? 'terms' : null);
   const held = record.current ?? record.next?.held;
   const seen = held && uses.members.see(held.credential);
   if (!held || !seen) throw new Error(`the record of ${id} names no release`);
@@ -60,6 +62,7 @@ export function showApp(
     id,
     release: held.release,
     manifest,
+    ...digestsOf(manifest),
     member: seen.member,
     installedAt,
     updatedAt,

@@ -1,5 +1,6 @@
 /** What the installer is handed: other rooms, as far as it uses them. */
 import type { CatalogueApp, CataloguePage, CatalogueRelease } from '#contract/catalogue.js';
+import type { Release } from '#contract/release.js';
 import type { OutcomeReport } from '#contract/rollout.js';
 import type { Grants as AllGrants } from '../consent/grants.js';
 import type { Ledger } from '../consent/ledger.js';
@@ -11,6 +12,22 @@ export type Grants = Pick<AllGrants, 'of' | 'allows' | 'set' | 'drop' | 'onChang
 /** Leases: what apps hold, and how an update waits for it. */
 export type Holds = UpdateHolds;
 export type LedgerRoom = Pick<Ledger, 'append' | 'decide'>;
+
+/** What the owner has agreed to pay. */
+export interface Terms {
+  /** Whether the release asks for nothing that its owner has not agreed to. */
+  covers(release: Release): boolean;
+  /** Whether there is an agreement about the app now. */
+  holds(app: string): boolean;
+  onChange(listener: (app: string) => void): () => void;
+}
+
+/** Where nobody can agree to anything, what has plans is not to be had. */
+export const noTerms: Terms = {
+  covers: ({ manifest }) => manifest.plans === undefined,
+  holds: () => false,
+  onChange: () => () => {},
+};
 
 export interface Sockets {
   /** Answers the socket's directory. Opened again with another quota, it has that one. */

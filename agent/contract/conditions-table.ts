@@ -119,6 +119,12 @@ export const conditionTable = {
     operator:
       'Renewal is refused or the EST server is not reached: see the box’s refusals. Without a certificate it cannot report.',
   },
+  'safe-mode': {
+    title: 'The box runs in safe mode, without apps',
+    owner: 'Its software ended again and again. See on the first page what can be done.',
+    operator:
+      'The agent ended again and again and was started without apps. See the event for its last error and the app it had started last; an update, or stopping that app, may help.',
+  },
 } as const satisfies Record<string, ConditionText>;
 
 export type ConditionKind = keyof typeof conditionTable;

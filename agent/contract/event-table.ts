@@ -116,6 +116,18 @@ export const eventTable = {
     title: 'Commands were not the provider’s',
     owner: 'that commands came which your provider had not signed',
   },
+  'safe-mode': {
+    severity: 'trouble',
+    minimum: true,
+    title: 'The box started in safe mode, without apps',
+    owner: 'that its software ended again and again, with what error, and which app was started last',
+  },
+  'safe-mode-left': {
+    severity: 'info',
+    minimum: true,
+    title: 'The box works as usual again after safe mode',
+    owner: 'that it works as usual again after safe mode',
+  },
   trouble: {
     severity: 'trouble',
     minimum: true,

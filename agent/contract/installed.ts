@@ -43,6 +43,8 @@ export const AppOffer = Type.Object(
     installed: NullOr(Version),
     /** What the app that runs was not granted: all of them for a new app. */
     asks: Type.Array(Capability),
+    /** Of its plans, in their order: what the owner says yes to. */
+    digests: Type.Optional(Type.Array(Type.String())),
     /** Why it cannot be installed now; null when it can. */
     problem: NullOr(Told),
   },
@@ -118,6 +120,8 @@ export const InstalledApp = Type.Object(
     id: ReleasedAppId,
     release: ReleaseId,
     manifest: Manifest,
+    /** Of its plans, in their order. */
+    digests: Type.Optional(Type.Array(Type.String())),
     member: AppMember,
     installedAt: Time,
     updatedAt: NullOr(Time),
@@ -126,7 +130,8 @@ export const InstalledApp = Type.Object(
     health: NullOr(Told),
     restarts: Type.Integer({ minimum: 0 }),
     sandbox: Sandbox,
-    stopped: NullOr(StopReason),
+    /** `terms`: its owner's agreement has ended; the data are kept. */
+    stopped: NullOr(Type.Union([...StopReason.anyOf, Type.Literal('terms')])),
     grants: Type.Array(Grant),
     usedBytes: Type.Integer({ minimum: 0 }),
     quotaBytes: Type.Integer({ minimum: 0 }),

@@ -2,16 +2,12 @@
 import { type Static, Type } from 'typebox';
 import { Capability } from './capabilities.js';
 import { PublicJwk } from './directory.js';
+import { Plans } from './plans.js';
+import { Words } from './words.js';
+
+export type { Words } from './words.js';
 
 const closed = { additionalProperties: false } as const;
-
-/** By language tag (RFC 5646); `en` is always there, and stands in for a language that is not. */
-const Words = (maxLength: number) =>
-  Type.Object(
-    { en: Type.String({ minLength: 1, maxLength }) },
-    { additionalProperties: Type.String({ minLength: 1, maxLength }), maxProperties: 30 },
-  );
-export type Words = { en: string; [language: string]: string };
 
 /** Reverse-domain, two labels or more: the socket's directory and the topics bear this name. */
 export const ReleasedAppId = Type.String({
@@ -101,6 +97,8 @@ export const Manifest = Type.Object(
     ),
     health: HealthCheck,
     terms: Words(20_000),
+    /** What it costs, and for whom. Without plans nothing is charged, and the terms above are all that is agreed to. */
+    plans: Type.Optional(Plans),
     /** Where an app that asks for `messages` writes to: the key that they are encrypted to, for ECDH-ES. */
     messages: Type.Optional(Type.Object({ key: Type.Object(PublicJwk.properties, closed) }, closed)),
     channel: Type.Optional(Type.String({ pattern: '^[a-z][a-z0-9-]{0,19}$', description: 'stable unless said' })),

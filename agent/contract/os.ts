@@ -130,5 +130,9 @@ export const ReportedOs = Type.Object({
     }),
   ),
   last: NullOr(OsOutcome),
+  /** What is selected and not taken, and why: code of the table of problems. A release that cannot be read has no version. */
+  refused: Type.Optional(
+    NullOr(Type.Object({ version: NullOr(Version), code: Type.String({ maxLength: 64 }), at: Time })),
+  ),
 });
 export type ReportedOs = Static<typeof ReportedOs>;

@@ -2,10 +2,11 @@
 import { type Static, Type } from 'typebox';
 import { AgentStatus } from './agent-status.js';
 import { AppId, Notification } from './api.js';
+import { BackupGlance } from './backup.js';
 import { Change, Told } from './changes.js';
 import { Jurisdiction } from './directory.js';
 import { Time } from './health.js';
-import { StopReason } from './installed.js';
+import { InstalledApp } from './installed.js';
 import { LedgerEntry } from './ledger.js';
 import { Manifest, ReleasedAppId, Version } from './manifest.js';
 import { MemberId, Standing } from './member.js';
@@ -13,7 +14,9 @@ import { Election, Membership } from './membership.js';
 import { OsGlance } from './os.js';
 import { ProviderGlance } from './owner-commands.js';
 import { LinksView } from './owner-links.js';
+import { SafeView } from './safe.js';
 import { AppState } from './status.js';
+import { VolumeGlance } from './volume.js';
 
 const closed = { additionalProperties: false } as const;
 const NullOr = <T extends Parameters<typeof Type.Union>[0][number]>(schema: T) => Type.Union([schema, Type.Null()]);
@@ -37,6 +40,8 @@ export const OwnerState = Type.Object(
     waitSeconds: Type.Integer({ minimum: 0 }),
     /** Whether label code and a file on the boot partition set a new passphrase now. */
     forgotten: Type.Union([Type.Literal('ready'), Type.Literal('file-missing'), Type.Literal('forbidden')]),
+    /** `none`: the box has no Wi-Fi, or leaves it to others; `needed`: without it the box has no network. */
+    wifi: Type.Union([Type.Literal('none'), Type.Literal('there'), Type.Literal('needed')]),
   },
   { $id: 'OwnerState' },
 );
@@ -71,7 +76,7 @@ export const AppGlance = Type.Object({
   name: Manifest.properties.name,
   version: Version,
   state: AppState,
-  stopped: NullOr(StopReason),
+  stopped: InstalledApp.properties.stopped,
   health: NullOr(Told),
   standing: Standing,
   /** Who answers for it. */
@@ -132,6 +137,14 @@ export const OwnerView = Type.Object(
     provider: NullOr(ProviderGlance),
     /** Null where the machine has one system only. */
     system: NullOr(OsGlance),
+    /** Null while the box runs as usual. */
+    safe: NullOr(SafeView),
+    /** What the data lie on. Null where the system does not tell. */
+    volume: NullOr(VolumeGlance),
+    /** Null where the box leaves its network to others. `version`: another one whenever `NetworkView` may be new. */
+    network: NullOr(Type.Object({ version: Type.Integer() })),
+    /** Null where this box makes none. */
+    backup: NullOr(BackupGlance),
   },
   { $id: 'OwnerView' },
 );

@@ -6,6 +6,7 @@ import { type Static, Type } from 'typebox';
 import { allianceProblems } from './problems/alliance.js';
 import { appsProblems } from './problems/apps.js';
 import { archivesProblems } from './problems/archives.js';
+import { backupProblems } from './problems/backup.js';
 import { boxProblems } from './problems/box.js';
 import { commandsProblems } from './problems/commands.js';
 import { databaseProblems } from './problems/database.js';
@@ -18,15 +19,19 @@ import { linkProblems } from './problems/link.js';
 import { linksProblems } from './problems/links.js';
 import { membersProblems } from './problems/members.js';
 import { messagesProblems } from './problems/messages.js';
+import { networkProblems } from './problems/network.js';
 import { ownerProblems } from './problems/owner.js';
 import { programsProblems } from './problems/programs.js';
 import { rolloutsProblems } from './problems/rollouts.js';
+import { safeProblems } from './problems/safe.js';
 import { simulateProblems } from './problems/simulate.js';
 import { storageProblems } from './problems/storage.js';
 import { successionsProblems } from './problems/successions.js';
+import { termsProblems } from './problems/terms.js';
 import { territoryProblems } from './problems/territory.js';
 import { toolsProblems } from './problems/tools.js';
 import { updatesProblems } from './problems/updates.js';
+import { volumeProblems } from './problems/volume.js';
 import { watchProblems } from './problems/watch.js';
 import { workersProblems } from './problems/workers.js';
 
@@ -54,9 +59,14 @@ const table = {
   ...commandsProblems,
   ...watchProblems,
   ...updatesProblems,
+  ...volumeProblems,
   ...databaseProblems,
   ...workersProblems,
   ...fleetProblems,
+  ...safeProblems,
+  ...networkProblems,
+  ...backupProblems,
+  ...termsProblems,
 } as const;
 
 export type ProblemCode = keyof typeof table;

@@ -6,6 +6,7 @@ import { Epoch, Time } from './health.js';
 import { ReportedLease } from './leases.js';
 import { LedgerHead } from './ledger.js';
 import { ReportedOs } from './os.js';
+import { AtRest } from './volume.js';
 
 /** `minimum`: the owner has switched off all but births, versions and conditions of severity trouble. Missing: full. */
 export const Reporting = Type.Union([Type.Literal('full'), Type.Literal('minimum')]);
@@ -41,6 +42,7 @@ export const Birth = Type.Object(
           cpus: Type.Integer({ minimum: 1 }),
           kernel: Type.Optional(Type.String({ maxLength: 200 })),
           slot: Type.Optional(Type.String({ maxLength: 40, description: 'of the image, where it has two' })),
+          atRest: Type.Optional(AtRest),
           bootReason: Type.Optional(Type.String({ maxLength: 200, description: 'where the machine tells' })),
         },
         { description: 'inventory, read at start and when system or network interfaces have changed' },

@@ -13,9 +13,10 @@ import { type VoucherFacts, verifyVoucher } from '#common/pki/voucher.js';
 import { boxName } from '#contract/label.js';
 import { Refusal } from '#contract/problems.js';
 import { verifySetupCode } from '#contract/setup-code.js';
-import { type BootFile, parseBootFile } from './boot-file.js';
+import { type BootFile, bootFileName, parseBootFile, withoutWifi } from './boot-file.js';
 import { factoryPlaces, type StoredSetupCode } from './places.js';
 import { openSetupCode } from './setup-code.js';
+import { openWifiPassword } from './wifi-password.js';
 
 export { BootFile, parseBootFile } from './boot-file.js';
 
@@ -45,6 +46,10 @@ export interface Factory {
   setupCodeSource(): StoredSetupCode['source'] | undefined;
   /** Answers after the same work whatever the text; one at a time. Delays between tries are the caller's. */
   verifySetupCode(text: string): Promise<boolean>;
+  /** Of the box's own Wi-Fi network; undefined where nobody could read it. */
+  wifiPassword(): string | undefined;
+  /** Once what webizen.json says of Wi-Fi is kept elsewhere: the password goes from there. @throws Refusal `boot-unwritable` */
+  forgetBootWifi(): Promise<void>;
   /**
    * Undefined without one, or when it is spent.
    * @param makers those of the directory that may speak; the voucher counts only when it is by this box's own
@@ -106,7 +111,7 @@ export async function openFactory({
     }
   }
   async function readBoot(): Promise<BootFile> {
-    const bytes = bootDir === undefined ? undefined : await files.read(path.join(bootDir, 'webizen.json'));
+    const bytes = bootDir === undefined ? undefined : await files.read(path.join(bootDir, bootFileName));
     return bytes ? parseBootFile(bytes) : {};
   }
 
@@ -114,6 +119,9 @@ export async function openFactory({
   const name = boxName(identity?.serial ?? (await homeSerial(files, places.homeSerial)));
   const boot = (await orTell(readBoot)) ?? {};
   const setupCode = await orTell(() => openSetupCode({ files, file: places.setupCode, bootDir, boot }));
+  const wifiPassword = await orTell(() =>
+    openWifiPassword({ files, file: places.wifiPassword, bootDir, boxName: name }),
+  );
   let turn: Promise<unknown> = Promise.resolve();
 
   return {
@@ -127,6 +135,16 @@ export async function openFactory({
       const answer = turn.then(() => verifySetupCode(text, setupCode?.verifier));
       turn = answer.catch(() => {});
       return answer;
+    },
+    wifiPassword: () => wifiPassword,
+    async forgetBootWifi() {
+      if (bootDir === undefined) return;
+      const file = path.join(bootDir, bootFileName);
+      const bytes = await files.read(file);
+      if (!bytes) return;
+      await files.write(file, withoutWifi(bytes)).catch((error: unknown) => {
+        throw new Refusal('boot-unwritable', error instanceof Error ? error.message : undefined, { cause: error });
+      });
     },
     async voucher(makers, at) {
       if (!identity || (await files.read(places.voucherSpent))) return undefined;

@@ -12,6 +12,7 @@ import { check, parseJson } from '#contract/parse.js';
 import { Refusal } from '#contract/problems.js';
 import { SetupVerifier } from '#contract/setup-code.js';
 import { factoryPlaces, type StoredSetupCode } from './places.js';
+import { parseWifiPassword } from './wifi-password.js';
 
 /** The key of the factory identity: the one installed, or the one that waits. */
 async function factoryKey(files: Files, places: ReturnType<typeof factoryPlaces>): Promise<KeyObject> {
@@ -42,9 +43,9 @@ export async function factoryCsr({
 }
 
 /**
- * Takes `idevid.crt`, `setup-code.json` and, where it is there, `voucher.vcj`. Nothing is kept unless all of it is for
+ * Takes `idevid.crt`, `setup-code.json` and, where they are there, `wifi-password.txt` and `voucher.vcj`. Nothing is kept unless all of it is for
  * this box; the identity comes last, so that a cut run is repeated.
- * @throws Refusal `idevid-malformed`, `idevid-key`, `idevid-foreign`, `setup-code-malformed`, `voucher-spent`, and
+ * @throws Refusal `idevid-malformed`, `idevid-key`, `idevid-foreign`, `setup-code-malformed`, `wifi-password-invalid`, `voucher-spent`, and
  *   those of `verifyVoucher`
  */
 export async function factoryInstall({
@@ -61,7 +62,8 @@ export async function factoryInstall({
 }): Promise<{ serial: string; name: string; voucher: boolean }> {
   const places = factoryPlaces(dataDir);
   const given = (name: string) => files.read(path.join(from, name));
-  const [crt, code, voucher] = await Promise.all([given('idevid.crt'), given('setup-code.json'), given('voucher.vcj')]);
+  const names = ['idevid.crt', 'setup-code.json', 'voucher.vcj', 'wifi-password.txt'] as const;
+  const [crt, code, voucher, wifi] = await Promise.all(names.map(given));
 
   const chain = readChain(crt?.toString('utf8') ?? '');
   const [leaf, ca] = chain;
@@ -71,6 +73,9 @@ export async function factoryInstall({
   if (!leaf.publicKey.equals(createPublicKey(key))) throw new Refusal('idevid-key', serial);
   const verifier = code && parseJson(SetupVerifier, code);
   if (!verifier?.ok) throw new Refusal('setup-code-malformed', path.join(from, 'setup-code.json'));
+  const wifiPassword = parseWifiPassword(wifi); // labels of before have none
+  if (wifi && wifiPassword === undefined)
+    throw new Refusal('wifi-password-invalid', path.join(from, 'wifi-password.txt'));
   if (voucher) {
     verifyVoucher({ der: voucher, makers: [ca], serial, at });
     if (await files.read(places.voucherSpent)) throw new Refusal('voucher-spent');
@@ -78,6 +83,7 @@ export async function factoryInstall({
 
   const stored: StoredSetupCode = { source: 'label', verifier: verifier.value };
   await files.write(places.setupCode, JSON.stringify(stored), 0o600);
+  if (wifiPassword !== undefined) await files.write(places.wifiPassword, `${wifiPassword}\n`, 0o600);
   if (voucher) await files.write(places.voucher, voucher, 0o600);
   const pem = chain.map((one) => certificateToPem(one.raw)).join('');
   await files.write(places.identity, keyToPem(key) + pem, 0o600);

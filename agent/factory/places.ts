@@ -13,6 +13,8 @@ export const factoryPlaces = (dataDir: string) => {
     /** Key and chain in one: never a certificate without its key. */
     identity: file('idevid.pem'),
     setupCode: file('setup-code.json'),
+    /** Of the box's own Wi-Fi network. */
+    wifiPassword: file('wifi-password'),
     voucher: file('voucher.vcj'),
     /** While it is there, no voucher counts any more. */
     voucherSpent: file('voucher-spent.json'),

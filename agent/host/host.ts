@@ -1,13 +1,16 @@
 /** What the agent does to the machine it runs on. Tests hand in another one; everything else in the agent is real. */
 import { execFile } from 'node:child_process';
 import { readdirSync, readFileSync, statfsSync } from 'node:fs';
-import { access } from 'node:fs/promises';
+import { access, stat } from 'node:fs/promises';
 import type { Socket } from 'node:net';
+import path from 'node:path';
 import { promisify } from 'node:util';
 import { type Clock, systemClock } from '#common/clock.js';
 import { type Files, files } from '#common/files.js';
 import { Refusal } from '#contract/problems.js';
 import { machineOf } from './machine.js';
+import type { NetworkHost } from './network.js';
+import { createNmcli } from './nmcli.js';
 import { createRauc } from './rauc.js';
 import type { OsHost } from './slots.js';
 
@@ -28,6 +31,8 @@ export interface Host {
   space(directory: string): Promise<Space>;
   /** As `space`, at once: for who must know before each write. */
   freeBytes(directory: string): number;
+  /** Whether another filesystem is mounted there. Rejects where there is nothing. */
+  isMountPoint(directory: string): Promise<boolean>;
   /** A file of /proc or /sys; undefined where the machine has none. */
   kernel(file: string): Promise<string | undefined>;
   /** The names in a directory of /proc or /sys, sorted; empty where the machine has none. */
@@ -36,8 +41,12 @@ export interface Host {
   machine(): Promise<string | undefined>;
   /** Has the machine restarted; resolves when that is under way. @throws Refusal `host-cannot-reboot` */
   reboot(): Promise<void>;
+  /** Whether the whole machine is being stopped, and not the agent alone. Never rejects. */
+  goesDown(): Promise<boolean>;
   /** Where there are two systems to start from. */
   os?: OsHost;
+  /** Where NetworkManager looks after the network. */
+  network?: NetworkHost;
   /** The network that apps' tunnels go out to; the machine's own where nothing is said. */
   outside?: {
     /** All addresses of a name; rejects when there are none. */
@@ -66,13 +75,24 @@ async function list(directory: string): Promise<string[]> {
 
 const execute = promisify(execFile);
 
-/** By systemd alone, which stops everything in order; and by root alone, as it wants. */
-async function reboot(): Promise<void> {
-  const isSystemd = await access('/run/systemd/system').then(
+const isSystemd = (): Promise<boolean> =>
+  access('/run/systemd/system').then(
     () => true,
     () => false,
   );
-  if (!isSystemd || process.getuid?.() !== 0) throw new Refusal('host-cannot-reboot');
+
+async function goesDown(): Promise<boolean> {
+  if (!(await isSystemd())) return false;
+  // Whatever is not `running` is answered with a status of failure.
+  const said = await execute('systemctl', ['is-system-running'], { timeout: 10_000 }).catch((error: unknown) =>
+    error instanceof Error && 'stdout' in error ? error : { stdout: '' },
+  );
+  return String(said.stdout).trim() === 'stopping';
+}
+
+/** By systemd alone, which stops everything in order; and by root alone, as it wants. */
+async function reboot(): Promise<void> {
+  if (!(await isSystemd()) || process.getuid?.() !== 0) throw new Refusal('host-cannot-reboot');
   await execute('systemctl', ['--no-block', 'reboot']).catch((error: unknown) => {
     throw new Refusal('host-cannot-reboot', 'systemctl refused', { cause: error });
   });
@@ -91,9 +111,15 @@ export const realHost: Host = {
     const found = statfsSync(directory);
     return found.bavail * found.bsize;
   },
+  async isMountPoint(directory) {
+    const [inside, outside] = await Promise.all([stat(directory), stat(path.dirname(directory))]);
+    return inside.dev !== outside.dev;
+  },
   kernel,
   os: createRauc({ osRelease: () => kernel('/etc/os-release') }),
+  network: createNmcli({ kernel, list }),
   reboot,
+  goesDown,
   list,
   machine: () => machineOf({ kernel, interfaces: () => list('/sys/class/net') }),
 };

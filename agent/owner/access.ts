@@ -1,7 +1,8 @@
 /**
  * Who may. Each route says `ownerAccess` beside its path; a route without it stops the agent at boot.
  *
- * open: anybody on the network; setup: who proved the label's code; owner: who signed in. A cookie comes along by itself,
+ * open: anybody on the network; setup: who proved the label's code; owner: who signed in; holder: the latter, or the
+ * former while there is no owner. A cookie comes along by itself,
  * so a request that changes something must come from this console's own page. A session made over https is never taken
  * over http, nor the other way round: a cookie that once crossed the network in the clear must not open what is encrypted.
  */
@@ -11,13 +12,14 @@ import type { SessionLimits, Sessions } from '#common/web/sessions.js';
 import { Refusal } from '#contract/problems.js';
 import type { OwnerSigner } from '../consent/ledger.js';
 import { isOurHost, sendHostPage } from './hosts.js';
+import { createPortal, type PortalParts } from './portal.js';
 
 export type Holds = { secure: boolean } & ({ kind: 'setup' } | { kind: 'owner'; signer: OwnerSigner });
 
 declare module 'fastify' {
   interface FastifyContextConfig {
     /** `page`: a file of the pages themselves, served also where the owner wants https only. */
-    ownerAccess?: 'page' | 'open' | 'setup' | 'owner';
+    ownerAccess?: 'page' | 'open' | 'setup' | 'owner' | 'holder';
   }
 }
 
@@ -52,6 +54,8 @@ export interface AccessParts {
   /** Names that this box goes by now. */
   names: () => Names;
   httpsOnly: () => boolean;
+  /** Of the box's own Wi-Fi network. */
+  portal?: PortalParts | undefined;
   /** Cookies do not tell ports apart, so the cookie's name must. */
   ports: () => { http: number; https: number };
 }
@@ -88,7 +92,8 @@ export const isSecure = ({ raw }: FastifyRequest): boolean =>
   'encrypted' in raw.socket && raw.socket.encrypted === true;
 const reads = ({ method }: FastifyRequest): boolean => method === 'GET' || method === 'HEAD';
 
-export function createAccess({ sessions, names, httpsOnly, ports }: AccessParts): Access {
+export function createAccess({ sessions, names, httpsOnly, portal, ports }: AccessParts): Access {
+  const leadToPortal = createPortal(portal, () => ports().http);
   const cookieName = (secure: boolean) => (secure ? `__Host-webizen-${ports().https}` : `webizen-${ports().http}`);
   const cookie = (secure: boolean, value: string, seconds: number) =>
     `${cookieName(secure)}=${value}; Path=/; Max-Age=${seconds}; HttpOnly; SameSite=Strict${secure ? '; Secure' : ''}`;
@@ -106,9 +111,9 @@ export function createAccess({ sessions, names, httpsOnly, ports }: AccessParts)
     if (site === 'other' || (site === 'unknown' && !reads(request))) throw new Refusal('origin-refused');
   }
 
-  function checkSession(request: FastifyRequest, wanted: 'setup' | 'owner'): void {
+  function checkSession(request: FastifyRequest, wanted: 'setup' | 'owner' | 'holder'): void {
     const holds = who(request);
-    if (holds?.kind === wanted) return;
+    if (holds && (wanted === 'holder' || holds.kind === wanted)) return;
     if (wanted === 'setup') throw new Refusal('setup-session-missing');
     throw new Refusal(idOf(request) === undefined ? 'sign-in-needed' : 'session-ended');
   }
@@ -120,6 +125,7 @@ export function createAccess({ sessions, names, httpsOnly, ports }: AccessParts)
       });
       app.addHook('onRequest', async (request, reply) => {
         reply.headers(headers);
+        if (leadToPortal(request, reply)) return reply;
         const { all, lasting, isFound } = names();
         const secure = isSecure(request);
         if (!isOurHost(request.headers.host, request.raw.socket.localAddress, all)) {

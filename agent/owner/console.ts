@@ -12,6 +12,7 @@ import { serveAssets } from '#common/web/assets.js';
 import { createSessions } from '#common/web/sessions.js';
 import { createAccess, type Names, sessionLimits } from './access.js';
 import { declareAppRoutes } from './app-routes.js';
+import { declareBackupRoutes } from './backup-routes.js';
 import { createBodyDeadlines } from './body-deadlines.js';
 import { compilersFactory } from './compilers.js';
 import { createDoors } from './doors.js';
@@ -19,15 +20,19 @@ import type { OwnerFeatures } from './features.js';
 import { declareLinkRoutes } from './link-routes.js';
 import { createLocalCa } from './local-ca.js';
 import { createLocalNames, lentName, linksOfMachine, type NetworkLink } from './mdns.js';
+import { declareNetworkRoutes } from './network-routes.js';
 import { declareNoticeRoutes } from './notice-routes.js';
 import { declareProviderRoutes } from './provider-routes.js';
 import { declareRoutes } from './routes.js';
+import { declareSafeRoutes } from './safe-routes.js';
 import { openSettings } from './settings.js';
 import { createViewStreams } from './stream.js';
 import { declareSystemRoutes } from './system-routes.js';
+import { declareTermsRoutes } from './terms-routes.js';
 import { createTries } from './tries.js';
 import type { UploadLimits } from './upload.js';
 import { type ViewParts, viewOf } from './view.js';
+import { declareVolumeRoutes } from './volume-routes.js';
 
 export interface OwnerConsoleParts extends OwnerFeatures {
   /** The console keeps its few files in `console/` below. */
@@ -80,10 +85,14 @@ const pages = [
   '/',
   '/health',
   '/history',
+  '/network',
   '/notices',
   '/settings',
   '/provider',
   '/system',
+  '/storage',
+  '/backup',
+  '/restore',
   '/move',
   '/leave',
   '/forgotten',
@@ -129,6 +138,7 @@ export function createOwnerConsole(parts: OwnerConsoleParts): OwnerConsole {
   let noticesVersion = 0;
   let providerVersion = 0;
   let systemVersion = 0;
+  let networkVersion = 0;
   const run = randomBytes(8).toString('hex');
   let viewsMade = 0;
 
@@ -170,6 +180,7 @@ export function createOwnerConsole(parts: OwnerConsoleParts): OwnerConsole {
       noticesVersion: () => noticesVersion,
       providerVersion: () => providerVersion,
       systemVersion: () => systemVersion,
+      networkVersion: () => networkVersion,
       made: () => ({ run, count: ++viewsMade }),
     };
     const streams = createViewStreams({ view: () => viewOf(view), clock: ticks });
@@ -177,6 +188,7 @@ export function createOwnerConsole(parts: OwnerConsoleParts): OwnerConsole {
       sessions: createSessions({ clock: ticks, limits: sessionLimits }),
       names,
       httpsOnly: () => settings.now().httpsOnly && httpsReady,
+      portal: parts.network,
       ports: () => ports,
     });
     const doors = createDoors({ factory, owner, ledger, tries, files, bootDir: parts.bootDir });
@@ -208,13 +220,18 @@ export function createOwnerConsole(parts: OwnerConsoleParts): OwnerConsole {
       onOwned: () => localNames?.refresh(),
     });
     declareNoticeRoutes(app, parts);
+    if (parts.network) declareNetworkRoutes(app, { network: parts.network, access });
     if (parts.provider) declareProviderRoutes(app, { provider: parts.provider, access });
     if (parts.system) declareSystemRoutes(app, { system: parts.system, access });
+    if (parts.safe) declareSafeRoutes(app, { safe: parts.safe });
+    if (parts.volume) declareVolumeRoutes(app, { volume: parts.volume, access });
+    if (parts.backup) declareBackupRoutes(app, { backup: parts.backup, access, deadlines });
     if (parts.apps) {
       const { apps, grants, logs, data, upload } = parts;
       declareAppRoutes(app, { apps, grants, logs, data, ledger, access, streams, deadlines, clock, upload });
     }
     if (parts.links) declareLinkRoutes(app, { links: parts.links, access });
+    if (parts.terms) declareTermsRoutes(app, { terms: parts.terms, access });
     const served = [...pages, ...(parts.apps ? appPages : []), ...(parts.links ? linkPages : [])];
     await serveAssets(app, { directory: parts.assetsDir, pages: served, config: { ownerAccess: 'page' } });
     await app.ready();
@@ -222,6 +239,8 @@ export function createOwnerConsole(parts: OwnerConsoleParts): OwnerConsole {
     stop.push(membership.onChange(tell), changes.on(tell), ledger.onAppend(tell));
     stop.push(parts.link.subscribe(tell), parts.time.subscribe(tell), parts.conditions.subscribe(tell));
     if (parts.links) stop.push(parts.links.onChange(tell));
+    if (parts.volume) stop.push(parts.volume.onChange(tell));
+    if (parts.backup) stop.push(parts.backup.onChange(tell));
     stop.push(
       parts.notices.onChange(() => {
         noticesVersion += 1;
@@ -237,6 +256,12 @@ export function createOwnerConsole(parts: OwnerConsoleParts): OwnerConsole {
     stop.push(
       parts.system?.onChange(() => {
         systemVersion += 1;
+        streams.tell();
+      }) ?? (() => {}),
+    );
+    stop.push(
+      parts.network?.onChange(() => {
+        networkVersion += 1;
         streams.tell();
       }) ?? (() => {}),
     );

@@ -2,8 +2,11 @@
 import type { AgentStatus } from '#contract/agent-status.js';
 import type { Capability } from '#contract/capabilities.js';
 import type { TerritoryList } from '#contract/membership.js';
+import type { NewWifi } from '#contract/network.js';
 import type { ProviderView } from '#contract/owner-commands.js';
+import type { SafeView } from '#contract/safe.js';
 import type { AppsDesk as Desk } from '../apps/desk.js';
+import type { OwnerBackup } from '../backup/backup.js';
 import type { Changes } from '../changes/changes.js';
 import type { OwnerCommands } from '../commands/commands.js';
 import type { Ledger, OwnerSigner } from '../consent/ledger.js';
@@ -12,10 +15,13 @@ import type { Memberships, Reset } from '../enrolment/membership.js';
 import type { Conditions } from '../health/conditions.js';
 import type { Link } from '../link/link.js';
 import type { OwnerLinks } from '../links/links.js';
+import type { NetworkRoom } from '../network/network.js';
 import type { Notices } from '../notices/notices.js';
 import type { Storage } from '../storage/storage.js';
+import type { OwnerTerms } from '../terms/terms.js';
 import type { TrustedTime } from '../time/trusted-time.js';
 import type { OwnerSystem } from '../updates/updates.js';
+import type { Volume } from '../volume/volume.js';
 
 export interface FactoryFeature {
   /** `webizen-7k3f`, as on the label; also the first part of its `.local` name. */
@@ -30,7 +36,7 @@ export interface DirectoryFeature {
 }
 
 /** What the owner does with apps. What goes ahead by itself is not asked for here. */
-export type AppsDesk = Omit<Desk, 'update' | 'learn' | 'look' | 'manage'>;
+export type AppsDesk = Omit<Desk, 'update' | 'learn' | 'look' | 'manage' | 'asked'>;
 
 export interface AppGrants {
   set(
@@ -53,6 +59,12 @@ export interface ProviderFeature extends Pick<OwnerCommands, 'allow' | 'decline'
   waiting(): number;
 }
 
+/** Whoever proved the label's code chooses before there is an owner, who has no key to sign with yet. */
+export interface OwnerNetwork extends Pick<NetworkRoom, 'view' | 'look' | 'ownAddress' | 'greet' | 'onChange'> {
+  choose(wish: NewWifi, signer: OwnerSigner | undefined): Promise<void>;
+  forget(signer: OwnerSigner): Promise<void>;
+}
+
 export interface OwnerFeatures {
   factory: FactoryFeature;
   owner: Omit<Owner, 'key'>;
@@ -72,10 +84,20 @@ export interface OwnerFeatures {
   provider?: ProviderFeature;
   /** Without it the page about the system is not offered. */
   system?: OwnerSystem;
+  /** A start without apps, after others that did not last. */
+  safe?: { view(): SafeView | undefined; leave(): void };
+  /** Without it the page about the storage is not offered. */
+  volume?: Volume;
+  /** Without it the page about the network is not offered. */
+  network?: OwnerNetwork;
+  /** Without it the page about backups is not offered. */
+  backup?: OwnerBackup;
   /** Without it the pages about apps are not offered. */
   apps?: AppsDesk;
   /** Companies that offer and manage apps; only where there are apps. */
   links?: OwnerLinks;
+  /** What apps cost; only where there are apps. */
+  terms?: OwnerTerms;
   grants?: AppGrants;
   logs?: AppLogs;
   data?: AppData;

@@ -7,7 +7,7 @@ import { hostName, isLoopback } from '#common/web/origin.js';
 import type { Refusal } from '#contract/problems.js';
 
 /** Node tells an IPv4 address on a dual-stack socket as IPv6 (RFC 4291 section 2.5.5.2); a link-local one has a zone. */
-const plainAddress = (address: string): string =>
+export const plainAddress = (address: string): string =>
   address
     .toLowerCase()
     .replace(/^::ffff:(?=\d+\.)/, '')

@@ -1,6 +1,7 @@
 /** The owner's API. Who may call stands beside each path; refusals come from the one table. */
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import type { FastifyInstance } from 'fastify';
+import type { NetworkView } from '#contract/network.js';
 import {
   Election,
   Forgotten,
@@ -32,6 +33,13 @@ const owner = { ownerAccess: 'owner' } as const;
 
 /** A page may have been looked at for so long. */
 const seenMilliseconds = 3_600_000;
+
+/** Whether the page about the network has anything to say, and whether it comes first. */
+function wifiState(network: NetworkView | undefined): OwnerState['wifi'] {
+  if (!network?.wifi) return 'none';
+  const { isJoined, accessPoint, trying } = network.wifi;
+  return !network.wired && !isJoined && (accessPoint || trying) ? 'needed' : 'there';
+}
 
 export interface RouteParts {
   features: OwnerFeatures;
@@ -74,6 +82,7 @@ function declareWaysIn(
       httpsAddress: https,
       waitSeconds: doors.waitSeconds(),
       forgotten: await doors.forgottenState(),
+      wifi: wifiState(features.network?.view()),
     };
   });
   app.get('/ca.crt', { config: open }, async (_request, reply) => {

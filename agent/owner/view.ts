@@ -20,6 +20,7 @@ export interface ViewParts {
   noticesVersion: () => number;
   providerVersion: () => number;
   systemVersion: () => number;
+  networkVersion: () => number;
   /** Another one for each view. */
   made: () => OwnerView['made'];
 }
@@ -93,6 +94,10 @@ export function viewOf(parts: ViewParts): OwnerView {
     links: features.links?.view() ?? null,
     notices: noticesOf(features, noticesVersion()),
     system: features.system ? { version: systemVersion(), ...glanceOf(features.system.view()) } : null,
+    safe: features.safe?.view() ?? null,
+    volume: features.volume?.glance() ?? null,
+    network: features.network ? { version: parts.networkVersion() } : null,
+    backup: features.backup?.glance() ?? null,
     provider: features.provider ? { version: providerVersion(), waiting: features.provider.waiting() } : null,
   };
 }

@@ -43,7 +43,7 @@ export interface Store {
 }
 
 /** A release's store opens under the release before it: expand now, contract one release later. */
-const storeVersion = 1;
+export const storeVersion = 1;
 
 /** @throws Refusal as `openDatabase` */
 export async function openStore(dataDir: string): Promise<Store> {

@@ -1,7 +1,7 @@
 /** The one bundle that is on its way, in `{dataDir}/os`: it grows there, is known by its SHA-256, and goes once it is installed. */
 import { mkdir, readdir, rename, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
-import { download, type OctetSource } from '#common/download.js';
+import { download, type OctetSource, sha256Of } from '#common/download.js';
 import { ownDirectory, syncDirectory } from '#common/files.js';
 import type { OsRelease } from '#contract/os-release.js';
 import { Refusal } from '#contract/problems.js';
@@ -15,6 +15,8 @@ export interface BundleRoom {
   fetch(bundle: Bundle, source: OctetSource, signal: AbortSignal): Promise<void>;
   /** Bytes of it that are here. */
   fetchedBytes(bundle: Bundle): Promise<number>;
+  /** Whether it is still what it was when it came: all of it is read. */
+  isWhole(bundle: Bundle): Promise<boolean>;
   clear(): Promise<void>;
 }
 
@@ -43,12 +45,17 @@ export async function openBundle(wish: {
       if ((await sizeOf(file)) === bundle.size) return;
       for (const name of await readdir(directory))
         if (!name.startsWith(bundle.sha256)) await rm(path.join(directory, name), { force: true });
-      const came = await download({ ...bundle, ...wish, file: partOf(bundle), source, signal });
+      const hadPart = ((await sizeOf(partOf(bundle))) ?? 0) > 0;
+      const once = () => download({ ...bundle, ...wish, file: partOf(bundle), source, signal });
+      let came = await once();
+      // What a cut had left may be what was wrong: that says nothing of the catalogue.
+      if (came === 'other' && hadPart) came = await once();
       if (came === 'other') throw new Refusal('os-bundle-mismatch', bundle.sha256);
       if (came !== 'whole') throw new Refusal('est-unreachable', `cut at ${came.cutAt} of ${bundle.size} bytes`);
       await rename(partOf(bundle), file);
       await syncDirectory(directory);
     },
+    isWhole: async (bundle) => (await sha256Of(fileOf(bundle)).catch(() => undefined)) === bundle.sha256,
     fetchedBytes: async (bundle) => (await sizeOf(fileOf(bundle))) ?? (await sizeOf(partOf(bundle))) ?? 0,
     async clear() {
       await rm(directory, { recursive: true, force: true });

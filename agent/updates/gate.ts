@@ -29,7 +29,7 @@ export const usualGate: GateLimits = {
   pauseMilliseconds: 3000,
 };
 
-/** @throws Refusal `os-unhealthy` */
+/** @param accept what is done once it has opened; where that fails, it is tried again. @throws Refusal `os-unhealthy` */
 export async function passGate({
   before,
   health,
@@ -37,6 +37,7 @@ export async function passGate({
   monotonic,
   limits,
   signal,
+  accept,
 }: {
   before: Before;
   health: LocalHealth;
@@ -44,6 +45,7 @@ export async function passGate({
   monotonic: () => number;
   limits: GateLimits;
   signal: AbortSignal;
+  accept: () => Promise<void>;
 }): Promise<void> {
   let wellSince: number | undefined;
   let faults: string[] = ['it was not looked at in time'];
@@ -52,7 +54,12 @@ export async function passGate({
     signal.throwIfAborted();
     const now = monotonic();
     wellSince = faults.length > 0 ? undefined : (wellSince ?? now);
-    if (wellSince !== undefined && now - wellSince >= limits.settledMilliseconds) return;
+    if (wellSince !== undefined && now - wellSince >= limits.settledMilliseconds) {
+      const fault = await accept().catch((error: unknown) => (error instanceof Error ? error.message : String(error)));
+      if (fault === undefined) return;
+      signal.throwIfAborted();
+      faults = [`it cannot be kept (${fault})`];
+    }
     await clock.sleep(limits.pauseMilliseconds, signal);
     signal.throwIfAborted();
   }

@@ -13,6 +13,7 @@ import type { OsOutcome } from '#contract/os-release.js';
 import { isProblemCode, Refusal } from '#contract/problems.js';
 import type { Changes, Wish } from '../changes/changes.js';
 import type { StepContext, StepKind } from '../changes/run.js';
+import type { Left } from '../host/left.js';
 import type { OsHost } from '../host/slots.js';
 import type { RebootHolds } from '../leases/gate.js';
 import { type Choice, type OsBook, withFailed } from './book.js';
@@ -52,7 +53,10 @@ export interface OsStepParts {
   /** What works now. */
   before: () => Before;
   health: LocalHealth;
+  isSafeMode?: () => boolean;
   limits: GateLimits;
+  /** Why the machine itself left a system. */
+  left: Left;
   /** Names this start of the machine. */
   boot: string;
   monotonic: () => number;
@@ -87,6 +91,10 @@ export function createOsSteps(parts: OsStepParts): Record<string, StepKind> {
     throw new Refusal('host-cannot-reboot', 'nothing was restarted');
   }
 
+  async function notBooted(context: StepContext, otherwise: string): Promise<never> {
+    throw new Refusal('os-not-booted', (await parts.left.why(versionOf(context))) ?? otherwise);
+  }
+
   const tell = (error: unknown): void =>
     parts.onRefused(error instanceof Refusal ? error : new Refusal('internal', undefined, { cause: error }));
 
@@ -105,8 +113,10 @@ export function createOsSteps(parts: OsStepParts): Record<string, StepKind> {
     const at = clock.now();
     const version = versionOf(context);
     const times = (book.now().failed.find((one) => one.version === version)?.times ?? 0) + 1;
-    const last = outcome(context, outcomeOf(code), at);
-    const again = againAfter(code, times);
+    // Whatever went wrong after it was started: it is the release that is to blame, and was left.
+    const wasStarted = context.data.activated === true;
+    const last = outcome(context, wasStarted ? 'rolled-back' : outcomeOf(code), at);
+    const again = wasStarted ? null : againAfter(code, times);
     const type = last.outcome === 'rolled-back' ? 'os.rolled-back' : 'os.not-updated';
     await book.set(
       (now) => ({
@@ -117,6 +127,18 @@ export function createOsSteps(parts: OsStepParts): Record<string, StepKind> {
       }),
       { decisions: [{ by: 'box', type, facts: { version, ...(last.from && { from: last.from }), code } }] },
     );
+  }
+
+  async function install(context: StepContext): Promise<void> {
+    const wanted = bundleOf(context);
+    try {
+      await os.install(bundle.fileOf(wanted), context.signal);
+    } catch (error) {
+      // It was what the publisher signed when it came: a card that has changed it since says nothing of the release.
+      if (error instanceof Refusal && error.code === 'os-bundle-refused' && !(await bundle.isWhole(wanted)))
+        throw new Refusal('os-bundle-mismatch', 'it changed on the disk', { cause: error });
+      throw error;
+    }
   }
 
   return {
@@ -137,7 +159,7 @@ export function createOsSteps(parts: OsStepParts): Record<string, StepKind> {
 
     'os-install': {
       async do(context) {
-        const { data, signal } = context;
+        const { data } = context;
         context.note('installing');
         const { booted, other } = await os.slots();
         if (data.installs === undefined) {
@@ -145,10 +167,13 @@ export function createOsSteps(parts: OsStepParts): Record<string, StepKind> {
           await context.remember();
         }
         // The power went in the moment before what runs was made the first again: it is on trial already.
-        if (booted.name === data.target && booted.version === versionOf(context)) return bundle.clear();
+        if (booted.name === data.target && booted.version === versionOf(context)) {
+          data.activated = true;
+          return bundle.clear();
+        }
         if (data.home !== booted.name) throw new Refusal('os-install-failed', `${booted.name} runs meanwhile`);
         const isThere = other.installs > Number(data.installs) && other.version === versionOf(context);
-        if (!isThere) await os.install(bundle.fileOf(bundleOf(context)), signal);
+        if (!isThere) await install(context);
         const after = await os.slots();
         // A restart before its time starts what runs now.
         if (after.primary === after.other.name) await os.activate(booted.name);
@@ -202,13 +227,17 @@ export function createOsSteps(parts: OsStepParts): Record<string, StepKind> {
         // It has been told to start the new one, and the machine has started since.
         if (data.activated && data.boot !== boot) {
           if (booted.name === target) return;
-          throw new Refusal('os-not-booted', `${booted.version ?? booted.name} was started again`);
+          return notBooted(context, `${booted.version ?? booted.name} was started again`);
         }
-        if (booted.name === target) return;
+        if (booted.name === target) {
+          data.activated = true;
+          return;
+        }
         context.note('restarting');
         const { apps, isOnline } = parts.before();
         Object.assign(data, { boot, apps: apps.join(','), isOnline });
         await context.remember();
+        await parts.left.forget();
         await os.activate(target);
         data.activated = true;
         await context.remember();
@@ -237,11 +266,11 @@ export function createOsSteps(parts: OsStepParts): Record<string, StepKind> {
         const { data, signal } = context;
         context.note('checking-health');
         const { booted } = await os.slots();
-        if (booted.name !== data.target) throw new Refusal('os-not-booted', 'it was started, and then the one before');
+        if (booted.name !== data.target) return notBooted(context, 'it was started, and then the one before');
         const apps = String(data.apps ?? '').split(',');
         const before = { apps: apps.filter(Boolean), isOnline: data.isOnline === true };
-        await passGate({ ...parts, before, signal });
-        await os.markGood(booted.name);
+        if (parts.isSafeMode?.()) throw new Refusal('os-unhealthy', 'it works in safe mode only');
+        await passGate({ ...parts, before, signal, accept: () => os.markGood(booted.name) });
       },
       undo: noteWhy,
       isFinal,

@@ -9,6 +9,7 @@ import { Refusal } from '#contract/problems.js';
 import type { Changes } from '../changes/changes.js';
 import type { StepKind } from '../changes/run.js';
 import type { Ledger, OwnerSigner } from '../consent/ledger.js';
+import type { Left } from '../host/left.js';
 import type { OsHost, Slots } from '../host/slots.js';
 import type { RebootHolds } from '../leases/gate.js';
 import { openOsBook } from './book.js';
@@ -66,7 +67,10 @@ export interface UpdatesParts {
   conditions: { isTooHot(): boolean; isPowerWeak(): boolean };
   before: () => Before;
   health: LocalHealth;
+  /** Whether apps are not even tried: a system on trial must work without that. */
+  isSafeMode?: () => boolean;
   limits?: GateLimits;
+  left: Left;
   reboot: () => Promise<void>;
   /** Below it a folder is kept. */
   directory: string;

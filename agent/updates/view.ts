@@ -77,8 +77,8 @@ export function viewOf(seen: Seen): OsView {
 }
 
 export function reportOf(seen: Seen): ReportedOs {
-  const { compatible, version, slot, next, last } = viewOf(seen);
+  const { compatible, version, slot, next, last, refused } = viewOf(seen);
   const { version: to, stage, why, until } = next ?? {};
   const told = next && to && stage ? { version: to, stage, why: why ?? null, until: until ?? null } : null;
-  return { compatible, version, slot, next: told, last };
+  return { compatible, version, slot, next: told, last, refused };
 }

@@ -3,6 +3,7 @@ import type { KeyObject } from 'node:crypto';
 import type { PublicJwk } from '#contract/directory.js';
 import { messagesFault } from '#contract/manifest.js';
 import { check, describeFaults, parseJson } from '#contract/parse.js';
+import { planFault } from '#contract/plan-digest.js';
 import { type ProblemCode, Refusal } from '#contract/problems.js';
 import {
   type Descriptor,
@@ -33,7 +34,9 @@ const codes: Record<JwsFault, ProblemCode> = {
 function faultOf({ manifest, image, blobs }: Release): string | undefined {
   const named = manifest.capabilities.map(({ capability }) => capability);
   const fault = messagesFault(named, manifest.messages);
-  return fault === undefined ? blobsFault(image, blobs) : `its manifest's messages: ${fault}`;
+  if (fault !== undefined) return `its manifest's messages: ${fault}`;
+  const terms = planFault(manifest.plans);
+  return terms === undefined ? blobsFault(image, blobs) : `its manifest's plans: ${terms}`;
 }
 
 function blobsFault(image: Descriptor, blobs: readonly Descriptor[]): string | undefined {

@@ -4,6 +4,7 @@ import { systemClock } from '#common/clock.js';
 import { callControl } from '#common/control.js';
 import { files } from '#common/files.js';
 import { Refusal } from '#contract/problems.js';
+import { createAgreementOperations } from '../agreements/operations.js';
 import { createAlertOperations } from '../alerts/operations.js';
 import { openAlertWatch } from '../alerts-wiring.js';
 import { countSequences } from '../fleet/counted.js';
@@ -44,6 +45,7 @@ export function asking(dir: string | undefined): Ask {
       const operations = withAudit(rooms.audit, {
         ...createWatchOperations(rooms),
         ...createSystemOperations(rooms.systems),
+        ...createAgreementOperations(rooms.agreements),
         ...createAlertOperations(alerts),
         ...createOperations({
           ...{ ...desk, events, claims, requests, registry, rollouts, members, commands },

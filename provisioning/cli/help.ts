@@ -29,6 +29,7 @@ export const help = `webizen-provider: brings boxes into a territory and looks a
   webizen-provider request list --dir D [--json]
   webizen-provider request approve CODE --dir D
   webizen-provider request refuse CODE --dir D --reason TEXT
+  webizen-provider agreement list --dir D [--box ID] [--member ID] [--json]
   webizen-provider app list --dir D [--json]
   webizen-provider app show ID --dir D [--json]
   webizen-provider app stop RELEASE --dir D --reason TEXT
@@ -75,6 +76,14 @@ export const helpOf: Record<string, string> = {
   --root-out FILE        writes the key of the root there, mode 0600, and not into D
 
 The root's key is needed again to make a new CA (ca roll); serving does not need it. Keep it off this machine.
+`,
+  agreement: `webizen-provider agreement: what owners have agreed to with members, as their boxes told it
+
+  agreement list   each with its plan, the class that the owner stated, its price, and how it stands
+    --dir D        the territory's directory
+    --box ID       of this box alone
+    --member ID    with this member alone
+    --json         all of it, for programs
 `,
   serve: `webizen-provider serve: runs the territory until it is told to stop (SIGTERM, SIGINT)
 
@@ -307,7 +316,8 @@ Boxes fetch it at /v1/directory; it says which makers' boxes are known. Works wh
       the maker's certification authority; the alliance lists M/ca.crt
   maker make-box --dir M --serial S --csr FILE --out DIR [--territory ID --directory FILE --keys keys.json]
                  [--territory ID --territory-ca root.crt] [--voucher-valid 365d]
-      certifies the key of one box and writes DIR/S: idevid.crt, setup-code.json, label.svg, label.txt, voucher.vcj
+      certifies the key of one box and writes DIR/S: idevid.crt, setup-code.json, wifi-password.txt,
+      label.svg, label.txt, voucher.vcj
   maker make-box --dir M --batch FILE.jsonl|DIR --out DIR [--territory …]
       a production line: a line {"serial", "csr", "territory"?} or a file SERIAL.csr a box; can be repeated after a cut
   maker list --dir M [--json]

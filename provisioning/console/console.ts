@@ -11,6 +11,7 @@ import { isLoopback } from '#common/web/origin.js';
 import { createSessions } from '#common/web/sessions.js';
 import { Refusal } from '#contract/problems.js';
 import type { Requests } from '../admission/requests.js';
+import type { Agreements } from '../agreements/agreements.js';
 import type { Claims } from '../claims/claims.js';
 import type { EventLog } from '../fleet/events.js';
 import type { Fleet } from '../fleet/fleet.js';
@@ -20,6 +21,7 @@ import { createAccess } from './access.js';
 import { auditActs } from './acts.js';
 import { createMetrics, type Gauge } from './metrics.js';
 import { declareRoutes, type RouteParts, type Territory } from './routes.js';
+import { declareAgreementRoutes } from './routes-agreements.js';
 import { type AlertDesk, declareAlertRoutes } from './routes-alerts.js';
 import type { CommandFeature } from './routes-commands.js';
 import type { FleetRouteParts } from './routes-fleet.js';
@@ -37,6 +39,7 @@ export interface ConsoleParts extends Omit<FleetRouteParts, 'fleet'> {
   operators: Operators;
   audit: Audit;
   alerts: AlertDesk;
+  agreements: Pick<Agreements, 'list'>;
   territory: Territory;
   /** Where the built console lies: index.html, main.js, main.css. */
   assetsDir: string;
@@ -76,6 +79,7 @@ interface ApiParts extends RouteParts {
   operators: Operators;
   audit: Audit;
   alerts: AlertDesk;
+  agreements: Pick<Agreements, 'list'>;
   log: FastifyBaseLogger;
 }
 
@@ -86,6 +90,7 @@ export function declareApi(app: FastifyInstance, parts: ApiParts): void {
   declareRoutes(app, parts);
   declareOperatorRoutes(app, parts);
   declareAlertRoutes(app, parts.alerts);
+  declareAgreementRoutes(app, parts.agreements);
 }
 
 export function createConsole(parts: ConsoleParts): Console {
@@ -119,10 +124,10 @@ export function createConsole(parts: ConsoleParts): Console {
     });
     app.removeContentTypeParser('text/plain'); // what a form of another site may send without asking first
     answerProblems(app);
-    const { alerts, commands } = parts;
+    const { alerts, agreements, commands } = parts;
     declareApi(app, {
       ...{ fleet, table, abouts, filters, claims, requests, streams, metrics, access, territory, clock },
-      ...{ operators, audit, alerts, commands, log },
+      ...{ operators, audit, alerts, agreements, commands, log },
     });
     // For what spreads the load: a process that stands by answers 503 to everything (standby-door.ts).
     app.get('/health', { config: { consoleAccess: 'open' } }, (_request, reply) => {

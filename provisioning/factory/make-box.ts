@@ -14,6 +14,7 @@ import { boxName, Serial } from '#contract/label.js';
 import { check } from '#contract/parse.js';
 import { Refusal } from '#contract/problems.js';
 import { newSetupCode, parseSetupCode, setupVerifier } from '#contract/setup-code.js';
+import { newWifiPassword } from '#contract/wifi-password.js';
 import { labelSvg, labelText } from './label.js';
 import type { Maker } from './maker.js';
 
@@ -84,7 +85,8 @@ export async function makeBox(parts: MakeParts, wish: Wish): Promise<'made' | 't
 
   const now = clock.now();
   const code = newSetupCode();
-  const label = { name: boxName(serial), code, serial };
+  const wifi = newWifiPassword();
+  const label = { name: boxName(serial), code, wifi, serial };
   const [idevid, verifier, voucher] = await Promise.all([
     issueIdevid(issuer, {
       serial,
@@ -110,6 +112,7 @@ export async function makeBox(parts: MakeParts, wish: Wish): Promise<'made' | 't
   const contents: [string, string | Uint8Array, number][] = [
     ['idevid.crt', chain, 0o644],
     ['setup-code.json', `${JSON.stringify(verifier)}\n`, 0o600],
+    ['wifi-password.txt', `${wifi}\n`, 0o600],
     ['label.svg', labelSvg(label), 0o600],
     ['label.txt', labelText(label), 0o600],
     ...(voucher ? ([['voucher.vcj', voucher, 0o644]] as [string, Uint8Array, number][]) : []),

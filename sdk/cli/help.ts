@@ -7,9 +7,11 @@ export const help = `webizen: tools for owners and developers of Webizen boxes
   webizen app …         an app from skeleton to release: init, dev, check, build, sign, inspect, publish, rollout,
                         status, offer, withdraw, messages
   webizen link …        with which boxes you are linked: ask with an owner's code, list, end
+  webizen agreement …   what owners have agreed to: list
   webizen ledger …      verify what a box has written down about itself
   webizen officer …     decide about members as an officer of a territory: keygen, resolve, show, sign
   webizen register …    audit what a territory has decided about its members
+  webizen backup …      open an owner's backup with its code, away from the box
   webizen conformance … try every promise of the standard API against an implementation of it
 
 webizen COMMAND --help tells more; webizen --version says which release this is.
@@ -111,6 +113,22 @@ const link = `webizen link: with which boxes you are linked
       end a link, with all that is offered over it
 `;
 
+const backup = `webizen backup: an owner's backup, away from the box
+
+  webizen backup verify FILE [--code-file FILE] [--json]
+      read it to its end and say whether it is whole, was made by a box that has this code, and its ledger holds together
+  webizen backup list FILE [--code-file FILE] [--json]
+      say what is in it
+  webizen backup ledger FILE [--code-file FILE]
+      print the ledger that is in it, for webizen ledger verify
+  webizen backup identity [--code-file FILE]
+      print what the age tool opens it with: age --decrypt --identity - gives a tar
+
+The code stands in a file, or in the environment variable WEBIZEN_BACKUP_CODE.
+
+Exit codes: 0 it is whole, 1 it is not or does not open, 2 the command line is wrong.
+`;
+
 const ledger = `webizen ledger: what a box has written down about itself
 
   webizen ledger verify FILE [--root CERTIFICATE] [--json]
@@ -161,4 +179,13 @@ the app goes one message under the name webizen-conformance.
 Exit codes: 0 nothing failed, 1 something did or nothing answers, 2 the command line is wrong.
 `;
 
-export const helpOf: Record<string, string | undefined> = { member, app, link, ledger, officer, register, conformance };
+const agreement = `webizen agreement: what owners have agreed to with you
+
+  webizen agreement list [--json] [--catalogue URL --ca FILE] [--member DIR]
+      each with its plan, the class that the owner stated, its price, and whether it holds. Whose box it is you are not
+      told; your app finds the name of its agreement in the standard API
+`;
+
+export const helpOf: Record<string, string | undefined> = {
+  ...{ agreement, member, app, link, ledger, backup, officer, register, conformance },
+};

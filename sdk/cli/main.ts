@@ -8,8 +8,10 @@ import { help, helpOf } from './help.js';
 
 const commands: Record<string, (() => Promise<Command>) | undefined> = {
   ledger: async () => (await import('./ledger.js')).ledger,
+  backup: async () => (await import('./backup.js')).backup,
   member: async () => (await import('./member.js')).member,
   app: async () => (await import('./app.js')).app,
+  agreement: async () => (await import('./agreement.js')).agreement,
   link: async () => (await import('./link.js')).link,
   officer: async () => (await import('./officer.js')).officer,
   register: async () => (await import('./register.js')).register,

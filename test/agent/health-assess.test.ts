@@ -10,6 +10,7 @@ import type { Reading, Rule } from '../../agent/health/assess/rule.js';
 import { assess, type Facts, type Memory, nothingKnown, rules } from '../../agent/health/assess.js';
 import type { Values } from '../../agent/health/probe.js';
 
+const inSafeMode = { reason: 'crashes', count: 5, since: 0, triesAt: 0 } as const;
 const minute = 60_000;
 const hour = 60 * minute;
 const day = 24 * hour;
@@ -266,6 +267,16 @@ const lives: {
     wellFacts: { starts: { wasCut: false, cuts: 3, of: 9 } },
     after: minute,
     over: 61 * minute,
+  },
+  {
+    kind: 'safe-mode',
+    severity: 'trouble',
+    evidence: 'It started 5 times without lasting; the app started last was visits. The last time: Error: no',
+    ill: {},
+    well: {},
+    facts: { safe: { ...inSafeMode, fault: { end: 'error', error: 'Error: no', app: 'visits' } } },
+    after: minute,
+    over: minute,
   },
   {
     kind: 'clock-untrusted',

@@ -324,6 +324,7 @@ t.test('the gate opens when all has worked for a while on end, and shuts by the 
     const monotonic = () => clock.now() - zero;
     const passed = passGate({
       ...{ before, clock, monotonic, limits },
+      accept: async () => {},
       health: async (wanted) => {
         t.equal(wanted, before);
         return faultsAt(monotonic());

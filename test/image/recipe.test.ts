@@ -1,15 +1,20 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { readFileSync, statSync, writeFileSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { once } from 'node:events';
+import { readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import path from 'node:path';
 import fc from 'fast-check';
 import t from 'tap';
 import { DirectoryKeys } from '#contract/directory.js';
 import { check } from '#contract/parse.js';
 import { environmentBlock } from '../../image/esp.js';
+import { debOf, fetchPackages, PackageGone } from '../../image/fetch.js';
 import { loadOrder } from '../../image/initrd.js';
 import { mebi, placed, tableOf } from '../../image/layout.js';
-import { parseLock, printLock } from '../../image/lock.js';
+import { type Locked, parseLock, printLock } from '../../image/lock.js';
 import { architectures, listed, source } from '../../image/places.js';
 import { makePublisher, openPublisher, signSums } from '../../image/publisher.js';
 import { sbomOf } from '../../image/sbom.js';
@@ -135,4 +140,34 @@ t.test('what a publisher signs is checked with openssl and sha256sum alone', asy
   t.ok(keys.ok && keys.value.keys[0].x !== keys.value.keys[1].x);
   writeFileSync(path.join(home, 'SHA256SUMS'), 'others');
   t.throws(() => shell(`${verify} 2>&1`));
+});
+
+t.test('an archive that is busy is asked again, and one that holds a package no longer is told apart', async (t) => {
+  const bytes = Buffer.from(`a package of ${process.pid}`);
+  let asked = 0;
+  const server = createServer((request, reply) => {
+    if (request.url === '/gone.deb') return reply.writeHead(404).end();
+    asked += 1;
+    return asked < 3 ? reply.writeHead(503).end() : reply.end(bytes);
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  t.teardown(() => server.close());
+  const { port } = server.address() as AddressInfo;
+  const digest = createHash('sha256').update(bytes).digest('hex');
+  t.teardown(() => rmSync(debOf(digest), { force: true }));
+  const pauses: number[] = [];
+  const pause = async (milliseconds: number) => void pauses.push(milliseconds);
+  const of = (name: string, sha256: string): Locked => ({
+    ...{ section: 'root', sha256, sizeBytes: bytes.length, url: `http://127.0.0.1:${port}/${name}.deb` },
+  });
+
+  await fetchPackages([of('busy', digest)], pause);
+  t.same(readFileSync(debOf(digest)), bytes);
+  t.same(pauses, [2000, 4000]);
+  await t.rejects(fetchPackages([of('gone', '0'.repeat(64))], pause), PackageGone);
+  asked = -100;
+  await t.rejects(fetchPackages([of('busy', '1'.repeat(64))], pause), { message: /cannot fetch .*: 503/ });
+  asked = 3;
+  await t.rejects(fetchPackages([of('busy', '2'.repeat(64))], pause), { message: /is not what was locked/ });
 });

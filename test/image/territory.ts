@@ -16,6 +16,8 @@ export interface Territory {
   alliance: string;
   /** Its provider's directory, for further commands. */
   provider: string;
+  /** `webizen-provider` at its directory; answers what it says. */
+  operate(...args: string[]): string;
   claimCode(): string;
   /** While it serves: a release of the system is signed, taken in, selected, and this box told to look for it. */
   update(box: string, release: SystemRelease): void;
@@ -75,6 +77,7 @@ export function openTerritory(home: string, host: string, port: number): Territo
   return {
     alliance,
     provider,
+    operate: (...args) => command(...args, '--dir', provider),
     claimCode() {
       const made = check(
         Type.Array(Type.Object({ code: Type.String() })),

@@ -6,6 +6,7 @@ import { fastify } from 'fastify';
 import { type Clock, systemClock } from '#common/clock.js';
 import { files } from '#common/files.js';
 import type { BoxDetail } from '#contract/operator.js';
+import { openAgreements } from '../../provisioning/agreements-wiring.js';
 import { openAlertWatch } from '../../provisioning/alerts-wiring.js';
 import { openCommandDesk } from '../../provisioning/commands/desk.js';
 import { createDiagnostics } from '../../provisioning/commands/diagnostics.js';
@@ -98,6 +99,7 @@ export async function startConsole(
     events,
     operators,
     audit,
+    agreements: openAgreements({ store, clock, territory: 'test', registry: { find: () => undefined } }),
     territory,
     clock,
     log,

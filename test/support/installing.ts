@@ -32,6 +32,8 @@ import { createMembers } from '../../agent/members/members.js';
 import { keyFileOf } from '../../agent/storage/keys.js';
 import type { Storage } from '../../agent/storage/storage.js';
 import { openStore, type Store } from '../../agent/store/store.js';
+import type { Tell } from '../../agent/terms/client.js';
+import { createTerms, type TermsRoom } from '../../agent/terms/terms.js';
 import { architecture, collect, inPieces, type SomeApp, someApp, someManifest } from './archive.js';
 import { type FileRunner, fileRunner } from './file-runner.js';
 import { keysIn, storageOver } from './stored-values.js';
@@ -280,6 +282,10 @@ export interface BoxWish {
   isTimeKnown?: () => boolean;
   /** What the provider answers about links; one that can not be reached unless it is said. */
   say?: Say;
+  /** What the provider answers about agreements; one that can not be reached unless it is said. */
+  tell?: Tell;
+  /** Told when the time becomes known. */
+  onTime?: (listener: () => void) => () => void;
   /** As which box it is known in its territory. */
   own?: () => { box: string; territory: string } | undefined;
   /** That it is a member of. */
@@ -398,33 +404,47 @@ export async function installingBox(wish: BoxWish) {
     },
     ledger,
     mandates: { of: (verified) => links.mandates.of(verified) },
+    terms: {
+      covers: (release) => terms.covers(release),
+      holds: (app) => terms.holds(app),
+      onChange: (listener) => terms.onChange(listener),
+    },
     changes: () => changes,
     clock,
     freeBytes: wish.freeBytes ?? (() => 1e12),
     onRefused,
   });
+  const own = wish.own ?? (() => ({ box: 'box-000000000001', territory: 'north' }));
+  const unreachable = async () => {
+    throw new Refusal('est-unreachable', origin);
+  };
+  const terms: TermsRoom = await createTerms({
+    ...{ store, ledger, clock, own, onRefused },
+    isTimeKnown: trusted,
+    onTime: wish.onTime ?? (() => () => {}),
+    desk: installer.desk,
+    tell: wish.tell ?? unreachable,
+  });
   const links: LinkRoom = await createLinkRoom({
     ...{ store, ledger, clock, members, grants, architecture, onRefused },
-    own: wish.own ?? (() => ({ box: 'box-000000000001', territory: 'north' })),
+    own,
     desk: installer.desk,
     changes: () => changes,
-    say:
-      wish.say ??
-      (async () => {
-        throw new Refusal('est-unreachable', origin);
-      }),
+    say: wish.say ?? unreachable,
   });
   const changes = createChanges({ store, clock, kinds: installer.kinds, onRefused });
   grants.start();
   await changes.start();
   await installer.start();
   if (wish.say) await links.start();
+  if (wish.tell) await terms.start();
   return {
     dataDir,
     socketsDirectory,
     desk: installer.desk,
     idle: installer.idle,
     links,
+    terms,
     /** Resolves once nothing waits to be told to the provider. */
     async drained() {
       while ((await told.keys({ limit: 1 }).all()).length > 0)
@@ -472,6 +492,7 @@ export async function installingBox(wish: BoxWish) {
       }),
     async close() {
       await links.stop();
+      await terms.stop();
       await changes.stop();
       await installer.stop();
       await members.stop();

@@ -4,6 +4,7 @@ import { fastify, type RouteOptions } from 'fastify';
 import { type TSchema, Type } from 'typebox';
 import { systemClock } from '#common/clock.js';
 import { version } from '#common/version.js';
+import { ProviderAgreement } from '#contract/agreements.js';
 import { AlertMail, AlertMailView } from '#contract/alert-mail.js';
 import { Alert, AlertGroup, AlertRule, CreatedWebhook, Silence, Webhook } from '#contract/alerts.js';
 import { diagnosticsMediaType } from '#contract/commands.js';
@@ -125,6 +126,10 @@ export const answers: Record<string, Answer> = {
   'PUT /v1/alert-mail': { says: 'Sets it; a password that is not said stays.', answer: AlertMail },
   'DELETE /v1/alert-mail': { says: 'Sends no mail any more; what waits goes with it.' },
   'POST /v1/alert-mail/test': { says: 'Sends a mail at once, to see whether it is taken.' },
+  'GET /v1/agreements': {
+    says: 'What owners have agreed to with members, by id, a page at a time.',
+    answer: Type.Array(ProviderAgreement),
+  },
   'GET /v1/webhooks': { says: 'Where alerts are delivered, and how that goes.', answer: Type.Array(Webhook) },
   'POST /v1/webhooks': {
     says: 'Adds a webhook, whose secret is shown this once.',
@@ -206,6 +211,7 @@ export async function operatorDocument(
     ...{ operators: all, audit: all, territory: all, clock: systemClock, log: all },
     alerts: { alerts: all, settings: all, webhooks: all, mail: all },
     commands: { desk: all, diagnostics: all },
+    agreements: all,
     access: createAccess({ operators, secrets: all, sessions: all, secure: false }),
   });
   await app.ready();

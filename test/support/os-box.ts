@@ -2,10 +2,12 @@
 import { mkdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { systemClock } from '#common/clock.js';
+import { files } from '#common/files.js';
 import type { OsKeys, OsSelection } from '#contract/os-release.js';
 import { Refusal } from '#contract/problems.js';
 import { createChanges } from '../../agent/changes/changes.js';
 import { createLedger } from '../../agent/consent/ledger.js';
+import { createLeft } from '../../agent/host/left.js';
 import { openLeases } from '../../agent/leases/open.js';
 import { openStore } from '../../agent/store/store.js';
 import type { Before, GateLimits } from '../../agent/updates/gate.js';
@@ -67,6 +69,9 @@ export const quickGate: GateLimits = { limitMilliseconds: 600_000, settledMillis
 /** For a system on which something does not work. */
 export const shortGate: GateLimits = { ...quickGate, limitMilliseconds: 500, settledMilliseconds: 60_000 };
 
+/** What the machine says of a system that it left. */
+export const leftIn = (folder: string): string => path.join(folder, 'left');
+
 export interface OsBoxWish {
   folder: string;
   keys: OsKeys;
@@ -122,6 +127,7 @@ export async function osBox(wish: OsBoxWish) {
       return ill === undefined || before.apps.length === 0 ? [] : [ill];
     },
     limits: wish.limits ?? quickGate,
+    left: createLeft(files, leftIn(folder)),
     async reboot() {
       at('before reboot');
       wish.reboot();

@@ -40,6 +40,9 @@ export interface Behaviour {
   dead?: boolean;
   /** What is said to be wrong on it. */
   ill?: string;
+  /** It cannot tell its slots; nor keep itself. */
+  isDeaf?: boolean;
+  cannotKeep?: boolean;
 }
 
 export interface TestBundle {

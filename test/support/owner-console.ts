@@ -13,6 +13,7 @@ import type { Condition } from '#contract/conditions.js';
 import type { DirectoryTerritory } from '#contract/directory.js';
 import type { Election, Member, Membership } from '#contract/membership.js';
 import { type ProblemCode, problem, Refusal } from '#contract/problems.js';
+import type { VolumeState } from '#contract/volume.js';
 import { createLedger } from '../../agent/consent/ledger.js';
 import { createOwner } from '../../agent/consent/owner-key.js';
 import type { OwnerLinks } from '../../agent/links/links.js';
@@ -20,6 +21,7 @@ import { createNotices } from '../../agent/notices/notices.js';
 import { createOwnerConsole, type OwnerConsoleParts } from '../../agent/owner/console.js';
 import { createStorage } from '../../agent/storage/storage.js';
 import { openStore } from '../../agent/store/store.js';
+import { openVolume, type Volume } from '../../agent/volume/volume.js';
 import type { createAppsDesk } from './apps-desk.js';
 import { ownFolder } from './folder.js';
 
@@ -132,6 +134,17 @@ function statusOf(member: Member, { online, offered, conditions, values }: Fed):
     apps: [],
     refusals: [],
   };
+}
+
+async function volumeIn(
+  directory: string,
+  { state, key }: { state: VolumeState; key?: string },
+  ledger: Parameters<typeof openVolume>[0]['ledger'],
+): Promise<Volume | undefined> {
+  const [stateFile, keyFile] = [path.join(directory, 'state.json'), path.join(directory, 'storage-key')];
+  await files.write(stateFile, JSON.stringify(state));
+  if (key !== undefined) await files.write(keyFile, key, 0o600);
+  return openVolume({ stateFile, keyFile, files, ledger });
 }
 
 const stepsOf = {
@@ -265,8 +278,13 @@ export async function startOwnerConsole(
     ticks?: Clock;
     apps?: ReturnType<typeof createAppsDesk>;
     links?: OwnerLinks;
+    terms?: OwnerConsoleParts['terms'];
     provider?: OwnerConsoleParts['provider'];
     system?: OwnerConsoleParts['system'];
+    safe?: NonNullable<OwnerConsoleParts['safe']>;
+    /** What the data lie on, and the storage key where it waits for the owner. */
+    volume?: { state: VolumeState; key?: string };
+    network?: OwnerConsoleParts['network'];
   } = {},
 ) {
   const dataDir = await ownFolder(t);
@@ -280,6 +298,7 @@ export async function startOwnerConsole(
     keysDirectory: path.join(dataDir, 'storage-keys'),
   });
   const notices = await createNotices({ store, clock: systemClock });
+  const volume = options.volume && (await volumeIn(dataDir, options.volume, ledger));
   const listeners = new Set<() => void>();
   const announce = (): void => {
     for (const listener of listeners) listener();
@@ -365,8 +384,12 @@ export async function startOwnerConsole(
       ? { apps: options.apps.desk, grants: options.apps.grants, logs: options.apps.logs, data: storage }
       : {}),
     ...(options.links ? { links: options.links } : {}),
+    ...(options.terms ? { terms: options.terms } : {}),
     ...(options.provider ? { provider: options.provider } : {}),
     ...(options.system ? { system: options.system } : {}),
+    ...(options.safe ? { safe: options.safe } : {}),
+    ...(volume && { volume }),
+    ...(options.network ? { network: options.network } : {}),
   };
   let running = createOwnerConsole(parts);
   t.teardown(async () => {

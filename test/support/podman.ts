@@ -78,7 +78,8 @@ export async function testPodman(t: Teardown): Promise<TestPodman> {
     ...['--tmpdir', path.join(folder, 'libpod'), '--storage-driver', 'overlay', '--events-backend', 'none'],
     // crun cannot run where control groups are of the first version or mixed.
     ...['--runtime', existsSync('/sys/fs/cgroup/cgroup.controllers') ? 'crun' : 'runc'],
-    ...['--cgroup-manager', 'cgroupfs', '--log-level', 'error'],
+    // As on a box, where systemd is what keeps the control groups.
+    ...['--cgroup-manager', existsSync('/run/systemd/system') ? 'systemd' : 'cgroupfs', '--log-level', 'error'],
   ];
   // For so long podman keeps two processes of its own after each command inside a container: five minutes unless told.
   const settings = path.join(folder, 'containers.conf');

@@ -3,6 +3,14 @@ import swagger from '@fastify/swagger';
 import type { FastifySchema, RouteOptions } from 'fastify';
 import type { TSchema } from 'typebox';
 import { version } from '#common/version.js';
+import {
+  Agreement,
+  AgreementEnd,
+  AgreementsTaken,
+  AgreementsTold,
+  MemberAgreement,
+  MemberAgreements,
+} from '#contract/agreements.js';
 import { AlertDelivery } from '#contract/alerts.js';
 import { AttestationClaims, apiVersion } from '#contract/api.js';
 import { CatalogueApp, CataloguePage, CatalogueRelease, NewRelease, Withdrawal } from '#contract/catalogue.js';
@@ -156,6 +164,12 @@ export async function openapiDocument(): Promise<Json> {
 }
 
 const schemas: Record<string, TSchema> = {
+  Agreement,
+  AgreementEnd,
+  AgreementsTaken,
+  AgreementsTold,
+  MemberAgreement,
+  MemberAgreements,
   Ack,
   AlertDelivery,
   AppSuccessions,

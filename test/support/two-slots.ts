@@ -61,6 +61,14 @@ export function start(folder: string): Machine {
   return machine;
 }
 
+function headOf(bundle: string): { compatible: string; version: string; behaviour: Behaviour } {
+  try {
+    return JSON.parse(bundle.split('\n')[0] ?? '');
+  } catch {
+    throw new Refusal('os-bundle-refused', 'signature verification failed');
+  }
+}
+
 /** @param at called before each effect, with its name */
 export function twoSlots(folder: string, at: (name: string) => void = () => {}): OsHost {
   const change = (work: (machine: Machine) => void): void => {
@@ -78,6 +86,7 @@ export function twoSlots(folder: string, at: (name: string) => void = () => {}):
   return {
     async slots() {
       const { booted, order, slots } = machineIn(folder);
+      if (slots[booted].behaviour.isDeaf) throw new Refusal('os-unsupported', 'RAUC is not installed');
       const spare = other(booted);
       const first = order.find((one) => slots[one].isGood);
       return {
@@ -90,11 +99,7 @@ export function twoSlots(folder: string, at: (name: string) => void = () => {}):
     async install(bundle) {
       at('before install');
       const target = other(machineIn(folder).booted);
-      const head = JSON.parse(readFileSync(bundle, 'utf8').split('\n')[0] ?? '') as {
-        compatible: string;
-        version: string;
-        behaviour: Behaviour;
-      };
+      const head = headOf(readFileSync(bundle, 'utf8'));
       if (head.compatible !== 'webizen-test') throw new Refusal('os-bundle-refused', 'Compatible mismatch');
       change(({ slots }) => {
         slots[target] = { ...slots[target], version: null, isGood: false };
@@ -118,6 +123,9 @@ export function twoSlots(folder: string, at: (name: string) => void = () => {}):
     },
     async markGood(slot) {
       at(`before good ${slot}`);
+      const { booted, slots } = machineIn(folder);
+      if (slots[booted].behaviour.cannotKeep)
+        throw new Refusal('os-slots-unreadable', 'the boot partition is read-only');
       change(({ slots }) => void Object.assign(slots[letterOf(slot)], { isGood: true, tries: 0 }));
     },
     async markBad(slot) {

@@ -103,4 +103,19 @@ const slow: Rule = {
   },
 };
 
-export const aroundRules: readonly Rule[] = [untrusted, off, wifi, network, certificate, crashing, slow];
+const safeMode: Rule = {
+  kind: 'safe-mode',
+  beginMilliseconds: 0,
+  endMilliseconds: 0,
+  read({ facts: { safe } }) {
+    if (!safe) return [];
+    const { app, error, end } = safe.fault;
+    const often =
+      safe.reason === 'boots' ? `The machine started ${times(safe.count)}` : `It started ${times(safe.count)}`;
+    const why = error ?? (end ? `ended by ${end}` : 'nothing is known of the end');
+    const evidence = `${often} without lasting${app === null ? '' : `; the app started last was ${app}`}. The last time: ${why}`;
+    return [{ up: 3, stay: 3, evidence: evidence.slice(0, 300) }];
+  },
+};
+
+export const aroundRules: readonly Rule[] = [untrusted, off, wifi, network, certificate, crashing, slow, safeMode];

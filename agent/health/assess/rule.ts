@@ -1,6 +1,7 @@
 /** What a rule is told, and what it says. Rules are pure: the same look, the same reading. */
 import type { Severity } from '#contract/conditions.js';
 import type { ConditionKind } from '#contract/conditions-table.js';
+import type { SafeView } from '#contract/safe.js';
 import type { Values } from '../probe.js';
 import type { Window } from './window.js';
 
@@ -17,6 +18,8 @@ export interface Facts {
   certificate?: { lateMilliseconds: number; leftMilliseconds: number } | undefined;
   /** Whether the machine went down without ending in good order, and how often of its last starts. */
   starts?: { wasCut: boolean; cuts: number; of: number } | undefined;
+  /** Undefined while the box runs as usual. */
+  safe?: SafeView | undefined;
 }
 
 export interface Look {

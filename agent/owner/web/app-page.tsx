@@ -4,6 +4,7 @@ import type { AppsView } from '#contract/owner.js';
 import { Refused } from './api.js';
 import { titleOf, Unfolding } from './app-change.js';
 import { conditionOf } from './app-state.js';
+import { AppTerms } from './app-terms.js';
 import { GrantRow } from './grant.js';
 import type { HomeProps } from './home.js';
 import type { Live } from './live.js';
@@ -53,8 +54,8 @@ function StopStart({ live, app }: { live: Live; app: InstalledApp }) {
     await live.act('POST', `/v1/apps/${app.id}/${act}`);
     return undefined;
   });
-  // What its maker's expulsion stopped, its owner can not start.
-  if (app.stopped === 'expelled') return null;
+  // What its maker's expulsion stopped, its owner can not start; what lacks an agreement starts with one.
+  if (app.stopped === 'expelled' || app.stopped === 'terms') return null;
   return (
     <form class="page" onSubmit={form.submit}>
       <Failure error={form.error} />
@@ -352,6 +353,7 @@ export function AppPage({ live, view, id }: HomeProps & { view: { apps: AppsView
       <Succession live={live} app={app} />
       <Updates app={app} />
       <NoticesOfApp live={live} view={view} app={app} />
+      <AppTerms live={live} app={app} version={view.apps.version} />
       <Permissions live={live} app={app} />
       <Maker member={app.member} title={texts.apps.maker.answers} />
       <About app={app} />

@@ -4,7 +4,16 @@ import type { AppGlance } from '#contract/owner.js';
 import type { Tone } from './parts.js';
 
 type About = Pick<AppGlance | InstalledApp, 'state' | 'stopped' | 'health'>;
-export type Condition = 'running' | 'ill' | 'starting' | 'backing-off' | 'stopped' | 'owner' | 'expelled' | 'failing';
+export type Condition =
+  | 'running'
+  | 'ill'
+  | 'starting'
+  | 'backing-off'
+  | 'stopped'
+  | 'owner'
+  | 'expelled'
+  | 'failing'
+  | 'terms';
 
 export function conditionOf({ state, stopped, health }: About): Condition {
   if (stopped !== null) return stopped;
@@ -20,6 +29,7 @@ export const toneOf: Record<Condition, Tone> = {
   owner: 'unknown',
   expelled: 'trouble',
   failing: 'trouble',
+  terms: 'attention',
 };
 
 /** Whether it wants its owner's attention. */

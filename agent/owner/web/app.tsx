@@ -6,6 +6,7 @@ import { AppRemove } from './app-remove.js';
 import { AppSuccession } from './app-succession.js';
 import { Appoint } from './appoint.js';
 import { Apps } from './apps.js';
+import { Backup } from './backup.js';
 import { Companies } from './companies.js';
 import { Company } from './company.js';
 import { Forgotten } from './forgotten.js';
@@ -18,9 +19,11 @@ import { Install } from './install.js';
 import { Leave } from './leave.js';
 import type { Live, State } from './live.js';
 import { Move } from './move.js';
+import { Network } from './network.js';
 import { AllNotices } from './notices.js';
 import { Mark, Skeleton } from './parts.js';
 import { Provider } from './provider.js';
+import { Restore } from './restore.js';
 import { Link, usePath } from './route.js';
 import { HttpsNeeded, Secure } from './secure.js';
 import { ChangePassphrase, NewRecoveryCode, Settings } from './settings.js';
@@ -28,6 +31,7 @@ import { Setup } from './setup.js';
 import { SetupCode } from './setup-code.js';
 import { SetupPassphrase } from './setup-passphrase.js';
 import { SignIn } from './sign-in.js';
+import { StoragePage } from './storage.js';
 import { System } from './system.js';
 import { texts } from './texts.js';
 
@@ -69,7 +73,9 @@ function Body({ live, state }: PageProps) {
   const { known, view } = state;
   if (!known) return state.reachable ? <Skeleton /> : null;
   if (known.httpsOnly && !known.secure) return <HttpsNeeded known={known} />;
-  if (known.session === 'setup') return <SetupPassphrase live={live} />;
+  if (known.session === 'setup' && known.wifi === 'needed') return <Network live={live} known={known} version={0} />;
+  if (known.session === 'setup')
+    return path === '/restore' ? <Restore live={live} below="/v1/setup/backup" /> : <SetupPassphrase live={live} />;
   if (known.session === 'none') {
     if (!known.owned) return <SetupCode live={live} state={state} />;
     return path === '/forgotten' ? <Forgotten live={live} known={known} /> : <SignIn live={live} state={state} />;
@@ -84,7 +90,13 @@ function Body({ live, state }: PageProps) {
   if (path === '/passphrase') return <ChangePassphrase {...props} />;
   if (path === '/recovery-code') return <NewRecoveryCode {...props} />;
   if (path === '/provider' && view.provider) return <Provider {...props} />;
+  if (path === '/network' && known.wifi !== 'none')
+    return <Network live={live} known={known} version={view.network?.version ?? 0} isOwner />;
+  if (path === '/backup' && view.backup) return <Backup {...props} />;
+  if (path === '/restore' && view.backup)
+    return <Restore live={live} below="/v1/backup" version={view.backup.version} />;
   if (path === '/system' && view.system) return <System {...props} />;
+  if (path === '/storage' && view.volume) return <StoragePage {...props} volume={view.volume} />;
   if (path === '/move') return <Move {...props} />;
   if (aboutApps.test(path)) return <AppBody path={path} {...props} />;
   if (aboutLinks.test(path)) return <LinkBody path={path} {...props} />;

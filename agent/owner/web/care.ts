@@ -16,11 +16,12 @@ export interface Finding {
 const words = texts.care;
 
 /** What the box finds in itself; what it only has to say, it says on the page about its health. */
-function ofConditions({ status, apps, membership, at }: OwnerView): Finding[] {
+function ofConditions({ status, apps, membership, safe, at }: OwnerView): Finding[] {
   const { certificate } = membership.current;
   const saidElsewhere = new Set([
     ...(status.time.offered === null ? [] : ['clock-untrusted']),
     ...(certificate && certificate.notAfter < at ? ['certificate-late'] : []),
+    ...(safe ? ['safe-mode'] : []),
   ]);
   return status.health.conditions.flatMap(({ kind, about, severity, evidence }): Finding[] => {
     if (severity === 'info' || saidElsewhere.has(kind)) return [];
@@ -39,7 +40,7 @@ function ofApps(installed: readonly AppGlance[], isCrashing: (app: string) => bo
     const condition = conditionOf(app);
     const to = `/apps/${app.id}`;
     const found: Finding[] = [];
-    if (condition === 'failing' || condition === 'expelled' || condition === 'ill')
+    if (condition === 'failing' || condition === 'expelled' || condition === 'ill' || condition === 'terms')
       found.push({
         key: `app-${app.id}`,
         tone: 'attention',
@@ -79,7 +80,8 @@ function ofApps(installed: readonly AppGlance[], isCrashing: (app: string) => bo
 const failedMilliseconds = 14 * 86_400_000;
 
 export function findings(view: OwnerView): Finding[] {
-  const { membership, status, directory, suspendedReason, settings, apps, links, provider, system, at } = view;
+  const { membership, status, directory, suspendedReason, settings, apps, links, provider, system, safe, volume, at } =
+    view;
   const found: Finding[] = [];
   const add = (key: string, tone: Finding['tone'], { title, what }: { title: string; what: string }) =>
     void found.push({ key, tone, title, what });
@@ -97,11 +99,18 @@ export function findings(view: OwnerView): Finding[] {
   }
   if (provider && provider.waiting > 0)
     found.push({ key: 'provider', tone: 'attention', ...texts.provider.care, to: '/provider' });
+  if (view.backup?.restored)
+    found.push({ key: 'restored', tone: 'attention', ...texts.backup.care.restored, to: '/backup' });
+  if (view.backup?.failed) found.push({ key: 'backup', tone: 'attention', ...texts.backup.care.failed, to: '/backup' });
   if (system?.asks) found.push({ key: 'system', tone: 'attention', ...texts.system.care.asks, to: '/system' });
   else if (system?.failed && at - system.failed.at < failedMilliseconds)
     found.push({ key: 'system', tone: 'attention', ...texts.system.care.failed(system.failed.version), to: '/system' });
+  if (volume?.keyWaits)
+    found.push({ key: 'storage', tone: 'attention', ...texts.storage.care.keyWaits, to: '/storage' });
+  if (volume?.state.encrypted && volume.state.opened === 'key-file')
+    found.push({ key: 'storage-file', tone: 'attention', ...texts.storage.care.keyFile, to: '/storage' });
   for (const { id, state } of status.apps)
-    if (state !== 'running' && !isCrashing(id) && !installed.some((app) => app.id === id))
+    if (!safe && state !== 'running' && !isCrashing(id) && !installed.some((app) => app.id === id))
       add(`app-${id}`, 'attention', { title: words.app.title(id), what: words.app.what });
   if (current.certificate && current.certificate.notAfter < at) add('certificate', 'trouble', words.certificate);
   if (current.phase === 'enrolled' && !status.link.online)

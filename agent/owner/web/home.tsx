@@ -10,6 +10,7 @@ import { Details, Failure, Mark, Title, useForm, When } from './parts.js';
 import { placeName } from './places.js';
 import { Progress } from './progress.js';
 import { Link } from './route.js';
+import { Safe } from './safe.js';
 import { texts } from './texts.js';
 
 const words = texts.home;
@@ -122,7 +123,8 @@ export function Home({ live, view }: HomeProps) {
     return <Progress live={live} view={view} act="election" />;
   return (
     <div class="page wide">
-      <Title>{headline(found, current.phase === 'enrolled')}</Title>
+      <Title>{view.safe ? texts.safe.title : headline(found, current.phase === 'enrolled')}</Title>
+      {view.safe && <Safe live={live} view={view} safe={view.safe} />}
       {next?.territory && (
         <p class="notice attention">
           {next.phase === 'refused'
@@ -158,7 +160,7 @@ export function Home({ live, view }: HomeProps) {
       <Offers live={live} links={view.links} />
       <ManagerActs links={view.links} />
       <NoticesAtHome live={live} view={view} />
-      {view.apps && <AppsAtHome view={view.apps} />}
+      {view.apps && !view.safe && <AppsAtHome view={view.apps} />}
       <Belongs view={view} />
       <section class="panel" aria-labelledby="happened">
         <h2 id="happened">{words.happened}</h2>

@@ -8,6 +8,7 @@ import type { Live } from './live.js';
 import { Maker } from './maker.js';
 import { Details, Failure, Skeleton, Submit, Summary, Title, Trouble, useForm } from './parts.js';
 import { cannotDo, isFar, sayPermission } from './permissions.js';
+import { isCovered, Plans, useAgreements } from './plans.js';
 import { Link, turnTo } from './route.js';
 import { Icon, Say } from './say.js';
 import { texts } from './texts.js';
@@ -121,6 +122,9 @@ function Question({ live, offer }: { live: Live; offer: AppOffer }) {
   const { manifest, member, problem, installed, asks } = offer;
   const [wishes, setWishes] = useState<Wishes>({ ticked: new Set(), lengths: new Map() });
   const [isAccepted, accept] = useState(false);
+  const hasPlans = manifest.plans !== undefined;
+  const agreements = useAgreements(hasPlans ? manifest.id : null);
+  const agreement = agreements.value?.now ?? null;
   const [faulty, setFaulty] = useState('terms');
   const name = nameOf(manifest.name);
   const maker = short(member.name);
@@ -137,6 +141,10 @@ function Question({ live, offer }: { live: Live; offer: AppOffer }) {
         return end;
       }
       grants.push({ capability, ...end });
+    }
+    if (hasPlans && !isCovered(offer, agreement)) {
+      setFaulty('agree');
+      return texts.terms.missing;
     }
     setFaulty('terms');
     if (!isAccepted) return words.termsMissing;
@@ -244,6 +252,15 @@ function Question({ live, offer }: { live: Live; offer: AppOffer }) {
           </p>
         </Details>
       </section>
+      {!problem && hasPlans && agreements.value && (
+        <Plans
+          live={live}
+          offer={offer}
+          agreement={agreement}
+          again={agreements.again}
+          fault={form.fault === texts.terms.missing}
+        />
+      )}
       {!problem && (
         <Terms
           manifest={manifest}

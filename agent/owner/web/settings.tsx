@@ -8,7 +8,7 @@ import { texts } from './texts.js';
 
 const words = texts.settings;
 
-export function Settings({ live, view }: HomeProps) {
+export function Settings({ live, state, view }: HomeProps) {
   const form = useForm(async () => {
     await live.act('PUT', '/v1/settings/forgotten', { allowed: !view.forgottenAllowed });
     return undefined;
@@ -31,9 +31,24 @@ export function Settings({ live, view }: HomeProps) {
             <Link to="/provider">{texts.provider.link}</Link>
           </li>
         )}
+        {state.known && state.known.wifi !== 'none' && (
+          <li>
+            <Link to="/network">{texts.network.link}</Link>
+          </li>
+        )}
+        {view.backup && (
+          <li>
+            <Link to="/backup">{texts.backup.link}</Link>
+          </li>
+        )}
         {view.system && (
           <li>
             <Link to="/system">{texts.system.link}</Link>
+          </li>
+        )}
+        {view.volume && (
+          <li>
+            <Link to="/storage">{texts.storage.link}</Link>
           </li>
         )}
         <li>

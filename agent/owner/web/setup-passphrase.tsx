@@ -2,6 +2,7 @@ import { useState } from 'preact/hooks';
 import type { RecoveryCode } from '#contract/owner.js';
 import type { Live } from './live.js';
 import { Failure, Mark, Passphrase, Submit, Summary, Title, useForm } from './parts.js';
+import { Link } from './route.js';
 import { leastCharacters, strengthOf } from './strength.js';
 import { texts } from './texts.js';
 
@@ -55,6 +56,9 @@ export function SetupPassphrase({ live }: { live: Live }) {
       <p>{words.lead}</p>
       <NewPassphrase label={words.label} value={passphrase} set={setPassphrase} fault={form.fault} />
       <Submit isWorking={form.isWorking}>{words.submit}</Submit>
+      <p>
+        <Link to="/restore">{texts.backup.setup}</Link>
+      </p>
     </form>
   );
 }

@@ -1,34 +1,14 @@
 /** The page about the system: which runs, what comes when and why, how the last one came out, and the owner's say. */
 import { useState } from 'preact/hooks';
-import type { OsAutomatic, OsNext, OsView, OsWindow } from '#contract/os.js';
+import type { OsAutomatic, OsNext, OsView } from '#contract/os.js';
 import type { HomeProps } from './home.js';
 import type { Live } from './live.js';
 import { Details, Failure, Mark, Skeleton, Submit, Title, useForm, When } from './parts.js';
 import { texts } from './texts.js';
 import { useAsked } from './use-asked.js';
+import { keyOf, sayWindow, usualWindows, windowOf } from './window.js';
 
 const words = texts.system;
-const day = 1440;
-
-/** Between minutes of UTC and of the reader's own time, as its offset is today. */
-const toLocal = (utc: number): number => (utc - new Date().getTimezoneOffset() + 2 * day) % day;
-const toUtc = (local: number): number => (local + new Date().getTimezoneOffset() + 2 * day) % day;
-const hourOf = (minute: number): string =>
-  `${String(Math.floor((minute % day) / 60)).padStart(2, '0')}:${String(minute % 60).padStart(2, '0')}`;
-
-/** Four hours each: as a value of the list, `local minute/minutes`. */
-const usual = [0, 4, 8, 12, 16, 20].map((hour) => `${hour * 60}/240`);
-const keyOf = (window: OsWindow | null): string => (window ? `${toLocal(window.from)}/${window.minutes}` : '');
-
-function windowOf(key: string): OsWindow | null {
-  const [from = '', minutes = ''] = key.split('/');
-  return key === '' ? null : { from: toUtc(Number(from)), minutes: Number(minutes) };
-}
-
-function sayWindow(key: string): string {
-  const [from = 0, minutes = 0] = key.split('/').map(Number);
-  return words.settings.between(hourOf(from), hourOf(from + minutes));
-}
 
 function titleOf({ next, last }: OsView): string {
   const { title } = words;
@@ -118,7 +98,7 @@ function Choices({ live, settings, at }: { live: Live; settings: OsView['setting
     await live.act('PUT', '/v1/system/hold', { days: isHeld ? 0 : 7 });
     return undefined;
   });
-  const windows = [...new Set([...usual, ...(window === '' ? [] : [window])])];
+  const windows = [...new Set([...usualWindows, ...(window === '' ? [] : [window])])];
   return (
     <section class="panel" aria-labelledby="choices">
       <h2 id="choices">{say.section}</h2>
@@ -146,7 +126,7 @@ function Choices({ live, settings, at }: { live: Live; settings: OsView['setting
             <option value="">{say.always}</option>
             {windows.map((one) => (
               <option key={one} value={one}>
-                {sayWindow(one)}
+                {sayWindow(one, say.between)}
               </option>
             ))}
           </select>

@@ -29,6 +29,7 @@ export const apps = {
     owner: 'Stopped by you',
     expelled: 'Stopped: its maker was expelled',
     failing: 'Stopped: it kept failing',
+    terms: 'Stopped: there is no agreement',
     changing: 'Being changed',
   },
   waiting: (version: string) => `Version ${version} waits for your yes`,
@@ -43,6 +44,10 @@ export const apps = {
     expelled: {
       title: (name: string) => `${name} was stopped: its maker was expelled.`,
       what: 'What it keeps stays on your box until you remove the app.',
+    },
+    terms: {
+      title: (name: string) => `${name} is stopped: there is no agreement about it.`,
+      what: 'Nothing is charged. Agree to one of its plans on its page, or remove it.',
     },
     ill: {
       title: (name: string) => `${name} is not well.`,
@@ -328,6 +333,7 @@ export const apps = {
       stopped: (app: string) => `${app} is stopped.`,
       owner: (app: string) => `${app} is stopped, as you wished.`,
       expelled: (app: string) => `${app} was stopped: its maker was expelled.`,
+      terms: (app: string) => `${app} is stopped: there is no agreement about it.`,
       failing: (app: string) => `${app} was stopped: it kept failing.`,
     },
     gone: 'This app is not on your box.',

@@ -1,9 +1,14 @@
 /** Every word that the owner reads. Another language is another file of this shape. */
 import { apps } from './texts-apps.js';
+import { backup } from './texts-backup.js';
 import { health } from './texts-health.js';
 import { links } from './texts-links.js';
+import { network } from './texts-network.js';
 import { provider } from './texts-provider.js';
+import { safe } from './texts-safe.js';
+import { storage } from './texts-storage.js';
 import { system } from './texts-system.js';
+import { terms } from './texts-terms.js';
 import { words } from './words.js';
 
 export interface ProblemText {
@@ -218,8 +223,13 @@ export const texts = {
   apps,
   health,
   links,
+  network,
   provider,
+  safe,
+  storage,
   system,
+  backup,
+  terms,
   home: {
     healthy: 'Your box is healthy.',
     care: (count: number) => (count === 1 ? 'One thing needs your care.' : `${count} things need your care.`),

@@ -6,7 +6,11 @@ import { Refused, Unreachable } from './api.js';
 export function upload<T>(
   path: string,
   file: Blob,
-  { onProgress, signal }: { onProgress: (sent: number) => void; signal: AbortSignal },
+  {
+    onProgress,
+    signal,
+    headers = {},
+  }: { onProgress: (sent: number) => void; signal: AbortSignal; headers?: Record<string, string> },
 ): Promise<T> {
   return new Promise((resolve, reject) => {
     const request = new XMLHttpRequest();
@@ -14,6 +18,7 @@ export function upload<T>(
     request.open('POST', path);
     request.setRequestHeader('content-type', 'application/octet-stream');
     request.setRequestHeader('accept', 'application/json');
+    for (const [name, value] of Object.entries(headers)) request.setRequestHeader(name, value);
     request.upload.onprogress = ({ loaded }) => onProgress(loaded);
     request.onerror = fail;
     request.onabort = fail;

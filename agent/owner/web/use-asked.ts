@@ -1,12 +1,13 @@
-/** Something is asked for once, and again when its address or `version` changes; `again` asks now. */
+/** Something is asked for once, and again when its address or `version` changes; `again` asks now. Null: nothing is. */
 import { useEffect, useState } from 'preact/hooks';
 import { call } from './api.js';
 
-export function useAsked<T>(path: string, version = 0) {
-  const [state, setState] = useState<{ path: string; value?: T; error?: unknown }>({ path });
+export function useAsked<T>(path: string | null, version = 0) {
+  const [state, setState] = useState<{ path: string | null; value?: T; error?: unknown }>({ path });
   const [turn, setTurn] = useState(0);
   useEffect(() => {
     let isGone = false;
+    if (path === null) return;
     call<T>('GET', path).then(
       (value) => isGone || setState({ path, value }),
       // What was known stays beside the error.

@@ -33,6 +33,13 @@ const linkEnds: Record<string, string> = {
   provider: ', as the provider says.',
 };
 
+const termsEnds: Record<string, string> = {
+  removed: ' with the app.',
+  replaced: ': a newer one took its place.',
+  notice: ': its notice was over, and the new terms were not agreed to. Nothing more is charged.',
+  unused: ': the app was not installed under it.',
+};
+
 export const words = {
   ledger: {
     'owner.set': () => 'The box became yours.',
@@ -74,6 +81,8 @@ export const words = {
       facts.level === 'minimum'
         ? 'You had only the minimum told to the provider.'
         : 'You had all told to the provider.',
+    'storage-key.shown': () => 'You looked at the storage key.',
+    'storage-key.noted': () => 'You wrote down the storage key, and the box forgot it.',
     'sign-in': () => 'You signed in.',
     'sign-in-failed': (facts) => `A wrong passphrase was tried ${times(facts)}.`,
     'setup-code-failed': (facts) => `A wrong label code was tried ${times(facts)}.`,
@@ -82,6 +91,8 @@ export const words = {
       facts.only === true
         ? 'You allowed signing in with encryption only.'
         : 'You allowed signing in without encryption.',
+    'wifi-chosen': (facts) => `The Wi-Fi “${text(facts, 'network', '')}” was chosen for the box.`,
+    'wifi-forgotten': (facts) => `You had the box forget the Wi-Fi “${text(facts, 'network', '')}”.`,
     standing: (facts) =>
       `${standings[text(facts, 'to', '')]?.(text(facts, 'name', 'the provider')) ?? ''}${facts.reason ? ` The reason: ${facts.reason}.` : ''}`,
     'register.forked': (facts) =>
@@ -92,6 +103,15 @@ export const words = {
     'hand-over-asked': () => 'Handing the box over was asked for.',
     reset: () => 'The box was reset.',
     'hand-over': () => 'The box was handed over.',
+    'backup.code': () => 'You made a backup code.',
+    'backup.settings': () => 'You settled how backups are made.',
+    'backup.asked': (facts) => `You had a backup made ${facts.to === 'disk' ? 'on a disk' : 'as a file'}.`,
+    'restore-asked': (facts) => `You had the backup of ${exact(Number(facts.madeAt))} restored.`,
+    restored: (facts) =>
+      `The box was restored: it has what ${text(facts, 'box', 'a box')} had on ${exact(Number(facts.madeAt))}.`,
+    'restore-undone': () => 'The box could not start with what was restored, and went back to what it had.',
+    'app.restored': (facts) => `${app(facts)}${version(facts)} came back with the backup.`,
+    'app.gone': (facts) => `${app(facts)}${version(facts)} is not in the backup, and went.`,
     'app.agreed': (facts) => `You said yes to ${app(facts)}${version(facts)} and its terms.`,
     'app.installed': (facts) => `${app(facts)}${version(facts)} was installed.`,
     'app.updated': (facts) => `${app(facts)} was updated${facts.version === undefined ? '' : ` to${version(facts)}`}.`,
@@ -130,6 +150,13 @@ export const words = {
     'manager.dismissed': (facts) => `You took back that ${company(facts)} manages its apps.`,
     'manager.agreed': (facts) =>
       `${company(facts)}, your manager, chose ${app(facts)}${version(facts)} for you, and accepted its terms.`,
+    'terms.agreed': (facts) =>
+      `You agreed to the terms of ${app(facts)}: ${text(facts, 'prices', '')}${facts.replaces === undefined ? '' : ', in place of those before'}.`,
+    'terms.left': (facts) => `You left the agreement about ${app(facts)}.`,
+    'terms.ended': (facts) => `The agreement about ${app(facts)} ended${termsEnds[text(facts, 'why', '')] ?? '.'}`,
+    'terms.changed': (facts) =>
+      `Version ${text(facts, 'to', '')} of ${app(facts)} has other terms. Yours hold until ${exact(Number(facts.endsAt))}.`,
+    'terms.change-withdrawn': (facts) => `The other terms of ${app(facts)} were taken back. Yours hold.`,
     'grant.given': (facts) =>
       `${app(facts)} was allowed: ${permission(facts)}${facts.until === undefined ? '' : `, until ${exact(Number(facts.until))}`}.`,
     'grant.taken': (facts) => `Taken back from ${app(facts)}: ${permission(facts)}.`,

@@ -76,6 +76,7 @@ function Hardware({ birth }: { birth: BoxDetail['birth'] }) {
             <Fact name={texts.box.model}>{hardware.model}</Fact>
             <Fact name={texts.box.system}>{hardware.os}</Fact>
             <Fact name={texts.box.processor}>{texts.box.cores(hardware.cpus, hardware.arch)}</Fact>
+            {hardware.atRest && <Fact name={texts.box.atRest}>{texts.box.atRests[hardware.atRest]}</Fact>}
           </>
         )}
         {birth && (

@@ -231,6 +231,12 @@ export const texts = {
     noGaps: 'none: every sample arrived',
     born: 'Connected since',
     hardware: 'Hardware',
+    atRest: 'Data at rest',
+    atRests: {
+      tpm2: 'encrypted, opened by its own TPM',
+      'key-file': 'encrypted, its key beside it on the boot partition',
+      plain: 'not encrypted',
+    },
     model: 'Model',
     system: 'System',
     processor: 'Processor',

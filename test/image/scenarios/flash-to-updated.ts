@@ -1,13 +1,15 @@
 /**
- * The whole path: from flash to enrolled and healthy without a hand; the plug is pulled, and the box comes back as the
- * same; then it updates itself to the next system and keeps that, and the plug is pulled once more.
+ * The whole path: from flash to enrolled and healthy without a hand, and an app from the catalogue; the plug is pulled, and
+ * the box comes back as the same; then it updates itself to the next system and keeps that, and the plug is pulled once
+ * more. The app goes on each time.
  */
 import { execFileSync } from 'node:child_process';
 import { onBootPartition, writeOnBootPartition } from '../card.js';
 import { setupPage } from '../phone.js';
 import { cardGiB, type Rig } from '../rig.js';
+import { installVisits } from '../visits.js';
 
-export const name = 'from flash to enrolled, healthy and updated, without a hand';
+export const name = 'from flash to enrolled and healthy, with an app from the catalogue, and updated, without a hand';
 
 export async function run(rig: Rig): Promise<void> {
   const { expect, say, until, begin } = rig;
@@ -38,7 +40,9 @@ export async function run(rig: Rig): Promise<void> {
     /[A-Z0-9-]{8}/.test(onBootPartition(card, 'webizen-setup-code.txt')),
     'the setup code stands on the boot partition',
   );
-  const seen = box.lastSeen ?? 0;
+  begin();
+  const visits = await installVisits(rig, { machine: first, card, territory });
+  const seen = Math.max(box.lastSeen ?? 0, (await provider.box(id)).lastSeen ?? 0);
   await first.cut();
 
   say('the plug is pulled, what the boot loader keeps is lost, and the plug is put back in');
@@ -50,6 +54,7 @@ export async function run(rig: Rig): Promise<void> {
   const boxes = await provider.boxes();
   expect(boxes.length === 1 && boxes[0]?.id === id, 'it is the same box');
   await until(second, 'slot marked good again', async () => /Finished webizen-good\.service/.test(second.serial()));
+  await visits.runs(second, 'after the plug was pulled', 2);
 
   begin();
   territory.update(id, rig.release);
@@ -59,6 +64,7 @@ export async function run(rig: Rig): Promise<void> {
     if (os?.last && os.last.outcome !== 'done') throw new Error(`the update was ${JSON.stringify(os.last)}`);
     return os?.version === rig.release.version && os.last?.outcome === 'done';
   });
+  await visits.runs(second, 'under the new system', 3);
   await second.cut();
 
   say('the plug is pulled from the new system, and put back in');
@@ -71,6 +77,7 @@ export async function run(rig: Rig): Promise<void> {
     async () => (await isHeard(again)) && (await reported())?.version === rig.release.version,
   );
   await until(third, 'slot B marked good', async () => /Finished webizen-good\.service/.test(third.serial()));
+  await visits.runs(third, 'under the new system, again', 4);
   await third.cut();
   expect(/^GOOD=B$/m.test(onBootPartition(card, 'EFI/debian/good.env')), 'slot B is the one that is known to work');
   const environment = onBootPartition(card, 'EFI/debian/grubenv');

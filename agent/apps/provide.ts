@@ -1,0 +1,64 @@
+/**
+ * A release that is installed and whose image the engine does not have: after a restore onto another box, or when the
+ * engine's store was lost. It is verified and fetched as when it was installed first.
+ */
+import { imageTar } from '#common/archive/layout.js';
+import { Refusal } from '#contract/problems.js';
+import type { Blobs } from './blobs.js';
+import type { ImageCheck } from './image-check.js';
+import { type Held, type Installed, releaseOf } from './installed.js';
+import type { Architecture, Offers } from './offers.js';
+import type { Catalogue, Runner } from './uses.js';
+
+export interface Provide {
+  /** True also where the engine cannot be asked: whoever starts the app will hear of that. */
+  isHere(held: Held): Promise<boolean>;
+  /** @throws Refusal why it cannot be had now, or must not run any more */
+  get(held: Held, signal: AbortSignal): Promise<void>;
+}
+
+export function createProvide(parts: {
+  installed: Pick<Installed, 'barred'>;
+  blobs: Blobs;
+  offers: Offers;
+  images: ImageCheck;
+  architecture: Architecture;
+  catalogue: Pick<Catalogue, 'release' | 'blob'>;
+  runner: Pick<Runner, 'images' | 'load'>;
+}): Provide {
+  const { blobs, catalogue, offers, runner } = parts;
+
+  return {
+    async isHere(held) {
+      const images = await runner.images().catch(() => undefined);
+      return images?.includes(releaseOf(held).image.digest) ?? true;
+    },
+    async get(held, signal) {
+      const { release } = await offers.verify(held);
+      if (release.architecture !== parts.architecture)
+        throw new Refusal('image-architecture', `${release.architecture}, and this box is ${parts.architecture}`);
+      if (held.source === 'catalogue') {
+        const entry = await catalogue.release(held.release);
+        if (entry.id === held.release) await offers.heed(entry);
+      }
+      const barred = parts.installed.barred(held.release);
+      if (barred && barred.why !== 'failed') throw new Refusal('release-withdrawn', barred.detail);
+      blobs.checkSpace(release.blobs);
+      for (const blob of blobs.missing(release.blobs))
+        await blobs.fetch(blob, (from, ending) => catalogue.blob(blob.digest, from, ending), signal);
+      try {
+        await parts.images.check(release, { fileOf: blobs.fileOf, architecture: parts.architecture });
+      } catch (error) {
+        if (await blobs.dropDamaged(release.blobs)) throw new Refusal('blob-damaged', release.manifest.id);
+        throw error;
+      }
+      const fileOf = (digest: string): string => {
+        const file = blobs.fileOf(digest);
+        if (file === undefined) throw new Refusal('internal', `${digest} is not here`);
+        return file;
+      };
+      const signed = { digest: release.image.digest, config: release.blobs[1]?.digest ?? '' };
+      await runner.load(signed, () => imageTar(release, fileOf));
+    },
+  };
+}

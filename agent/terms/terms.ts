@@ -1,0 +1,285 @@
+/**
+ * On what terms apps are here. What counts is what the owner signed: a plan of a release, by the digest of all that it
+ * says. A maker who changes anything of it has made other terms: they wait for the owner, and what was agreed to holds
+ * until its notice is over. Then the agreement ends, and with it the app; never is anything charged that was not agreed to.
+ *
+ * Notice runs by time that is known alone. A box that does not know the time begins and ends none.
+ */
+import { randomBytes } from 'node:crypto';
+import { planOf, signAgreement, signAgreementEnd } from '#common/agreements.js';
+import { type Clock, sleepUntil } from '#common/clock.js';
+import type { Database, Operation } from '#common/commits.js';
+import type { Agreement, EndReason, NewAgreement, OwnerAgreement } from '#contract/agreements.js';
+import type { PublicJwk } from '#contract/directory.js';
+import { hashOfText } from '#contract/ledger-chain.js';
+import { agreedPlan, planDigest } from '#contract/plan-digest.js';
+import type { Plan, Price } from '#contract/plans.js';
+import { Refusal } from '#contract/problems.js';
+import type { AppsDesk } from '../apps/desk.js';
+import type { Terms } from '../apps/uses.js';
+import type { Decision, Ledger, OwnerSigner } from '../consent/ledger.js';
+import { type AgreementRow, openBook } from './book.js';
+import type { Tell } from './client.js';
+import { createCourier } from './courier.js';
+
+/** What the owner does. */
+export interface OwnerTerms {
+  /** Of the app: what holds now, and what did before, newest first. */
+  of(app: string): { now: OwnerAgreement | null; past: OwnerAgreement[] };
+  /**
+   * Yes to one plan of a release that was shown. Once more the same is no second agreement.
+   * @throws Refusal `plan-unknown`, `plan-not-for-class`, `terms-changed`, `not-a-member`, and why the release may not be installed
+   */
+  agree(release: string, wish: NewAgreement, signer: OwnerSigner): Promise<OwnerAgreement>;
+  /** At once, and nothing is due from then on. @throws Refusal `agreement-unknown` */
+  leave(app: string, signer: OwnerSigner): Promise<void>;
+  onChange(listener: (app: string) => void): () => void;
+}
+
+export interface TermsRoom extends OwnerTerms, Terms {
+  /** Behind the apps. */
+  start(): Promise<void>;
+  /** The provider can be reached again. */
+  wake(): void;
+  idle(): Promise<void>;
+  stop(): Promise<void>;
+}
+
+export interface TermsParts {
+  store: { db: Database; commit(operations: readonly Operation[]): Promise<void> };
+  ledger: Pick<Ledger, 'decide' | 'ownerKeys'>;
+  clock: Clock;
+  isTimeKnown(): boolean;
+  /** Told when the time becomes known, or jumps. */
+  onTime(listener: () => void): () => void;
+  own(): { box: string; territory: string } | undefined;
+  desk: Pick<AppsDesk, 'asked' | 'show' | 'list' | 'onChange'>;
+  tell: Tell;
+  onRefused(refusal: Refusal): void;
+}
+
+const day = 86_400_000;
+const longestFact = 2000;
+const alphabet = '0123456789abcdefghjkmnpqrstvwxyz';
+const newId = (): string => `agreement-${[...randomBytes(20)].map((byte) => alphabet[byte & 31]).join('')}`;
+
+const inLedger = (prices: readonly Price[]): string =>
+  prices.map((one) => `${one.amount} ${one.currency}/${one.per === 'unit' ? one.unit : one.per}`).join(', ') || 'free';
+
+const show = ({ agreement, since, ended, notice, told, refused }: AgreementRow): OwnerAgreement => {
+  const { box: _box, ...agreed } = agreement;
+  const coming = notice && (({ offered: _offered, ...rest }) => rest)(notice);
+  return { ...agreed, since, ended: ended && { at: ended.at, why: ended.why }, notice: coming, told, refused };
+};
+
+export async function createTerms(parts: TermsParts): Promise<TermsRoom> {
+  const { store, ledger, clock, isTimeKnown, own, desk, onRefused } = parts;
+  const book = await openBook({ db: store.db, onRefused });
+  const listeners = new Set<(app: string) => void>();
+  const stopping = new AbortController();
+  let woken = new AbortController();
+  let running: Promise<void> | undefined;
+  let turn: Promise<unknown> = Promise.resolve();
+  let endWatching: (() => void)[] = [];
+  const courier = createCourier({
+    ...{ book, clock, onRefused, tell: parts.tell },
+    box: () => own()?.box,
+    async keep(rows) {
+      await store.commit(book.operations(rows));
+      book.apply(rows);
+      for (const { agreement } of rows) announce(agreement.app);
+    },
+  });
+
+  function announce(app: string): void {
+    for (const listener of [...listeners]) listener(app);
+  }
+
+  function inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const mine = turn.then(work);
+    turn = mine.catch(() => {});
+    return mine;
+  }
+
+  /** Each decision with what it changes, in one batch; then it is told. */
+  async function write(decisions: readonly Decision[], rows: readonly AgreementRow[], signer?: OwnerSigner) {
+    const fresh = rows.map((row) => ({ ...row, told: false, refused: null }));
+    await ledger.decide(() => ({ decisions, operations: book.operations(fresh) }), signer);
+    book.apply(fresh);
+    for (const app of new Set(fresh.map(({ agreement }) => agreement.app))) announce(app);
+    woken.abort();
+    courier.wake();
+  }
+
+  const factsOf = ({ id, agreement: { app, version, plan, member } }: AgreementRow) => ({
+    ...{ agreement: id, app, version, plan: plan.id, member },
+  });
+
+  const endedNow = (row: AgreementRow, why: EndReason, end: string | null = null): AgreementRow => ({
+    ...row,
+    notice: null,
+    ended: { at: clock.now(), why, end },
+  });
+
+  function endByBox(row: AgreementRow, why: EndReason): Promise<void> {
+    return write([{ by: 'box', type: 'terms.ended', facts: { ...factsOf(row), why } }], [endedNow(row, why)]);
+  }
+
+  function keyOf({ kid }: OwnerSigner): PublicJwk {
+    const jwk = ledger.ownerKeys().find((one) => one.kid === kid);
+    if (!jwk) throw new Refusal('owner-unset');
+    return jwk;
+  }
+
+  async function agree(release: string, wish: NewAgreement, signer: OwnerSigner): Promise<OwnerAgreement> {
+    const { manifest, member } = await desk.asked(release);
+    const plan = manifest.plans?.find(({ id }) => id === wish.plan);
+    if (!plan) throw new Refusal('plan-unknown', wish.plan);
+    const terms = agreedPlan(plan);
+    if (planDigest(terms) !== wish.digest || !Object.hasOwn(plan.text, wish.language))
+      throw new Refusal('terms-changed');
+    if (!plan.audience.includes(wish.class)) throw new Refusal('plan-not-for-class', wish.class);
+    const mine = own();
+    if (!mine) throw new Refusal('not-a-member');
+    const before = book.of(manifest.id);
+    if (before?.agreement.digest === wish.digest && before.agreement.class.is === wish.class) return show(before);
+    const agreement: Agreement = {
+      ...{ id: newId(), app: manifest.id, release, version: manifest.version },
+      ...{ member: member.id, territory: member.territory, plan: terms, digest: wish.digest },
+      ...{ language: wish.language, class: { is: wish.class, by: 'stated' } },
+      ...{ replaces: before?.id ?? null, at: clock.now(), box: mine.box },
+    };
+    const jws = await signAgreement(agreement, signer, keyOf(signer));
+    const row: AgreementRow = {
+      ...{ id: agreement.id, agreement, jws, since: null, ended: null, notice: null, told: false, refused: null },
+    };
+    const facts = {
+      ...factsOf(row),
+      ...{ release, digest: wish.digest, class: wish.class, prices: inLedger(plan.prices).slice(0, longestFact) },
+      ...{ language: wish.language, sha256: hashOfText(jws), ...(before ? { replaces: before.id } : {}) },
+    };
+    const ends = before ? [endedNow(before, 'replaced')] : [];
+    await write([{ by: 'owner', type: 'terms.agreed', facts }], [...ends, row], signer);
+    await look(manifest.id);
+    return show(book.get(row.id) ?? row);
+  }
+
+  async function leave(app: string, signer: OwnerSigner): Promise<void> {
+    const row = book.of(app);
+    if (!row) throw new Refusal('agreement-unknown', app);
+    const end = await signAgreementEnd({ id: row.id, at: clock.now() }, signer, keyOf(signer));
+    const decision: Decision = { by: 'owner', type: 'terms.left', facts: factsOf(row) };
+    await write([decision], [endedNow(row, 'left', end)], signer);
+  }
+
+  /** Terms are other ones when no plan of theirs is the one that was agreed to. */
+  async function hear(row: AgreementRow, coming: { release: string; version: string; plans: readonly Plan[] } | null) {
+    const { notice, agreement } = row;
+    const changed = coming && !planOf(coming.plans, agreement.digest) ? coming : null;
+    const offered = changed ? hashOfText(changed.plans.map((plan) => planDigest(agreedPlan(plan))).join()) : undefined;
+    if (notice?.offered === offered || !isTimeKnown()) return;
+    if (!changed || offered === undefined)
+      return write([{ by: 'box', type: 'terms.change-withdrawn', facts: factsOf(row) }], [{ ...row, notice: null }]);
+    const seenAt = clock.now();
+    const endsAt = seenAt + agreement.plan.noticeDays * day;
+    const { release, version } = changed;
+    const decision: Decision = {
+      ...{ by: 'box', type: 'terms.changed' },
+      facts: { ...factsOf(row), release, to: version, endsAt },
+    };
+    return write([decision], [{ ...row, notice: { release, version, seenAt, endsAt, offered } }]);
+  }
+
+  /** What has become of the app since. */
+  async function look(app: string): Promise<void> {
+    const row = book.of(app);
+    if (!row) return;
+    const shown = desk.show(app);
+    if (!shown && row.since !== null) return endByBox(row, 'removed');
+    if (shown && shown.change !== null) return;
+    const isUnder = shown && planOf(shown.manifest.plans, row.agreement.digest) !== undefined;
+    if (!shown || (!isUnder && row.since === null && row.agreement.replaces === null)) {
+      // Agreed to and not begun with yet: the owner is still on the page.
+      if (clock.now() - row.agreement.at > day) await endByBox(row, 'unused');
+      return;
+    }
+    const { waiting, manifest } = shown;
+    if (row.since === null) await write([], [{ ...row, since: clock.now() }]);
+    // A release that asks for no agreement has taken its place.
+    if (manifest.plans === undefined) return endByBox(book.of(app) ?? row, 'unused');
+    const plans = waiting?.manifest.plans;
+    const coming = waiting && plans ? { release: waiting.release, version: waiting.manifest.version, plans } : null;
+    await hear(book.of(app) ?? row, coming);
+  }
+
+  const lookAt = (app: string): void =>
+    void inTurn(() => look(app)).catch((error: unknown) =>
+      onRefused(error instanceof Refusal ? error : new Refusal('internal', undefined, { cause: error })),
+    );
+  const lookAtAll = (): void => {
+    for (const { agreement, ended } of book.list()) if (!ended) lookAt(agreement.app);
+  };
+
+  /** What its notice has ended. */
+  async function settle(): Promise<void> {
+    for (const row of book.list())
+      if (isTimeKnown() && row.notice && !row.ended && clock.now() >= row.notice.endsAt) await endByBox(row, 'notice');
+  }
+
+  async function run(): Promise<void> {
+    while (!stopping.signal.aborted) {
+      woken = new AbortController();
+      const signal = AbortSignal.any([stopping.signal, woken.signal]);
+      await inTurn(settle).catch((error: unknown) => onRefused(new Refusal('internal', undefined, { cause: error })));
+      if (signal.aborted) continue;
+      const ends = book.list().flatMap(({ notice, ended }) => (notice && !ended ? [notice.endsAt] : []));
+      const next = Math.min(clock.now() + day, ...(isTimeKnown() ? ends : []));
+      await sleepUntil(clock, next, signal);
+      lookAtAll();
+    }
+  }
+
+  return {
+    covers: ({ manifest }) => {
+      if (manifest.plans === undefined) return true;
+      const row = book.of(manifest.id);
+      return row !== undefined && planOf(manifest.plans, row.agreement.digest) !== undefined;
+    },
+    holds: (app) => book.of(app) !== undefined,
+    of(app) {
+      const all = book.list().filter(({ agreement }) => agreement.app === app);
+      const now = book.of(app);
+      return { now: now ? show(now) : null, past: all.filter(({ ended }) => ended).map(show) };
+    },
+    agree: (release, wish, signer) => inTurn(() => agree(release, wish, signer)),
+    leave: (app, signer) => inTurn(() => leave(app, signer)),
+    onChange(listener) {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
+    async start() {
+      endWatching = [
+        desk.onChange(lookAt),
+        parts.onTime(() => {
+          woken.abort();
+          lookAtAll();
+        }),
+      ];
+      lookAtAll();
+      running ??= run();
+      courier.wake();
+    },
+    wake: courier.wake,
+    async idle() {
+      await turn;
+      await courier.idle();
+    },
+    async stop() {
+      stopping.abort();
+      for (const end of endWatching) end();
+      await running;
+      await turn;
+      await courier.stop();
+    },
+  };
+}

@@ -1,0 +1,28 @@
+/** Agreements, wired: judged against what is published, and what has routes on the EST origin. */
+import type { FastifyInstance } from 'fastify';
+import { announcedBy } from '#common/archive/release.js';
+import type { Clock } from '#common/clock.js';
+import { type Agreements, createAgreements } from './agreements/agreements.js';
+import { declareAgreementRoutes } from './agreements/routes.js';
+import type { Callers } from './catalogue/caller.js';
+import type { Registry } from './catalogue/registry.js';
+import type { Store } from './store/store.js';
+
+export const openAgreements = (wish: {
+  store: Store;
+  clock: Clock;
+  territory: string;
+  registry: Pick<Registry, 'find'>;
+}): Agreements =>
+  createAgreements({
+    ...wish,
+    published(release) {
+      const found = wish.registry.find(release);
+      if (!found) return undefined;
+      const { app, version, member, jws } = found;
+      return { app, version, member, plans: announcedBy(jws).manifest.plans ?? [] };
+    },
+  });
+
+export const declareAgreements = (app: FastifyInstance, callers: Callers, agreements: Agreements): void =>
+  declareAgreementRoutes(app, { agreements, callers });

@@ -1,0 +1,128 @@
+/**
+ * Agreements of owners with makers, as their boxes tell them. A box is answered that one is stored when it is on the disk.
+ * What is stored stays as it was signed: it is followed by when it began and how it ended, each told once.
+ */
+import { hashOfJws } from '#common/agreements.js';
+import type { Clock } from '#common/clock.js';
+import type { Operation } from '#common/commits.js';
+import type {
+  AgreementsTaken,
+  AgreementsTold,
+  MemberAgreement,
+  ProviderAgreement,
+  ToldAgreement,
+} from '#contract/agreements.js';
+import { Refusal } from '#contract/problems.js';
+import type { AgreementRecord } from '../store/agreements.js';
+import type { Store } from '../store/store.js';
+import { createTurns } from '../store/turns.js';
+import { judgeAgreement, type Published } from './judge.js';
+
+export interface AgreementQuery {
+  box?: string | undefined;
+  member?: string | undefined;
+  /** The id of the last one that was seen. */
+  after?: string | undefined;
+  limit: number;
+}
+
+export interface Agreements {
+  /** Each is taken or refused by itself. */
+  take(box: string, told: AgreementsTold): Promise<AgreementsTaken>;
+  /** In the order of their ids. */
+  list(query: AgreementQuery): Promise<ProviderAgreement[]>;
+  ofMember(member: string, after: string, limit: number): Promise<MemberAgreement[]>;
+}
+
+/** Of one box, over its life: an owner changes their mind less often than this. */
+const mostOfBox = 2000;
+
+export const seenByMember = ({ agreement, sha256, since, ended }: AgreementRecord): MemberAgreement => {
+  const { box: _box, ...agreed } = agreement;
+  return { ...agreed, sha256, since, ended: ended && { at: ended.at, why: ended.why } };
+};
+
+const seenByOperator = (record: AgreementRecord): ProviderAgreement => ({
+  ...seenByMember(record),
+  box: record.agreement.box,
+  receivedAt: record.receivedAt,
+});
+
+export function createAgreements(parts: {
+  store: Pick<Store, 'agreements' | 'boxAgreements' | 'memberAgreements' | 'boxes' | 'commit'>;
+  clock: Clock;
+  territory: string;
+  published(release: string): Published | undefined;
+}): Agreements {
+  const { store, clock, territory, published } = parts;
+  const turns = createTurns();
+
+  async function countOf(box: string): Promise<number> {
+    let count = 0;
+    for await (const _key of store.boxAgreements.keys({ gte: `${box}!`, lt: `${box}"`, limit: mostOfBox })) count += 1;
+    return count;
+  }
+
+  async function takeOne(box: string, told: ToldAgreement): Promise<void> {
+    const enrolledAt = store.boxes.getSync(box)?.enrolledAt ?? 0;
+    const now = clock.now();
+    const agreement = await judgeAgreement(told, { box, territory, now, enrolledAt, published });
+    const { id, member } = agreement;
+    const sha256 = hashOfJws(told.agreement);
+    const before = await store.agreements.get(id);
+    if (before && before.sha256 !== sha256) throw new Refusal('agreement-other', id);
+    if (!before && (await countOf(box)) >= mostOfBox) throw new Refusal('agreements-full', box);
+    const record: AgreementRecord = {
+      ...{ agreement, jws: told.agreement, sha256, receivedAt: before?.receivedAt ?? now },
+      // Said once, and never otherwise.
+      since: before?.since ?? told.since,
+      ended: before?.ended ?? told.ended,
+    };
+    const operations: Operation[] = [{ type: 'put', sublevel: store.agreements, key: id, value: record }];
+    if (!before)
+      operations.push(
+        { type: 'put', sublevel: store.boxAgreements, key: `${box}!${id}`, value: now },
+        { type: 'put', sublevel: store.memberAgreements, key: `${member}!${id}`, value: now },
+      );
+    await store.commit(operations);
+  }
+
+  async function under(places: Store['boxAgreements'], owner: string, after: string, limit: number) {
+    const range = { gt: `${owner}!${after}`, lt: `${owner}"`, limit };
+    const found: AgreementRecord[] = [];
+    for await (const key of places.keys(range)) {
+      const record = await store.agreements.get(key.slice(owner.length + 1));
+      if (record) found.push(record);
+    }
+    return found;
+  }
+
+  return {
+    take: (box, { agreements }) =>
+      turns.take(box, async () => {
+        const taken: AgreementsTaken['taken'] = [];
+        for (const told of agreements)
+          try {
+            await takeOne(box, told);
+            taken.push({ refused: null });
+          } catch (error) {
+            // The others are the owner's as much; what the disk does not take is no answer at all.
+            if (!(error instanceof Refusal) || error.status >= 500) throw error;
+            taken.push({ refused: { code: error.code, detail: error.detail ?? '' } });
+          }
+        return { taken };
+      }),
+    async list({ box, member, after = '', limit }) {
+      if (box !== undefined) {
+        const all = await under(store.boxAgreements, box, after, limit);
+        return all.filter(({ agreement }) => member === undefined || agreement.member === member).map(seenByOperator);
+      }
+      if (member !== undefined) return (await under(store.memberAgreements, member, after, limit)).map(seenByOperator);
+      return (await store.agreements.values({ gt: after, limit }).all()).map(seenByOperator);
+    },
+    ofMember: async (member, after, limit) =>
+      (await under(store.memberAgreements, member, after, limit))
+        .filter(({ agreement }) => agreement.territory === territory)
+        .map(seenByMember),
+  };
+}

@@ -1,0 +1,186 @@
+/** What goes wrong around an update of the system: a box that works, at most one slot behind, and tells why. */
+import { readdirSync, writeFileSync } from 'node:fs';
+import { mkdir } from 'node:fs/promises';
+import path from 'node:path';
+import fc from 'fast-check';
+import t, { type Test } from 'tap';
+import { openDatabase } from '#common/database.js';
+import { createLeft } from '../../agent/host/left.js';
+import { ownFolder } from '../support/folder.js';
+import { jumpingClock, leftIn, type OsBox, type OsBoxWish, osBox, osCatalogue, quickGate } from '../support/os-box.js';
+import { type Behaviour, someRelease, testBundle, testPublisher } from '../support/os-release.js';
+import { machineIn, newMachine, start } from '../support/two-slots.js';
+
+t.setTimeout(300_000);
+const day = 86_400_000;
+
+async function trial(t: Test) {
+  const folder = path.join(await ownFolder(t), 'box');
+  await mkdir(folder);
+  newMachine(folder);
+  const publisher = await testPublisher();
+  const { now: catalogue, asked, source } = osCatalogue();
+  const clock = jumpingClock();
+  let box: OsBox | undefined;
+  let restarts: Promise<void> | undefined;
+  t.teardown(() => box?.close());
+  async function open(more: Partial<OsBoxWish> = {}): Promise<OsBox> {
+    let restart = (): void => {};
+    restarts = new Promise((resolve) => {
+      restart = resolve;
+    });
+    box = await osBox({ folder, source, clock, keys: publisher.keys, reboot: () => restart(), ...more });
+    return box;
+  }
+  return {
+    ...{ folder, catalogue, asked, clock, open },
+    async select(version: string, behaviour: Behaviour = {}): Promise<void> {
+      const { bytes, bundle } = testBundle(version, behaviour);
+      catalogue.bytes = bytes;
+      const release = await publisher.sign(someRelease({ version, bundle }));
+      catalogue.selection = { release, notBefore: null };
+      await box?.updates.ask();
+    },
+    /** Off and on again, so often. */
+    async powered(times = 1, more: Partial<OsBoxWish> = {}): Promise<OsBox> {
+      await box?.close();
+      for (let one = 0; one < times; one += 1) start(folder);
+      return open(more);
+    },
+    restarted: async () => restarts,
+  };
+}
+
+async function leftBehind(t: Test, box: OsBox, folder: string, wanted: { code: string; detail: RegExp }) {
+  await box.until(({ last }) => last !== null);
+  const { booted, slots } = machineIn(folder);
+  t.same([booted, slots[booted].version], ['A', '1.0.0']);
+  t.match(box.updates.reported(), { version: '1.0.0', last: { version: '1.1.0', outcome: 'rolled-back', ...wanted } });
+  await box.updates.ask();
+  await box.until(({ refused }) => refused?.code === 'os-failed-before');
+  t.match(box.updates.reported().refused, { version: '1.1.0', code: 'os-failed-before' }, 'the provider is told');
+  box.clock.jump(30 * day);
+  await box.updates.ask();
+  t.equal(box.changes.list().length, 1, 'it is not tried again by itself');
+  const types = (await box.ledger.entries({ limit: 100 })).map(({ type }) => type);
+  t.same(
+    types.filter((type) => type.startsWith('os.')),
+    ['os.rolled-back'],
+    'it is told once',
+  );
+}
+
+t.test('why the machine left the new system outlives it, and is told', async (t) => {
+  const a = await trial(t);
+  writeFileSync(leftIn(a.folder), '1.1.0\nthe last time that it was tried\n');
+  await a.open();
+  await a.select('1.1.0', { dead: true });
+  await a.restarted();
+  t.notOk(readdirSync(a.folder).includes('left'), 'what was said of an earlier try is forgotten');
+  writeFileSync(leftIn(a.folder), '1.1.0\nthe agent ended 6 times (exit-code): store-newer\n');
+  await leftBehind(t, await a.powered(), a.folder, { code: 'os-not-booted', detail: /ended 6 times .* store-newer/ });
+});
+
+t.test('a new system that cannot tell its own slots is given up, and is not tried again', async (t) => {
+  const a = await trial(t);
+  await a.open();
+  await a.select('1.1.0', { isDeaf: true });
+  await a.restarted();
+  await a.powered();
+  const back = await a.powered(3);
+  await leftBehind(t, back, a.folder, { code: 'os-unsupported', detail: /./ });
+});
+
+t.test('a new system that cannot be kept is left when its time is over, and says what was in the way', async (t) => {
+  const a = await trial(t);
+  await a.open();
+  await a.select('1.1.0', { cannotKeep: true });
+  await a.restarted();
+  await a.powered(1, { limits: { ...quickGate, limitMilliseconds: 300 } });
+  await a.restarted();
+  const back = await a.powered();
+  await leftBehind(t, back, a.folder, { code: 'os-unhealthy', detail: /cannot be kept .*read-only/ });
+});
+
+t.test('a bundle that has changed on the disk since it came says nothing of its release', async (t) => {
+  const a = await trial(t);
+  let isTorn = false;
+  const at = (name: string): void => {
+    if (name !== 'before install' || isTorn) return;
+    isTorn = true;
+    const home = path.join(a.folder, 'data', 'os');
+    for (const file of readdirSync(home)) writeFileSync(path.join(home, file), 'torn', { flag: 'r+' });
+  };
+  const box = await a.open({ at });
+  await a.select('1.1.0');
+  await box.until(({ last }) => last?.code === 'os-bundle-mismatch');
+  await box.until(({ next }) => next?.why === 'failed-lately');
+  a.clock.jump(3_600_000);
+  await a.restarted();
+  const after = await a.powered();
+  await after.until(({ last }) => last?.outcome === 'done');
+});
+
+t.test('what a cut left of a download, and the disk has changed, is fetched anew at once', async (t) => {
+  const a = await trial(t);
+  const box = await a.open();
+  a.catalogue.cutAt = 30_000;
+  let isTorn = false;
+  box.changes.on(() => {
+    if (isTorn || a.asked.length === 0 || a.catalogue.cutAt !== undefined) return;
+    const home = path.join(a.folder, 'data', 'os');
+    for (const file of readdirSync(home).filter((name) => name.endsWith('.part'))) {
+      isTorn = true;
+      writeFileSync(path.join(home, file), 'torn', { flag: 'r+' });
+    }
+  });
+  await a.select('1.1.0');
+  await a.restarted();
+  t.same(a.asked, [0, 30_000, 0]);
+  t.equal(box.updates.owner.view().last, null, 'nothing has failed');
+  await (await a.powered()).until(({ last }) => last?.outcome === 'done');
+});
+
+t.test('a store that the next release has written opens under this one, and keeps its number', async (t) => {
+  const directory = path.join(await ownFolder(t), 'store');
+  for (const version of [1, 2, 1, 2, 3]) {
+    const db = await openDatabase(directory, version);
+    await db.put(`written by ${version}`, true);
+    await db.close();
+  }
+  await t.rejects(openDatabase(directory, 1), { code: 'store-newer' });
+  const db = await openDatabase(directory, 2);
+  t.equal(await db.get('version'), 3);
+  t.equal(await db.get('written by 1'), true);
+  await db.close();
+});
+
+t.test('whatever stands in the file, no other version is spoken of, and never more than a few words', async (t) => {
+  await fc.assert(
+    fc.asyncProperty(
+      fc.oneof(
+        fc.uint8Array(),
+        fc.string().map((text) => Buffer.from(text)),
+      ),
+      async (bytes) => {
+        const left = createLeft({ read: async () => Buffer.from(bytes), remove: async () => {} }, '/left');
+        t.equal(await left.why('1.1.0'), undefined);
+        const mine = Buffer.concat([Buffer.from('1.1.0\n'), bytes]);
+        const its = createLeft({ read: async () => mine, remove: async () => {} }, '/left');
+        const why = await its.why('1.1.0');
+        if (why !== undefined && !/^[^\p{Cc}]{1,400}$/u.test(why)) t.fail(JSON.stringify(why));
+      },
+    ),
+  );
+  const broken = createLeft(
+    {
+      async read() {
+        throw new Error('EIO');
+      },
+      remove: async () => {},
+    },
+    '/left',
+  );
+  t.equal(await broken.why('1.1.0'), undefined);
+  t.equal(await createLeft(broken as never, undefined).why('1.1.0'), undefined);
+});

@@ -1,0 +1,135 @@
+/** What decides whether a partition may be formatted, on files: opening a volume needs a kernel of its own, see scenarios/sealed. */
+import { execFileSync } from 'node:child_process';
+import { closeSync, openSync, readFileSync, truncateSync, writeFileSync, writeSync } from 'node:fs';
+import path from 'node:path';
+import fc from 'fast-check';
+import t from 'tap';
+import { dataOptions } from '../../image/disk.js';
+import { filesystemUuid, mebi } from '../../image/layout.js';
+import { source } from '../../image/places.js';
+import { ownFolder } from '../support/folder.js';
+
+const script = source('overlay/usr/lib/webizen/data');
+const withSystemPrograms = `${process.env.PATH}:/usr/sbin:/sbin`;
+const command = (program: string, args: string[], input = ''): string =>
+  execFileSync(program, args, {
+    encoding: 'utf8',
+    input,
+    stdio: ['pipe', 'pipe', 'ignore'],
+    env: { ...process.env, PATH: withSystemPrograms },
+  });
+const data = (...args: string[]): string => command('sh', [script, ...args]).trim();
+
+/** As the image brings it. */
+function partition(file: string, ...more: string[]): string {
+  writeFileSync(file, '');
+  truncateSync(file, 32 * mebi);
+  const options = dataOptions().map((option) => option.replace('size=32', 'size=4'));
+  const identity = ['-U', filesystemUuid.data, '-L', 'webizen-data'];
+  command('mke2fs', ['-q', '-F', '-t', 'ext4', ...options, ...identity, ...more, file]);
+  return file;
+}
+
+const header = (file: string, device: string, key: string): string => {
+  writeFileSync(key, 'a key of a test');
+  writeFileSync(file, '');
+  truncateSync(file, 16 * mebi);
+  const quick = ['--pbkdf', 'pbkdf2', '--pbkdf-force-iterations', '1000', '--key-file', key];
+  command('cryptsetup', [
+    'luksFormat',
+    '-q',
+    '--type',
+    'luks2',
+    '--header',
+    file,
+    '--offset',
+    '32768',
+    ...quick,
+    device,
+  ]);
+  return file;
+};
+
+t.test('only what the image brought, unmounted ever since, may be made anew', async (t) => {
+  const home = await ownFolder(t);
+  const file = path.join(home, 'partition');
+  const debugfs = (request: string) => command('debugfs', ['-w', '-R', request, file]);
+  t.equal(data('state', partition(file)), 'pristine');
+  debugfs('set_super_value mnt_count 1');
+  t.equal(data('state', file), 'plain', 'it was mounted');
+  partition(file);
+  debugfs('set_super_value mtime 20260101000000');
+  t.equal(data('state', file), 'plain', 'it was mounted, and checked since');
+  partition(file);
+  debugfs('set_super_value last_mounted /data');
+  t.equal(data('state', file), 'plain');
+  t.equal(data('state', partition(file, '-U', '57455249-0000-4000-8000-0000000000ff')), 'plain', 'of somebody else');
+  command('tune2fs', ['-L', 'webizen-making', file]);
+  t.equal(data('state', file), 'unfinished');
+  writeFileSync(file, Buffer.alloc(mebi));
+  t.equal(data('state', file), 'unknown');
+  writeFileSync(file, '');
+  t.equal(data('state', file), 'unknown');
+});
+
+t.test('a volume whose keys are destroyed is nobody’s, and may be made anew', async (t) => {
+  const home = await ownFolder(t);
+  const [file, key] = [path.join(home, 'partition'), path.join(home, 'key')];
+  data('commit', header(path.join(home, 'header'), partition(file), key), file);
+  t.equal(data('state', file), 'sealed');
+  command('cryptsetup', ['luksErase', '-q', file]);
+  t.equal(data('state', file), 'erased');
+});
+
+t.test('cut at any sector of the last writes, it is unfinished or it opens', async (t) => {
+  const home = await ownFolder(t);
+  const [file, key] = [path.join(home, 'partition'), path.join(home, 'key')];
+  partition(file);
+  const made = header(path.join(home, 'header'), file, key);
+  command('tune2fs', ['-L', 'webizen-making', file]);
+  const before = readFileSync(file);
+  data('commit', made, file);
+  const headerBytes = 16 * mebi;
+  const whole = readFileSync(file);
+  t.ok(whole.subarray(0, headerBytes).equals(readFileSync(made)), 'all of the header is there');
+
+  const [sector, copy] = [512, 16 * 1024];
+  const disk = openSync(file, 'r+');
+  t.teardown(() => closeSync(disk));
+  /** Of the two copies, the sectors that have reached the disk; the keys have. */
+  function state(reached: Iterable<number>): string {
+    const start = Buffer.from(before.subarray(0, 2 * copy));
+    for (const one of reached) whole.copy(start, one * sector, one * sector, (one + 1) * sector);
+    writeSync(disk, start, 0, start.length, 0);
+    const found = data('state', file);
+    if (found === 'sealed') command('cryptsetup', ['open', '--test-passphrase', '--key-file', key, file]);
+    return found;
+  }
+  const range = (from: number, to: number) => Array.from({ length: to - from }, (_, index) => from + index);
+  const one = copy / sector;
+  const [first, second] = [range(0, one), range(one, 2 * one)];
+  const seen = new Set<string>();
+  for (const reached of [0, 1, 8, 16, one - 1, one])
+    t.equal(state(second.slice(0, reached)), 'unfinished', `${reached} sectors of the second copy`);
+  for (const reached of range(0, one + 1)) seen.add(state([...second, ...first.slice(0, reached)]));
+  // Disks write in whatever order they like between two flushes.
+  const some = fc.subarray(first);
+  fc.assert(
+    fc.property(some, (reached) => void seen.add(state([...second, ...reached]))),
+    { numRuns: 10 },
+  );
+  t.strictSame([...seen].toSorted(), ['sealed', 'unfinished']);
+});
+
+t.test('a storage key is understood however it was written down', async () => {
+  const letters = fc.stringMatching(/^[cbdefghijklnrtuv]{64}$/);
+  const between = fc.array(fc.constantFrom('', '-', ' ', '\r\n', '\t', '\ufeff'), { minLength: 64, maxLength: 64 });
+  fc.assert(
+    fc.property(letters, between, fc.boolean(), (key, gaps, isLoud) => {
+      const text = [...key].map((letter, index) => letter + gaps[index]).join('');
+      const read = command('sh', [script, 'normal'], isLoud ? text.toUpperCase() : text);
+      return read === key.match(/.{8}/g)?.join('-');
+    }),
+    { numRuns: 15 },
+  );
+});

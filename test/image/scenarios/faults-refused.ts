@@ -1,0 +1,81 @@
+/**
+ * What a box must not take: a bundle that changed in the catalogue, one that somebody else signed, one that is damaged inside,
+ * an older system under a newer name, a version that nobody selected. All in one life of one box, which stays what it is.
+ */
+import { readFileSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { makeBundle } from '../../../image/bundle.js';
+import { makePublisher, openPublisher, type Publisher } from '../../../image/publisher.js';
+import { run as program } from '../../../image/run.js';
+import { onBootPartition } from '../card.js';
+import type { Rig } from '../rig.js';
+import { told, watch } from '../watched.js';
+
+export const name = 'what must not be taken is refused, and the box says why';
+export const sample = true;
+
+/** A small filesystem: what is in it is never looked at. */
+function smallBundle(rig: Rig, version: string, publisher: Publisher = rig.publisher): string {
+  const place = path.join(rig.home, `small-${version}`);
+  program('mkdir', ['-p', place]);
+  const file = path.join(place, 'rootfs.ext4');
+  writeFileSync(file, Buffer.alloc(4 << 20, version));
+  return makeBundle(place, { architecture: rig.architecture, version, publisher, tools: rig.tools });
+}
+
+/** In place, where nothing but the octets themselves says so. */
+function damage(file: string, at: number): void {
+  const bytes = readFileSync(file);
+  bytes.fill(0x55, at, at + 4096);
+  writeFileSync(file, bytes);
+}
+
+export async function run(rig: Rig): Promise<void> {
+  const { expect } = rig;
+  const { card, territory, box } = await rig.settled();
+  const provider = await rig.serve(territory);
+  const seen = watch({ rig, provider, territory, box });
+  const { compatible, publisher } = rig.release;
+  const began = Date.now();
+  rig.begin();
+  const machine = rig.start({ name: 'refused', card });
+  await rig.until(machine, 'online', () => seen.isHeard(began));
+
+  async function refuses(
+    version: string,
+    bundle: string,
+    code: string,
+    before?: (file: string) => void,
+  ): Promise<void> {
+    seen.offer({ bundle, compatible, version, publisher }, before);
+    const { last } = await seen.until(machine, `${version} refused`, (os) => os.last?.version === version);
+    expect(last?.outcome === 'failed' && last.code === code, `${version}: ${JSON.stringify(last)}`);
+  }
+
+  const changed = smallBundle(rig, '1.1.1');
+  const size = readFileSync(changed).length;
+  await refuses('1.1.1', changed, 'os-bundle-mismatch', (file) => damage(file, size >> 1));
+
+  const foreign = path.join(rig.home, 'foreign');
+  await makePublisher(foreign, 'Somebody else');
+  await refuses('1.1.2', smallBundle(rig, '1.1.2', await openPublisher(foreign)), 'os-bundle-refused');
+
+  const damaged = smallBundle(rig, '1.1.3');
+  damage(damaged, 4096);
+  await refuses('1.1.3', damaged, 'os-install-failed');
+
+  await refuses('2.0.0', smallBundle(rig, '0.9.0'), 'os-bundle-refused');
+
+  const after = await seen.os();
+  expect(after?.version === '1.0.0' && after.slot === 'rootfs.0', `it runs what it ran: ${JSON.stringify(after)}`);
+  await rig.until(machine, 'the provider is told that it is not tried again', async () => {
+    const { refused } = (await seen.os()) ?? {};
+    return refused?.code === 'os-failed-before' && refused.version === '2.0.0';
+  });
+  const kept = await told(machine, 'os.not-updated');
+  expect(kept.length === 4, `its owner reads of four: ${kept.length}`);
+  await rig.until(machine, 'events', async () => seen.events('system-not-updated').length === 4);
+  expect((await machine.run('ls /data/webizen/agent/os')).output.trim() === '', 'nothing of a bundle is left');
+  await machine.cut();
+  expect(/^ORDER=A B$/m.test(onBootPartition(card, 'EFI/debian/grubenv')), 'and what ran is what starts');
+}

@@ -10,7 +10,6 @@ const enabled = {
     'webizen-good.path',
   ],
   'sysinit.target.wants': ['webizen-machine.service', 'webizen-trial.timer'],
-  'local-fs.target.wants': ['webizen-superblock.service'],
 };
 const wanted = { 'sockets.target.wants': ['podman.socket'] };
 /** Nobody logs in; what Debian does for a machine that is administered is not done. */

@@ -8,6 +8,7 @@ import { createLedger } from '../../../agent/consent/ledger.js';
 import { createOutbox } from '../../../agent/link/outbox.js';
 import { createStorage } from '../../../agent/storage/storage.js';
 import { openStore } from '../../../agent/store/store.js';
+import { dataOptions } from '../../../image/disk.js';
 import { environmentBlock } from '../../../image/esp.js';
 import { mebi, placed, tableOf } from '../../../image/layout.js';
 import { contentOf, keysOf } from './load-child.js';
@@ -71,9 +72,7 @@ export async function makeSmallDisk(folder: string): Promise<string> {
   put('EFI/debian/grub.cfg', 'its configuration');
   put('EFI/debian/grubenv', environmentBlock({ ORDER: 'A B', A_OK: '1', A_TRY: '0' }));
   put('EFI/debian/good.env', environmentBlock({ GOOD: 'A' }));
-  // As image/disk.ts makes it.
-  const features = ['-m', '0', '-J', 'size=32', '-O', '^metadata_csum_seed,^orphan_file'];
-  execFileSync('mke2fs', ['-q', '-F', '-t', 'ext4', '-b', '4096', ...features, '-d', tree, data]);
+  execFileSync('mke2fs', ['-q', '-F', '-t', 'ext4', ...dataOptions(), '-d', tree, data]);
   for (const [from, label] of [
     [esp, 'webizen-esp'],
     [data, 'webizen-data'],

@@ -59,6 +59,7 @@ const consoles = [
 
 await rm('build/test', { recursive: true, force: true }); // a deleted test must not run on
 await rm('build/templates', { recursive: true, force: true });
+for (const { to } of consoles) await rm(to, { recursive: true, force: true }); // nor an old part of a page be served
 await mkdir('build/bin', { recursive: true });
 await Promise.all([
   esbuild.build({ ...node, entryPoints: sources, outdir: 'build', outbase: '.', sourcemap: 'linked' }),
@@ -106,6 +107,8 @@ await Promise.all([
     esbuild.build({
       bundle: true,
       minify: true,
+      splitting: true,
+      chunkNames: '[name]-[hash]',
       platform: 'browser',
       target: 'es2022',
       format: 'esm',

@@ -1,5 +1,5 @@
 // The directions of the house: who may import whom, and that only the mains touch the process.
-import { readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -18,6 +18,9 @@ function targetOf(from, what) {
   if (plain.startsWith('#common/')) return plain.replace('#common/', 'common/');
   return plain.startsWith('.') ? path.join(path.dirname(from), plain) : undefined;
 }
+
+/** @param {string} target */
+const sourceOf = (target) => [`${target}.ts`, `${target}.tsx`, target].find((file) => existsSync(file)) ?? target;
 
 /** The room of a file: `agent/link`, `common`, `provisioning/est`; the files that wire have none. @param {string} file */
 function roomOf(file) {
@@ -53,6 +56,9 @@ for (const file of ['agent', 'common', 'image', 'provisioning', 'sdk'].flatMap(s
       continue;
     }
     const itsRoom = roomOf(target);
+    // It would be a fourth of the page, which reads what its own box has checked.
+    if (browser && !kind && readFileSync(sourceOf(target), 'utf8').includes("from 'typebox'"))
+      fault('a page takes no schema along');
     if (itsRoom === room || itsRoom === 'agent/contract') continue;
     if (room === 'agent/contract') fault('the contract imports nothing local');
     else if (itsRoom === 'common') {

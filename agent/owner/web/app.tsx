@@ -1,29 +1,15 @@
 import { useEffect, useReducer } from 'preact/hooks';
-import { AppChange } from './app-change.js';
-import { AppLogs } from './app-logs.js';
-import { AppPage } from './app-page.js';
-import { AppRemove } from './app-remove.js';
-import { AppSuccession } from './app-succession.js';
-import { Appoint } from './appoint.js';
-import { Apps } from './apps.js';
-import { Backup } from './backup.js';
-import { Companies } from './companies.js';
-import { Company } from './company.js';
 import { Forgotten } from './forgotten.js';
 import { clockTime } from './format.js';
-import { GetApp } from './get-app.js';
 import { Health } from './health.js';
 import { History } from './history.js';
-import { Home, type HomeProps } from './home.js';
-import { Install } from './install.js';
+import { Home } from './home.js';
+import { later } from './later.js';
 import { Leave } from './leave.js';
 import type { Live, State } from './live.js';
 import { Move } from './move.js';
-import { Network } from './network.js';
 import { AllNotices } from './notices.js';
 import { Mark, Skeleton } from './parts.js';
-import { Provider } from './provider.js';
-import { Restore } from './restore.js';
 import { Link, usePath } from './route.js';
 import { HttpsNeeded, Secure } from './secure.js';
 import { ChangePassphrase, NewRecoveryCode, Settings } from './settings.js';
@@ -31,38 +17,22 @@ import { Setup } from './setup.js';
 import { SetupCode } from './setup-code.js';
 import { SetupPassphrase } from './setup-passphrase.js';
 import { SignIn } from './sign-in.js';
-import { StoragePage } from './storage.js';
-import { System } from './system.js';
 import { texts } from './texts.js';
+
+/** What is not needed to set the box up and to see that it is well is loaded when it is looked at. */
+const AppBody = later(() => import('./app-pages.js').then(({ AppBody }) => AppBody));
+const LinkBody = later(() => import('./app-pages.js').then(({ LinkBody }) => LinkBody));
+const machinePages = () => import('./machine-pages.js');
+const Backup = later(() => machinePages().then((pages) => pages.Backup));
+const Network = later(() => machinePages().then((pages) => pages.Network));
+const Provider = later(() => machinePages().then((pages) => pages.Provider));
+const Restore = later(() => machinePages().then((pages) => pages.Restore));
+const StoragePage = later(() => machinePages().then((pages) => pages.StoragePage));
+const System = later(() => machinePages().then((pages) => pages.System));
 
 export interface PageProps {
   live: Live;
   state: State;
-}
-
-/** The pages about apps; home where this box takes none. */
-function AppBody({ path, ...props }: HomeProps & { path: string }) {
-  const { apps } = props.view;
-  if (!apps) return <Home {...props} />;
-  const known = { ...props, view: { ...props.view, apps } };
-  const [, section, one = '', more] = path.split('/').map(decodeURIComponent);
-  if (section === 'install') return <Install key={one} {...known} release={one} />;
-  if (section === 'changes') return <AppChange key={one} {...known} change={one} app={more} />;
-  if (one === '') return <Apps {...known} />;
-  if (one === 'get') return <GetApp {...known} />;
-  if (more === 'logs') return <AppLogs {...known} id={one} />;
-  if (more === 'succession') return <AppSuccession key={one} {...known} id={one} />;
-  return more === 'remove' ? <AppRemove {...known} id={one} /> : <AppPage key={one} {...known} id={one} />;
-}
-
-/** The pages about companies; home where this box takes no apps. */
-function LinkBody({ path, ...props }: HomeProps & { path: string }) {
-  const { links, apps } = props.view;
-  if (!links || !apps) return <Home {...props} />;
-  const known = { ...props, view: { ...props.view, links, apps } };
-  const [, , one = '', more] = path.split('/').map(decodeURIComponent);
-  if (one === '') return <Companies {...known} />;
-  return more === 'manager' ? <Appoint key={one} {...known} id={one} /> : <Company key={one} {...known} id={one} />;
 }
 
 const aboutApps = /^\/(apps|install|changes)(\/|$)/;

@@ -1,7 +1,6 @@
 /** The page about the storage: whether it is encrypted, why not, and its key until the owner has it. */
 import { useState } from 'preact/hooks';
 import type { ShownStorageKey, VolumeGlance } from '#contract/volume.js';
-import { atRestOf } from '#contract/volume.js';
 import type { HomeProps } from './home.js';
 import type { Live } from './live.js';
 import { Details, Failure, Field, Mark, Submit, Summary, Title, useForm } from './parts.js';
@@ -76,7 +75,7 @@ function Key({ live, waits }: { live: Live; waits: boolean }) {
 }
 
 export function StoragePage({ live, volume: { state, keyWaits } }: HomeProps & { volume: VolumeGlance }) {
-  const how = atRestOf(state);
+  const how = state.encrypted ? state.opened : 'plain';
   return (
     <div class="page wide">
       <Title>{words.title[how]}</Title>

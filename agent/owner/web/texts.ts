@@ -38,6 +38,10 @@ export const texts = {
     title: 'The box does not answer',
     remedy: 'Look whether it has power and is on the same network as this device. This page goes on by itself.',
   },
+  notLoaded: {
+    title: 'This page could not be loaded. The box may have been updated meanwhile.',
+    again: 'Load it again',
+  },
   unreachable: {
     since: (time: string) => `The box does not answer. What you see is from ${time}.`,
     never: 'The box does not answer yet.',

@@ -1,92 +1,34 @@
 /** That the power-cut rig sees what it is there to see: a small disk, a log made by hand. No guest is started. */
-import { execFileSync } from 'node:child_process';
-import { mkdirSync, truncateSync, writeFileSync } from 'node:fs';
+import { closeSync, openSync, readSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import t, { type Test } from 'tap';
-import { systemClock } from '#common/clock.js';
-import { files } from '#common/files.js';
-import { createLedger } from '../../agent/consent/ledger.js';
-import { createStorage } from '../../agent/storage/storage.js';
-import { openStore } from '../../agent/store/store.js';
-import { environmentBlock } from '../../image/esp.js';
-import { mebi, placed, tableOf } from '../../image/layout.js';
+import { mebi } from '../../image/layout.js';
 import { ownFolder } from '../support/folder.js';
-import { contentOf, keysOf } from './power/load-child.js';
+import { keysOf } from './power/load-child.js';
 import type { Note } from './power/notes.js';
+import { app, architecture, diskBytes, makeSmallDisk, startOf } from './power/small-disk.js';
 import { tryCuts } from './power/try-cuts.js';
 import { type Asked, buildLog } from './power/write-log.js';
 
-const architecture = 'amd64' as const;
-const { partitions, sizeMiB } = placed(architecture);
-const startOf = (label: string): number => (partitions.find((one) => one.label === label)?.startMiB ?? 0) * mebi;
 const [key = ''] = keysOf(0);
-
-/** What the agent has kept: one value of an app, in its first version, and one entry of the ledger. */
-async function keep(dataDir: string): Promise<void> {
-  mkdirSync(dataDir, { recursive: true, mode: 0o700 });
-  const store = await openStore(dataDir);
-  await (await createLedger({ store, clock: systemClock })).append({ by: 'box', type: 'made', facts: {} });
-  const storage = await createStorage({
-    ...{ store, files, clock: systemClock, freeBytes: () => 2 ** 40, onRefused: () => {} },
-    keysDirectory: path.join(dataDir, 'storage-keys'),
-  });
-  const value = { op: 'put' as const, key, value: contentOf(key, 1), contentType: 'text/plain' };
-  await storage.write({ id: 'load', quotaBytes: 2 ** 20 }, [value]);
-  await storage.stop();
-  await store.close();
-}
 
 async function disk(t: Test) {
   const folder = await ownFolder(t);
-  const [file, tree, esp] = ['disk', 'tree', 'esp'].map((name) => path.join(folder, name)) as [string, string, string];
-  await keep(path.join(tree, 'webizen/agent'));
-  for (const name of [file, esp]) writeFileSync(name, '');
-  truncateSync(file, sizeMiB * mebi);
-  truncateSync(esp, 128 * mebi);
-  execFileSync('sfdisk', ['--quiet', '--no-reread', file], { input: tableOf(architecture) });
-  execFileSync('mkfs.vfat', ['-F', '32', esp], { stdio: 'ignore' });
-  const put = (name: string, text: string): void => {
-    const from = path.join(folder, 'text');
-    writeFileSync(from, text);
-    execFileSync('mcopy', ['-i', esp, from, `::${name}`]);
-  };
-  execFileSync('mmd', ['-i', esp, '::EFI', '::EFI/BOOT', '::EFI/debian']);
-  put('EFI/BOOT/BOOTX64.EFI', 'GRUB');
-  put('EFI/debian/grub.cfg', 'its configuration');
-  put('EFI/debian/grubenv', environmentBlock({ ORDER: 'A B', A_OK: '1', A_TRY: '0' }));
-  put('EFI/debian/good.env', environmentBlock({ GOOD: 'A' }));
-  const data = path.join(folder, 'data');
-  writeFileSync(data, '');
-  truncateSync(data, 256 * mebi);
-  execFileSync('mke2fs', ['-q', '-F', '-t', 'ext4', '-d', tree, data]);
-  for (const [from, label] of [
-    [esp, 'webizen-esp'],
-    [data, 'webizen-data'],
-  ] as const)
-    execFileSync('dd', [`if=${from}`, `of=${file}`, 'bs=1M', `seek=${startOf(label) / mebi}`, 'conv=notrunc,sparse'], {
-      stdio: 'ignore',
-    });
+  const disk = await makeSmallDisk(folder);
   return {
+    folder,
     cut: async (asked: Asked[], notes: Note[] = [], count = 4) => {
       const log = path.join(folder, 'log');
       writeFileSync(log, buildLog(asked));
-      const recorded = {
-        architecture,
-        disk: file,
-        diskBytes: sizeMiB * mebi,
-        log,
-        notes,
-        app: 'load',
-        nextRootfs: esp,
-      };
+      const recorded = { architecture, disk, diskBytes, log, notes, app, nextRootfs: disk };
       const { results } = await tryCuts(recorded, { home: folder, count, seed: 7, told: () => {} });
       return results.map(({ faults }) => faults.join('; '));
     },
   } as const;
 }
 
-/** Where the first copy of /data's group descriptors lies; the super block is in the block before. */
-const descriptors = startOf('webizen-data') + 4096;
+/** Of /data: from here on group descriptors, bitmaps and the first inodes lie. */
+const inodes = startOf('webizen-data') + 4096;
 const zeroes = (atByte: number, sectors: number): Asked => ({
   kind: 'write',
   atByte,
@@ -120,16 +62,37 @@ t.test('what was promised and is not there is found, from the moment of the prom
   t.match((await cut([harmless], [{ logBytes: 0, kind: 'member' }], 1))[0], /membership is gone/);
 });
 
+t.test('a super block that was torn is taken from its copy, and the journal is played back all the same', async (t) => {
+  const { cut, folder } = await disk(t);
+  // The first half of it as a mount would have it, the second as it was.
+  const first = Buffer.alloc(512);
+  const fd = openSync(path.join(folder, 'disk'), 'r');
+  readSync(fd, first, 0, first.length, startOf('webizen-data') + 1024);
+  closeSync(fd);
+  first.writeUInt32LE(Math.round(Date.now() / 1000), 0x2c);
+  const torn: Asked = { kind: 'write', atByte: startOf('webizen-data') + 1024, data: first };
+  t.strictSame(await cut([torn, flush, harmless], [{ logBytes: 0, kind: 'stored', key, version: 1 }], 4), [
+    '',
+    '',
+    '',
+    '',
+  ]);
+});
+
 t.test('a filesystem that a person would have to repair is found', async (t) => {
   const { cut } = await disk(t);
-  t.match((await cut([zeroes(descriptors, 8), flush, harmless], [], 2)).at(-1), /e2fsck -fn/);
+  t.match(
+    (await cut([zeroes(inodes, 16_384), flush, harmless], [], 5)).at(-1),
+    /e2fsck/,
+    'the last is behind the flush',
+  );
 });
 
 t.test('a boot partition that has lost its files is found, and so is a table that cannot be read', async (t) => {
   const { cut } = await disk(t);
   const tables = zeroes(startOf('webizen-esp') + 32 * 512, 4200); // where each file's clusters are listed, twice
   t.match((await cut([tables, flush, harmless], [], 2)).at(-1), /grubenv cannot be read/);
-  const both = [zeroes(0, 64), zeroes(sizeMiB * mebi - 64 * 512, 64), flush, harmless];
+  const both = [zeroes(0, 64), zeroes(diskBytes - 64 * 512, 64), flush, harmless];
   t.match((await cut(both, [], 2)).at(-1), /the table of partitions cannot be read/);
   t.equal((await cut([zeroes(512, 1), flush, harmless], [], 2)).at(-1), '', 'of a torn table there is a copy');
 });

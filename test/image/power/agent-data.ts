@@ -1,13 +1,14 @@
 /** What the agent kept, opened by its own code: the store, the ledger's chain, the apps' storage, the outbox. */
 import { existsSync } from 'node:fs';
 import path from 'node:path';
+import { inspect } from 'node:util';
 import { systemClock } from '#common/clock.js';
 import { files } from '#common/files.js';
 import { verifyLedger } from '#contract/ledger-chain.js';
 import { createLedger } from '../../../agent/consent/ledger.js';
 import { createOutbox } from '../../../agent/link/outbox.js';
 import { createStorage } from '../../../agent/storage/storage.js';
-import { openStore } from '../../../agent/store/store.js';
+import { openStore, type Store } from '../../../agent/store/store.js';
 import { versionIn } from './load-child.js';
 
 /** What the box had promised when its power was cut. */
@@ -28,8 +29,9 @@ export async function lookAtAgent(dataDir: string, app: string, promised: Promis
   const owes = promised.versions.size > 0 || promised.sample > 0 || promised.ledgerLength > 0 || promised.isMember;
   if (!existsSync(path.join(dataDir, 'store'))) return owes ? ['the store is gone'] : [];
   if (promised.isMember && !existsSync(path.join(dataDir, 'membership.json'))) faults.push('the membership is gone');
-  const store = await openStore(dataDir);
+  let store: Store | undefined;
   try {
+    store = await openStore(dataDir);
     const ledger = await (await createLedger({ store, clock: systemClock })).export();
     const verdict = verifyLedger(ledger);
     if (!verdict.ok) faults.push(`the ledger is broken at ${verdict.index}: ${verdict.why}`);
@@ -63,11 +65,9 @@ export async function lookAtAgent(dataDir: string, app: string, promised: Promis
     const { last } = outbox.state();
     if (last < promised.sample) faults.push(`sample ${last + 1} would be numbered as another that the provider has`);
   } catch (error) {
-    faults.push(
-      `the agent's data cannot be opened: ${error instanceof Error ? (error.stack ?? error.message) : error}`,
-    );
+    faults.push(`the agent's data cannot be opened: ${inspect(error)}`);
   } finally {
-    await store.close();
+    await store?.close();
   }
   return faults;
 }

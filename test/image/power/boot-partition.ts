@@ -12,9 +12,17 @@ export interface Booting {
 const harmless = [
   /^fsck\.fat /,
   /^Dirty bit is set\./,
+  // The mark that it was in use is set in the one, and not in the other.
+  /^There are differences between boot sector and its backup\.$/,
+  /^This is mostly harmless\. Differences: /,
+  /^ {2}65:0[01]\/0[01]$/,
+  /^ {2}Not automatically fixing this\.$/,
   / Automatically removing dirty bit\./,
   /^Free cluster summary wrong/,
-  /^FATs differ - using first FAT\.$/, // the second is written behind the first
+  // The second is written behind the first.
+  /^FATs differ - using first FAT\.$/,
+  /^FATs differ but appear to be intact\.$/,
+  /^ {2}Using first FAT\.$/,
   / Auto-correcting\./,
   /^Reclaimed \d+ unused cluster/,
   /^\s*$/,
@@ -22,6 +30,15 @@ const harmless = [
   /^\*\*\* Filesystem was changed \*\*\*/,
   /^Writing changes\./,
 ];
+
+/** A file that had not got its name yet is shortened to what there is of it; nobody reads it. */
+function fsckFaults(said: string): string[] {
+  let subject = '';
+  return said.split('\n').filter((line) => {
+    subject = line.startsWith(' ') ? subject : line;
+    return !/^\/.*\.new$/.test(subject) && !harmless.some((one) => one.test(line));
+  });
+}
 
 const fileOf = (partition: string, name: string): Buffer | undefined => {
   const { status, stdout } = spawnSync('mtype', ['-i', partition, `::${name}`], { maxBuffer: 64 * 1024 ** 2 });
@@ -48,8 +65,7 @@ export function lookAtBootPartition(partition: string, fixed: ReadonlyMap<string
   for (const [name, digest] of fixed)
     if (digestOf(fileOf(partition, name) ?? Buffer.of()) !== digest) faults.push(`${name} is another`);
   const repaired = spawnSync('fsck.vfat', ['-a', partition], { encoding: 'utf8' });
-  for (const line of `${repaired.stdout}${repaired.stderr}`.split('\n'))
-    if (!harmless.some((one) => one.test(line))) faults.push(`fsck.vfat -a: ${line}`);
+  for (const line of fsckFaults(`${repaired.stdout}${repaired.stderr}`)) faults.push(`fsck.vfat -a: ${line}`);
   const left = spawnSync('fsck.vfat', ['-n', partition], { encoding: 'utf8' });
   if (left.status !== 0) faults.push(`fsck.vfat -n after the repair: ${left.stdout.trim()}`);
   return { slot, faults };

@@ -37,18 +37,25 @@ export function entriesWithin(entries: readonly Entry[], logBytes: number): numb
   return low;
 }
 
+/** So many writes in flight that their order matters. */
+const busy = 4;
+
 /**
  * Moments for cuts, ascending: behind an entry that is no flush, so that something unflushed is there. Each kind of entry
- * gets its share, however few of it there are: a boot partition is written to seldom, and must bear it as well.
+ * gets its share, however few of it there are, and so do moments at which much was in flight: a boot partition is written
+ * to seldom, and must bear it as well.
  */
 export function chooseCuts(
   entries: readonly Entry[],
   { count, random, kindOf }: { count: number; random: () => number; kindOf: (entry: Entry) => string },
 ): Cut[] {
   const moments = new Map<string, number[]>();
+  let unflushed = 0;
   for (const [index, entry] of entries.entries()) {
+    if (entry.flush) unflushed = 0;
     if (entry.sizeBytes === 0) continue;
-    const kind = kindOf(entry);
+    unflushed += 1;
+    const kind = `${kindOf(entry)} ${unflushed >= busy}`;
     if (!moments.get(kind)?.push(index + 1)) moments.set(kind, [index + 1]);
   }
   const kinds = [...moments.values()];

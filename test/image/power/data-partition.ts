@@ -2,6 +2,7 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import path from 'node:path';
+import { source } from '../../../image/places.js';
 
 /** What e2fsck -p may say. */
 const harmless = [
@@ -11,13 +12,22 @@ const harmless = [
   /^\s*$/,
 ];
 
-/** Plays the journal back and clears orphans, as the box does; answers what else was amiss. */
+/**
+ * Does what the box does before it mounts it (image/overlay/usr/lib/webizen/data); answers what else was amiss. A super block
+ * that was torn is no fault: it is written in place, and the box has e2fsck take one of its copies by itself.
+ */
 export function repairData(partition: string): string[] {
   const faults: string[] = [];
-  const repaired = spawnSync('e2fsck', ['-p', partition], { encoding: 'utf8' });
+  const state = spawnSync('sh', [source('overlay/usr/lib/webizen/data'), 'state', partition], { encoding: 'utf8' });
+  if (!/^(plain|pristine)$/m.test(state.stdout))
+    faults.push(`the box would take it for ${state.stdout}${state.stderr}`);
+  // It looks at the super block alone, its checksum among it.
+  const isWhole = spawnSync('blkid', ['-p', '-n', 'ext4', partition]).status === 0;
+  const repaired = spawnSync('e2fsck', [isWhole ? '-p' : '-y', partition], { encoding: 'utf8' });
   const said = `${repaired.stdout}${repaired.stderr}`;
-  if ((repaired.status ?? 8) > 1) faults.push(`e2fsck -p ends with ${repaired.status}`);
-  for (const line of said.split('\n')) if (!harmless.some((one) => one.test(line))) faults.push(`e2fsck -p: ${line}`);
+  if ((repaired.status ?? 8) > 1) faults.push(`e2fsck ends with ${repaired.status}`);
+  for (const line of isWhole ? said.split('\n') : [])
+    if (!harmless.some((one) => one.test(line))) faults.push(`e2fsck -p: ${line}`);
   const left = spawnSync('e2fsck', ['-f', '-n', partition], { encoding: 'utf8' });
   if (left.status !== 0) faults.push(`e2fsck -fn after the repair: ${left.stdout.trim()}`);
   return faults;

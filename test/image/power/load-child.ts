@@ -53,6 +53,8 @@ function statusOf(socketPath: string): Promise<string> {
   });
 }
 
+const pause = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 2000));
+
 async function run(runtimeDir: string, port: string): Promise<void> {
   const told = openSync(port, 'w');
   const say = (line: string): number => writeSync(told, `${line}\n`);
@@ -61,18 +63,20 @@ async function run(runtimeDir: string, port: string): Promise<void> {
   const lane = async (keys: string[]): Promise<void> => {
     for (let version = 1; ; version += 1)
       for (const key of keys) {
-        const status = await put(agent, socketPath, key, contentOf(key, version));
-        if (status >= 300) throw new Error(`${key} ${version}: ${status}`);
+        const isStored = async () => (await put(agent, socketPath, key, contentOf(key, version))) < 300;
+        while (!(await isStored().catch(() => false))) await pause(); // it may be starting again
         say(`stored ${key} ${version}`);
       }
   };
   const watch = async (): Promise<void> => {
     for (;;) {
-      const { ledger, health, certificate } = JSON.parse(await statusOf(`${runtimeDir}/admin.sock`));
+      await pause();
+      const text = await statusOf(`${runtimeDir}/admin.sock`).catch(() => undefined);
+      if (text === undefined) continue;
+      const { ledger, health, certificate } = JSON.parse(text);
       if (ledger) say(`ledger ${ledger.length}`);
       if (certificate) say('member');
       say(`sample ${health.acknowledged}`);
-      await new Promise((resolve) => setTimeout(resolve, 2000));
     }
   };
   await Promise.all([watch(), ...Array.from({ length: lanes }, (_, n) => lane(keysOf(n)))]);

@@ -21,8 +21,9 @@ export function repairData(partition: string): string[] {
   const state = spawnSync('sh', [source('overlay/usr/lib/webizen/data'), 'state', partition], { encoding: 'utf8' });
   if (!/^(plain|pristine)$/m.test(state.stdout))
     faults.push(`the box would take it for ${state.stdout}${state.stderr}`);
-  // It looks at the super block alone, its checksum among it.
-  const isWhole = spawnSync('blkid', ['-p', '-n', 'ext4', partition]).status === 0;
+  const isWhole = !/^dumpe2fs: Superblock /m.test(
+    spawnSync('dumpe2fs', ['-h', partition], { encoding: 'utf8' }).stderr,
+  );
   const repaired = spawnSync('e2fsck', [isWhole ? '-p' : '-y', partition], { encoding: 'utf8' });
   const said = `${repaired.stdout}${repaired.stderr}`;
   if ((repaired.status ?? 8) > 1) faults.push(`e2fsck ends with ${repaired.status}`);

@@ -43,7 +43,7 @@ export const faults: Fault[] = [
     name: 'agent',
     changes: () => ({ [program]: "throw new Error('cannot start');\n" }),
     code: /^os-not-booted$/,
-    detail: /the agent ended 6 times .*cannot start/,
+    detail: /the agent ended 5 times .*cannot start/,
   },
   {
     name: 'migration',
@@ -55,7 +55,7 @@ export const faults: Fault[] = [
         'storeVersion=2$1($2).then((db)=>db.put("migrated",1).then(()=>{throw new Error("cannot migrate the store")}))',
       ),
     code: /^os-not-booted$/,
-    detail: /the agent ended 6 times .*cannot migrate the store/,
+    detail: /the agent ended 5 times .*cannot migrate the store/,
   },
   {
     name: 'panic',

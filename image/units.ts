@@ -37,9 +37,6 @@ const masked = [
     'netavark-dhcp-proxy.socket',
     'systemd-pstore.service',
   ],
-  // Filesystems for whoever looks into the kernel, and for programs that no box has: each costs a start its time.
-  ...['dev-hugepages.mount', 'dev-mqueue.mount', 'sys-kernel-config.mount', 'sys-kernel-debug.mount'],
-  ...['sys-kernel-tracing.mount', 'modprobe@configfs.service', 'modprobe@drm.service', 'modprobe@efi_pstore.service'],
 ];
 
 export function units(tree: string): void {

@@ -17,6 +17,7 @@ const worksWith: Readonly<Record<string, { most: number; why: string }>> = {
     why: 'it makes, opens and mounts what /data lies on, with the devices and keys for that',
   },
   'webizen-forward.service': { most: 9.6, why: 'it runs once, before the network, with a rule set of the image alone' },
+  'webizen-usb@.service': { most: 6.7, why: 'it mounts a disk where the agent sees it, and nothing else' },
   'webizen-country.service': { most: 6.2, why: 'it runs once, with what the kernel says of radios alone' },
 };
 

@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
+import { readFile, truncate } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import fc from 'fast-check';
@@ -228,6 +228,32 @@ t.test('what a killed engine left half-made or half-removed is in nobody’s way
     t.equal(await listed(), undefined, `${state} is gone`);
     t.same(await podman.running(), [], 'and runs no more');
   }
+});
+
+t.test('a container whose files a power cut left empty is made anew', async (t) => {
+  const { runner } = await testRunner(t, podman);
+  const app = appOf(podman, { id: 'example.torn', image: busybox.digest, script: forever });
+  const start = async () => {
+    await runner.start(app);
+    runner.ready(app.id);
+    await runner.settled(app.id, patience());
+  };
+  const container = () => podman.run('inspect', '--format', '{{.Id}}', 'webizen-example.torn').trim();
+  await start();
+  const first = container();
+  await runner.stop(app.id);
+  const kept = path.join(podman.folder, 'root');
+  const containers = JSON.parse(await readFile(path.join(kept, 'overlay-containers/containers.json'), 'utf8')) as {
+    id: string;
+    layer: string;
+  }[];
+  const layer = containers.find(({ id }) => id === first)?.layer ?? '';
+  for (const name of ['link', 'lower']) await truncate(path.join(kept, 'overlay', layer, name), 0);
+  t.throws(container, /readlink|no such|invalid/, 'the engine itself cannot look at it');
+  await start();
+  t.not(container(), first);
+  t.equal((await podman.running()).length, 1, 'it runs, once');
+  await runner.remove(app.id);
 });
 
 t.test('what cannot be started says so', async (t) => {

@@ -60,6 +60,23 @@ export function createPodmanEngine({
     if (isHalf) await podman.remove(nameOf(id));
   }
 
+  /**
+   * One that the engine cannot even look at is what a power cut left of it, with files that are empty: removed, as there is
+   * nothing in it that is the app's own.
+   */
+  async function look(id: string): ReturnType<typeof podman.container> {
+    try {
+      return await podman.container(nameOf(id));
+    } catch (error) {
+      if (!(error instanceof Refusal) || error.code !== 'runtime-failed') throw error;
+      const found = (await podman.containers(labels.app)).find((one) => one.labels[labels.app] === id);
+      if (found === undefined || found.state === 'running') throw error;
+      log.warn({ app: id, err: error }, 'what is left of its container is removed');
+      await podman.remove(nameOf(id));
+      return undefined;
+    }
+  }
+
   async function halt(id: string): Promise<void> {
     await finishRemoval(id);
     await podman.stop(nameOf(id), graceSeconds);
@@ -73,7 +90,7 @@ export function createPodmanEngine({
       userNamespaces: await userNamespaces(),
     });
     await finishRemoval(app.id);
-    const found = await podman.container(nameOf(app.id));
+    const found = await look(app.id);
     // Half stopped by an engine that was killed, it runs on: that engine would neither start it nor end what it removes.
     if (found && !found.State.Running) await podman.stop(found.Id, graceSeconds);
     const alike = (...names: (keyof typeof labels)[]) =>
@@ -86,7 +103,10 @@ export function createPodmanEngine({
     await podman.remove(nameOf(app.id));
     for (const { name, options } of volumesOf(app.id))
       if ((await podman.volume(name)) === undefined) await podman.createVolume(name, options, { [labels.app]: app.id });
-    return { container: await podman.create(spec), adopted: false };
+    const container = await podman.create(spec);
+    // As for images: the engine does not wait until what it made is on the disk.
+    await flush();
+    return { container, adopted: false };
   }
 
   /** One that cannot be started is made anew, once: an engine that was killed may have started half of it. */

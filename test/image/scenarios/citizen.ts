@@ -10,7 +10,7 @@ export const name = 'bounds, ordered shutdown, watchdog and safe mode';
 /** An app as podman has one, of the guest's own files: it writes down that it was asked to end, and takes three seconds. */
 const appOf = (id: string): string => `
 mkdir -p /data/kit
-podman create --name webizen-${id} --label webizen.app=${id} --label webizen.release=kit --network none \\
+podman create --name webizen-${id} --label webizen.app=${id} --label webizen.release=kit --network none --no-hostname --no-hosts \\
   --read-only --volume /data/kit:/data/kit --rootfs / \\
   /bin/bash -c 'trap "sleep 3; echo saved > /data/kit/${id}; sync; exit 0" TERM; echo up > /data/kit/${id}; while :; do sleep 0.2; done' &&
 podman start webizen-${id} && until grep -q up /data/kit/${id}; do sleep 0.5; done`;
@@ -55,7 +55,7 @@ export async function run(rig: Rig): Promise<void> {
     'podman inspect --format {{.State.Pid}} webizen-first 2>/dev/null; systemctl show -P MainPID webizen-agent',
   );
   rig.say(before);
-  await ask('podman create --name other --network none --read-only --rootfs / /bin/sleep 100000 && podman start other');
+  await ask('podman create --name other --network none --no-hostname --no-hosts --read-only --rootfs / /bin/sleep 100000 && podman start other');
   await ask('systemctl restart webizen-agent');
   const other = await ask('podman ps --format "{{.Names}} {{.Status}}"');
   rig.say(other);

@@ -70,6 +70,12 @@ t.test('a log that was cut anywhere is read as far as it goes', async () => {
   );
 });
 
+t.test('a mark that was cut in its words has not been made', async (t) => {
+  const log = buildLog([{ kind: 'flush' }, { kind: 'mark', text: 'a' }], { counted: 0 });
+  t.equal(readEntries(bytesOf(log)).entries.length, 2);
+  t.equal(readEntries(bytesOf(log.subarray(0, log.length - 480))).entries.length, 1);
+});
+
 t.test('what is no log is refused, or read, and nothing else comes of it', async (t) => {
   fc.assert(
     fc.property(

@@ -75,16 +75,14 @@ export function readEntries(log: Bytes): { sectorBytes: number; entries: Entry[]
       discard: is(flagOf.discard),
       dataAt: at + sectorBytes,
     };
+    const endsAt = at + sectorBytes + (is(flagOf.mark) || common.discard ? 0 : sizeBytes);
+    if (endsAt > log.sizeBytes) break; // cut in the middle of it
     if (is(flagOf.mark)) {
       if (dataLength > BigInt(sectorBytes - headBytes)) throw wrong(`its mark has ${dataLength} bytes`);
       const mark = log.read(at + headBytes, Number(dataLength)).toString('utf8');
-      entries.push({ ...common, atByte, sizeBytes: 0, mark, endsAt: at + sectorBytes });
-    } else {
-      const endsAt = at + sectorBytes + (common.discard ? 0 : sizeBytes);
-      if (endsAt > log.sizeBytes) break;
-      entries.push({ ...common, atByte, sizeBytes, endsAt });
-    }
-    at = (entries.at(-1) as Entry).endsAt;
+      entries.push({ ...common, atByte, sizeBytes: 0, mark, endsAt });
+    } else entries.push({ ...common, atByte, sizeBytes, endsAt });
+    at = endsAt;
   }
   if (entries.length < least)
     throw new Error(`cannot read the log: ${least} entries are promised, ${entries.length} are there`);

@@ -7,12 +7,16 @@ import type { Rig } from '../rig.js';
 
 export const name = 'bounds, ordered shutdown, watchdog and safe mode';
 
-/** An app as podman has one, of the guest's own files: it writes down that it was asked to end, and takes three seconds. */
+/** A root filesystem of one program. */
+const root = `
+r=/data/kit/root; mkdir -p $r/bin $r/dev $r/proc $r/sys $r/etc $r/run $r/tmp $r/data/kit && cp /bin/busybox $r/bin/ &&
+for it in sh sleep sync; do ln -sf busybox $r/bin/$it; done`;
+
+/** An app as podman has one: it writes down that it was asked to end, and takes three seconds. */
 const appOf = (id: string): string => `
-mkdir -p /data/kit
-podman create --name webizen-${id} --label webizen.app=${id} --label webizen.release=kit --network none --no-hostname --no-hosts \\
-  --read-only --volume /data/kit:/data/kit --rootfs / \\
-  /bin/bash -c 'trap "sleep 3; echo saved > /data/kit/${id}; sync; exit 0" TERM; echo up > /data/kit/${id}; while :; do sleep 0.2; done' &&
+podman create --name webizen-${id} --label webizen.app=${id} --label webizen.release=kit --network none \\
+  --volume /data/kit:/data/kit --rootfs /data/kit/root \\
+  /bin/sh -c 'trap "sleep 3; echo saved > /data/kit/${id}; sync; exit 0" TERM; echo up > /data/kit/${id}; while :; do sleep 1; done' &&
 podman start webizen-${id} && until grep -q up /data/kit/${id}; do sleep 0.5; done`;
 
 const patient = { timeoutSeconds: 900 };
@@ -41,7 +45,8 @@ export async function run(rig: Rig): Promise<void> {
   await tell(
     'cd /sys/fs/cgroup; for f in system.slice/memory.min system.slice/webizen-agent.service/memory.min machine.slice/memory.max machine.slice/cpu.weight machine.slice/pids.max; do echo $f $(cat $f); done; cat /sys/fs/cgroup/cgroup.controllers; mount | grep cgroup2',
   );
-  await tell(appOf('first'));
+  await ask(root);
+  await ask(appOf('first'));
   await tell(
     'systemctl list-units --no-legend --type=scope; for s in $(systemctl list-units --no-legend --plain --type=scope | cut -d" " -f1); do echo == $s; systemctl show $s -p DefaultDependencies -p Slice -p Before -p After -p Conflicts -p KillMode; done',
   );
@@ -55,7 +60,9 @@ export async function run(rig: Rig): Promise<void> {
     'podman inspect --format {{.State.Pid}} webizen-first 2>/dev/null; systemctl show -P MainPID webizen-agent',
   );
   rig.say(before);
-  await ask('podman create --name other --network none --no-hostname --no-hosts --read-only --rootfs / /bin/sleep 100000 && podman start other');
+  await ask(
+    'podman create --name other --network none --rootfs /data/kit/root /bin/sleep 100000 && podman start other',
+  );
   await ask('systemctl restart webizen-agent');
   const other = await ask('podman ps --format "{{.Names}} {{.Status}}"');
   rig.say(other);

@@ -40,6 +40,13 @@ const say = (line: string): void => void process.stdout.write(`${line}\n`);
 const minutes = Number(process.env.MINUTES ?? Number.POSITIVE_INFINITY);
 const minutesLeft = (): number => minutes - performance.now() / 60_000;
 
+/** Whoever ends the test ends its machines. */
+const ended = new Promise<never>((_, reject) => {
+  for (const signal of ['SIGINT', 'SIGTERM'] as const)
+    process.once(signal, () => reject(new Error(`ended by ${signal}`)));
+});
+ended.catch(() => {}); // told by what races with it
+
 async function one(file: string, { name, run }: Scenario): Promise<void> {
   say(`# ${name}`);
   const rig = await openRig(architecture, file);
@@ -50,7 +57,7 @@ async function one(file: string, { name, run }: Scenario): Promise<void> {
   });
   const going = run(rig);
   try {
-    await Promise.race([going, late]);
+    await Promise.race([going, late, ended]);
   } finally {
     clearTimeout(timer);
     await rig.close();

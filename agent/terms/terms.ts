@@ -121,10 +121,10 @@ export async function createTerms(parts: TermsParts): Promise<TermsRoom> {
     ...{ agreement: id, app, version, plan: plan.id, member },
   });
 
-  const endedNow = (row: AgreementRow, why: EndReason, end: string | null = null): AgreementRow => ({
+  const endedNow = (row: AgreementRow, why: EndReason): AgreementRow => ({
     ...row,
     notice: null,
-    ended: { at: clock.now(), why, end },
+    ended: { at: clock.now(), why, end: null },
   });
 
   function endByBox(row: AgreementRow, why: EndReason): Promise<void> {
@@ -173,9 +173,10 @@ export async function createTerms(parts: TermsParts): Promise<TermsRoom> {
   async function leave(app: string, signer: OwnerSigner): Promise<void> {
     const row = book.of(app);
     if (!row) throw new Refusal('agreement-unknown', app);
-    const end = await signAgreementEnd({ id: row.id, at: clock.now() }, signer, keyOf(signer));
+    const at = clock.now(); // said once: what is signed is what is told
+    const end = await signAgreementEnd({ id: row.id, at }, signer, keyOf(signer));
     const decision: Decision = { by: 'owner', type: 'terms.left', facts: factsOf(row) };
-    await write([decision], [endedNow(row, 'left', end)], signer);
+    await write([decision], [{ ...endedNow(row, 'left'), ended: { at, why: 'left', end } }], signer);
   }
 
   /** Terms are other ones when no plan of theirs is the one that was agreed to. */

@@ -9,7 +9,8 @@ import { Details, Failure, Mark, Skeleton, Submit, Title, Trouble, useForm, When
 import { Link } from './route.js';
 import { texts } from './texts.js';
 import { useAsked } from './use-asked.js';
-import { keyOf, sayWindow, usualWindows, windowOf } from './window.js';
+import { keyOf, windowOf } from './window.js';
+import { WindowField } from './window-field.js';
 
 const words = texts.backup;
 const isUnderWay = (job: BackupJob | null): boolean => job !== null && !/done|failed/.test(job.stage);
@@ -139,7 +140,6 @@ function Weekly({ live, settings }: { live: Live; settings: BackupView['settings
     setSaved(true);
     return undefined;
   });
-  const windows = [...new Set([...usualWindows, ...(window === '' ? [] : [window])])];
   return (
     <section class="panel" aria-labelledby="weekly">
       <h2 id="weekly">{say.section}</h2>
@@ -154,17 +154,7 @@ function Weekly({ live, settings }: { live: Live; settings: BackupView['settings
           />
           <span>{say.weekly}</span>
         </label>
-        <div class="field">
-          <label for="window">{say.window}</label>
-          <select id="window" value={window} onChange={({ currentTarget }) => setWindow(currentTarget.value)}>
-            <option value="">{say.always}</option>
-            {windows.map((one) => (
-              <option key={one} value={one}>
-                {sayWindow(one, say.between)}
-              </option>
-            ))}
-          </select>
-        </div>
+        <WindowField say={say} value={window} set={setWindow} />
         <div class="field">
           <label for="keep">{say.keep}</label>
           <select id="keep" value={String(keep)} onChange={({ currentTarget }) => setKeep(Number(currentTarget.value))}>

@@ -3,46 +3,24 @@ import { useState } from 'preact/hooks';
 import type { ShownStorageKey, VolumeGlance } from '#contract/volume.js';
 import type { HomeProps } from './home.js';
 import type { Live } from './live.js';
-import { Details, Failure, Field, Mark, Submit, Summary, Title, useForm } from './parts.js';
+import { Details, Failure, Mark, Title, useForm } from './parts.js';
+import { ShownCode } from './shown-code.js';
 import { texts } from './texts.js';
 
 const words = texts.storage;
 
-function Noted({ live, shown }: { live: Live; shown: string }) {
-  const [last, setLast] = useState('');
-  const form = useForm(async () => {
-    if (last.trim() === '') return words.key.empty;
-    await live.act('POST', '/v1/storage-key/noted', { last });
-    return undefined;
-  });
-  return (
-    <form class="page" onSubmit={form.submit} noValidate>
-      <Summary fault={form.fault} field="last" />
-      <Failure error={form.error} />
-      <p class="big" data-code>
-        {shown}
-      </p>
-      <div class="acts">
-        <button type="button" onClick={() => print()}>
-          {words.key.print}
-        </button>
-      </div>
-      <p>{words.key.keep}</p>
-      <Field
-        id="last"
-        label={words.key.label}
-        hint={words.key.hint}
-        fault={form.fault}
-        value={last}
-        set={setLast}
-        autocomplete="off"
-        maxLength={40}
-        class="short codes"
-      />
-      <Submit isWorking={form.isWorking}>{words.key.submit}</Submit>
-    </form>
-  );
-}
+const Noted = ({ live, shown }: { live: Live; shown: string }) => (
+  <ShownCode
+    code={shown}
+    say={words.key}
+    maxLength={40}
+    noted={async (last) => {
+      if (last.trim() === '') return words.key.empty;
+      await live.act('POST', '/v1/storage-key/noted', { last });
+      return undefined;
+    }}
+  />
+);
 
 function Key({ live, waits }: { live: Live; waits: boolean }) {
   const [shown, setShown] = useState<string>();

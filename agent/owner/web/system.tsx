@@ -6,7 +6,8 @@ import type { Live } from './live.js';
 import { Details, Failure, Mark, Skeleton, Submit, Title, useForm, When } from './parts.js';
 import { texts } from './texts.js';
 import { useAsked } from './use-asked.js';
-import { keyOf, sayWindow, usualWindows, windowOf } from './window.js';
+import { keyOf, windowOf } from './window.js';
+import { WindowField } from './window-field.js';
 
 const words = texts.system;
 
@@ -98,7 +99,6 @@ function Choices({ live, settings, at }: { live: Live; settings: OsView['setting
     await live.act('PUT', '/v1/system/hold', { days: isHeld ? 0 : 7 });
     return undefined;
   });
-  const windows = [...new Set([...usualWindows, ...(window === '' ? [] : [window])])];
   return (
     <section class="panel" aria-labelledby="choices">
       <h2 id="choices">{say.section}</h2>
@@ -120,17 +120,7 @@ function Choices({ live, settings, at }: { live: Live; settings: OsView['setting
             ))}
           </select>
         </div>
-        <div class="field">
-          <label for="window">{say.window}</label>
-          <select id="window" value={window} onChange={({ currentTarget }) => setWindow(currentTarget.value)}>
-            <option value="">{say.always}</option>
-            {windows.map((one) => (
-              <option key={one} value={one}>
-                {sayWindow(one, say.between)}
-              </option>
-            ))}
-          </select>
-        </div>
+        <WindowField say={say} value={window} set={setWindow} />
         <p role="status">{isSaved && <Mark tone="good">{say.saved}</Mark>}</p>
         <Submit isWorking={form.isWorking}>{say.save}</Submit>
       </form>

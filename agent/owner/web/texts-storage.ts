@@ -31,7 +31,6 @@ export const storage = {
     lead: 'If the box breaks, this key opens its disk in another box. Nobody else has it, and nobody can make it again. It is not your recovery code, which is for the passphrase.',
     show: 'Show the key',
     keep: 'Write it down, and keep it where you keep other papers, not beside the box.',
-    print: 'Print',
     label: 'Type the last eight letters',
     hint: 'Then the box forgets the key, and it is on your paper alone.',
     empty: 'Type the last eight letters of the key',

@@ -72,14 +72,12 @@ export const texts = {
     tooShort: 'Use at least 10 characters',
     tooWeak: 'Use one that repeats itself less',
   },
+  /** A code that is shown once. */
+  shownCode: { copy: 'Copy', copied: 'Copied', copyFailed: 'Select it and copy it by hand', print: 'Print' },
   recovery: {
     title: 'Write down your recovery code.',
     lead: 'If you forget the passphrase, this code opens your box. It is shown this one time.',
     keep: 'Keep it where you keep other papers, not beside the box.',
-    copy: 'Copy',
-    copied: 'Copied',
-    copyFailed: 'Select it and copy it by hand',
-    print: 'Print',
     label: 'Type the last four characters',
     hint: 'So that we both know it is written down.',
     wrong: 'These are not the last four characters of the code',

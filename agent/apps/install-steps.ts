@@ -4,7 +4,6 @@
  * passed its health check.
  */
 
-import { imageTar } from '#common/archive/layout.js';
 import type { Clock } from '#common/clock.js';
 import { compareVersions } from '#contract/manifest.js';
 import { isProblemCode, Refusal } from '#contract/problems.js';
@@ -16,6 +15,7 @@ import type { Blobs } from './blobs.js';
 import { dropNext } from './drop-next.js';
 import type { ImageCheck } from './image-check.js';
 import { type Held, type Installed, type InstalledRecord, mayRun, releaseOf } from './installed.js';
+import { loadImage } from './load.js';
 import type { Architecture, Offers } from './offers.js';
 import { gateMilliseconds, isFinal, isUnheard } from './plan.js';
 import type { Running } from './running.js';
@@ -145,14 +145,7 @@ export function createInstallSteps(parts: InstallParts): Record<string, StepKind
       async do(context) {
         const { release } = known(context);
         context.note('loading');
-        const fileOf = (digest: string): string => {
-          const file = blobs.fileOf(digest);
-          if (file === undefined) throw new Refusal('internal', `${digest} is not here`);
-          return file;
-        };
-        // The image's manifest is the first of its blobs, its configuration the second (common/archive/image.ts).
-        const signed = { digest: release.image.digest, config: release.blobs[1]?.digest ?? '' };
-        await runner.load(signed, () => imageTar(release, fileOf));
+        await loadImage(release, { blobs, runner });
       },
       undo: noteWhy, // the image goes when nothing names it any more
       isFinal,

@@ -2,11 +2,11 @@
  * A release that is installed and whose image the engine does not have: after a restore onto another box, or when the
  * engine's store was lost. It is verified and fetched as when it was installed first.
  */
-import { imageTar } from '#common/archive/layout.js';
 import { Refusal } from '#contract/problems.js';
 import type { Blobs } from './blobs.js';
 import type { ImageCheck } from './image-check.js';
 import { type Held, type Installed, releaseOf } from './installed.js';
+import { loadImage } from './load.js';
 import type { Architecture, Offers } from './offers.js';
 import type { Catalogue, Runner } from './uses.js';
 
@@ -52,13 +52,7 @@ export function createProvide(parts: {
         if (await blobs.dropDamaged(release.blobs)) throw new Refusal('blob-damaged', release.manifest.id);
         throw error;
       }
-      const fileOf = (digest: string): string => {
-        const file = blobs.fileOf(digest);
-        if (file === undefined) throw new Refusal('internal', `${digest} is not here`);
-        return file;
-      };
-      const signed = { digest: release.image.digest, config: release.blobs[1]?.digest ?? '' };
-      await runner.load(signed, () => imageTar(release, fileOf));
+      await loadImage(release, { blobs, runner });
     },
   };
 }

@@ -10,7 +10,7 @@ import type { Change } from '#contract/changes.js';
 import type { Manifest } from '#contract/manifest.js';
 import { appIs, desk, ended, isWell, joined, openWay, passphrase, say, type Way } from '../support/apps-way.js';
 import { killed } from '../support/box.js';
-import { heading, launch, looker, openPage, press, sizes } from '../support/owner-pages.js';
+import { heading, launch, looker, openPage, passSetup, press, signIn, sizes } from '../support/owner-pages.js';
 import { packedBase } from '../support/var.js';
 
 const base = await packedBase(t);
@@ -21,13 +21,6 @@ const browser = await launch(t);
 const patience = 180_000;
 
 const count = async ({ box }: Way): Promise<string> => box.agent!.rooms().storage.get(app, 'count').value.toString();
-
-async function signIn(page: Page): Promise<void> {
-  const field = page.getByLabel('Passphrase', { exact: true });
-  await field.fill(passphrase);
-  await press(page, 'Sign in');
-  await field.waitFor({ state: 'detached' });
-}
 
 /** Two pictures belong to the owner's guide; they are written when they are asked for, see test/journeys/owner.test.ts. */
 async function forGuide(page: Page, name: string): Promise<void> {
@@ -62,14 +55,8 @@ async function signedIn({ box }: Way): Promise<{ page: Page; go(to: string): Pro
   page.context().setDefaultTimeout(patience);
   const complaints: string[] = [];
   page.on('pageerror', (error) => complaints.push(error.message));
-  await signIn(page);
-  await page.evaluate(`(async () => {
-    const send = (path, method, body) =>
-      fetch(path, { method, ...(body && { body: JSON.stringify(body), headers: { 'content-type': 'application/json' } }) });
-    await send('/v1/recovery-code/saved', 'POST');
-    await send('/v1/jurisdiction', 'PUT', { jurisdiction: 'AU-NSW' });
-    await send('/v1/setup/done', 'POST');
-  })()`);
+  await signIn(page, passphrase);
+  await passSetup(page);
   return { page, complaints, go: (to) => page.goto(`${url}${to}`) };
 }
 
@@ -121,7 +108,7 @@ t.test(
       waiting: { release: second, asks: ['health.read'] },
     });
     await go(`/apps/${app}`);
-    await signIn(page);
+    await signIn(page, passphrase);
     await page.getByRole('link', { name: 'Look at the update' }).click();
     await heading(page, 'Update Visits to 1.1.0?', patience);
     await page.getByText('Shows how warm the box is.').waitFor();
@@ -197,7 +184,7 @@ t.test(
     heir.done('app', 'init', 'visits', '--id', app, '--name', 'Visits');
     const theirs = await heir.publish('visits', '2.0.0', patient);
     await go(`/apps/${app}`);
-    await signIn(page);
+    await signIn(page, passphrase);
     await page.getByRole('link', { name: 'Read about it and decide' }).click();
     await heading(page, 'Let Wattle Software take over Visits?', patience);
     await page.getByText('write to the board').waitFor();

@@ -4,12 +4,21 @@
  */
 import { readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import type { Page } from 'playwright-core';
 import t, { type Test } from 'tap';
 import { verifyLedger } from '#contract/ledger-chain.js';
 import { appIs, isWell, openWay, passphrase, say, type Way } from '../support/apps-way.js';
 import { testBox } from '../support/box.js';
-import { heading, launch, looker, openPage, press, type Size, sizes } from '../support/owner-pages.js';
+import {
+  heading,
+  launch,
+  looker,
+  openPage,
+  passSetup,
+  press,
+  type Size,
+  signIn,
+  sizes,
+} from '../support/owner-pages.js';
 import { testPodman } from '../support/podman.js';
 import { freePortBase } from '../support/provider.js';
 import { packedBase } from '../support/var.js';
@@ -19,13 +28,6 @@ const app = 'example.visits';
 const browser = await launch(t);
 /** An image is loaded, an app started, on a busy machine. */
 const patience = 180_000;
-
-async function signIn(page: Page): Promise<void> {
-  const field = page.getByLabel('Passphrase', { exact: true });
-  await field.fill(passphrase);
-  await press(page, 'Sign in');
-  await field.waitFor({ state: 'detached' });
-}
 
 async function opened(t: Test, way: Pick<Way, 'box'>, size: Size) {
   const url = `http://127.0.0.1:${way.box.agent?.console()?.port}`;
@@ -51,14 +53,8 @@ t.test('saved on one box, restored on another: the app goes on there, and the bo
   t.equal(count(way), '1');
 
   const first = await opened(t, way, 'desktop');
-  await signIn(first.page);
-  await first.page.evaluate(`(async () => {
-    const send = (path, method, body) =>
-      fetch(path, { method, ...(body && { body: JSON.stringify(body), headers: { 'content-type': 'application/json' } }) });
-    await send('/v1/recovery-code/saved', 'POST');
-    await send('/v1/jurisdiction', 'PUT', { jurisdiction: 'AU-NSW' });
-    await send('/v1/setup/done', 'POST');
-  })()`);
+  await signIn(first.page, passphrase);
+  await passSetup(first.page);
   await first.page.goto(`${first.url}/backup`);
   await heading(first.page, 'There is no backup yet.');
   await first.look('1-none');
@@ -127,7 +123,7 @@ t.test('saved on one box, restored on another: the app goes on there, and the bo
   await page.getByLabel('Type “restore”').fill('Restore');
   await press(page, 'Restore this backup');
   await page.getByLabel('Passphrase', { exact: true }).waitFor();
-  await signIn(page);
+  await signIn(page, passphrase);
   await page.getByLabel('Country').fill('austral');
   await page.getByLabel('State, province or region').fill('nsw');
   await press(page, 'Continue');

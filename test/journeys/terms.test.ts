@@ -6,7 +6,7 @@ import t from 'tap';
 import type { ProviderAgreement } from '#contract/agreements.js';
 import { agreedPlan } from '#contract/plan-digest.js';
 import { appIs, desk, isWell, openWay, passphrase } from '../support/apps-way.js';
-import { heading, launch, looker, openPage, press, sizes } from '../support/owner-pages.js';
+import { heading, launch, looker, openPage, passSetup, press, signIn, sizes } from '../support/owner-pages.js';
 import { planOf } from '../support/terms-box.js';
 import { packedBase } from '../support/var.js';
 
@@ -32,17 +32,8 @@ t.test('agreed to in the browser, counted, told, read by the maker, and left', a
   const page = await openPage(browser, url, sizes.phone);
   page.context().setDefaultTimeout(patience);
   const look = looker(t, page, 'phone', 'terms-journey');
-  const field = page.getByLabel('Passphrase', { exact: true });
-  await field.fill(passphrase);
-  await press(page, 'Sign in');
-  await field.waitFor({ state: 'detached' });
-  await page.evaluate(`(async () => {
-    const send = (path, method, body) =>
-      fetch(path, { method, ...(body && { body: JSON.stringify(body), headers: { 'content-type': 'application/json' } }) });
-    await send('/v1/recovery-code/saved', 'POST');
-    await send('/v1/jurisdiction', 'PUT', { jurisdiction: 'AU-NSW' });
-    await send('/v1/setup/done', 'POST');
-  })()`);
+  await signIn(page, passphrase);
+  await passSetup(page);
   await page.goto(`${url}/apps/get`);
   await page.getByRole('link', { name: /^Visits/ }).click();
   await heading(page, 'Install Visits by Acme Apps?', patience);

@@ -64,6 +64,23 @@ export const overflow = (page: Page) =>
   page.evaluate<number>('document.documentElement.scrollWidth - document.documentElement.clientWidth');
 export const heading = (page: Page, name: string | RegExp, timeout?: number) =>
   page.getByRole('heading', { level: 1, name }).waitFor(timeout === undefined ? {} : { timeout });
+export async function signIn(page: Page, passphrase: string): Promise<void> {
+  const field = page.getByLabel('Passphrase', { exact: true });
+  await field.fill(passphrase);
+  await press(page, 'Sign in');
+  await field.waitFor({ state: 'detached' });
+}
+
+/** What setting up asks of a new owner, answered without looking at its pages. The session is the page's. */
+export const passSetup = (page: Page): Promise<unknown> =>
+  page.evaluate(`(async () => {
+    const send = (path, method, body) =>
+      fetch(path, { method, ...(body && { body: JSON.stringify(body), headers: { 'content-type': 'application/json' } }) });
+    await send('/v1/recovery-code/saved', 'POST');
+    await send('/v1/jurisdiction', 'PUT', { jurisdiction: 'AU-NSW' });
+    await send('/v1/setup/done', 'POST');
+  })()`);
+
 export const press = (page: Page, name: string | RegExp) => page.getByRole('button', { name }).click();
 
 /** Answers what looks at a page, keeps a picture of it, and says what is wrong with it. */

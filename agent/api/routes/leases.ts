@@ -2,19 +2,13 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { type Static, Type } from 'typebox';
 import { Lease, LeaseExtension, LeaseList, NewLease } from '#contract/leases.js';
-import { type ProblemCode, Refusal } from '#contract/problems.js';
+import { Refusal } from '#contract/problems.js';
 import type { Callers } from '../access.js';
 import type { Features, LeasesView } from '../features.js';
 import { IdempotencyKey, idempotencyKeyOf } from '../idempotency.js';
+import { ofBodies } from './bodies.js';
 
 const capability = null;
-const ofBodies: ProblemCode[] = [
-  'body-malformed',
-  'body-invalid',
-  'body-too-large',
-  'body-timeout',
-  'media-type-unsupported',
-];
 const Key = IdempotencyKey('the same one answers with the same lease, as long as it lasts');
 const OfLease = Type.Object({ id: Type.String() });
 

@@ -2,19 +2,13 @@
 import type { FastifyInstance } from 'fastify';
 import { type Static, Type } from 'typebox';
 import { NewUsage, UsageEntries, UsageEntry, UsageView } from '#contract/metering.js';
-import { type ProblemCode, Refusal } from '#contract/problems.js';
+import { Refusal } from '#contract/problems.js';
 import type { Callers } from '../access.js';
 import type { Features, MeteringView } from '../features.js';
 import { IdempotencyKey, idempotencyKeyOf } from '../idempotency.js';
+import { ofBodies } from './bodies.js';
 
 const capability = 'metering';
-const ofBodies: ProblemCode[] = [
-  'body-malformed',
-  'body-invalid',
-  'body-too-large',
-  'body-timeout',
-  'media-type-unsupported',
-];
 const After = Type.Object({
   after: Type.Optional(Type.Integer({ minimum: 0, description: 'the number of the last entry that was seen' })),
   limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 1000, description: '100 unless said' })),

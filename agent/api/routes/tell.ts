@@ -1,17 +1,9 @@
 import type { FastifyInstance } from 'fastify';
 import { Attestation, AttestationRequest, NewNotification, Notified } from '#contract/api.js';
-import { type ProblemCode, Refusal } from '#contract/problems.js';
+import { Refusal } from '#contract/problems.js';
 import type { Callers } from '../access.js';
 import type { Features } from '../features.js';
-
-const ofBodies: ProblemCode[] = [
-  'body-malformed',
-  'body-invalid',
-  'body-too-large',
-  'body-timeout',
-  'media-type-unsupported',
-  'unavailable',
-];
+import { ofBodies } from './bodies.js';
 
 /** What the box says for an app: to a server that wants to know who asks, and to the owner. */
 export function tellRoutes(

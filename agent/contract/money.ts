@@ -25,7 +25,7 @@ export const minorDigits = (currency: string): number | undefined => digits.get(
 
 export const Currency = Type.String({
   pattern: `^(?:${[...digits.keys()].sort().join('|')})$`,
-  description: 'ISO 4217',
+  description: 'a currency of ISO 4217, such as EUR',
 });
 
 /** Up to twelve digits before the point and six behind it; no sign, no exponent, no needless zero in front. */

@@ -18,8 +18,25 @@ type Detail = ReturnType<typeof Value.Errors>[number];
 
 const namesIn = (names: unknown): string[] => (Array.isArray(names) ? names.map(String) : []);
 
+/** No person reads a longer pattern than this. */
+const longestPattern = 100;
+
+/** What the schema at this JSON pointer says of itself. */
+function descriptionAt(schema: unknown, pointer: string): string | undefined {
+  let at: unknown = schema;
+  for (const step of pointer.split('/').slice(1)) at = Object(at)[step.replaceAll('~1', '/').replaceAll('~0', '~')];
+  const { description } = Object(at);
+  return typeof description === 'string' ? description : undefined;
+}
+
+function formOf(schema: TSchema, error: Detail): string {
+  if (error.keyword !== 'pattern' || String(error.params.pattern).length <= longestPattern) return error.message;
+  const description = descriptionAt(schema, error.schemaPath);
+  return description === undefined ? error.message : `must be ${description}`;
+}
+
 /** In words, all that is wrong at one place. */
-function faultsAt(path: string, errors: readonly Detail[]): Fault[] {
+function faultsAt(schema: TSchema, path: string, errors: readonly Detail[]): Fault[] {
   const allowed = errors.flatMap((error) =>
     error.keyword === 'const' ? [JSON.stringify(error.params.allowedValue)] : [],
   );
@@ -36,7 +53,7 @@ function faultsAt(path: string, errors: readonly Detail[]): Fault[] {
         path: `${path}/${name}`,
         message: 'is not a known field',
       }));
-    return error.keyword === 'boolean' ? [] : [{ path, message: error.message }]; // boolean: said as additionalProperties
+    return error.keyword === 'boolean' ? [] : [{ path, message: formOf(schema, error) }]; // boolean: said as additionalProperties
   });
 }
 
@@ -46,7 +63,7 @@ export function check<T extends TSchema>(schema: T, value: unknown, most = 20): 
   const places = new Map<string, Detail[]>();
   for (const error of Value.Errors(schema, value))
     places.set(error.instancePath, [...(places.get(error.instancePath) ?? []), error]);
-  return { ok: false, faults: [...places].flatMap(([path, errors]) => faultsAt(path, errors)).slice(0, most) };
+  return { ok: false, faults: [...places].flatMap(([path, errors]) => faultsAt(schema, path, errors)).slice(0, most) };
 }
 
 export function parseJson<T extends TSchema>(schema: T, bytes: Uint8Array | string): Parsed<Static<T>> {

@@ -321,7 +321,7 @@ export type UsageView = {
   }[];
   cost: {
     amount: string;
-    /** ISO 4217 */
+    /** a currency of ISO 4217, such as EUR */
     currency: string;
   } | null;
   cap: string | null;

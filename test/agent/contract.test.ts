@@ -159,6 +159,18 @@ t.test('outside bytes are parsed, or every fault is named with its place', async
   t.same(parseJson(Sample, Buffer.from([0xff])).ok, false, 'not UTF-8');
 });
 
+t.test('a form that has a long pattern is told by what it is', (t) => {
+  const codes = Array.from({ length: 60 }, (_, index) => `C${index}`).join('|');
+  const Long = Type.String({ pattern: `^(?:${codes})$`, description: 'one of our codes, such as C1' });
+  const Inside = Type.Object({ 'a/b': Type.Array(Type.Union([Type.Object({ code: Long }), Type.Null()])) });
+  const told = check(Inside, { 'a/b': [{ code: 'none' }] });
+  t.match(told, { ok: false, faults: [{ path: '/a~1b/0/code', message: 'must be one of our codes, such as C1' }] });
+  t.match(check(Type.String({ pattern: '^a$', description: 'an a' }), 'b'), {
+    faults: [{ message: 'must match pattern "^a$"' }],
+  });
+  t.end();
+});
+
 t.test('a stored record is read as it was written', async (t) => {
   const head = fc.record({
     revision: fc.nat({ max: Number.MAX_SAFE_INTEGER }),

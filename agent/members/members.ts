@@ -136,9 +136,9 @@ export async function createMembers(wish: {
     const read = await verifyStatusLists(lists, { keys: keys(territory), territory });
     if (!read.ok) throw new Refusal(`status-${read.fault}`, territory);
     const { changed, replayed } = await held.take(territory, read);
+    if (changed) for (const listener of [...listeners]) listener(territory);
     if (lists.register !== undefined)
       await registers.take(territory, lists.register, proverOf(territory)).catch(onlyRefused);
-    if (changed) for (const listener of [...listeners]) listener(territory);
     if (replayed.length > 0) throw new Refusal('status-replayed', `${territory}: ${replayed.join(', ')}`);
   }
 

@@ -281,6 +281,50 @@ t.test('what a box saw while nobody could be asked is proven when somebody can',
   t.equal(forks.length, 8, 'nothing waits any more');
 });
 
+t.test('who was suspended is stopped before the register is proven', async (t) => {
+  const { admit, suspend, keys, ca, url } = await decidingTerritory(t);
+  await admit('wattle');
+  const ring = await keys();
+  const store = await openBoxStore(await ownFolder(t));
+  t.teardown(() => store.close());
+  const reach = { est: url, trust: { anchors: [new X509Certificate(ca)] } };
+  let ask = () => {};
+  let prove = () => {};
+  const asked = new Promise<void>((resolve) => {
+    ask = resolve;
+  });
+  const proven = new Promise<void>((resolve) => {
+    prove = resolve;
+  });
+  let calls = 0;
+  const members = await createMembers({
+    store,
+    clock: { ...systemClock, trusted: () => true, moment: () => Date.now() },
+    keys: () => ring,
+    own: () => 'kowhai',
+    // Asked for the lists, for the lists again, and for the proof, which takes its time.
+    async reach() {
+      calls += 1;
+      if (calls === 3) {
+        ask();
+        await proven;
+      }
+      return reach;
+    },
+    onRefused: (refusal) => t.fail(String(refusal)),
+    onFork: async () => {},
+  });
+  await members.refresh();
+  await suspend('wattle');
+  const told: string[] = [];
+  members.onChange((territory) => told.push(territory));
+  const refreshing = members.refresh();
+  await asked;
+  t.same(told, ['kowhai']);
+  prove();
+  await refreshing;
+});
+
 t.test('a box takes the head with the lists of its real provider, and has growth proven', async (t) => {
   const provider = await decidingTerritory(t);
   const { admit, suspend, get, ca, url } = provider;

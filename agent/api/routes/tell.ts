@@ -18,6 +18,7 @@ export function tellRoutes(
         operationId: 'postAttestation',
         problems: [
           ...ofBodies,
+          'unavailable',
           'attest-not-enrolled',
           'attest-time-unknown',
           'attest-certificate',
@@ -42,7 +43,7 @@ export function tellRoutes(
       config: {
         capability: 'notify',
         operationId: 'postNotification',
-        problems: [...ofBodies, 'notifications-too-many', 'disk-full'],
+        problems: [...ofBodies, 'notifications-too-many', 'disk-full', 'unavailable'],
       },
       schema: {
         summary: 'tell the owner something in the console; with the key of one that is still shown, in its place',

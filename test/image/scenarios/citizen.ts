@@ -76,6 +76,7 @@ export async function run(rig: Rig): Promise<void> {
     const told = await machine.run('cat /proc/sys/kernel/random/boot_id', patient).catch(() => undefined);
     return told !== undefined && told.output.trim() !== boot;
   });
+  await ask('until mountpoint -q /data; do sleep 1; done'); // the shell is there before it
   const saved = await ask('cat /data/kit/second');
   rig.expect(saved.trim() === 'saved', `an app was asked, and could save: ${saved.trim()}`);
 

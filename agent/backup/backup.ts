@@ -34,11 +34,11 @@ export interface OwnerBackup {
   look(source: AsyncIterable<Uint8Array>, wish: { code: string; sizeBytes: number | null }): Promise<BackupFound>;
   /** The same behind the answer: `view` tells how it ends. @throws Refusal `backup-code-invalid`, `backup-disk-gone` */
   lookOnDisk(wish: { disk: string; file: string; code: string }): Promise<void>;
-  /** What was read goes again. */
+  /** What was read goes again. @throws Refusal `backup-under-way` */
   forget(): Promise<void>;
   /**
    * What was read last takes the place of what is here: certain when it resolves, done with the next start.
-   * @throws Refusal `backup-not-found`, `backup-other-ledger`, `change-under-way`
+   * @throws Refusal `backup-not-found`, `backup-other-ledger`, `backup-under-way`, `change-under-way`
    */
   restore(id: string, signer?: OwnerSigner): Promise<void>;
   /** The owner has seen what came back. */
@@ -156,9 +156,17 @@ export function createBackup(parts: BackupParts): BackupRoom {
       await parts.append({ by: 'owner', type: 'backup.asked', facts: { to: 'file' } }, signer);
       const snapshot = await takeSnapshot(parts);
       const name = nameOf(snapshot.head);
+      let isEnded = false;
+      async function end(error?: unknown): Promise<void> {
+        if (isEnded) return;
+        isEnded = true;
+        await snapshot.close();
+        finish(error);
+      }
+      const untaken = new Refusal('upload-broken', 'it was not taken to its end');
       async function* pieces(): AsyncGenerator<Uint8Array> {
         let sizeBytes = 0;
-        let error: unknown = new Refusal('upload-broken', 'it was not taken to its end');
+        let error: unknown = untaken;
         try {
           yield* counted(snapshot.pieces(known), (bytes) => {
             sizeBytes = bytes;
@@ -171,16 +179,27 @@ export function createBackup(parts: BackupParts): BackupRoom {
           error = caught;
           throw caught;
         } finally {
-          await snapshot.close();
-          finish(error);
+          await end(error);
         }
       }
-      return { name, pieces: pieces() };
+      const source = pieces();
+      const iterator: AsyncIterator<Uint8Array> = {
+        next: () => source.next(),
+        // A generator that was never asked for a piece ends without its `finally`.
+        async return() {
+          await source.return(undefined);
+          await end(untaken);
+          return { done: true, value: undefined };
+        },
+      };
+      return { name, pieces: { [Symbol.asyncIterator]: () => iterator } };
     } catch (error) {
       finish(error);
       throw error;
     }
   }
+
+  const tellRefusal = (error: unknown): void => onRefused(refusalOf(error));
 
   async function writeToDisk(disk: string, on: Disks): Promise<void> {
     const known = keys();
@@ -198,7 +217,8 @@ export function createBackup(parts: BackupParts): BackupRoom {
       } finally {
         await snapshot.close();
       }
-      await on.prune(disk, book.now().settings.keep);
+      // Made is made: what could not be removed is told beside it.
+      await on.prune(disk, book.now().settings.keep, name).catch(tellRefusal);
       finish();
     } catch (error) {
       finish(error);
@@ -255,8 +275,6 @@ export function createBackup(parts: BackupParts): BackupRoom {
     }
   }
 
-  const onRefusedToo = (error: unknown): void => onRefused(refusalOf(error)); // the job says it
-
   async function weekly(): Promise<void> {
     while (!stopping.signal.aborted) {
       await clock.sleep(lookMilliseconds, stopping.signal);
@@ -270,7 +288,7 @@ export function createBackup(parts: BackupParts): BackupRoom {
       // The one that has them already, else the only one.
       const its =
         there.find(({ backups }) => backups.some(({ own }) => own)) ?? (there.length === 1 ? there[0] : undefined);
-      if (its) await toDisk(its.id).catch((error: unknown) => onRefused(refusalOf(error)));
+      if (its) await toDisk(its.id).catch(tellRefusal);
     }
   }
 
@@ -321,13 +339,18 @@ export function createBackup(parts: BackupParts): BackupRoom {
       const { sizeBytes, pieces } = await disks.read(disk, name);
       keysOf(code);
       if (isBusy) throw new Refusal('backup-under-way');
-      working = read(pieces, code, sizeBytes).catch(onRefusedToo);
+      working = read(pieces, code, sizeBytes).catch(tellRefusal); // the job says it too
     },
     async forget() {
       if (isBusy) throw new Refusal('backup-under-way');
+      isBusy = true; // what is read next lies in the same folder
       staged = undefined;
       job = null;
-      await clearStage(places);
+      try {
+        await clearStage(places);
+      } finally {
+        isBusy = false;
+      }
       tell();
     },
     async restore(id, signer) {
@@ -335,15 +358,23 @@ export function createBackup(parts: BackupParts): BackupRoom {
       if (staged?.found.id !== id) throw new Refusal('backup-not-found');
       const busy = parts.busyWith();
       if (busy !== undefined) throw new Refusal('change-under-way', busy);
-      const isOwned = parts.isOwned();
-      const ledger = await parts.judge();
-      if (isOwned && ledger === 'other') throw new Refusal('backup-other-ledger');
-      const at = clock.now();
       const { head } = staged.staged;
-      const facts = { backup: id, madeAt: head.at, box: head.box.name };
-      // A ledger that is replaced must not grow beyond what takes its place.
-      if (ledger === 'kept') await parts.append({ by: signer ? 'owner' : 'box', type: 'restore-asked', facts }, signer);
-      await restoring.ask({ id: randomBytes(8).toString('hex'), at, takesOwner: !isOwned });
+      // From here to the next start nothing takes the place of what was looked at.
+      isBusy = true;
+      try {
+        const isOwned = parts.isOwned();
+        const ledger = await parts.judge();
+        if (isOwned && ledger === 'other') throw new Refusal('backup-other-ledger');
+        const at = clock.now();
+        const facts = { backup: id, madeAt: head.at, box: head.box.name };
+        const by = signer ? 'owner' : 'box';
+        // A ledger that is replaced must not grow beyond what takes its place.
+        if (ledger === 'kept') await parts.append({ by, type: 'restore-asked', facts }, signer);
+        await restoring.ask({ id: randomBytes(8).toString('hex'), at, takesOwner: !isOwned });
+      } catch (error) {
+        isBusy = false;
+        throw error;
+      }
     },
     async seen() {
       await book.set({ restored: null });

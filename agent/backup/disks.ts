@@ -12,6 +12,7 @@ import { isDiskFull } from '#common/database.js';
 import { isErrno, syncDirectory } from '#common/files.js';
 import type { BackupDisk } from '#contract/backup.js';
 import { Refusal } from '#contract/problems.js';
+import { readFromDisk } from './read-back.js';
 
 export interface DiskHost {
   space(directory: string): Promise<{ totalBytes: number; freeBytes: number }>;
@@ -103,7 +104,7 @@ export function createDisks({
   async function readBack(file: string, told: (bytes: number) => void, signal: AbortSignal): Promise<string> {
     const hash = createHash('sha256');
     let bytes = 0;
-    for await (const piece of createReadStream(file, { highWaterMark: pieceBytes, signal })) {
+    for await (const piece of readFromDisk(file, signal)) {
       hash.update(piece);
       bytes += piece.length;
       told(bytes);

@@ -1,4 +1,5 @@
 /** Backup and restore of whole agents over real stores; the apps that come back in podman are in test/journeys/backup.test.ts. */
+import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { mkdir, readdir, readFile, rename, writeFile } from 'node:fs/promises';
@@ -8,6 +9,7 @@ import t, { type Test } from 'tap';
 import { systemClock } from '#common/clock.js';
 import { verifyLedger } from '#contract/ledger-chain.js';
 import type { Agent } from '../../agent/agent.js';
+import { readFromDisk } from '../../agent/backup/read-back.js';
 import { dueAt } from '../../agent/backup/weekly.js';
 import type { OwnerSigner } from '../../agent/consent/ledger.js';
 import { type Host, realHost } from '../../agent/host/host.js';
@@ -274,6 +276,21 @@ t.test('to a disk: read back, named when it is whole, opened with the code, and 
   await backup.lookOnDisk({ disk: 'stick', file: view.disks?.[0]?.backups[0]?.file ?? '', code });
   t.match(await settled(box), { found: { ledger: 'kept' }, last: { verified: 'opened' } });
   t.equal(await readFile(others, 'utf8'), 'of another box');
+});
+
+t.test('what was written is read back from the disk, not from what the kernel still has of it', async (t) => {
+  const { box, disks, signer } = await owned(t);
+  const probe = path.join(disks, 'probe');
+  await writeFile(probe, randomBytes(1_000_000), { flush: true });
+  const read = async (): Promise<number> =>
+    Number(/^read_bytes: (\d+)/m.exec(await readFile('/proc/self/io', 'utf8'))?.[1]);
+  const first = await read();
+  for await (const piece of readFromDisk(probe, new AbortController().signal)) t.ok(piece.length > 0);
+  if ((await read()) === first) return t.comment('this folder lies in memory: nothing to be seen');
+  const before = await read();
+  await rooms(box).backup.toDisk('stick', signer);
+  const { last } = await settled(box);
+  t.ok((await read()) - before >= (last?.sizeBytes ?? Number.NaN));
 });
 
 t.test('what was just written stays, also where others bear a later time', async (t) => {

@@ -89,6 +89,8 @@ export function createBackup(parts: BackupParts): BackupRoom {
   let version = 0;
   let job: BackupJob | null = null;
   let isBusy = false;
+  /** Also where the book could not be written, as on a full box: each minute the disk would be written anew. */
+  let failedAt = book.now().failed?.at;
   let staged: { staged: Staged; found: BackupFound } | undefined;
   let working: Promise<unknown> = Promise.resolve();
   let running: Promise<void> | undefined;
@@ -214,6 +216,7 @@ export function createBackup(parts: BackupParts): BackupRoom {
         });
         const last = { id, at, to: 'disk', place: `${disk}/${name}`, sizeBytes, verified: 'read-back' } as const;
         await book.set({ last, disk: last, failed: null });
+        failedAt = undefined;
       } finally {
         await snapshot.close();
       }
@@ -223,8 +226,10 @@ export function createBackup(parts: BackupParts): BackupRoom {
     } catch (error) {
       finish(error);
       if (stopping.signal.aborted) return;
-      onRefused(refusalOf(error));
-      await book.set({ failed: { at: clock.now(), problem: toldOf(refusalOf(error)) } }).catch(() => {});
+      const refusal = refusalOf(error);
+      onRefused(refusal);
+      failedAt = clock.now();
+      await book.set({ failed: { at: failedAt, problem: toldOf(refusal) } }).catch(() => {});
       tell();
     }
   }
@@ -279,10 +284,11 @@ export function createBackup(parts: BackupParts): BackupRoom {
     while (!stopping.signal.aborted) {
       await clock.sleep(lookMilliseconds, stopping.signal);
       if (stopping.signal.aborted || isBusy || !disks) continue;
-      const { keys, settings, disk, failed } = book.now();
+      const { keys, settings, disk } = book.now();
       if (!keys || !parts.isOwned()) continue;
-      const due = dueAt({ now: clock.now(), settings, lastAt: disk?.at ?? null });
-      const isTooSoon = failed !== undefined && Math.abs(clock.now() - failed.at) < againMilliseconds;
+      const now = clock.now();
+      const due = dueAt({ now, settings, lastAt: disk?.at ?? null });
+      const isTooSoon = failedAt !== undefined && Math.abs(now - failedAt) < againMilliseconds;
       if (!due || isTooSoon) continue;
       const there = await disks.list();
       // The one that has them already, else the only one.

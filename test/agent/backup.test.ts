@@ -6,14 +6,21 @@ import { mkdir, readdir, readFile, rename, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { Readable } from 'node:stream';
 import t, { type Test } from 'tap';
+import { keysOf, newBackupCode, recipientOf } from '#common/backup/code.js';
 import { systemClock } from '#common/clock.js';
+import { files } from '#common/files.js';
+import { usualBackupSettings } from '#contract/backup.js';
 import { verifyLedger } from '#contract/ledger-chain.js';
+import { Refusal } from '#contract/problems.js';
 import type { Agent } from '../../agent/agent.js';
+import { createBackup } from '../../agent/backup/backup.js';
 import { readFromDisk } from '../../agent/backup/read-back.js';
 import { dueAt } from '../../agent/backup/weekly.js';
 import type { OwnerSigner } from '../../agent/consent/ledger.js';
 import { type Host, realHost } from '../../agent/host/host.js';
+import { openStore, storeVersion } from '../../agent/store/store.js';
 import { type TestBox, testBox } from '../support/box.js';
+import { ownFolder } from '../support/folder.js';
 import { createManualClock } from '../support/manual-clock.js';
 
 const passphrase = 'tram lantern quartz pillow';
@@ -375,4 +382,52 @@ t.test('one each week to the disk that has them, within the hours that the owner
   await settled(box);
   t.equal((await made()).length, 1);
   await backup.set({ weekly: false, window: null, keep: 5 }, signer);
+});
+
+t.test('a full box that cannot keep that a backup was made does not write another each minute', async (t) => {
+  const folder = await ownFolder(t);
+  const store = await openStore(folder);
+  t.teardown(() => store.close());
+  const clock = createManualClock();
+  const { identity, macKey } = keysOf(newBackupCode());
+  const keys = { recipient: await recipientOf(identity), macKey, at: clock.now() };
+  let writes = 0;
+  const refused: string[] = [];
+  const never = async (): Promise<never> => t.fail('nobody asks for it') as never;
+  const backup = createBackup({
+    ...{ dataDir: folder, files, clock, db: store.db, storeVersion },
+    places: { owner: path.join(folder, 'owner.json'), keys: path.join(folder, 'storage-keys') },
+    apps: () => [],
+    ledger: () => undefined,
+    box: () => ({ name: 'webizen-7k3f', id: null, territory: null }),
+    book: {
+      now: () => ({ settings: usualBackupSettings, keys }),
+      async set() {
+        throw new Refusal('disk-full');
+      },
+    },
+    disks: {
+      list: async () => [{ id: 'stick', totalBytes: 1, freeBytes: 1, backups: [] }],
+      async write() {
+        writes += 1;
+        return 1;
+      },
+      ...{ prune: never, read: never, onChange: () => () => {} },
+    },
+    restoring: { ask: never, isAskedFor: never, perform: never, settle: never },
+    freeBytes: () => 0,
+    isOwned: () => true,
+    busyWith: () => undefined,
+    ...{ judge: never, append: never },
+    onRefused: ({ code }) => void refused.push(code),
+  });
+  t.teardown(() => backup.stop());
+  backup.start();
+  for (let minute = 0; minute < 10; minute += 1) {
+    await clock.sleeping();
+    await clock.pass(60_000);
+    while ((await backup.view()).job?.stage !== 'failed') await systemClock.sleep(5); // a look, not an event
+  }
+  t.equal(writes, 1);
+  t.same(refused, ['disk-full']);
 });

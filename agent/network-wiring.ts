@@ -66,8 +66,8 @@ export async function openNetwork(ground: Ground, { factory, owner, membership }
     const prepared = (await files.read(path.join(home, 'country')))?.toString('latin1');
     const country = (prepared ?? membership.view().current.territory?.jurisdiction)?.slice(0, 2);
     if (country === undefined || country === told || !/^[A-Z]{2}$/.test(country)) return;
-    told = country;
     await files.write(path.join(config.runtimeDir, countryFile), `${country}\n`);
+    told = country;
   }
   const room = createNetwork({
     ...{ host: host.network, profiles, files, home, onRefused },

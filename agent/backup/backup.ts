@@ -34,11 +34,11 @@ export interface OwnerBackup {
   look(source: AsyncIterable<Uint8Array>, wish: { code: string; sizeBytes: number | null }): Promise<BackupFound>;
   /** The same behind the answer: `view` tells how it ends. @throws Refusal `backup-code-invalid`, `backup-disk-gone` */
   lookOnDisk(wish: { disk: string; file: string; code: string }): Promise<void>;
-  /** What was read goes again. */
+  /** What was read goes again. @throws Refusal `backup-under-way` */
   forget(): Promise<void>;
   /**
    * What was read last takes the place of what is here: certain when it resolves, done with the next start.
-   * @throws Refusal `backup-not-found`, `backup-other-ledger`, `change-under-way`
+   * @throws Refusal `backup-not-found`, `backup-other-ledger`, `backup-under-way`, `change-under-way`
    */
   restore(id: string, signer?: OwnerSigner): Promise<void>;
   /** The owner has seen what came back. */
@@ -89,6 +89,8 @@ export function createBackup(parts: BackupParts): BackupRoom {
   let version = 0;
   let job: BackupJob | null = null;
   let isBusy = false;
+  /** Also where the book could not be written, as on a full box: each minute the disk would be written anew. */
+  let failedAt = book.now().failed?.at;
   let staged: { staged: Staged; found: BackupFound } | undefined;
   let working: Promise<unknown> = Promise.resolve();
   let running: Promise<void> | undefined;
@@ -156,9 +158,17 @@ export function createBackup(parts: BackupParts): BackupRoom {
       await parts.append({ by: 'owner', type: 'backup.asked', facts: { to: 'file' } }, signer);
       const snapshot = await takeSnapshot(parts);
       const name = nameOf(snapshot.head);
+      let isEnded = false;
+      async function end(error?: unknown): Promise<void> {
+        if (isEnded) return;
+        isEnded = true;
+        await snapshot.close();
+        finish(error);
+      }
+      const untaken = new Refusal('upload-broken', 'it was not taken to its end');
       async function* pieces(): AsyncGenerator<Uint8Array> {
         let sizeBytes = 0;
-        let error: unknown = new Refusal('upload-broken', 'it was not taken to its end');
+        let error: unknown = untaken;
         try {
           yield* counted(snapshot.pieces(known), (bytes) => {
             sizeBytes = bytes;
@@ -171,16 +181,27 @@ export function createBackup(parts: BackupParts): BackupRoom {
           error = caught;
           throw caught;
         } finally {
-          await snapshot.close();
-          finish(error);
+          await end(error);
         }
       }
-      return { name, pieces: pieces() };
+      const source = pieces();
+      const iterator: AsyncIterator<Uint8Array> = {
+        next: () => source.next(),
+        // A generator that was never asked for a piece ends without its `finally`.
+        async return() {
+          await source.return(undefined);
+          await end(untaken);
+          return { done: true, value: undefined };
+        },
+      };
+      return { name, pieces: { [Symbol.asyncIterator]: () => iterator } };
     } catch (error) {
       finish(error);
       throw error;
     }
   }
+
+  const tellRefusal = (error: unknown): void => onRefused(refusalOf(error));
 
   async function writeToDisk(disk: string, on: Disks): Promise<void> {
     const known = keys();
@@ -195,16 +216,20 @@ export function createBackup(parts: BackupParts): BackupRoom {
         });
         const last = { id, at, to: 'disk', place: `${disk}/${name}`, sizeBytes, verified: 'read-back' } as const;
         await book.set({ last, disk: last, failed: null });
+        failedAt = undefined;
       } finally {
         await snapshot.close();
       }
-      await on.prune(disk, book.now().settings.keep);
+      // Made is made: what could not be removed is told beside it.
+      await on.prune(disk, book.now().settings.keep, name).catch(tellRefusal);
       finish();
     } catch (error) {
       finish(error);
       if (stopping.signal.aborted) return;
-      onRefused(refusalOf(error));
-      await book.set({ failed: { at: clock.now(), problem: toldOf(refusalOf(error)) } }).catch(() => {});
+      const refusal = refusalOf(error);
+      onRefused(refusal);
+      failedAt = clock.now();
+      await book.set({ failed: { at: failedAt, problem: toldOf(refusal) } }).catch(() => {});
       tell();
     }
   }
@@ -255,22 +280,21 @@ export function createBackup(parts: BackupParts): BackupRoom {
     }
   }
 
-  const onRefusedToo = (error: unknown): void => onRefused(refusalOf(error)); // the job says it
-
   async function weekly(): Promise<void> {
     while (!stopping.signal.aborted) {
       await clock.sleep(lookMilliseconds, stopping.signal);
       if (stopping.signal.aborted || isBusy || !disks) continue;
-      const { keys, settings, disk, failed } = book.now();
+      const { keys, settings, disk } = book.now();
       if (!keys || !parts.isOwned()) continue;
-      const due = dueAt({ now: clock.now(), settings, lastAt: disk?.at ?? null });
-      const isTooSoon = failed !== undefined && Math.abs(clock.now() - failed.at) < againMilliseconds;
+      const now = clock.now();
+      const due = dueAt({ now, settings, lastAt: disk?.at ?? null });
+      const isTooSoon = failedAt !== undefined && Math.abs(now - failedAt) < againMilliseconds;
       if (!due || isTooSoon) continue;
       const there = await disks.list();
       // The one that has them already, else the only one.
       const its =
         there.find(({ backups }) => backups.some(({ own }) => own)) ?? (there.length === 1 ? there[0] : undefined);
-      if (its) await toDisk(its.id).catch((error: unknown) => onRefused(refusalOf(error)));
+      if (its) await toDisk(its.id).catch(tellRefusal);
     }
   }
 
@@ -321,13 +345,18 @@ export function createBackup(parts: BackupParts): BackupRoom {
       const { sizeBytes, pieces } = await disks.read(disk, name);
       keysOf(code);
       if (isBusy) throw new Refusal('backup-under-way');
-      working = read(pieces, code, sizeBytes).catch(onRefusedToo);
+      working = read(pieces, code, sizeBytes).catch(tellRefusal); // the job says it too
     },
     async forget() {
       if (isBusy) throw new Refusal('backup-under-way');
+      isBusy = true; // what is read next lies in the same folder
       staged = undefined;
       job = null;
-      await clearStage(places);
+      try {
+        await clearStage(places);
+      } finally {
+        isBusy = false;
+      }
       tell();
     },
     async restore(id, signer) {
@@ -335,15 +364,23 @@ export function createBackup(parts: BackupParts): BackupRoom {
       if (staged?.found.id !== id) throw new Refusal('backup-not-found');
       const busy = parts.busyWith();
       if (busy !== undefined) throw new Refusal('change-under-way', busy);
-      const isOwned = parts.isOwned();
-      const ledger = await parts.judge();
-      if (isOwned && ledger === 'other') throw new Refusal('backup-other-ledger');
-      const at = clock.now();
       const { head } = staged.staged;
-      const facts = { backup: id, madeAt: head.at, box: head.box.name };
-      // A ledger that is replaced must not grow beyond what takes its place.
-      if (ledger === 'kept') await parts.append({ by: signer ? 'owner' : 'box', type: 'restore-asked', facts }, signer);
-      await restoring.ask({ id: randomBytes(8).toString('hex'), at, takesOwner: !isOwned });
+      // From here to the next start nothing takes the place of what was looked at.
+      isBusy = true;
+      try {
+        const isOwned = parts.isOwned();
+        const ledger = await parts.judge();
+        if (isOwned && ledger === 'other') throw new Refusal('backup-other-ledger');
+        const at = clock.now();
+        const facts = { backup: id, madeAt: head.at, box: head.box.name };
+        const by = signer ? 'owner' : 'box';
+        // A ledger that is replaced must not grow beyond what takes its place.
+        if (ledger === 'kept') await parts.append({ by, type: 'restore-asked', facts }, signer);
+        await restoring.ask({ id: randomBytes(8).toString('hex'), at, takesOwner: !isOwned });
+      } catch (error) {
+        isBusy = false;
+        throw error;
+      }
     },
     async seen() {
       await book.set({ restored: null });

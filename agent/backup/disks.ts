@@ -12,6 +12,7 @@ import { isDiskFull } from '#common/database.js';
 import { isErrno, syncDirectory } from '#common/files.js';
 import type { BackupDisk } from '#contract/backup.js';
 import { Refusal } from '#contract/problems.js';
+import { readFromDisk } from './read-back.js';
 
 export interface DiskHost {
   space(directory: string): Promise<{ totalBytes: number; freeBytes: number }>;
@@ -31,8 +32,11 @@ export interface Disks {
     signal: AbortSignal;
     told(stage: 'writing' | 'reading-back', doneBytes: number): void;
   }): Promise<number>;
-  /** All but the newest so many of this box go. */
-  prune(disk: string, keep: number): Promise<void>;
+  /**
+   * All but the newest so many of this box go. `written` is the newest whatever its name says: the clock may have gone back.
+   * @throws Refusal `backup-disk-gone`, `backup-disk-broken`
+   */
+  prune(disk: string, keep: number, written: string): Promise<void>;
   /** @throws Refusal `backup-disk-gone`, `backup-disk-broken` */
   read(disk: string, file: string): Promise<{ sizeBytes: number; pieces: AsyncIterable<Uint8Array> }>;
   /** Told when disks may have come or gone. Answers the way to end it. */
@@ -94,13 +98,13 @@ export function createDisks({
       const its = await stat(path.join(root, folderName, file)).catch(() => undefined);
       if (its?.isFile()) found.push({ file, at: timeIn(file), sizeBytes: its.size, own: isOwn(file) });
     }
-    return found.sort((a, b) => (b.at ?? 0) - (a.at ?? 0)).slice(0, 200);
+    return found.sort((a, b) => (b.at ?? 0) - (a.at ?? 0));
   }
 
   async function readBack(file: string, told: (bytes: number) => void, signal: AbortSignal): Promise<string> {
     const hash = createHash('sha256');
     let bytes = 0;
-    for await (const piece of createReadStream(file, { highWaterMark: pieceBytes, signal })) {
+    for await (const piece of readFromDisk(file, signal)) {
       hash.update(piece);
       bytes += piece.length;
       told(bytes);
@@ -116,7 +120,7 @@ export function createDisks({
         try {
           const root = await rootOf(id);
           const { totalBytes, freeBytes } = await host.space(root);
-          disks.push({ id, totalBytes, freeBytes, backups: await backupsIn(root) });
+          disks.push({ id, totalBytes, freeBytes, backups: (await backupsIn(root)).slice(0, 200) });
         } catch {
           // pulled out while it was looked at
         }
@@ -157,10 +161,13 @@ export function createDisks({
         throw refused(error, disk);
       }
     },
-    async prune(disk, keep) {
+    async prune(disk, keep, written) {
       const root = await rootOf(disk);
-      const spare = (await backupsIn(root)).filter(({ own }) => own).slice(keep);
-      for (const { file } of spare) await rm(path.join(root, folderName, file), { force: true });
+      const others = (await backupsIn(root)).filter(({ own, file }) => own && file !== written);
+      for (const { file } of others.slice(keep - 1))
+        await rm(path.join(root, folderName, file), { force: true }).catch((error: unknown) => {
+          throw refused(error, disk);
+        });
     },
     async read(disk, file) {
       const place = path.join(await rootOf(disk), folderName, path.basename(file));

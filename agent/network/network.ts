@@ -101,6 +101,7 @@ export function createNetwork(parts: NetworkParts): NetworkRoom {
   }
   const refusalOf = (error: unknown): Refusal =>
     error instanceof Refusal ? error : new Refusal('wifi-not-joined', undefined, { cause: error });
+  const tellRefusal = (error: unknown): void => onRefused(refusalOf(error));
   async function lookAtLinks(): Promise<void> {
     links = await host.links();
   }
@@ -115,6 +116,7 @@ export function createNetwork(parts: NetworkParts): NetworkRoom {
   async function open(link: NetworkLink, password: string): Promise<void> {
     try {
       await lookAround(link).catch(() => {});
+      ending.signal.throwIfAborted();
       await profiles.open({
         ...{ uuid: ownProfile, ssid: ownSsid, password, channel: quietChannel(seen) },
         address: `${ownNetwork.address}/${ownNetwork.prefix}`,
@@ -123,6 +125,7 @@ export function createNetwork(parts: NetworkParts): NetworkRoom {
       await host.up(ownProfile, link.name, ending.signal);
       standing = { ...firstStanding, openSince: ticks.now() };
     } catch (error) {
+      if (ending.signal.aborted) return; // what is left is put right at the next start
       await close().catch(() => {});
       standing = { ...overdue, failedAt: ticks.now() };
       onRefused(refusalOf(error));
@@ -187,7 +190,7 @@ export function createNetwork(parts: NetworkParts): NetworkRoom {
       const refusal = refusalOf(error);
       onRefused(refusal);
       if (profiles.known()?.uuid === station.uuid) return; // it works, and was kept
-      await keepOutcome({ ssid: station.ssid, code: refusal.code });
+      await keepOutcome({ ssid: station.ssid, code: refusal.code }).catch(tellRefusal); // the way back goes before it
       await profiles.revert();
       await host.load();
       await fallBack(link);
@@ -219,7 +222,7 @@ export function createNetwork(parts: NetworkParts): NetworkRoom {
 
   async function keep(): Promise<void> {
     while (!ending.signal.aborted) {
-      await inTurn(act).catch((error: unknown) => onRefused(refusalOf(error)));
+      await inTurn(act).catch(tellRefusal);
       await ticks.sleep(lookMilliseconds, ending.signal);
     }
   }
@@ -236,9 +239,10 @@ export function createNetwork(parts: NetworkParts): NetworkRoom {
       const kept = parseJson(WifiOutcome, (await files.read(outcomeFile)) ?? '');
       last = kept.ok ? kept.value : undefined;
       const tried = await profiles.clean();
-      if (tried && !last) await keepOutcome({ ssid: tried.ssid, code: 'wifi-interrupted' });
+      const isKept = tried?.uuid === profiles.known()?.uuid; // it worked, and the cut came behind that
+      if (tried && !last) await keepOutcome({ ssid: tried.ssid, code: isKept ? null : 'wifi-interrupted' });
       await host.down(ownProfile).catch(() => {});
-      await host.load().catch((error: unknown) => onRefused(refusalOf(error)));
+      await host.load().catch(tellRefusal);
       keeping = keep();
     },
     async stop() {
@@ -290,7 +294,7 @@ export function createNetwork(parts: NetworkParts): NetworkRoom {
         await ticks.sleep(graceMilliseconds, ending.signal);
         if (!ending.signal.aborted) await attempt(station, link);
       })
-        .catch((error: unknown) => onRefused(refusalOf(error)))
+        .catch(tellRefusal)
         .finally(() => {
           trying = undefined;
           tell();

@@ -92,7 +92,7 @@ export interface BackupSink {
   owner(bytes: Buffer): void | Promise<void>;
   key(app: string, bytes: Buffer): void | Promise<void>;
   rows(concern: OwnersConcern, rows: Row[]): void | Promise<void>;
-  /** `pieces` must be read to its end; it is the blob of that digest only when it has ended well. */
+  /** It is the blob of that digest only once `end` is called. */
   blob(blob: {
     digest: string;
     size: number;
@@ -104,17 +104,20 @@ const largestKey = 4096;
 
 const concerns: readonly (string | undefined)[] = ownersConcerns;
 
-/** Where a file has its place among the others, and how large it may be; undefined for what has none. */
-function placeOf(name: string): { rank: number; most: number } | undefined {
-  if (name === 'webizen-backup.json') return { rank: 0, most: largest[name] };
-  if (name === 'owner.json') return { rank: 1, most: largest[name] };
-  if (name === 'end.json') return { rank: 1000, most: largest[name] };
+/**
+ * Where a file has its place: after all of a lower rank, and those of its own rank by `order`; and how large it may be.
+ * Undefined for what has none. Keys go by their apps: `a` is before `a-b`, as `a.key` is not before `a-b.key`.
+ */
+function placeOf(name: string): { rank: number; order: string; most: number } | undefined {
+  if (name === 'webizen-backup.json') return { rank: 0, order: name, most: largest[name] };
+  if (name === 'owner.json') return { rank: 1, order: name, most: largest[name] };
+  if (name === 'end.json') return { rank: 1000, order: name, most: largest[name] };
   const app = /^keys\/(.+)\.key$/.exec(name)?.[1];
-  if (app !== undefined) return check(AppId, app).ok ? { rank: 2, most: largestKey } : undefined;
+  if (app !== undefined) return check(AppId, app).ok ? { rank: 2, order: app, most: largestKey } : undefined;
   const named = /^rows\/([a-zA-Z-]+)\/\d{8}$/.exec(name)?.[1];
   const concern = concerns.indexOf(named);
-  if (concern >= 0) return { rank: 3 + concern, most: largestRowsFile };
-  return /^blobs\/[0-9a-f]{64}$/.test(name) ? { rank: 900, most: largestArchive } : undefined;
+  if (concern >= 0) return { rank: 3 + concern, order: name, most: largestRowsFile };
+  return /^blobs\/[0-9a-f]{64}$/.test(name) ? { rank: 900, order: name, most: largestArchive } : undefined;
 }
 
 const broken = (detail: string, cause?: unknown): Refusal => new Refusal('backup-broken', detail, { cause });
@@ -142,7 +145,7 @@ export async function readBackup(
 ): Promise<BackupHead> {
   const bytes = createBytes(source);
   const hash = createHash('sha256');
-  let before = { rank: -1, name: '' };
+  let before = { rank: -1, order: '' };
   let files = 0;
   let head: BackupHead | undefined;
   let isEnded = false;
@@ -195,10 +198,10 @@ export async function readBackup(
       const place = placeOf(name);
       if (!place) throw broken(`${JSON.stringify(name)} has no place in it`);
       if (size > place.most) throw broken(`${name} has ${size} bytes`);
-      const isBehind = place.rank > before.rank || (place.rank === before.rank && name > before.name);
+      const isBehind = place.rank > before.rank || (place.rank === before.rank && place.order > before.order);
       if (!isBehind || isEnded || (files === 0) !== (place.rank === 0))
         throw broken(`${name} stands in the wrong place`);
-      before = { rank: place.rank, name };
+      before = place;
       files += 1;
       if (place.rank !== 1000) hash.update(headerOf({ name, size }));
       await take(name, size);

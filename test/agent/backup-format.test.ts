@@ -105,6 +105,13 @@ t.test('what was written is read back, in whatever pieces it comes', async (t) =
   }
 });
 
+t.test('keys of apps whose names begin alike are read back', async (t) => {
+  const names = ['example.visits', 'example.visits-two', 'example.visits.b', 'example.visits0', 'example'];
+  const keys = new Map(names.map((name) => [name, Buffer.from('{"key":"x"}')]));
+  const found = await read(seal(writeBackup({ ...parts, keys }), recipient));
+  t.same(found.keys.sort(), names.sort());
+});
+
 t.test('a code is forgiven case, blanks and dashes; a wrong character is told before anything is read', async (t) => {
   t.same(keysOf(` ${code.toLowerCase().replaceAll('-', ' ')} `), { identity, macKey });
   const wrong = code.replace(/.$/, code.endsWith('0') ? '1' : '0');

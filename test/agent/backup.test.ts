@@ -1,15 +1,26 @@
 /** Backup and restore of whole agents over real stores; the apps that come back in podman are in test/journeys/backup.test.ts. */
+import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
 import { existsSync } from 'node:fs';
-import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rename, writeFile } from 'node:fs/promises';
 import path from 'node:path';
+import { Readable } from 'node:stream';
 import t, { type Test } from 'tap';
+import { keysOf, newBackupCode, recipientOf } from '#common/backup/code.js';
 import { systemClock } from '#common/clock.js';
+import { files } from '#common/files.js';
+import { usualBackupSettings } from '#contract/backup.js';
 import { verifyLedger } from '#contract/ledger-chain.js';
+import { Refusal } from '#contract/problems.js';
 import type { Agent } from '../../agent/agent.js';
+import { createBackup } from '../../agent/backup/backup.js';
+import { readFromDisk } from '../../agent/backup/read-back.js';
 import { dueAt } from '../../agent/backup/weekly.js';
 import type { OwnerSigner } from '../../agent/consent/ledger.js';
 import { type Host, realHost } from '../../agent/host/host.js';
+import { openStore, storeVersion } from '../../agent/store/store.js';
 import { type TestBox, testBox } from '../support/box.js';
+import { ownFolder } from '../support/folder.js';
 import { createManualClock } from '../support/manual-clock.js';
 
 const passphrase = 'tram lantern quartz pillow';
@@ -195,6 +206,46 @@ t.test('whoever stops taking it halfway has no backup, and the box says so', asy
   t.match((await rooms(box).backup.view()).last, { to: 'file', verified: 'written' });
 });
 
+t.test('whoever goes before the first byte is sent holds up nothing', async (t) => {
+  const { box, signer } = await owned(t);
+  const { pieces } = await rooms(box).backup.file(signer);
+  const sent = Readable.from(pieces, { objectMode: false });
+  sent.destroy();
+  await once(sent, 'close');
+  t.match(await rooms(box).backup.view(), { last: null, job: { stage: 'failed', problem: { code: 'upload-broken' } } });
+  t.ok((await fileOf(box, signer)).length > 0, 'and the next one is made');
+  t.match((await rooms(box).backup.view()).last, { to: 'file' });
+});
+
+t.test('while a restore is asked for nothing takes the place of what was looked at', async (t) => {
+  const { box, signer, code } = await owned(t);
+  const bytes = await fileOf(box, signer);
+  const found = await look(box, bytes, code);
+  await put(box, 'name', 'John');
+  const { backup } = rooms(box);
+  await restored(box, async () => {
+    const asked = backup.restore(found.id, signer);
+    await t.rejects(look(box, bytes, code), { code: 'backup-under-way' });
+    await t.rejects(backup.restore(found.id, signer), { code: 'backup-under-way' });
+    await t.rejects(backup.forget(), { code: 'backup-under-way' });
+    await asked;
+    await t.rejects(backup.forget(), { code: 'backup-under-way' }, 'nor until the next start');
+  });
+  t.equal(stored(box, 'name'), 'Jane');
+});
+
+t.test('what was looked at goes whole before anything else is looked at', async (t) => {
+  const { box, signer, code } = await owned(t);
+  const bytes = await fileOf(box, signer);
+  await look(box, bytes, code);
+  const { backup } = rooms(box);
+  const going = backup.forget();
+  await t.rejects(look(box, bytes, code), { code: 'backup-under-way' });
+  await going;
+  t.notOk(existsSync(path.join(box.dataDir, 'restoring')));
+  t.match(await look(box, bytes, code), { ledger: 'kept' });
+});
+
 async function settled(
   box: TestBox,
 ): Promise<
@@ -232,6 +283,53 @@ t.test('to a disk: read back, named when it is whole, opened with the code, and 
   await backup.lookOnDisk({ disk: 'stick', file: view.disks?.[0]?.backups[0]?.file ?? '', code });
   t.match(await settled(box), { found: { ledger: 'kept' }, last: { verified: 'opened' } });
   t.equal(await readFile(others, 'utf8'), 'of another box');
+});
+
+t.test('what was written is read back from the disk, not from what the kernel still has of it', async (t) => {
+  const { box, disks, signer } = await owned(t);
+  const probe = path.join(disks, 'probe');
+  await writeFile(probe, randomBytes(1_000_000), { flush: true });
+  const read = async (): Promise<number> =>
+    Number(/^read_bytes: (\d+)/m.exec(await readFile('/proc/self/io', 'utf8'))?.[1]);
+  const first = await read();
+  for await (const piece of readFromDisk(probe, new AbortController().signal)) t.ok(piece.length > 0);
+  if ((await read()) === first) return t.comment('this folder lies in memory: nothing to be seen');
+  const before = await read();
+  await rooms(box).backup.toDisk('stick', signer);
+  const { last } = await settled(box);
+  t.ok((await read()) - before >= (last?.sizeBytes ?? Number.NaN));
+});
+
+t.test('what was just written stays, also where others bear a later time', async (t) => {
+  const { box, disks, signer } = await owned(t);
+  const { backup } = rooms(box);
+  const folder = path.join(disks, 'stick/webizen-backup');
+  await backup.set({ weekly: false, window: null, keep: 1 }, signer);
+  await backup.toDisk('stick', signer);
+  await settled(box);
+  const [first = ''] = await readdir(folder);
+  // Of a time when its clock was wrong.
+  await rename(path.join(folder, first), path.join(folder, first.replace(/\d{8}T/, '20990101T')));
+  await backup.toDisk('stick', signer);
+  const { last } = await settled(box);
+  t.same(
+    (await readdir(folder)).map((name) => `stick/${name}`),
+    [last?.place],
+  );
+});
+
+t.test('a backup that was made counts, also where the oldest could not be removed', async (t) => {
+  let folder = '';
+  const isFree = async (): Promise<boolean> =>
+    !(await readdir(folder).catch(() => [''])).some((one) => one.endsWith('.age'));
+  const { box, disks, signer } = await owned(t, { ...host, isMountPoint: isFree }); // pulled out once it has its name
+  folder = path.join(disks, 'stick/webizen-backup');
+  await rooms(box).backup.toDisk('stick', signer);
+  t.match(await settled(box), { job: { stage: 'done' }, last: { to: 'disk', verified: 'read-back' }, failed: null });
+  t.match(
+    box.agent!.status().refusals.map(({ code }) => code),
+    ['backup-disk-gone'],
+  );
 });
 
 t.test('a disk that is pulled out in the middle holds no backup, and the page says why', async (t) => {
@@ -284,4 +382,52 @@ t.test('one each week to the disk that has them, within the hours that the owner
   await settled(box);
   t.equal((await made()).length, 1);
   await backup.set({ weekly: false, window: null, keep: 5 }, signer);
+});
+
+t.test('a full box that cannot keep that a backup was made does not write another each minute', async (t) => {
+  const folder = await ownFolder(t);
+  const store = await openStore(folder);
+  t.teardown(() => store.close());
+  const clock = createManualClock();
+  const { identity, macKey } = keysOf(newBackupCode());
+  const keys = { recipient: await recipientOf(identity), macKey, at: clock.now() };
+  let writes = 0;
+  const refused: string[] = [];
+  const never = async (): Promise<never> => t.fail('nobody asks for it') as never;
+  const backup = createBackup({
+    ...{ dataDir: folder, files, clock, db: store.db, storeVersion },
+    places: { owner: path.join(folder, 'owner.json'), keys: path.join(folder, 'storage-keys') },
+    apps: () => [],
+    ledger: () => undefined,
+    box: () => ({ name: 'webizen-7k3f', id: null, territory: null }),
+    book: {
+      now: () => ({ settings: usualBackupSettings, keys }),
+      async set() {
+        throw new Refusal('disk-full');
+      },
+    },
+    disks: {
+      list: async () => [{ id: 'stick', totalBytes: 1, freeBytes: 1, backups: [] }],
+      async write() {
+        writes += 1;
+        return 1;
+      },
+      ...{ prune: never, read: never, onChange: () => () => {} },
+    },
+    restoring: { ask: never, isAskedFor: never, perform: never, settle: never },
+    freeBytes: () => 0,
+    isOwned: () => true,
+    busyWith: () => undefined,
+    ...{ judge: never, append: never },
+    onRefused: ({ code }) => void refused.push(code),
+  });
+  t.teardown(() => backup.stop());
+  backup.start();
+  for (let minute = 0; minute < 10; minute += 1) {
+    await clock.sleeping();
+    await clock.pass(60_000);
+    while ((await backup.view()).job?.stage !== 'failed') await systemClock.sleep(5); // a look, not an event
+  }
+  t.equal(writes, 1);
+  t.same(refused, ['disk-full']);
 });

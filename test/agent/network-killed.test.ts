@@ -51,6 +51,7 @@ for (const [passphrase, before] of [
       t.ok(before === undefined || known, 'and never none where there was one');
       t.ok(!isJoined || air.isUp() === known?.ssid, 'it is in no network that was not confirmed');
       t.ok(isJoined || air.isUp() === 'own');
+      if (isJoined && known?.ssid === home) t.notOk(last?.problem, 'what is kept is told as no failure');
       if (passphrase === 'wrong password' && last?.ssid === home)
         t.match(last.problem?.code, /^wifi-(password-wrong|interrupted)$/, 'the page tells why');
       t.ok(

@@ -3,6 +3,7 @@ import { readFile, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import fc from 'fast-check';
 import t, { type Test } from 'tap';
+import { type Files, files } from '#common/files.js';
 import { createNmcli, protectionOf, seenNetworks, terseFields, whyNot } from '../../agent/host/nmcli.js';
 import { decide, firstStanding, quietChannel, type Seen } from '../../agent/network/decide.js';
 import { accessPointFile, readStation, type Station, stationFile } from '../../agent/network/keyfile.js';
@@ -20,7 +21,7 @@ const stations = [
   { ssid: hexOf('Secret'), password: 'right password', gives: true, hidden: true },
 ];
 
-async function someBox(test: Test, wish: { isOwned?: boolean; password?: string | null } = {}) {
+async function someBox(test: Test, wish: { isOwned?: boolean; password?: string | null; files?: Files } = {}) {
   const folder = await ownFolder(test);
   const air = openAir(folder);
   air.set({ stations });
@@ -199,6 +200,46 @@ t.test('what falls over is opened again, and what cannot be opened is tried agai
   t.equal(air.isUp(), 'own');
 });
 
+t.test('a stop in the middle is no refusal, and asks the machine for nothing more', async (t) => {
+  const { room, air, clock, refused } = await someBox(t);
+  const isAsked = new Promise<void>((resolve) => {
+    air.host.up = (_profile, _link, signal) =>
+      new Promise((_, reject) => {
+        signal.addEventListener('abort', () => reject(signal.reason));
+        air.done.length = 0;
+        resolve();
+      });
+  });
+  await pass(clock, minute - 5000);
+  clock.advance(5000);
+  await isAsked;
+  await room.stop();
+  t.same(refused, []);
+  t.same(air.done, []);
+});
+
+t.test('a box that cannot keep how a try came out goes back to what it had all the same', async (t) => {
+  const isFull = new Error('ENOSPC');
+  let mayWrite = true;
+  const { room, air, clock, choose } = await someBox(t, {
+    isOwned: true,
+    files: {
+      ...files,
+      async write(file, ...more) {
+        if (!mayWrite && file.endsWith('outcome.json')) throw isFull;
+        await files.write(file, ...more);
+      },
+    },
+  });
+  await pass(clock, 5000);
+  await choose(room, other, null);
+  mayWrite = false;
+  await choose(room, home, 'wrong password');
+  t.equal(air.isUp(), other);
+  t.match(room.view().wifi?.last?.problem, { code: 'wifi-password-wrong' });
+  t.equal(air.profiles().length, 1, 'nothing is left of what was tried');
+});
+
 t.test('nothing opens without a device, or without a password that somebody can read', async (t) => {
   const without = await someBox(t, { password: null });
   await pass(without.clock, 5 * minute);
@@ -348,10 +389,10 @@ t.test('nmcli is asked without a password among its arguments, and its word is t
   ];
   await writeFile(program, `#!/bin/sh\necho "$LC_ALL $*" >>${log}\n. ${answer}\n`, { mode: 0o755 });
   const says = (script: string) => writeFile(answer, script);
-  const files: Record<string, string> = { '/sys/class/net/lo0/device/uevent': '' };
+  const kernel: Record<string, string> = { '/sys/class/net/lo0/device/uevent': '' };
   const host = createNmcli({
     program,
-    kernel: async (file) => files[file],
+    kernel: async (file) => kernel[file],
     list: async (directory) => (directory === '/sys/class/net' ? ['lo', 'lo0'] : ['address', 'phy80211']),
   });
   const { signal } = new AbortController();

@@ -43,6 +43,8 @@ export interface Under {
   box: string;
   plan: AgreedPlan;
   since: number | null;
+  /** The agreements that it replaces, newest first: what was counted under one is counted. */
+  earlier: readonly string[];
 }
 
 const day = 86_400_000;

@@ -43,17 +43,18 @@ export function seal(count: CountRow, at: number): { count: CountRow; row: State
 export function createStatementCourier(parts: {
   usage: Usage;
   clock: Clock;
+  isTold(agreement: string): boolean;
   box(): string | undefined;
   signing(): Promise<Signing | undefined>;
   tell(told: StatementsTold): Promise<StatementsTaken>;
   keep(told: readonly StatementRow[]): Promise<void>;
   onRefused(refusal: Refusal): void;
 }): Telling {
-  const { usage, clock, box, signing, tell, keep, onRefused } = parts;
+  const { usage, clock, isTold, box, signing, tell, keep, onRefused } = parts;
 
   function waiting(): StatementRow[] {
     const mine = box();
-    return usage.statements().filter(({ told, statement }) => !told && statement.box === mine);
+    return usage.untold().filter(({ statement }) => statement.box === mine && isTold(statement.agreement));
   }
 
   return createTelling({

@@ -37,13 +37,22 @@ export interface OwnerTerms {
   onChange(listener: (app: string) => void): () => void;
 }
 
+export interface Under {
+  agreement: string;
+  app: string;
+  member: string;
+  box: string;
+  plan: AgreedPlan;
+  since: number | null;
+  /** The agreements that it replaces, newest first. */
+  earlier: string[];
+}
+
 export interface TermsRoom extends OwnerTerms, Terms {
   /** What is counted is counted under this: the agreement about the app that holds. */
-  under(
-    app: string,
-  ):
-    | { agreement: string; app: string; member: string; box: string; plan: AgreedPlan; since: number | null }
-    | undefined;
+  under(app: string): Under | undefined;
+  /** Whether the provider knows how it stands; also of one that ended so long ago that it is not kept here. */
+  isTold(agreement: string): boolean;
   /** Behind the apps. */
   start(): Promise<void>;
   /** The provider can be reached again. */
@@ -262,9 +271,12 @@ export async function createTerms(parts: TermsParts): Promise<TermsRoom> {
     under(app) {
       const row = book.of(app);
       if (!row) return undefined;
-      const { member, box, plan } = row.agreement;
-      return { agreement: row.id, app, member, box, plan, since: row.since };
+      const { member, box, plan, replaces } = row.agreement;
+      const earlier: string[] = [];
+      for (let id = replaces; id !== null; id = book.get(id)?.agreement.replaces ?? null) earlier.push(id);
+      return { agreement: row.id, app, member, box, plan, since: row.since, earlier };
     },
+    isTold: (agreement) => book.get(agreement)?.told ?? true,
     of(app) {
       const all = book.list().filter(({ agreement }) => agreement.app === app);
       const now = book.of(app);

@@ -45,6 +45,8 @@ async function bench(t: Test, plan: Partial<Plan> = {}) {
   const state = {
     now: { ...under, plan: terms, since: clock.now() as number | null } as typeof under | undefined,
     isTimeKnown: true,
+    /** The provider knows the agreement. */
+    isTold: true,
     isOff: false,
     refuses: null as StatementsTaken['taken'][number]['refused'],
     said: [] as string[],
@@ -67,6 +69,7 @@ async function bench(t: Test, plan: Partial<Plan> = {}) {
           return () => listeners.delete(listener);
         },
         under: (id) => (id === app ? state.now : undefined),
+        isTold: () => state.isTold,
         box: () => 'box-000000000001',
         signing: async () => ({ box: 'box-000000000001', key, kid: (await publicJwkOf(key)).kid, x5c: [] }),
         async tell({ statements }) {
@@ -79,6 +82,8 @@ async function bench(t: Test, plan: Partial<Plan> = {}) {
       metering.start();
       return metering;
     },
+    /** The store goes away beneath it. */
+    lose: () => store.close(),
     async again() {
       await metering?.stop();
       await store.close();
@@ -248,6 +253,68 @@ t.test('a month that is over is summed up, signed, chained, and told until it is
   metering = await b.again();
   await metering.idle();
   t.equal(b.state.said.length, 2, 'told once');
+});
+
+t.test('a statement waits until the provider knows the agreement that it is about', async (t) => {
+  const b = await bench(t);
+  let metering = await b.open();
+  await metering.count(app, { unit: 'page', quantity: '1' }, 'a');
+  b.state.isTold = false;
+  b.clock.advance(20 * day);
+  metering = await b.again();
+  await metering.count(app, { unit: 'page', quantity: '1' }, 'b');
+  await metering.idle();
+  t.same(b.state.said, [], 'it would be refused, and with it all that follow');
+  b.state.isTold = true;
+  metering.wake();
+  await metering.idle();
+  t.match(await b.statement(), { number: 1, period: '2026-11' });
+});
+
+t.test('what is old and was told makes room, however much it is; none of it while the time is not known', async (t) => {
+  const b = await bench(t);
+  const metering = await b.open();
+  const many = 4500;
+  await Promise.all(
+    Array.from({ length: many }, (_, at) => metering.count(app, { unit: 'page', quantity: '1' }, `k${at}`)),
+  );
+  await b.clock.sleeping();
+  b.clock.advance(20 * day);
+  await b.clock.sleeping();
+  await metering.idle();
+  t.equal(b.state.said.length, 1);
+  b.state.isTimeKnown = false;
+  b.clock.advance(40 * day);
+  await b.clock.sleeping();
+  t.match(await metering.entries(app, 0, 1), [{ entry: 1 }]);
+  b.known(true);
+  b.clock.advance(day);
+  await b.clock.sleeping();
+  t.same(await metering.entries(app, 0, 1), []);
+  t.match((await metering.count(app, { unit: 'page', quantity: '1' }, 'new')).entry, { entry: many + 1 });
+});
+
+t.test('what is sent again is counted once, also where the owner has agreed anew meanwhile', async (t) => {
+  const b = await bench(t);
+  let metering = await b.open();
+  const { entry } = await metering.count(app, { unit: 'page', quantity: '1' }, 'a');
+  const before = b.state.now;
+  const agreement = 'agreement-00000000000000000002';
+  b.state.now = before && { ...before, agreement, earlier: [before.agreement] };
+  metering = await b.again();
+  t.same(await metering.count(app, { unit: 'page', quantity: '1' }, 'a'), { entry, isNew: false });
+  await t.rejects(metering.count(app, { unit: 'page', quantity: '2' }, 'a'), refuses('idempotency-key-reused'));
+  t.match(await metering.count(app, { unit: 'page', quantity: '1' }, 'b'), { entry: { agreement, entry: 1 } });
+  b.state.now = before && { ...before, agreement: 'agreement-00000000000000000003', earlier: [] };
+  t.equal((await metering.count(app, { unit: 'page', quantity: '1' }, 'a')).isNew, true, 'an agreement apart');
+});
+
+t.test('whoever counts is answered though the store is gone', async (t) => {
+  const b = await bench(t);
+  const metering = await b.open();
+  await metering.count(app, { unit: 'page', quantity: '1' }, 'a');
+  await b.lose();
+  await t.rejects(metering.count(app, { unit: 'page', quantity: '1' }, 'b'));
 });
 
 t.test('a clock that is put back or forth loses and doubles nothing', async (t) => {

@@ -75,6 +75,8 @@ export function createStatementCourier(parts: {
         ),
       );
       const { taken } = await tell({ statements: signed });
+      // Renewed meanwhile: what came under the new certificate and was signed under the old one is told once more.
+      if ((await signing())?.x5c[0] !== x5c[0]) return;
       const told = rows.map((row, at): StatementRow => {
         const refused = taken[at]?.refused ?? null;
         const { agreement, period } = row.statement;

@@ -45,11 +45,15 @@ async function bench(t: Test, plan: Partial<Plan> = {}) {
   const state = {
     now: { ...under, plan: terms, since: clock.now() as number | null } as typeof under | undefined,
     isTimeKnown: true,
+    /** Its certificate, of which the provider takes the newest alone. */
+    certificate: 'first',
+    newest: 'first',
     /** The provider knows the agreement. */
     isTold: true,
     isOff: false,
     refuses: null as StatementsTaken['taken'][number]['refused'],
     said: [] as string[],
+    refused: [] as string[],
     /** Milliseconds that the clock is wrong by. */
     wrong: 0,
   };
@@ -71,13 +75,20 @@ async function bench(t: Test, plan: Partial<Plan> = {}) {
         under: (id) => (id === app ? state.now : undefined),
         isTold: () => state.isTold,
         box: () => 'box-000000000001',
-        signing: async () => ({ box: 'box-000000000001', key, kid: (await publicJwkOf(key)).kid, x5c: [] }),
+        signing: async () => ({
+          ...{ box: 'box-000000000001', key, kid: (await publicJwkOf(key)).kid },
+          x5c: [state.certificate],
+        }),
         async tell({ statements }) {
           if (state.isOff) throw new Refusal('est-unreachable');
+          if (state.newest !== state.certificate) {
+            state.certificate = state.newest; // renewed as it was on its way
+            return { taken: statements.map(() => ({ refused: { code: 'usage-invalid', detail: '' } })) };
+          }
           state.said.push(...statements);
           return { taken: statements.map(() => ({ refused: state.refuses })) };
         },
-        onRefused() {},
+        onRefused: ({ code }) => void state.refused.push(code),
       });
       metering.start();
       return metering;
@@ -269,6 +280,20 @@ t.test('a statement waits until the provider knows the agreement that it is abou
   metering.wake();
   await metering.idle();
   t.match(await b.statement(), { number: 1, period: '2026-11' });
+});
+
+t.test('a certificate that is renewed while a statement is on its way costs no statement', async (t) => {
+  const b = await bench(t);
+  let metering = await b.open();
+  await metering.count(app, { unit: 'page', quantity: '1' }, 'a');
+  b.clock.advance(20 * day);
+  b.state.newest = 'second';
+  metering = await b.again();
+  await metering.idle();
+  await b.clock.sleeping();
+  await metering.idle();
+  t.match(await b.statement(), { number: 1, period: '2026-11' });
+  t.same(b.state.refused, []);
 });
 
 t.test('what is old and was told makes room, however much it is; none of it while the time is not known', async (t) => {

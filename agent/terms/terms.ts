@@ -43,6 +43,8 @@ export interface Under {
   member: string;
   box: string;
   plan: AgreedPlan;
+  /** When it was agreed to. */
+  at: number;
   since: number | null;
   /** The agreements that it replaces, newest first. */
   earlier: string[];
@@ -147,9 +149,12 @@ export async function createTerms(parts: TermsParts): Promise<TermsRoom> {
     ...{ agreement: id, app, version, plan: plan.id, member },
   });
 
+  /** After a start the clock may be hours behind; nothing happens before what it follows. */
+  const momentAfter = ({ agreement, since }: AgreementRow): number => Math.max(clock.now(), agreement.at, since ?? 0);
+
   function endByBox(row: AgreementRow, why: EndReason): Promise<void> {
     const decision: Decision = { by: 'box', type: 'terms.ended', facts: { ...factsOf(row), why } };
-    return write([decision], [endedAt(row, clock.now(), why)]);
+    return write([decision], [endedAt(row, momentAfter(row), why)]);
   }
 
   function keyOf({ kid }: OwnerSigner): PublicJwk {
@@ -174,7 +179,7 @@ export async function createTerms(parts: TermsParts): Promise<TermsRoom> {
       ...{ id: newId(), app: manifest.id, release, version: manifest.version },
       ...{ member: member.id, territory: member.territory, plan: terms, digest: wish.digest },
       ...{ language: wish.language, class: { is: wish.class, by: 'stated' } },
-      ...{ replaces: before?.id ?? null, at: clock.now(), box: mine.box },
+      ...{ replaces: before?.id ?? null, at: before ? momentAfter(before) : clock.now(), box: mine.box },
     };
     const jws = await signAgreement(agreement, signer, keyOf(signer));
     const row: AgreementRow = {
@@ -194,7 +199,7 @@ export async function createTerms(parts: TermsParts): Promise<TermsRoom> {
   async function leave(app: string, signer: OwnerSigner): Promise<void> {
     const row = book.of(app);
     if (!row) throw new Refusal('agreement-unknown', app);
-    const at = clock.now(); // said once: what is signed is what is told
+    const at = momentAfter(row); // said once: what is signed is what is told
     const end = await signAgreementEnd({ id: row.id, at }, signer, keyOf(signer));
     const decision: Decision = { by: 'owner', type: 'terms.left', facts: factsOf(row) };
     await write([decision], [endedAt(row, at, 'left', end)], signer);
@@ -232,7 +237,7 @@ export async function createTerms(parts: TermsParts): Promise<TermsRoom> {
       return;
     }
     const { waiting, manifest } = shown;
-    if (row.since === null) await write([], [{ ...row, since: clock.now() }]);
+    if (row.since === null) await write([], [{ ...row, since: momentAfter(row) }]);
     // A release that asks for no agreement has taken its place.
     if (manifest.plans === undefined) return endByBox(book.of(app) ?? row, 'unused');
     const plans = waiting?.manifest.plans;
@@ -271,10 +276,10 @@ export async function createTerms(parts: TermsParts): Promise<TermsRoom> {
     under(app) {
       const row = book.of(app);
       if (!row) return undefined;
-      const { member, box, plan, replaces } = row.agreement;
+      const { member, box, plan, at, replaces } = row.agreement;
       const earlier: string[] = [];
       for (let id = replaces; id !== null; id = book.get(id)?.agreement.replaces ?? null) earlier.push(id);
-      return { agreement: row.id, app, member, box, plan, since: row.since, earlier };
+      return { agreement: row.id, app, member, box, plan, at, since: row.since, earlier };
     },
     isTold: (agreement) => book.get(agreement)?.told ?? true,
     of(app) {

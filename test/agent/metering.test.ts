@@ -342,6 +342,14 @@ t.test('whoever counts is answered though the store is gone', async (t) => {
   await t.rejects(metering.count(app, { unit: 'page', quantity: '1' }, 'b'));
 });
 
+t.test('nothing is counted before it was agreed to, though the clock is behind after a start', async (t) => {
+  const b = await bench(t);
+  const metering = await b.open();
+  const at = endOfPeriod('2026-11') + 1000;
+  b.state.now = b.state.now && { ...b.state.now, at };
+  t.match((await metering.count(app, { unit: 'page', quantity: '1' }, 'a')).entry, { at });
+});
+
 t.test('a clock that is put back or forth loses and doubles nothing', async (t) => {
   const b = await bench(t);
   const metering = await b.open();

@@ -226,6 +226,23 @@ t.test(
   },
 );
 
+t.test('nothing ends before it began, though the clock is behind after a start', async (t) => {
+  const b = await termsBench(t);
+  const box = await b.open();
+  const plan = planOf();
+  const made = await b.release('1.0.0', { plans: [plan] });
+  await box.terms.agree(made.id, yesTo(plan), b.signer);
+  const { at = 0 } = box.terms.of(app).now ?? {};
+  b.clock.advance(-6 * 3_600_000);
+  await b.install(box, made);
+  t.match(box.terms.of(app).now, { since: at });
+  await box.terms.leave(app, b.signer);
+  t.match(box.terms.of(app).past, [{ ended: { at, why: 'left' } }]);
+  await box.terms.idle();
+  const told = await b.last();
+  t.match(await readAgreementEnd(told?.ended?.end ?? ''), { at });
+});
+
 t.test('what was agreed to and not installed ends by itself', async (t) => {
   const b = await termsBench(t);
   const box = await b.open();

@@ -29,6 +29,7 @@ export async function openTerms(
   const metering = await createMetering({
     ...parts,
     under: terms.under,
+    isTold: terms.isTold,
     box: () => wish.own()?.box,
     async signing() {
       const now = membership.enrolment()?.current();
@@ -36,5 +37,6 @@ export async function openTerms(
     },
     tell: createTellUsage(about),
   });
+  terms.onChange(metering.wake); // what waits for its agreement to be told
   return { terms, metering };
 }

@@ -25,7 +25,7 @@ export const openAgreements = (wish: {
     },
   });
 
-export const openUsage = (wish: { store: Store; clock: Clock }): UsageRoom => createUsageRoom(wish);
+export const openUsage = (wish: { store: Store; clock: Clock; territory: string }): UsageRoom => createUsageRoom(wish);
 
 export const declareAgreements = (
   app: FastifyInstance,

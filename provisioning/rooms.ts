@@ -157,7 +157,7 @@ export async function openRooms({
     registry,
     rollouts,
     systems: openSystems({ directory, store, clock }),
-    usage: openUsage({ store, clock }),
+    usage: openUsage({ store, clock, territory: id }),
     agreements: openAgreements({ store, clock, territory: id, registry }),
     members,
     async close() {

@@ -24,24 +24,32 @@ export async function openUsage({ db }: { db: Database }) {
   const statements = db.sublevel<string, StatementRow>('usage-statements', json);
   const caps = db.sublevel<string, string>('usage-caps', json);
   const heldCounts = new Map<string, CountRow>(await counts.iterator().all());
-  const heldStatements = new Map<string, StatementRow>(await statements.iterator().all());
+  const untold = new Map<string, StatementRow>();
+  for await (const [key, row] of statements.iterator()) if (!row.told) untold.set(key, row);
   const heldCaps = new Map<string, string>(await caps.iterator().all());
 
   return {
     count: (agreement: string) => heldCounts.get(agreement),
     counts: () => [...heldCounts.values()],
     cap: (app: string) => heldCaps.get(app) ?? null,
-    /** Oldest first. */
-    statements: () => [...heldStatements.values()].sort((a, b) => a.statement.number - b.statement.number),
+    /** Statements, oldest first. */
+    untold: () => [...untold.values()].sort((a, b) => a.statement.number - b.statement.number),
     /** By the keys that they came under; undefined where nothing did. */
-    async known(wishes: readonly { agreement: string; key: string }[]): Promise<(UsageEntry | undefined)[]> {
-      const numbers = await keys.getMany(wishes.map(({ agreement, key }) => `${agreement}!${key}`));
-      return Promise.all(
-        wishes.map(async ({ agreement }, at) => {
+    async known(
+      wishes: readonly { agreements: readonly string[]; key: string }[],
+    ): Promise<(UsageEntry | undefined)[]> {
+      const places = wishes.flatMap(({ agreements, key }, wish) =>
+        agreements.filter((one) => heldCounts.has(one)).map((agreement) => ({ wish, agreement, key })),
+      );
+      const numbers = await keys.getMany(places.map(({ agreement, key }) => `${agreement}!${key}`));
+      const found = wishes.map((): UsageEntry | undefined => undefined);
+      await Promise.all(
+        places.map(async ({ wish, agreement }, at) => {
           const number = numbers[at];
-          return number === undefined ? undefined : entries.get(numbered(agreement, number));
+          if (number !== undefined) found[wish] = await entries.get(numbered(agreement, number));
         }),
       );
+      return found;
     },
     entries: (agreement: string, after: number, limit: number): Promise<UsageEntry[]> =>
       entries.values({ gt: numbered(agreement, after), lt: `${agreement}"`, limit }).all(),
@@ -68,8 +76,11 @@ export async function openUsage({ db }: { db: Database }) {
     /** Once it is on the disk. */
     apply(change: { counts?: Iterable<CountRow>; statements?: Iterable<StatementRow>; cap?: [string, string | null] }) {
       for (const count of change.counts ?? []) heldCounts.set(count.agreement, count);
-      for (const row of change.statements ?? [])
-        heldStatements.set(numbered(row.statement.agreement, row.statement.number), row);
+      for (const row of change.statements ?? []) {
+        const key = numbered(row.statement.agreement, row.statement.number);
+        if (row.told) untold.delete(key);
+        else untold.set(key, row);
+      }
       if (change.cap) {
         const [app, amount] = change.cap;
         if (amount === null) heldCaps.delete(app);

@@ -20,7 +20,7 @@ export interface Count {
   box: string;
   /** Null: nothing is counted that no statement has summed up. */
   period: string | null;
-  /** Of the last entry. */
+  /** Of the last entry; before the first, `at` is when it was agreed to. */
   entry: number;
   head: string | null;
   at: number;
@@ -42,13 +42,17 @@ export interface Under {
   member: string;
   box: string;
   plan: AgreedPlan;
+  /** When it was agreed to: nothing is counted before. */
+  at: number;
   since: number | null;
+  /** The agreements that it replaces, newest first: what was counted under one is counted. */
+  earlier: readonly string[];
 }
 
 const day = 86_400_000;
 
-export const newCount = ({ agreement, app, member, box }: Under): Count => ({
-  ...{ agreement, app, member, box, period: null, entry: 0, head: null, at: 0, from: 1, before: null, sums: [] },
+export const newCount = ({ agreement, app, member, box, at }: Under): Count => ({
+  ...{ agreement, app, member, box, period: null, entry: 0, head: null, at, from: 1, before: null, sums: [] },
   ...{ number: 0, stated: null, previous: null, oldest: 1 },
 });
 

@@ -3,11 +3,13 @@
  * the owner's cap. An entry, its key and the sums go to the disk in one synced batch, which many calls share; a call is
  * answered once it is there, so one that is sent again with its key is counted once.
  *
- * A key is remembered as long as its entry is kept: 35 days, and until the provider has the statement of its month. When
+ * A key is remembered as long as its entry is kept: 35 days, and until the provider has the statement of its month; also
+ * where another agreement has replaced the one that it came under. When
  * that is more than the box keeps, it counts nothing more rather than forget a key.
  */
-import { type Clock, sleepUntil } from '#common/clock.js';
+import type { Clock } from '#common/clock.js';
 import type { Database, Operation } from '#common/commits.js';
+import { createRounds } from '#common/rounds.js';
 import {
   endOfPeriod,
   keptDays,
@@ -50,6 +52,8 @@ export interface MeteringParts {
   onTime(listener: () => void): () => void;
   /** The agreement about the app that holds. */
   under(app: string): Under | undefined;
+  /** Whether the provider has been told of this agreement: of what it does not know it takes no statement. */
+  isTold(agreement: string): boolean;
   box(): string | undefined;
   signing(): Promise<Signing | undefined>;
   tell(told: StatementsTold): Promise<StatementsTaken>;
@@ -66,7 +70,7 @@ interface Waiting {
 
 /** In one batch. */
 const mostTogether = 500;
-/** Looked through at once for what need not be kept any more. */
+/** In one batch, of what need not be kept any more. */
 const mostDropped = 2000;
 const day = 86_400_000;
 
@@ -77,12 +81,17 @@ export async function createMetering(parts: MeteringParts): Promise<Metering> {
   const { store, ledger, clock, isTimeKnown, under, onRefused } = parts;
   const usage = await openUsage({ db: store.db });
   const courier = createStatementCourier({ ...parts, usage, keep: (told) => inTurn(() => keepTold(told)) });
-  const stopping = new AbortController();
-  let woken = new AbortController();
+  const rounds = createRounds({
+    ...{ clock, onRefused },
+    async work() {
+      await inTurn(sealAll);
+      for (const { agreement } of usage.counts()) while (await inTurn(() => drop(agreement)));
+    },
+    moments: () => usage.counts().flatMap(({ period }) => (period === null ? [] : [endOfPeriod(period)])),
+  });
   let waiting: Waiting[] = [];
   let isScheduled = false;
   let turn: Promise<unknown> = Promise.resolve();
-  let running: Promise<void> | undefined;
   let endWatching = (): void => {};
 
   function inTurn<T>(work: () => Promise<T>): Promise<T> {
@@ -102,28 +111,42 @@ export async function createMetering(parts: MeteringParts): Promise<Metering> {
   }
 
   /** @throws Refusal `metering-not-agreed` */
-  function known(app: string): Under {
-    const found = under(app);
+  function counted(app: string, found: Under | undefined): Under {
     if (!found || !hasUnits(found.plan)) throw new Refusal('metering-not-agreed', app);
     return found;
   }
+  const known = (app: string): Under => counted(app, under(app));
 
-  /** One batch for all that wait: each is judged on top of those before it. */
   async function group(): Promise<void> {
     await new Promise(setImmediate); // the calls of this turn of the event loop share it
     isScheduled = false;
     const all = waiting.slice(0, mostTogether);
     waiting = waiting.slice(mostTogether);
     if (waiting.length > 0) schedule();
-    const wishes = all.map(({ app, key }) => ({ agreement: under(app)?.agreement ?? '', key }));
-    const before = await usage.known(wishes);
+    try {
+      await countTogether(all);
+    } catch (error) {
+      for (const { reject } of all) reject(error);
+    }
+  }
+
+  /**
+   * One batch: each is judged on top of those before it. All of it is of one moment, and so are the agreements: what the
+   * owner does meanwhile comes behind.
+   */
+  async function countTogether(all: readonly Waiting[]): Promise<void> {
+    const now = clock.now();
+    const asked = all.map((wish) => ({ wish, its: under(wish.app) }));
+    const before = await usage.known(
+      asked.map(({ wish: { key }, its }) => ({ agreements: its ? [its.agreement, ...its.earlier] : [], key })),
+    );
     const counts = new Map<string, CountRow>();
     const fresh = new Map<string, UsageEntry>();
     const sealed: StatementRow[] = [];
     const settle: (() => void)[] = [];
-    for (const [at, wish] of all.entries())
+    for (const [at, { wish, its: found }] of asked.entries())
       try {
-        const its = known(wish.app);
+        const its = counted(wish.app, found);
         const place = `${its.agreement}!${wish.key}`;
         const same = fresh.get(place) ?? before[at];
         if (same) {
@@ -132,38 +155,32 @@ export async function createMetering(parts: MeteringParts): Promise<Metering> {
           settle.push(() => wish.resolve({ entry: same, isNew: false }));
           continue;
         }
-        const { count, entry } = one(
-          counts.get(its.agreement) ?? usage.count(its.agreement) ?? firstRow(its),
-          its,
-          wish,
-          sealed,
-        );
+        const row = counts.get(its.agreement) ?? usage.count(its.agreement) ?? firstRow(its);
+        const { count, entry } = one(row, its, { wish, now, sealed });
         counts.set(its.agreement, count);
         fresh.set(place, entry);
         settle.push(() => wish.resolve({ entry, isNew: true }));
       } catch (error) {
         settle.push(() => wish.reject(error));
       }
-    try {
-      await store.commit([
-        ...[...fresh.values()].flatMap(usage.putEntry),
-        ...[...counts.values()].map(usage.putCount),
-        ...sealed.map(usage.putStatement),
-      ]);
-    } catch (error) {
-      for (const { reject } of all) reject(error);
-      return;
-    }
+    await store.commit([
+      ...[...fresh.values()].flatMap(usage.putEntry),
+      ...[...counts.values()].map(usage.putCount),
+      ...sealed.map(usage.putStatement),
+    ]);
     const isNewMonth = [...counts.values()].some((one) => usage.count(one.agreement)?.period !== one.period);
     usage.apply({ counts: counts.values(), statements: sealed });
     for (const answer of settle) answer();
     if (sealed.length > 0) courier.wake();
-    if (isNewMonth) woken.abort();
+    if (isNewMonth) rounds.wake();
   }
 
-  function one(row: CountRow, its: Under, { app, usage: wish, key }: Waiting, sealed: StatementRow[]) {
+  function one(
+    row: CountRow,
+    its: Under,
+    { wish: { app, usage: wish, key }, now, sealed }: { wish: Waiting; now: number; sealed: StatementRow[] },
+  ) {
     if (row.entry - row.oldest + 1 >= mostEntries) throw new Refusal('metering-full', app);
-    const now = clock.now();
     const made = row.period !== null && periodOf(momentOf(row, now)) > row.period ? seal(row, now) : undefined;
     const { count, entry } = countOne(made?.count ?? row, its, { ...wish, key }, { now, cap: usage.cap(app) });
     if (made) sealed.push(made.row);
@@ -173,9 +190,7 @@ export async function createMetering(parts: MeteringParts): Promise<Metering> {
   function schedule(): void {
     if (isScheduled) return;
     isScheduled = true;
-    inTurn(group).catch((error: unknown) => {
-      for (const { reject } of waiting.splice(0)) reject(error);
-    });
+    void inTurn(group);
   }
 
   /** Months that are over. */
@@ -188,41 +203,26 @@ export async function createMetering(parts: MeteringParts): Promise<Metering> {
       .flatMap((count) => seal(count, now) ?? []);
     if (made.length === 0) return;
     const rows = made.map(({ row }) => row);
-    const counts = made.map(({ count }) => ({ ...count }) as CountRow);
+    const counts = made.map(({ count }) => count);
     await store.commit([...rows.map(usage.putStatement), ...counts.map(usage.putCount)]);
     usage.apply({ statements: rows, counts });
     courier.wake();
   }
 
-  /** What is old enough, and known to the provider. */
-  async function drop(): Promise<void> {
+  /** What is old enough, and known to the provider. Answers whether there may be more of it. */
+  async function drop(agreement: string): Promise<boolean> {
+    const count = usage.count(agreement);
+    if (!count || !isTimeKnown()) return false;
     const until = clock.now() - keptDays * day;
-    for (const count of usage.counts()) {
-      const kept = await usage.entries(count.agreement, count.oldest - 1, mostDropped);
-      const end = kept.findIndex(({ entry, at }) => entry > count.toldTo || at >= until);
-      const spent = end === -1 ? kept : kept.slice(0, end);
-      const last = spent.at(-1);
-      if (!last) continue;
-      const next = { ...count, oldest: last.entry + 1 };
-      await store.commit([...spent.flatMap(usage.dropEntry), usage.putCount(next)]);
-      usage.apply({ counts: [next] });
-    }
-  }
-
-  async function run(): Promise<void> {
-    while (!stopping.signal.aborted) {
-      woken = new AbortController();
-      const signal = AbortSignal.any([stopping.signal, woken.signal]);
-      await inTurn(async () => {
-        await sealAll();
-        await drop();
-      }).catch((error: unknown) =>
-        onRefused(error instanceof Refusal ? error : new Refusal('internal', undefined, { cause: error })),
-      );
-      const ends = usage.counts().flatMap(({ period }) => (period === null ? [] : [endOfPeriod(period)]));
-      const later = ends.filter((end) => end > clock.now());
-      await sleepUntil(clock, Math.min(clock.now() + day, ...later), signal);
-    }
+    const kept = await usage.entries(agreement, count.oldest - 1, mostDropped);
+    const end = kept.findIndex(({ entry, at }) => entry > count.toldTo || at >= until);
+    const spent = end === -1 ? kept : kept.slice(0, end);
+    const last = spent.at(-1);
+    if (!last) return false;
+    const next = { ...count, oldest: last.entry + 1 };
+    await store.commit([...spent.flatMap(usage.dropEntry), usage.putCount(next)]);
+    usage.apply({ counts: [next] });
+    return spent.length === mostDropped;
   }
 
   return {
@@ -258,8 +258,8 @@ export async function createMetering(parts: MeteringParts): Promise<Metering> {
       usage.apply({ cap: [app, amount] });
     },
     start() {
-      endWatching = parts.onTime(() => woken.abort());
-      running ??= run();
+      endWatching = parts.onTime(rounds.wake);
+      rounds.start();
       courier.wake();
     },
     wake: courier.wake,
@@ -268,9 +268,8 @@ export async function createMetering(parts: MeteringParts): Promise<Metering> {
       await courier.idle();
     },
     async stop() {
-      stopping.abort();
       endWatching();
-      await running;
+      await rounds.stop();
       await courier.stop();
       await turn;
     },

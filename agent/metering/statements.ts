@@ -43,17 +43,18 @@ export function seal(count: CountRow, at: number): { count: CountRow; row: State
 export function createStatementCourier(parts: {
   usage: Usage;
   clock: Clock;
+  isTold(agreement: string): boolean;
   box(): string | undefined;
   signing(): Promise<Signing | undefined>;
   tell(told: StatementsTold): Promise<StatementsTaken>;
   keep(told: readonly StatementRow[]): Promise<void>;
   onRefused(refusal: Refusal): void;
 }): Telling {
-  const { usage, clock, box, signing, tell, keep, onRefused } = parts;
+  const { usage, clock, isTold, box, signing, tell, keep, onRefused } = parts;
 
   function waiting(): StatementRow[] {
     const mine = box();
-    return usage.statements().filter(({ told, statement }) => !told && statement.box === mine);
+    return usage.untold().filter(({ statement }) => statement.box === mine && isTold(statement.agreement));
   }
 
   return createTelling({
@@ -74,6 +75,8 @@ export function createStatementCourier(parts: {
         ),
       );
       const { taken } = await tell({ statements: signed });
+      // Renewed meanwhile: what came under the new certificate and was signed under the old one is told once more.
+      if ((await signing())?.x5c[0] !== x5c[0]) return;
       const told = rows.map((row, at): StatementRow => {
         const refused = taken[at]?.refused ?? null;
         const { agreement, period } = row.statement;

@@ -12,7 +12,8 @@ export function createCourier(parts: {
   /** As which box it is known now: what another box of this owner agreed to is not told here. */
   box(): string | undefined;
   tell: Tell;
-  keep(rows: readonly AgreementRow[]): Promise<void>;
+  /** What changed while it was on its way is told once more. */
+  keep(told: readonly { row: AgreementRow; refused: string | null }[]): Promise<void>;
   onRefused(refusal: Refusal): void;
 }): Telling {
   const { book, clock, box, tell, keep, onRefused } = parts;
@@ -28,16 +29,15 @@ export function createCourier(parts: {
   return createTelling({
     ...{ clock, onRefused },
     waits: () => waiting().length > 0,
-    /** What changed while it was on its way is told once more. */
     async send() {
       const rows = waiting().slice(0, mostTold);
       const { taken } = await tell({
         agreements: rows.map(({ jws, since, ended }) => ({ agreement: jws, since, ended })),
       });
-      const told = rows.flatMap((row, at): AgreementRow[] => {
+      const told = rows.map((row, at) => {
         const refused = taken[at]?.refused;
         if (refused) onRefused(new Refusal('agreement-invalid', `${row.id}: ${refused.code} ${refused.detail}`));
-        return book.get(row.id) === row ? [{ ...row, told: true, refused: refused ? refused.code : null }] : [];
+        return { row, refused: refused?.code ?? null };
       });
       await keep(told);
     },

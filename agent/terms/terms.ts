@@ -7,8 +7,9 @@
  */
 import { randomBytes } from 'node:crypto';
 import { planOf, signAgreement, signAgreementEnd } from '#common/agreements.js';
-import { type Clock, sleepUntil } from '#common/clock.js';
+import type { Clock } from '#common/clock.js';
 import type { Database, Operation } from '#common/commits.js';
+import { createRounds } from '#common/rounds.js';
 import type { Agreement, EndReason, NewAgreement, OwnerAgreement } from '#contract/agreements.js';
 import type { PublicJwk } from '#contract/directory.js';
 import { hashOfText } from '#contract/ledger-chain.js';
@@ -36,13 +37,24 @@ export interface OwnerTerms {
   onChange(listener: (app: string) => void): () => void;
 }
 
+export interface Under {
+  agreement: string;
+  app: string;
+  member: string;
+  box: string;
+  plan: AgreedPlan;
+  /** When it was agreed to. */
+  at: number;
+  since: number | null;
+  /** The agreements that it replaces, newest first. */
+  earlier: string[];
+}
+
 export interface TermsRoom extends OwnerTerms, Terms {
   /** What is counted is counted under this: the agreement about the app that holds. */
-  under(
-    app: string,
-  ):
-    | { agreement: string; app: string; member: string; box: string; plan: AgreedPlan; since: number | null }
-    | undefined;
+  under(app: string): Under | undefined;
+  /** Whether the provider knows how it stands; also of one that ended so long ago that it is not kept here. */
+  isTold(agreement: string): boolean;
   /** Behind the apps. */
   start(): Promise<void>;
   /** The provider can be reached again. */
@@ -78,23 +90,39 @@ const show = ({ agreement, since, ended, notice, told, refused }: AgreementRow):
   return { ...agreed, since, ended: ended && { at: ended.at, why: ended.why }, notice: coming, told, refused };
 };
 
+const endedAt = (row: AgreementRow, at: number, why: EndReason, end: string | null = null): AgreementRow => ({
+  ...{ ...row, notice: null },
+  ended: { at, why, end },
+});
+
 export async function createTerms(parts: TermsParts): Promise<TermsRoom> {
   const { store, ledger, clock, isTimeKnown, own, desk, onRefused } = parts;
   const book = await openBook({ db: store.db, onRefused });
   const listeners = new Set<(app: string) => void>();
-  const stopping = new AbortController();
-  let woken = new AbortController();
-  let running: Promise<void> | undefined;
+  const looking = new Set<string>();
   let turn: Promise<unknown> = Promise.resolve();
   let endWatching: (() => void)[] = [];
   const courier = createCourier({
     ...{ book, clock, onRefused, tell: parts.tell },
     box: () => own()?.box,
-    async keep(rows) {
-      await store.commit(book.operations(rows));
-      book.apply(rows);
-      for (const { agreement } of rows) announce(agreement.app);
+    keep: (told) =>
+      inTurn(async () => {
+        const rows = told
+          .filter(({ row }) => book.get(row.id) === row)
+          .map(({ row, refused }) => ({ ...row, told: true, refused }));
+        await store.commit(book.operations(rows));
+        book.apply(rows);
+        for (const { agreement } of rows) announce(agreement.app);
+      }),
+  });
+  const rounds = createRounds({
+    ...{ clock, onRefused },
+    async work() {
+      lookAtAll();
+      await inTurn(settle);
     },
+    moments: () =>
+      isTimeKnown() ? book.list().flatMap(({ notice, ended }) => (notice && !ended ? [notice.endsAt] : [])) : [],
   });
 
   function announce(app: string): void {
@@ -113,7 +141,7 @@ export async function createTerms(parts: TermsParts): Promise<TermsRoom> {
     await ledger.decide(() => ({ decisions, operations: book.operations(fresh) }), signer);
     book.apply(fresh);
     for (const app of new Set(fresh.map(({ agreement }) => agreement.app))) announce(app);
-    woken.abort();
+    rounds.wake();
     courier.wake();
   }
 
@@ -121,14 +149,12 @@ export async function createTerms(parts: TermsParts): Promise<TermsRoom> {
     ...{ agreement: id, app, version, plan: plan.id, member },
   });
 
-  const endedNow = (row: AgreementRow, why: EndReason): AgreementRow => ({
-    ...row,
-    notice: null,
-    ended: { at: clock.now(), why, end: null },
-  });
+  /** After a start the clock may be hours behind; nothing happens before what it follows. */
+  const momentAfter = ({ agreement, since }: AgreementRow): number => Math.max(clock.now(), agreement.at, since ?? 0);
 
   function endByBox(row: AgreementRow, why: EndReason): Promise<void> {
-    return write([{ by: 'box', type: 'terms.ended', facts: { ...factsOf(row), why } }], [endedNow(row, why)]);
+    const decision: Decision = { by: 'box', type: 'terms.ended', facts: { ...factsOf(row), why } };
+    return write([decision], [endedAt(row, momentAfter(row), why)]);
   }
 
   function keyOf({ kid }: OwnerSigner): PublicJwk {
@@ -153,7 +179,7 @@ export async function createTerms(parts: TermsParts): Promise<TermsRoom> {
       ...{ id: newId(), app: manifest.id, release, version: manifest.version },
       ...{ member: member.id, territory: member.territory, plan: terms, digest: wish.digest },
       ...{ language: wish.language, class: { is: wish.class, by: 'stated' } },
-      ...{ replaces: before?.id ?? null, at: clock.now(), box: mine.box },
+      ...{ replaces: before?.id ?? null, at: before ? momentAfter(before) : clock.now(), box: mine.box },
     };
     const jws = await signAgreement(agreement, signer, keyOf(signer));
     const row: AgreementRow = {
@@ -164,7 +190,7 @@ export async function createTerms(parts: TermsParts): Promise<TermsRoom> {
       ...{ release, digest: wish.digest, class: wish.class, prices: inLedger(plan.prices).slice(0, longestFact) },
       ...{ language: wish.language, sha256: hashOfText(jws), ...(before ? { replaces: before.id } : {}) },
     };
-    const ends = before ? [endedNow(before, 'replaced')] : [];
+    const ends = before ? [endedAt(before, agreement.at, 'replaced')] : []; // the one ends as the other begins
     await write([{ by: 'owner', type: 'terms.agreed', facts }], [...ends, row], signer);
     await look(manifest.id);
     return show(book.get(row.id) ?? row);
@@ -173,10 +199,10 @@ export async function createTerms(parts: TermsParts): Promise<TermsRoom> {
   async function leave(app: string, signer: OwnerSigner): Promise<void> {
     const row = book.of(app);
     if (!row) throw new Refusal('agreement-unknown', app);
-    const at = clock.now(); // said once: what is signed is what is told
+    const at = momentAfter(row); // said once: what is signed is what is told
     const end = await signAgreementEnd({ id: row.id, at }, signer, keyOf(signer));
     const decision: Decision = { by: 'owner', type: 'terms.left', facts: factsOf(row) };
-    await write([decision], [{ ...endedNow(row, 'left'), ended: { at, why: 'left', end } }], signer);
+    await write([decision], [endedAt(row, at, 'left', end)], signer);
   }
 
   /** Terms are other ones when no plan of theirs is the one that was agreed to. */
@@ -211,7 +237,7 @@ export async function createTerms(parts: TermsParts): Promise<TermsRoom> {
       return;
     }
     const { waiting, manifest } = shown;
-    if (row.since === null) await write([], [{ ...row, since: clock.now() }]);
+    if (row.since === null) await write([], [{ ...row, since: momentAfter(row) }]);
     // A release that asks for no agreement has taken its place.
     if (manifest.plans === undefined) return endByBox(book.of(app) ?? row, 'unused');
     const plans = waiting?.manifest.plans;
@@ -219,10 +245,17 @@ export async function createTerms(parts: TermsParts): Promise<TermsRoom> {
     await hear(book.of(app) ?? row, coming);
   }
 
-  const lookAt = (app: string): void =>
-    void inTurn(() => look(app)).catch((error: unknown) =>
+  /** However often it is told of, it is looked at once when its turn has come. */
+  function lookAt(app: string): void {
+    if (looking.has(app)) return;
+    looking.add(app);
+    inTurn(() => {
+      looking.delete(app);
+      return look(app);
+    }).catch((error: unknown) =>
       onRefused(error instanceof Refusal ? error : new Refusal('internal', undefined, { cause: error })),
     );
+  }
   const lookAtAll = (): void => {
     for (const { agreement, ended } of book.list()) if (!ended) lookAt(agreement.app);
   };
@@ -231,19 +264,6 @@ export async function createTerms(parts: TermsParts): Promise<TermsRoom> {
   async function settle(): Promise<void> {
     for (const row of book.list())
       if (isTimeKnown() && row.notice && !row.ended && clock.now() >= row.notice.endsAt) await endByBox(row, 'notice');
-  }
-
-  async function run(): Promise<void> {
-    while (!stopping.signal.aborted) {
-      woken = new AbortController();
-      const signal = AbortSignal.any([stopping.signal, woken.signal]);
-      await inTurn(settle).catch((error: unknown) => onRefused(new Refusal('internal', undefined, { cause: error })));
-      if (signal.aborted) continue;
-      const ends = book.list().flatMap(({ notice, ended }) => (notice && !ended ? [notice.endsAt] : []));
-      const next = Math.min(clock.now() + day, ...(isTimeKnown() ? ends : []));
-      await sleepUntil(clock, next, signal);
-      lookAtAll();
-    }
   }
 
   return {
@@ -256,9 +276,12 @@ export async function createTerms(parts: TermsParts): Promise<TermsRoom> {
     under(app) {
       const row = book.of(app);
       if (!row) return undefined;
-      const { member, box, plan } = row.agreement;
-      return { agreement: row.id, app, member, box, plan, since: row.since };
+      const { member, box, plan, at, replaces } = row.agreement;
+      const earlier: string[] = [];
+      for (let id = replaces; id !== null; id = book.get(id)?.agreement.replaces ?? null) earlier.push(id);
+      return { agreement: row.id, app, member, box, plan, at, since: row.since, earlier };
     },
+    isTold: (agreement) => book.get(agreement)?.told ?? true,
     of(app) {
       const all = book.list().filter(({ agreement }) => agreement.app === app);
       const now = book.of(app);
@@ -274,12 +297,11 @@ export async function createTerms(parts: TermsParts): Promise<TermsRoom> {
       endWatching = [
         desk.onChange(lookAt),
         parts.onTime(() => {
-          woken.abort();
           lookAtAll();
+          rounds.wake();
         }),
       ];
-      lookAtAll();
-      running ??= run();
+      rounds.start();
       courier.wake();
     },
     wake: courier.wake,
@@ -288,11 +310,10 @@ export async function createTerms(parts: TermsParts): Promise<TermsRoom> {
       await courier.idle();
     },
     async stop() {
-      stopping.abort();
       for (const end of endWatching) end();
-      await running;
-      await turn;
+      await rounds.stop();
       await courier.stop();
+      await turn;
     },
   };
 }

@@ -17,6 +17,7 @@ import type { AgreementRecord } from '../store/agreements.js';
 import type { Store } from '../store/store.js';
 import { createTurns } from '../store/turns.js';
 import { judgeAgreement, type Published } from './judge.js';
+import { pageOf, recordsUnder, takeEach } from './pages.js';
 
 export interface AgreementQuery {
   box?: string | undefined;
@@ -87,42 +88,24 @@ export function createAgreements(parts: {
     await store.commit(operations);
   }
 
-  async function under(places: Store['boxAgreements'], owner: string, after: string, limit: number) {
-    const range = { gt: `${owner}!${after}`, lt: `${owner}"`, limit };
-    const found: AgreementRecord[] = [];
-    for await (const key of places.keys(range)) {
-      const record = await store.agreements.get(key.slice(owner.length + 1));
-      if (record) found.push(record);
-    }
-    return found;
-  }
+  const under = (index: Store['boxAgreements'], owner: string, after: string) =>
+    recordsUnder({ index, read: (id) => store.agreements.get(id) }, owner, after);
 
   return {
-    take: (box, { agreements }) =>
-      turns.take(box, async () => {
-        const taken: AgreementsTaken['taken'] = [];
-        for (const told of agreements)
-          try {
-            await takeOne(box, told);
-            taken.push({ refused: null });
-          } catch (error) {
-            // The others are the owner's as much; what the disk does not take is no answer at all.
-            if (!(error instanceof Refusal) || error.status >= 500) throw error;
-            taken.push({ refused: { code: error.code, detail: error.detail ?? '' } });
-          }
-        return { taken };
-      }),
+    take: (box, { agreements }) => turns.take(box, () => takeEach(agreements, (told) => takeOne(box, told))),
     async list({ box, member, after = '', limit }) {
-      if (box !== undefined) {
-        const all = await under(store.boxAgreements, box, after, limit);
-        return all.filter(({ agreement }) => member === undefined || agreement.member === member).map(seenByOperator);
-      }
-      if (member !== undefined) return (await under(store.memberAgreements, member, after, limit)).map(seenByOperator);
-      return (await store.agreements.values({ gt: after, limit }).all()).map(seenByOperator);
+      const all =
+        box !== undefined
+          ? under(store.boxAgreements, box, after)
+          : member !== undefined
+            ? under(store.memberAgreements, member, after)
+            : store.agreements.values({ gt: after });
+      const page = await pageOf(all, limit, ({ agreement }) => member === undefined || agreement.member === member);
+      return page.map(seenByOperator);
     },
-    ofMember: async (member, after, limit) =>
-      (await under(store.memberAgreements, member, after, limit))
-        .filter(({ agreement }) => agreement.territory === territory)
-        .map(seenByMember),
+    async ofMember(member, after, limit) {
+      const all = under(store.memberAgreements, member, after);
+      return (await pageOf(all, limit, ({ agreement }) => agreement.territory === territory)).map(seenByMember);
+    },
   };
 }

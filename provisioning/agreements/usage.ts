@@ -23,6 +23,7 @@ import { Refusal } from '#contract/problems.js';
 import type { AgreementRecord, UsageRecord } from '../store/agreements.js';
 import type { Store } from '../store/store.js';
 import { createTurns } from '../store/turns.js';
+import { pageOf, recordsUnder, takeEach } from './pages.js';
 
 export interface UsageRoom {
   /** Each is taken or refused by itself. */
@@ -38,7 +39,7 @@ export interface UsageRoom {
 
 /** Boxes' clocks are put right by ours, to within this. */
 const slackMilliseconds = 3_600_000;
-export const placeOfStatement = ({ agreement, number }: Pick<UsageStatement, 'agreement' | 'number'>): string =>
+const placeOfStatement = ({ agreement, number }: Pick<UsageStatement, 'agreement' | 'number'>): string =>
   `${agreement}!${String(number).padStart(10, '0')}`;
 
 const seenByOperator = ({ statement, sha256, receivedAt }: UsageRecord): ProviderStatement => ({
@@ -53,9 +54,11 @@ const seenByMember = ({ statement: { box: _box, ...rest }, sha256 }: UsageRecord
 export function createUsageRoom({
   store,
   clock,
+  territory,
 }: {
-  store: Pick<Store, 'agreements' | 'usage' | 'memberUsage' | 'usageHeads' | 'boxes' | 'commit'>;
+  store: Pick<Store, 'agreements' | 'boxAgreements' | 'usage' | 'memberUsage' | 'usageHeads' | 'boxes' | 'commit'>;
   clock: Clock;
+  territory: string;
 }): UsageRoom {
   const turns = createTurns();
   const not = (why: string): Refusal => new Refusal('usage-invalid', why);
@@ -116,36 +119,35 @@ export function createUsageRoom({
     await store.commit(operations);
   }
 
-  async function under(member: string, after: string, limit: number): Promise<UsageRecord[]> {
-    const found: UsageRecord[] = [];
-    for await (const key of store.memberUsage.keys({ gt: `${member}!${after}`, lt: `${member}"`, limit })) {
-      const record = await store.usage.get(key.slice(member.length + 1));
-      if (record) found.push(record);
+  const under = (member: string, after: string) =>
+    recordsUnder({ index: store.memberUsage, read: (place) => store.usage.get(place) }, member, after);
+
+  async function* ofBox(box: string, after: string): AsyncGenerator<UsageRecord> {
+    const [first = ''] = after.split('!');
+    for await (const key of store.boxAgreements.keys({ gte: `${box}!${first}`, lt: `${box}"` })) {
+      const its = `${key.slice(box.length + 1)}!`;
+      yield* store.usage.values({ gt: after > its ? after : its, lt: `${its.slice(0, -1)}"` });
     }
-    return found;
   }
 
   return {
-    take: (box, { statements }) =>
-      turns.take(box, async () => {
-        const taken: StatementsTaken['taken'] = [];
-        for (const jws of statements)
-          try {
-            await takeOne(box, jws);
-            taken.push({ refused: null });
-          } catch (error) {
-            if (!(error instanceof Refusal) || error.status >= 500) throw error;
-            taken.push({ refused: { code: error.code, detail: error.detail ?? '' } });
-          }
-        return { taken };
-      }),
+    take: (box, { statements }) => turns.take(box, () => takeEach(statements, (jws) => takeOne(box, jws))),
     async list({ box, member, after = '', limit }) {
       const all =
-        member === undefined ? await store.usage.values({ gt: after, limit }).all() : await under(member, after, limit);
-      return all.filter(({ statement }) => box === undefined || statement.box === box).map(seenByOperator);
+        box !== undefined
+          ? ofBox(box, after)
+          : member !== undefined
+            ? under(member, after)
+            : store.usage.values({ gt: after });
+      const page = await pageOf(all, limit, ({ statement }) => member === undefined || statement.member === member);
+      return page.map(seenByOperator);
     },
     async ofMember(member, after, limit) {
-      const found = await under(member, after, limit);
+      // A member of another territory may have the same id.
+      const found = await pageOf(under(member, after), limit, async ({ statement }) => {
+        const about = await store.agreements.get(statement.agreement);
+        return about?.agreement.territory === territory;
+      });
       const last = found.at(-1);
       return {
         statements: found.map(seenByMember),

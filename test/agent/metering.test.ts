@@ -45,9 +45,15 @@ async function bench(t: Test, plan: Partial<Plan> = {}) {
   const state = {
     now: { ...under, plan: terms, since: clock.now() as number | null } as typeof under | undefined,
     isTimeKnown: true,
+    /** Its certificate, of which the provider takes the newest alone. */
+    certificate: 'first',
+    newest: 'first',
+    /** The provider knows the agreement. */
+    isTold: true,
     isOff: false,
     refuses: null as StatementsTaken['taken'][number]['refused'],
     said: [] as string[],
+    refused: [] as string[],
     /** Milliseconds that the clock is wrong by. */
     wrong: 0,
   };
@@ -67,18 +73,28 @@ async function bench(t: Test, plan: Partial<Plan> = {}) {
           return () => listeners.delete(listener);
         },
         under: (id) => (id === app ? state.now : undefined),
+        isTold: () => state.isTold,
         box: () => 'box-000000000001',
-        signing: async () => ({ box: 'box-000000000001', key, kid: (await publicJwkOf(key)).kid, x5c: [] }),
+        signing: async () => ({
+          ...{ box: 'box-000000000001', key, kid: (await publicJwkOf(key)).kid },
+          x5c: [state.certificate],
+        }),
         async tell({ statements }) {
           if (state.isOff) throw new Refusal('est-unreachable');
+          if (state.newest !== state.certificate) {
+            state.certificate = state.newest; // renewed as it was on its way
+            return { taken: statements.map(() => ({ refused: { code: 'usage-invalid', detail: '' } })) };
+          }
           state.said.push(...statements);
           return { taken: statements.map(() => ({ refused: state.refuses })) };
         },
-        onRefused() {},
+        onRefused: ({ code }) => void state.refused.push(code),
       });
       metering.start();
       return metering;
     },
+    /** The store goes away beneath it. */
+    lose: () => store.close(),
     async again() {
       await metering?.stop();
       await store.close();
@@ -248,6 +264,90 @@ t.test('a month that is over is summed up, signed, chained, and told until it is
   metering = await b.again();
   await metering.idle();
   t.equal(b.state.said.length, 2, 'told once');
+});
+
+t.test('a statement waits until the provider knows the agreement that it is about', async (t) => {
+  const b = await bench(t);
+  let metering = await b.open();
+  await metering.count(app, { unit: 'page', quantity: '1' }, 'a');
+  b.state.isTold = false;
+  b.clock.advance(20 * day);
+  metering = await b.again();
+  await metering.count(app, { unit: 'page', quantity: '1' }, 'b');
+  await metering.idle();
+  t.same(b.state.said, [], 'it would be refused, and with it all that follow');
+  b.state.isTold = true;
+  metering.wake();
+  await metering.idle();
+  t.match(await b.statement(), { number: 1, period: '2026-11' });
+});
+
+t.test('a certificate that is renewed while a statement is on its way costs no statement', async (t) => {
+  const b = await bench(t);
+  let metering = await b.open();
+  await metering.count(app, { unit: 'page', quantity: '1' }, 'a');
+  b.clock.advance(20 * day);
+  b.state.newest = 'second';
+  metering = await b.again();
+  await metering.idle();
+  await b.clock.sleeping();
+  await metering.idle();
+  t.match(await b.statement(), { number: 1, period: '2026-11' });
+  t.same(b.state.refused, []);
+});
+
+t.test('what is old and was told makes room, however much it is; none of it while the time is not known', async (t) => {
+  const b = await bench(t);
+  const metering = await b.open();
+  const many = 4500;
+  await Promise.all(
+    Array.from({ length: many }, (_, at) => metering.count(app, { unit: 'page', quantity: '1' }, `k${at}`)),
+  );
+  await b.clock.sleeping();
+  b.clock.advance(20 * day);
+  await b.clock.sleeping();
+  await metering.idle();
+  t.equal(b.state.said.length, 1);
+  b.state.isTimeKnown = false;
+  b.clock.advance(40 * day);
+  await b.clock.sleeping();
+  t.match(await metering.entries(app, 0, 1), [{ entry: 1 }]);
+  b.known(true);
+  b.clock.advance(day);
+  await b.clock.sleeping();
+  t.same(await metering.entries(app, 0, 1), []);
+  t.match((await metering.count(app, { unit: 'page', quantity: '1' }, 'new')).entry, { entry: many + 1 });
+});
+
+t.test('what is sent again is counted once, also where the owner has agreed anew meanwhile', async (t) => {
+  const b = await bench(t);
+  let metering = await b.open();
+  const { entry } = await metering.count(app, { unit: 'page', quantity: '1' }, 'a');
+  const before = b.state.now;
+  const agreement = 'agreement-00000000000000000002';
+  b.state.now = before && { ...before, agreement, earlier: [before.agreement] };
+  metering = await b.again();
+  t.same(await metering.count(app, { unit: 'page', quantity: '1' }, 'a'), { entry, isNew: false });
+  await t.rejects(metering.count(app, { unit: 'page', quantity: '2' }, 'a'), refuses('idempotency-key-reused'));
+  t.match(await metering.count(app, { unit: 'page', quantity: '1' }, 'b'), { entry: { agreement, entry: 1 } });
+  b.state.now = before && { ...before, agreement: 'agreement-00000000000000000003', earlier: [] };
+  t.equal((await metering.count(app, { unit: 'page', quantity: '1' }, 'a')).isNew, true, 'an agreement apart');
+});
+
+t.test('whoever counts is answered though the store is gone', async (t) => {
+  const b = await bench(t);
+  const metering = await b.open();
+  await metering.count(app, { unit: 'page', quantity: '1' }, 'a');
+  await b.lose();
+  await t.rejects(metering.count(app, { unit: 'page', quantity: '1' }, 'b'));
+});
+
+t.test('nothing is counted before it was agreed to, though the clock is behind after a start', async (t) => {
+  const b = await bench(t);
+  const metering = await b.open();
+  const at = endOfPeriod('2026-11') + 1000;
+  b.state.now = b.state.now && { ...b.state.now, at };
+  t.match((await metering.count(app, { unit: 'page', quantity: '1' }, 'a')).entry, { at });
 });
 
 t.test('a clock that is put back or forth loses and doubles nothing', async (t) => {

@@ -8,7 +8,7 @@ import { decimalsOf, minorDigits } from '#contract/money.js';
 import { check } from '#contract/parse.js';
 import { planFault, textHash } from '#contract/plan-digest.js';
 import { Plan, plansFault } from '#contract/plans.js';
-import type { ProblemCode } from '#contract/problems.js';
+import { type ProblemCode, Refusal } from '#contract/problems.js';
 import { someManifest } from '../support/archive.js';
 import { app, day, digestOf, planOf, termsBench, yesTo } from '../support/terms-box.js';
 
@@ -167,6 +167,82 @@ t.test('leaving is at once: the app stops, keeps its data, and goes on when it i
   t.match((await b.last())?.ended, { why: 'removed' });
 });
 
+t.test('whoever leaves just as the provider answers about it has left', async (t) => {
+  const b = await termsBench(t);
+  let box = await b.open();
+  const plan = planOf();
+  b.provider.isOff = true;
+  await b.has(box, await b.release('1.0.0', { plans: [plan] }), plan);
+  b.provider.isOff = false;
+  let answer = (): void => {};
+  const answered = new Promise<void>((resolve) => {
+    answer = resolve;
+  });
+  const asked = new Promise<void>((resolve) => {
+    b.provider.answering = () => {
+      resolve();
+      return answered;
+    };
+  });
+  box.terms.wake();
+  await asked;
+  b.disk.before = (commit) => {
+    if (commit.includes('ledger') && commit.includes('agreements')) answer();
+  };
+  await box.terms.leave(app, b.signer);
+  await box.terms.idle();
+  t.match(box.terms.of(app), { now: null, past: [{ ended: { why: 'left' }, told: true }] });
+  t.match((await b.last())?.ended, { why: 'left' }, 'and the provider is told');
+  box = await b.again();
+  t.match(box.terms.of(app), { now: null, past: [{ ended: { why: 'left' } }] }, 'it is so on the disk');
+});
+
+t.test(
+  'a notice that is over while the disk is full ends the agreement once there is room, without haste',
+  async (t) => {
+    const b = await termsBench(t);
+    const box = await b.open();
+    const plan = planOf();
+    await b.has(box, await b.release('1.0.0', { plans: [plan] }), plan);
+    await b.release('1.1.0', { plans: [dearer] });
+    await box.desk.update(app);
+    await box.terms.idle();
+    const { endsAt = 0 } = box.terms.of(app).now?.notice ?? {};
+    let tries = 0;
+    b.disk.before = (commit) => {
+      if (!commit.includes('agreements')) return;
+      tries += 1;
+      if (tries < 100) throw new Refusal('disk-full');
+    };
+    await b.clock.pass(endsAt - b.clock.now());
+    await box.terms.idle();
+    await b.clock.sleeping();
+    t.match(box.terms.of(app).now, { ended: null });
+    t.ok(tries > 0 && tries < 5, `it has tried ${tries} times`);
+    b.disk.before = () => {};
+    await b.clock.pass(60_000);
+    await box.until(app, (now) => now?.state === 'stopped');
+    t.match(box.terms.of(app), { now: null, past: [{ ended: { why: 'notice' } }] });
+  },
+);
+
+t.test('nothing ends before it began, though the clock is behind after a start', async (t) => {
+  const b = await termsBench(t);
+  const box = await b.open();
+  const plan = planOf();
+  const made = await b.release('1.0.0', { plans: [plan] });
+  await box.terms.agree(made.id, yesTo(plan), b.signer);
+  const { at = 0 } = box.terms.of(app).now ?? {};
+  b.clock.advance(-6 * 3_600_000);
+  await b.install(box, made);
+  t.match(box.terms.of(app).now, { since: at });
+  await box.terms.leave(app, b.signer);
+  t.match(box.terms.of(app).past, [{ ended: { at, why: 'left' } }]);
+  await box.terms.idle();
+  const told = await b.last();
+  t.match(await readAgreementEnd(told?.ended?.end ?? ''), { at });
+});
+
 t.test('what was agreed to and not installed ends by itself', async (t) => {
   const b = await termsBench(t);
   const box = await b.open();
@@ -242,9 +318,14 @@ t.test('whoever agrees to the new terms has the update; whoever has them taken b
   await box.desk.update(app);
   await box.terms.idle();
   const before = box.terms.of(app).now?.id;
-  const agreed = await box.terms.agree(last.id, yesTo(dearer), b.signer);
+  const sign = async (data: Uint8Array) => {
+    b.clock.advance(7);
+    return b.signer.sign(data);
+  };
+  const agreed = await box.terms.agree(last.id, yesTo(dearer), { ...b.signer, sign });
   t.equal(agreed.replaces, before);
-  t.match(box.terms.of(app).past, [{ id: before, ended: { why: 'replaced' } }]);
+  const { at } = agreed;
+  t.match(box.terms.of(app).past, [{ id: before, ended: { why: 'replaced', at } }], 'as the other one begins');
   await b.install(box, last);
   t.match(box.desk.show(app), { state: 'running', manifest: { version: '1.2.0' } });
   t.match(box.terms.of(app).now, { id: agreed.id, notice: null, since: Number });

@@ -123,6 +123,20 @@ t.test('what is forged, borrowed, altered or of another time is refused', async 
   t.equal((await b.agreements.list({ limit: 10 })).length, 1);
 });
 
+t.test('a listing goes on behind what it leaves out', async (t) => {
+  const b = await bench(t);
+  const south = { territory: 'south', release: 'c'.repeat(64) };
+  for (const more of [south, { ...south, member: 'bracken' }, {}, {}])
+    t.equal(await b.take(await b.told(more)), 'taken');
+  const [first, ...rest] = await b.agreements.ofMember('acme', '', 1);
+  t.same(rest, []);
+  t.equal(first?.territory, 'north', 'of another territory is another member');
+  t.equal((await b.agreements.ofMember('acme', first?.id ?? '', 5)).length, 1);
+  const page = await b.agreements.list({ box, member: 'acme', limit: 2 });
+  t.equal(page.length, 2);
+  t.equal((await b.agreements.list({ box, member: 'acme', after: page[1]?.id, limit: 2 })).length, 1);
+});
+
 t.test('a hostile box gets no further than its own share', async (t) => {
   const b = await bench(t);
   const told = await Promise.all(Array.from({ length: 20 }, () => b.told()));

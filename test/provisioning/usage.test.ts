@@ -49,7 +49,7 @@ async function bench(t: Test) {
     { type: 'put', sublevel: store.boxes, key: 'box-000000000002', value: record(other.der) },
     { type: 'put', sublevel: store.agreements, key: agreement, value: about() },
   ]);
-  const usage = createUsageRoom({ store, clock });
+  const usage = createUsageRoom({ store, clock, territory: 'north' });
   const tools = {
     ...{ usage, store, clock, about },
     statement: (more: Partial<UsageStatement> = {}): UsageStatement => ({
@@ -116,6 +116,31 @@ t.test('each statement follows the one before it, and is taken once however ofte
   t.notMatch(JSON.stringify(seen), box, 'its maker is not told whose box it is');
   t.match(await b.usage.ofMember('acme', seen.last ?? '', 10), { statements: [{ number: 2 }], last: null });
   t.same((await b.usage.ofMember('bracken', '', 10)).statements, []);
+});
+
+t.test('a listing goes on behind what it leaves out, and a member of another territory is another one', async (t) => {
+  const b = await bench(t);
+  const ids = [2, 3, 4, 5, 6].map((number) => `agreement-${String(number).padStart(20, '0')}`);
+  for (const [at, id] of ids.entries()) {
+    const by = at % 2 === 0 ? 'box-000000000002' : box;
+    const { agreement: its, ...rest } = b.about({ id, box: by, territory: at < 3 ? 'south' : 'north' });
+    await b.store.commit([
+      { type: 'put', sublevel: b.store.agreements, key: id, value: { agreement: its, ...rest } },
+      { type: 'put', sublevel: b.store.boxAgreements, key: `${by}!${id}`, value: 0 },
+    ]);
+    const statement = b.statement({ agreement: id, box: by });
+    t.equal(await b.take(await b.sign(statement, by === box ? b.mine : b.other), by), 'taken');
+  }
+  const seen = await b.usage.ofMember('acme', '', 1);
+  t.match(seen.statements, [{ agreement: ids[3] }]);
+  t.match(await b.usage.ofMember('acme', seen.last ?? '', 5), { statements: [{ agreement: ids[4] }], last: null });
+  const [one, ...more] = await b.usage.list({ box, limit: 1 });
+  t.same(more, []);
+  t.match(one, { agreement: ids[1], box });
+  const after = `${one?.agreement}!0000000001`;
+  t.match(await b.usage.list({ box, after, limit: 1 }), [{ agreement: ids[3] }]);
+  t.match(await b.usage.list({ box, member: 'acme', after, limit: 5 }), [{ agreement: ids[3] }]);
+  t.equal((await b.usage.list({ member: 'acme', limit: 5 })).length, 5);
 });
 
 t.test('nobody but the box itself states what it used, and about its own agreements alone', async (t) => {

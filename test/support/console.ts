@@ -101,7 +101,7 @@ export async function startConsole(
     audit,
     terms: {
       agreements: openAgreements({ store, clock, territory: 'test', registry: { find: () => undefined } }),
-      usage: openUsage({ store, clock }),
+      usage: openUsage({ store, clock, territory: 'test' }),
     },
     territory,
     clock,

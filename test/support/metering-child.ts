@@ -15,7 +15,7 @@ export const countedPlan = agreedPlan(
 );
 export const under = {
   ...{ agreement: 'agreement-00000000000000000001', app: 'acme.visits', member: 'acme', box: 'box-000000000001' },
-  ...{ plan: countedPlan, since: 0 },
+  ...{ plan: countedPlan, at: 0, since: 0, earlier: [] as string[] },
 };
 
 if (process.argv[1]?.endsWith('metering-child.js')) {
@@ -38,6 +38,7 @@ if (process.argv[1]?.endsWith('metering-child.js')) {
     isTimeKnown: () => true,
     onTime: () => () => {},
     under: () => under,
+    isTold: () => true,
     box: () => undefined,
     signing: async () => undefined,
     tell: async () => ({ taken: [] }),

@@ -53,17 +53,21 @@ export async function termsBench(t: Test, { folder: given }: { folder?: string }
     isOff: false,
     said: [] as AgreementsTold['agreements'],
     refuses: null as AgreementsTaken['taken'][number]['refused'],
+    /** What its answer waits for. */
+    answering: async () => {},
   };
+  const disk = { /** Before each commit, with what it is about. */ before: (_commit: string): void => {} };
   const time = { isKnown: true, listeners: new Set<() => void>() };
   let count = 0;
   let box: InstallingBox | undefined;
 
   const tools = {
-    ...{ folder, clock, shelf, signer, provider, territory, acme },
+    ...{ folder, clock, shelf, signer, provider, disk, territory, acme },
     async open(): Promise<InstallingBox> {
       box = await installingBox({
         ...{ folder, clock, catalogue: shelf.catalogue, runner: fileRunner(folder) },
         keys: (id) => (id === 'north' ? territory.keys : []),
+        at: (name) => disk.before(name),
         isTimeKnown: () => time.isKnown,
         onTime(listener) {
           time.listeners.add(listener);
@@ -72,6 +76,7 @@ export async function termsBench(t: Test, { folder: given }: { folder?: string }
         async tell({ agreements }) {
           if (provider.isOff) throw new Refusal('est-unreachable', 'https://north.example');
           provider.said.push(...agreements);
+          await provider.answering();
           return { taken: agreements.map(() => ({ refused: provider.refuses })) };
         },
       });

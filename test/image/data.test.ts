@@ -1,6 +1,6 @@
 /** What decides whether a partition may be formatted, on files: opening a volume needs a kernel of its own, see scenarios/sealed. */
 import { execFileSync } from 'node:child_process';
-import { closeSync, openSync, readFileSync, truncateSync, writeFileSync, writeSync } from 'node:fs';
+import { closeSync, mkdirSync, openSync, readFileSync, truncateSync, writeFileSync, writeSync } from 'node:fs';
 import path from 'node:path';
 import fc from 'fast-check';
 import t from 'tap';
@@ -79,6 +79,18 @@ t.test('a volume whose keys are destroyed is nobody’s, and may be made anew', 
   t.equal(data('state', file), 'sealed');
   command('cryptsetup', ['luksErase', '-q', file]);
   t.equal(data('state', file), 'erased');
+});
+
+t.test('a volume whose keys cannot be listed is not taken for one without', async (t) => {
+  const home = await ownFolder(t);
+  const [file, key] = [path.join(home, 'partition'), path.join(home, 'key')];
+  data('commit', header(path.join(home, 'header'), partition(file), key), file);
+  const programs = path.join(home, 'bin');
+  mkdirSync(programs);
+  const dump = '#!/bin/sh\n[ "$1" != luksDump ] || exit 1\nPATH=${PATH#*:} exec cryptsetup "$@"\n';
+  writeFileSync(path.join(programs, 'cryptsetup'), dump, { mode: 0o755 });
+  const found = command('sh', ['-c', 'PATH=$1:$PATH; exec sh "$2" state "$3"', 'sh', programs, script, file]);
+  t.equal(found.trim(), 'sealed');
 });
 
 t.test('cut at any sector of the last writes, it is unfinished or it opens', async (t) => {

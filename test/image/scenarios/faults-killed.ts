@@ -93,6 +93,6 @@ async function live(rig: Rig, name: string, moments: readonly Moment[]): Promise
   } finally {
     await machine.cut();
     await provider.stop();
-    for (const place of [card, `${card}.variables`]) rmSync(place, { force: true });
+    rmSync(card, { force: true });
   }
 }

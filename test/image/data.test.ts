@@ -1,9 +1,19 @@
 /** What decides whether a partition may be formatted, on files: opening a volume needs a kernel of its own, see scenarios/sealed. */
 import { execFileSync } from 'node:child_process';
-import { closeSync, mkdirSync, openSync, readFileSync, truncateSync, writeFileSync, writeSync } from 'node:fs';
+import {
+  closeSync,
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  truncateSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
 import path from 'node:path';
 import fc from 'fast-check';
-import t from 'tap';
+import t, { type Test } from 'tap';
 import { dataOptions } from '../../image/disk.js';
 import { filesystemUuid, mebi } from '../../image/layout.js';
 import { source } from '../../image/places.js';
@@ -30,8 +40,8 @@ function partition(file: string, ...more: string[]): string {
   return file;
 }
 
-const header = (file: string, device: string, key: string): string => {
-  writeFileSync(key, 'a key of a test');
+const header = (file: string, device: string, key: string, text = 'a key of a test'): string => {
+  writeFileSync(key, text);
   writeFileSync(file, '');
   truncateSync(file, 16 * mebi);
   const quick = ['--pbkdf', 'pbkdf2', '--pbkdf-force-iterations', '1000', '--key-file', key];
@@ -87,9 +97,9 @@ t.test('a volume whose keys cannot be listed is not taken for one without', asyn
   data('commit', header(path.join(home, 'header'), partition(file), key), file);
   const programs = path.join(home, 'bin');
   mkdirSync(programs);
-  const dump = '#!/bin/sh\n[ "$1" != luksDump ] || exit 1\nPATH=${PATH#*:} exec cryptsetup "$@"\n';
+  const dump = '#!/bin/sh\n[ "$1" != luksDump ] || exit 1\nPATH=$REST exec cryptsetup "$@"\n';
   writeFileSync(path.join(programs, 'cryptsetup'), dump, { mode: 0o755 });
-  const found = command('sh', ['-c', 'PATH=$1:$PATH; exec sh "$2" state "$3"', 'sh', programs, script, file]);
+  const found = command('sh', ['-c', 'REST=$PATH PATH=$1:$PATH exec sh "$2" state "$3"', 'sh', programs, script, file]);
   t.equal(found.trim(), 'sealed');
 });
 
@@ -131,6 +141,40 @@ t.test('cut at any sector of the last writes, it is unfinished or it opens', asy
     { numRuns: 10 },
   );
   t.strictSame([...seen].toSorted(), ['sealed', 'unfinished']);
+});
+
+/** The start of a box whose TPM opens the volume, with the machine's places laid around it. Answers what is left of the file with the key. */
+async function started(t: Test, left: string): Promise<{ key: string | undefined; state: string }> {
+  const home = await ownFolder(t);
+  const place = (name: string): string => path.join(home, name);
+  for (const name of ['own', 'esp', 'run', 'sys/class/block/vda2', 'sys/class/block/vda4'])
+    mkdirSync(place(name), { recursive: true });
+  data('commit', header(place('header'), partition(place('vda4')), place('key'), storageKey), place('vda4'));
+  for (const number of [2, 4]) writeFileSync(place(`sys/class/block/vda${number}/partition`), `${number}\n`);
+  writeFileSync(place('esp/webizen-storage-key.txt'), left);
+  copyFileSync(script, place('own/data'));
+  const programs = { findmnt: 'echo /dev/vda2', modprobe: '', udevadm: '', e2fsck: '', 'systemd-cryptsetup': '' };
+  for (const [name, text] of Object.entries(programs))
+    writeFileSync(place(`own/${name}`), `#!/bin/sh\n${text}\n`, { mode: 0o755 });
+  command('bwrap', [
+    ...['--ro-bind', '/usr', '/usr', '--symlink', 'usr/bin', '/bin', '--symlink', 'usr/sbin', '/sbin'],
+    ...['--symlink', 'usr/lib', '/lib', '--symlink', 'usr/lib64', '/lib64', '--proc', '/proc', '--dev', '/dev'],
+    ...['--dev-bind', '/dev/null', '/dev/tpmrm0', '--bind', place('vda4'), '/dev/vda4', '--bind', place('sys'), '/sys'],
+    ...['--bind', place('esp'), '/boot/esp', '--bind', place('run'), '/run', '--ro-bind', place('own'), '/own'],
+    ...['--setenv', 'PATH', '/own:/usr/bin:/bin:/usr/sbin:/sbin', 'sh', '/own/data', 'open'],
+  ]);
+  const file = place('esp/webizen-storage-key.txt');
+  return {
+    key: existsSync(file) ? readFileSync(file, 'utf8') : undefined,
+    state: readFileSync(place('run/webizen-data/state.json'), 'utf8').trim(),
+  };
+}
+const storageKey = Array.from({ length: 8 }, () => 'cbdefghi').join('-');
+
+t.test('a storage key that a cut left behind does not stay beside a lock that the TPM opens', async (t) => {
+  const state = '{"encrypted":true,"opened":"tpm2"}';
+  t.strictSame(await started(t, `${storageKey.toUpperCase()}\r\n`), { key: undefined, state });
+  t.strictSame(await started(t, 'of another box'), { key: 'of another box', state });
 });
 
 t.test('a storage key is understood however it was written down', async () => {

@@ -6,7 +6,9 @@ import {
   existsSync,
   mkdirSync,
   openSync,
+  readdirSync,
   readFileSync,
+  rmSync,
   truncateSync,
   writeFileSync,
   writeSync,
@@ -30,13 +32,14 @@ const command = (program: string, args: string[], input = ''): string =>
   });
 const data = (...args: string[]): string => command('sh', [script, ...args]).trim();
 
+const smallOptions = dataOptions().map((option) => option.replace('size=32', 'size=4'));
+
 /** As the image brings it. */
 function partition(file: string, ...more: string[]): string {
   writeFileSync(file, '');
   truncateSync(file, 32 * mebi);
-  const options = dataOptions().map((option) => option.replace('size=32', 'size=4'));
   const identity = ['-U', filesystemUuid.data, '-L', 'webizen-data'];
-  command('mke2fs', ['-q', '-F', '-t', 'ext4', ...options, ...identity, ...more, file]);
+  command('mke2fs', ['-q', '-F', '-t', 'ext4', ...smallOptions, ...identity, ...more, file]);
   return file;
 }
 
@@ -143,38 +146,66 @@ t.test('cut at any sector of the last writes, it is unfinished or it opens', asy
   t.strictSame([...seen].toSorted(), ['sealed', 'unfinished']);
 });
 
-/** The start of a box whose TPM opens the volume, with the machine's places laid around it. Answers what is left of the file with the key. */
-async function started(t: Test, left: string): Promise<{ key: string | undefined; state: string }> {
+const storageKey = Array.from({ length: 8 }, () => 'cbdefghi').join('-');
+
+/** The machine's places laid around the script, which starts a box; what it lies on is the file `vda4`. */
+async function box(t: Test, { hasTpm }: { hasTpm: boolean }) {
   const home = await ownFolder(t);
   const place = (name: string): string => path.join(home, name);
   for (const name of ['own', 'esp', 'run', 'sys/class/block/vda2', 'sys/class/block/vda4'])
     mkdirSync(place(name), { recursive: true });
-  data('commit', header(place('header'), partition(place('vda4')), place('key'), storageKey), place('vda4'));
+  partition(place('vda4'));
   for (const number of [2, 4]) writeFileSync(place(`sys/class/block/vda${number}/partition`), `${number}\n`);
-  writeFileSync(place('esp/webizen-storage-key.txt'), left);
-  copyFileSync(script, place('own/data'));
-  const programs = { findmnt: 'echo /dev/vda2', modprobe: '', udevadm: '', e2fsck: '', 'systemd-cryptsetup': '' };
-  for (const [name, text] of Object.entries(programs))
+  for (const name of ['data', 'data.tree']) copyFileSync(source('overlay/usr/lib/webizen', name), place(`own/${name}`));
+  writeFileSync(place('own/data.options'), smallOptions.join(' '));
+  const program = (name: string, text: string): void =>
     writeFileSync(place(`own/${name}`), `#!/bin/sh\n${text}\n`, { mode: 0o755 });
-  command('bwrap', [
+  program('findmnt', 'echo /dev/vda2');
+  for (const name of ['modprobe', 'udevadm', 'e2fsck', 'systemd-cryptsetup']) program(name, '');
+  const around = [
     ...['--ro-bind', '/usr', '/usr', '--symlink', 'usr/bin', '/bin', '--symlink', 'usr/sbin', '/sbin'],
     ...['--symlink', 'usr/lib', '/lib', '--symlink', 'usr/lib64', '/lib64', '--proc', '/proc', '--dev', '/dev'],
-    ...['--dev-bind', '/dev/null', '/dev/tpmrm0', '--bind', place('vda4'), '/dev/vda4', '--bind', place('sys'), '/sys'],
+    ...['--bind', place('vda4'), '/dev/vda4', '--bind', place('sys'), '/sys'],
+    ...(hasTpm ? ['--dev-bind', '/dev/null', '/dev/tpmrm0'] : []),
     ...['--bind', place('esp'), '/boot/esp', '--bind', place('run'), '/run', '--ro-bind', place('own'), '/own'],
-    ...['--setenv', 'PATH', '/own:/usr/bin:/bin:/usr/sbin:/sbin', 'sh', '/own/data', 'open'],
-  ]);
-  const file = place('esp/webizen-storage-key.txt');
+    ...['--setenv', 'PATH', '/own:/usr/bin:/bin:/usr/sbin:/sbin'],
+  ];
   return {
-    key: existsSync(file) ? readFileSync(file, 'utf8') : undefined,
-    state: readFileSync(place('run/webizen-data/state.json'), 'utf8').trim(),
+    place,
+    program,
+    start: (): void => void command('bwrap', [...around, 'sh', '/own/data', 'open']),
+    told: (): unknown => JSON.parse(readFileSync(place('run/webizen-data/state.json'), 'utf8')),
+    onBoot: (name: string): string | undefined =>
+      existsSync(place(`esp/${name}`)) ? readFileSync(place(`esp/${name}`), 'utf8') : undefined,
   };
 }
-const storageKey = Array.from({ length: 8 }, () => 'cbdefghi').join('-');
 
 t.test('a storage key that a cut left behind does not stay beside a lock that the TPM opens', async (t) => {
-  const state = '{"encrypted":true,"opened":"tpm2"}';
-  t.strictSame(await started(t, `${storageKey.toUpperCase()}\r\n`), { key: undefined, state });
-  t.strictSame(await started(t, 'of another box'), { key: 'of another box', state });
+  const { place, start, told, onBoot } = await box(t, { hasTpm: true });
+  data('commit', header(place('header'), place('vda4'), place('key'), storageKey), place('vda4'));
+  writeFileSync(place('esp/webizen-storage-key.txt'), 'of another box');
+  start();
+  t.equal(onBoot('webizen-storage-key.txt'), 'of another box');
+  writeFileSync(place('esp/webizen-storage-key.txt'), `${storageKey.toUpperCase()}\r\n`);
+  start();
+  t.equal(onBoot('webizen-storage-key.txt'), undefined);
+  t.strictSame(told(), { encrypted: true, opened: 'tpm2' });
+});
+
+t.test('what is unfinished is made plain where there is no TPM, cut once it is cleared too', async (t) => {
+  const { place, program, start, told } = await box(t, { hasTpm: false });
+  command('tune2fs', ['-L', 'webizen-making', place('vda4')]);
+  program('mke2fs', 'for last; do :; done; dd if=/dev/zero of="$last" bs=4K count=1 conv=notrunc; exit 1');
+  t.throws(start);
+  t.equal(data('state', place('vda4')), 'unknown', 'mke2fs clears the super block first');
+  rmSync(place('own/mke2fs'));
+  start();
+  t.strictSame(told(), { encrypted: false, because: 'no-tpm' });
+  t.equal(data('state', place('vda4')), 'plain');
+  t.strictSame(readdirSync(place('esp')), [], 'nothing says any more that it may be made anew');
+  writeFileSync(place('vda4'), Buffer.alloc(32 * mebi));
+  t.throws(start, 'what is unknown is left alone');
+  t.equal(data('state', place('vda4')), 'unknown');
 });
 
 t.test('a storage key is understood however it was written down', async () => {

@@ -34,8 +34,8 @@ soak: build ## the tests at full size
 	@BOXES=10000 node build/test/bench/main.js renewal fleet
 	@BOXES=10000 node tools/test.mjs storm
 	@DAYS=30 node build/test/bench/main.js week
-	@MOMENTS=20 unshare --net node build/test/image/main.js amd64 faults-killed faults-broken
-	@CUTS=200 unshare --net node build/test/image/main.js amd64 power
+	@MOMENTS=20 $(MAKE) --no-print-directory image-test ARCH=amd64 ONLY='faults-killed faults-broken'
+	@CUTS=200 $(MAKE) --no-print-directory image-test ARCH=amd64 ONLY=power
 
 spec: build ## write docs/spec and the client's types again from the code
 	@node build/test/support/write-spec.js

@@ -15,7 +15,6 @@ import path from 'node:path';
 import { type Architecture, source } from './places.js';
 import type { Tools } from './tools.js';
 
-// ext4 asks for crc32c by its name: no file says so.
 // ext4 asks for crc32c by its name: modules.dep does not say so.
 const everywhere = [
   'crc32c_generic',

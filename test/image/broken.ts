@@ -51,8 +51,8 @@ export const faults: Fault[] = [
     changes: (card) =>
       agentWith(
         card,
-        /storeVersion=1([,;].*?)(await openDatabase\([^;]*?,storeVersion\))/s,
-        'storeVersion=2$1($2).then((db)=>db.put("migrated",1).then(()=>{throw new Error("cannot migrate the store")}))',
+        /storeVersion=1([,;].*?await openDatabase\([^;]*?,storeVersion\))/s,
+        'storeVersion=2$1.then((db)=>db.put("migrated",1).then(()=>{throw new Error("cannot migrate the store")}))',
       ),
     code: /^os-not-booted$/,
     detail: /the agent ended 5 times .*cannot migrate the store/,

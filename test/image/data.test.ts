@@ -1,9 +1,21 @@
 /** What decides whether a partition may be formatted, on files: opening a volume needs a kernel of its own, see scenarios/sealed. */
 import { execFileSync } from 'node:child_process';
-import { closeSync, openSync, readFileSync, truncateSync, writeFileSync, writeSync } from 'node:fs';
+import {
+  closeSync,
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  truncateSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
 import path from 'node:path';
 import fc from 'fast-check';
-import t from 'tap';
+import t, { type Test } from 'tap';
 import { dataOptions } from '../../image/disk.js';
 import { filesystemUuid, mebi } from '../../image/layout.js';
 import { source } from '../../image/places.js';
@@ -20,18 +32,19 @@ const command = (program: string, args: string[], input = ''): string =>
   });
 const data = (...args: string[]): string => command('sh', [script, ...args]).trim();
 
+const smallOptions = dataOptions().map((option) => option.replace('size=32', 'size=4'));
+
 /** As the image brings it. */
 function partition(file: string, ...more: string[]): string {
   writeFileSync(file, '');
   truncateSync(file, 32 * mebi);
-  const options = dataOptions().map((option) => option.replace('size=32', 'size=4'));
   const identity = ['-U', filesystemUuid.data, '-L', 'webizen-data'];
-  command('mke2fs', ['-q', '-F', '-t', 'ext4', ...options, ...identity, ...more, file]);
+  command('mke2fs', ['-q', '-F', '-t', 'ext4', ...smallOptions, ...identity, ...more, file]);
   return file;
 }
 
-const header = (file: string, device: string, key: string): string => {
-  writeFileSync(key, 'a key of a test');
+const header = (file: string, device: string, key: string, text = 'a key of a test'): string => {
+  writeFileSync(key, text);
   writeFileSync(file, '');
   truncateSync(file, 16 * mebi);
   const quick = ['--pbkdf', 'pbkdf2', '--pbkdf-force-iterations', '1000', '--key-file', key];
@@ -81,6 +94,18 @@ t.test('a volume whose keys are destroyed is nobody’s, and may be made anew', 
   t.equal(data('state', file), 'erased');
 });
 
+t.test('a volume whose keys cannot be listed is not taken for one without', async (t) => {
+  const home = await ownFolder(t);
+  const [file, key] = [path.join(home, 'partition'), path.join(home, 'key')];
+  data('commit', header(path.join(home, 'header'), partition(file), key), file);
+  const programs = path.join(home, 'bin');
+  mkdirSync(programs);
+  const dump = '#!/bin/sh\n[ "$1" != luksDump ] || exit 1\nPATH=$REST exec cryptsetup "$@"\n';
+  writeFileSync(path.join(programs, 'cryptsetup'), dump, { mode: 0o755 });
+  const found = command('sh', ['-c', 'REST=$PATH PATH=$1:$PATH exec sh "$2" state "$3"', 'sh', programs, script, file]);
+  t.equal(found.trim(), 'sealed');
+});
+
 t.test('cut at any sector of the last writes, it is unfinished or it opens', async (t) => {
   const home = await ownFolder(t);
   const [file, key] = [path.join(home, 'partition'), path.join(home, 'key')];
@@ -119,6 +144,68 @@ t.test('cut at any sector of the last writes, it is unfinished or it opens', asy
     { numRuns: 10 },
   );
   t.strictSame([...seen].toSorted(), ['sealed', 'unfinished']);
+});
+
+const storageKey = Array.from({ length: 8 }, () => 'cbdefghi').join('-');
+
+/** The machine's places laid around the script, which starts a box; what it lies on is the file `vda4`. */
+async function box(t: Test, { hasTpm }: { hasTpm: boolean }) {
+  const home = await ownFolder(t);
+  const place = (name: string): string => path.join(home, name);
+  for (const name of ['own', 'esp', 'run', 'sys/class/block/vda2', 'sys/class/block/vda4'])
+    mkdirSync(place(name), { recursive: true });
+  partition(place('vda4'));
+  for (const number of [2, 4]) writeFileSync(place(`sys/class/block/vda${number}/partition`), `${number}\n`);
+  for (const name of ['data', 'data.tree']) copyFileSync(source('overlay/usr/lib/webizen', name), place(`own/${name}`));
+  writeFileSync(place('own/data.options'), smallOptions.join(' '));
+  const program = (name: string, text: string): void =>
+    writeFileSync(place(`own/${name}`), `#!/bin/sh\n${text}\n`, { mode: 0o755 });
+  program('findmnt', 'echo /dev/vda2');
+  for (const name of ['modprobe', 'udevadm', 'e2fsck', 'systemd-cryptsetup']) program(name, '');
+  const around = [
+    ...['--ro-bind', '/usr', '/usr', '--symlink', 'usr/bin', '/bin', '--symlink', 'usr/sbin', '/sbin'],
+    ...['--symlink', 'usr/lib', '/lib', '--symlink', 'usr/lib64', '/lib64', '--proc', '/proc', '--dev', '/dev'],
+    ...['--bind', place('vda4'), '/dev/vda4', '--bind', place('sys'), '/sys'],
+    ...(hasTpm ? ['--dev-bind', '/dev/null', '/dev/tpmrm0'] : []),
+    ...['--bind', place('esp'), '/boot/esp', '--bind', place('run'), '/run', '--ro-bind', place('own'), '/own'],
+    ...['--setenv', 'PATH', '/own:/usr/bin:/bin:/usr/sbin:/sbin'],
+  ];
+  return {
+    place,
+    program,
+    start: (): void => void command('bwrap', [...around, 'sh', '/own/data', 'open']),
+    told: (): unknown => JSON.parse(readFileSync(place('run/webizen-data/state.json'), 'utf8')),
+    onBoot: (name: string): string | undefined =>
+      existsSync(place(`esp/${name}`)) ? readFileSync(place(`esp/${name}`), 'utf8') : undefined,
+  };
+}
+
+t.test('a storage key that a cut left behind does not stay beside a lock that the TPM opens', async (t) => {
+  const { place, start, told, onBoot } = await box(t, { hasTpm: true });
+  data('commit', header(place('header'), place('vda4'), place('key'), storageKey), place('vda4'));
+  writeFileSync(place('esp/webizen-storage-key.txt'), 'of another box');
+  start();
+  t.equal(onBoot('webizen-storage-key.txt'), 'of another box');
+  writeFileSync(place('esp/webizen-storage-key.txt'), `${storageKey.toUpperCase()}\r\n`);
+  start();
+  t.equal(onBoot('webizen-storage-key.txt'), undefined);
+  t.strictSame(told(), { encrypted: true, opened: 'tpm2' });
+});
+
+t.test('what is unfinished is made plain where there is no TPM, cut once it is cleared too', async (t) => {
+  const { place, program, start, told } = await box(t, { hasTpm: false });
+  command('tune2fs', ['-L', 'webizen-making', place('vda4')]);
+  program('mke2fs', 'for last; do :; done; dd if=/dev/zero of="$last" bs=4K count=1 conv=notrunc; exit 1');
+  t.throws(start);
+  t.equal(data('state', place('vda4')), 'unknown', 'mke2fs clears the super block first');
+  rmSync(place('own/mke2fs'));
+  start();
+  t.strictSame(told(), { encrypted: false, because: 'no-tpm' });
+  t.equal(data('state', place('vda4')), 'plain');
+  t.strictSame(readdirSync(place('esp')), [], 'nothing says any more that it may be made anew');
+  writeFileSync(place('vda4'), Buffer.alloc(32 * mebi));
+  t.throws(start, 'what is unknown is left alone');
+  t.equal(data('state', place('vda4')), 'unknown');
 });
 
 t.test('a storage key is understood however it was written down', async () => {

@@ -19,7 +19,6 @@ export async function switched(rig: Rig, name: string): Promise<Settled> {
   const from = await keep(architecture, 'switched', [images.digest, provider], (place) => make(rig, place));
   const [card, territory] = [path.join(home, `${name}.card`), path.join(home, `${name}.territory`)];
   copySparse(path.join(from, 'card'), card);
-  if (architecture === 'amd64') copySparse(path.join(from, 'card.variables'), `${card}.variables`);
   execFileSync('cp', ['--archive', path.join(from, 'territory'), territory]);
   return {
     card,
@@ -50,6 +49,5 @@ async function make(rig: Rig, place: string): Promise<void> {
   rig.expect(/^ORDER=B A$/m.test(onBootPartition(card, 'EFI/debian/grubenv')), 'the new slot is what starts');
   writeFileSync(path.join(place, 'box'), box);
   copySparse(card, path.join(place, 'card'));
-  if (rig.architecture === 'amd64') copySparse(`${card}.variables`, path.join(place, 'card.variables'));
   execFileSync('cp', ['--archive', path.dirname(territory.provider), path.join(place, 'territory')]);
 }

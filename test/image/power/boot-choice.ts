@@ -1,4 +1,4 @@
-/** Which slot the boot loader starts: what image/boot/grub.cfg does with grubenv and good.env, read as GRUB reads them. */
+/** Which slot the boot loader starts: what image/boot/choose.cfg does with grubenv and good.env, read as GRUB reads them. */
 export type Letter = 'A' | 'B';
 
 const head = '# GRUB Environment Block\n';

@@ -32,7 +32,11 @@ export interface CutResult extends Cut {
   faults: string[];
 }
 
-const neverWritten = { amd64: 'EFI/BOOT/BOOTX64.EFI', arm64: 'EFI/BOOT/BOOTAA64.EFI' };
+/** The second system brings the chooser that the first one has. */
+const neverWritten = (architecture: Architecture): string[] => [
+  architecture === 'amd64' ? 'EFI/BOOT/BOOTX64.EFI' : 'EFI/BOOT/BOOTAA64.EFI',
+  ...['grub.cfg', 'choose-a.cfg', 'boot.env'].map((name) => `EFI/debian/${name}`),
+];
 const watched = ['webizen/agent', 'system'];
 /** Level's own files, what is written beside before it takes its name, and what others keep without need of it. */
 const passing = /^(store|NetworkManager|systemd|network)(\/|$)|\.new$|\.gone$/;
@@ -71,7 +75,7 @@ export async function tryCuts(
     mkdirSync(place, { recursive: true });
   }
   splitDisk(recorded.disk, before, parts);
-  const fixed = readFixed(path.join(before, esp.name), [neverWritten[recorded.architecture], 'EFI/debian/grub.cfg']);
+  const fixed = readFixed(path.join(before, esp.name), neverWritten(recorded.architecture));
   const log = openWriteLog(recorded.log);
   const flushed = openPartedDisk(before, parts, log.data);
   const results: CutResult[] = [];

@@ -66,7 +66,7 @@ async function survive(rig: Rig, fault: Fault): Promise<void> {
   } finally {
     await machine?.cut();
     await provider.stop();
-    for (const place of [card, `${card}.variables`]) rmSync(place, { force: true });
+    rmSync(card, { force: true });
   }
 }
 

@@ -4,6 +4,7 @@
  * and in the end it runs the new system. MOMENTS=20: that many moments, over two lives; without it, one of each kind.
  */
 import { rmSync } from 'node:fs';
+import { randomFrom, seed } from '../../support/random.js';
 import { onBootPartition } from '../card.js';
 import type { Machine } from '../machine.js';
 import type { Rig } from '../rig.js';
@@ -22,12 +23,14 @@ const life: Moment[] = [
 export async function run(rig: Rig): Promise<void> {
   const moments = Number(process.env.MOMENTS ?? 0);
   const lives = moments === 0 ? [[...kinds]] : Array.from({ length: Math.ceil(moments / life.length) }, () => life);
+  rig.say(`SEED ${seed}`);
   for (const [index, one] of lives.entries()) await live(rig, `life-${index + 1}`, one);
 }
 
-/** So that a run can be read; where in a stage the cut falls is up to the machine too. */
+/** Repeatable by SEED; where in a stage the cut falls is up to the machine too. */
+const random = randomFrom(seed);
 const some = (milliseconds: number): Promise<void> =>
-  new Promise((resolve) => setTimeout(resolve, Math.random() * milliseconds));
+  new Promise((resolve) => setTimeout(resolve, random() * milliseconds));
 
 async function live(rig: Rig, name: string, moments: readonly Moment[]): Promise<void> {
   const { until, expect } = rig;
@@ -93,6 +96,6 @@ async function live(rig: Rig, name: string, moments: readonly Moment[]): Promise
   } finally {
     await machine.cut();
     await provider.stop();
-    for (const place of [card, `${card}.variables`]) rmSync(place, { force: true });
+    rmSync(card, { force: true });
   }
 }

@@ -1,6 +1,6 @@
 /**
  * What a box must not take: a bundle that changed in the catalogue, one that somebody else signed, one that is damaged inside,
- * an older system under a newer name, a version that nobody selected. All in one life of one box, which stays what it is.
+ * an older system under a newer name. All in one life of one box, which stays what it is.
  */
 import { randomBytes } from 'node:crypto';
 import { readFileSync, writeFileSync } from 'node:fs';

@@ -31,7 +31,9 @@ export async function run(rig: Rig): Promise<void> {
   });
   await installFromCatalogue(rig, phone, release);
 
-  const group = `cd /sys/fs/cgroup && cd "$(dirname "$(find . -path '*libpod-'$(podman ps --quiet --no-trunc --filter name=webizen-${hungry})'*/memory.max' | head -n 1)")"`;
+  // Until it runs there is no group of it: without an id that would be the one of the app beside it.
+  const group = `id=$(podman ps --quiet --no-trunc --filter name=webizen-${hungry}) && [ -n "$id" ] &&
+cd /sys/fs/cgroup && cd "$(dirname "$(find . -path "*libpod-$id*/memory.max" | head -n 1)")"`;
   const held = await until(machine, 'hungry: its time is held back', async () => {
     const { output } = await machine.run(
       `${group} && head -v memory.max memory.swap.max pids.max cpu.max && grep nr_throttled cpu.stat`,

@@ -11,7 +11,15 @@ export const name = 'a reset destroys the key of a sealed box';
 const agentUp = 'until systemctl is-active -q webizen-agent; do sleep 1; done';
 const command = 'node /usr/lib/webizen/bin/webizen-agent.js';
 const config = '--config /etc/webizen/agent.json';
-const volumeId = 'cryptsetup luksUUID /dev/vda4';
+/** The storage key has no end of a line of its own. */
+const keyAndVolume = 'cat /data/webizen/storage-key; echo; cryptsetup luksUUID /dev/vda4';
+const keyAndVolumeIn = (printed: string): [key: string, volume: string] => {
+  const found = /^((?:[a-z]{8}-){7}[a-z]{8})\n([0-9a-f-]{36})$/.exec(printed);
+  if (!found) throw new Error(`cannot find a storage key and a volume's id in ${printed}`);
+  return [found[1] ?? '', found[2] ?? ''];
+};
+const opensBy = (key: string): string =>
+  `printf %s ${key} > /run/former; cryptsetup open --test-passphrase --disable-external-tokens --key-file /run/former /dev/vda4`;
 
 export async function run(rig: Rig): Promise<void> {
   const { expect, until, begin } = rig;
@@ -27,9 +35,10 @@ export async function run(rig: Rig): Promise<void> {
     const before = await inData(
       first,
       `echo of-the-owner > /data/webizen/secret; ${agentUp}
-       mkdir -p -m 700 /data/webizen/agent/factory; echo of-the-maker > /data/webizen/agent/factory/test; cat /data/webizen/storage-key; ${volumeId}`,
+       mkdir -p -m 700 /data/webizen/agent/factory; echo of-the-maker > /data/webizen/agent/factory/test; ${keyAndVolume}`,
     );
-    const [key = '', id = ''] = before.split('\n');
+    const [key, id] = keyAndVolumeIn(before);
+    expect((await first.run(opensBy(key))).status === 0, 'its storage key opens it');
     rig.say((await first.run(`${command} reset --yes ${config}`)).output);
     await until(first, 'made anew', async () => /data: made anew, for a reset/.test(first.serial()));
     await first.cut();
@@ -40,10 +49,10 @@ export async function run(rig: Rig): Promise<void> {
     begin();
     const second = rig.start({ name: 'second', card, more: now.more });
     expect(await isSealed(second), 'it is sealed again');
-    const [newKey, newId] = (await inData(second, `cat /data/webizen/storage-key; ${volumeId}`)).split('\n');
+    const [newKey, newId] = keyAndVolumeIn(await inData(second, keyAndVolume));
     expect(newKey !== key && newId !== id, 'with other keys');
-    const former = `printf %s ${key} > /run/former; cryptsetup open --test-passphrase --disable-external-tokens --key-file /run/former /dev/vda4`;
-    expect((await second.run(former)).status !== 0, 'the storage key before opens nothing');
+    expect((await second.run(opensBy(newKey))).status === 0, 'the new storage key opens it');
+    expect((await second.run(opensBy(key))).status !== 0, 'the storage key before opens nothing');
     expect((await second.run('test -e /data/webizen/secret')).status !== 0, 'what was the owner’s is gone');
     expect(
       (await second.run('cat /data/webizen/agent/factory/test')).output === 'of-the-maker\n',

@@ -206,6 +206,12 @@ t.test(
     const port = agent.console()?.port ?? 0;
     t.equal((await fetch(`http://127.0.0.1:${port}/`)).status, 200, 'so does the console');
 
+    let started = 0;
+    const { start } = box;
+    box.start = (host) => {
+      started += 1;
+      return start(host);
+    };
     agent.safe().leave();
     agent.safe().leave(); // on two screens at once: one agent is started in its place
     await box.until(({ apps }) => apps[0]?.state === 'running');
@@ -213,6 +219,7 @@ t.test(
       ({ health }) => health.latest !== null && health.conditions.every(({ kind }) => kind !== 'safe-mode'),
     );
     t.equal(box.agent?.safe().isOn(), false);
+    t.equal(started, 1);
   },
 );
 

@@ -107,6 +107,7 @@ export function createAgent(config: Config, host: Host, around: Around): Agent {
   let undo: (() => Promise<unknown> | unknown)[] = [];
   let safe: Safe = neverSafe;
   let hasFailed = false;
+  let isRestarting = false;
   let parts: Parts | undefined;
   let starting: Promise<void> | undefined;
   let stopped: Promise<void> | undefined;
@@ -173,8 +174,16 @@ export function createAgent(config: Config, host: Host, around: Around): Agent {
     await membership.keepRenewing();
   }
 
+  /** Told once, whoever asks for it beside whom: each time another agent is started. */
+  function onRestart(): void {
+    if (isRestarting) return;
+    isRestarting = true;
+    around.onRestart?.();
+  }
+  const restart = around.onRestart && onRestart;
+
   async function start(): Promise<void> {
-    const wish = { log, limits: around.safeLimits, restart: around.onRestart };
+    const wish = { log, limits: around.safeLimits, restart };
     safe = await openSafeMode(config, host, wish);
     try {
       await startRooms();
@@ -199,7 +208,7 @@ export function createAgent(config: Config, host: Host, around: Around): Agent {
 
   async function startRooms(): Promise<void> {
     const made = await compose(config, host, log, {
-      ...{ signal, safe, simulated: around.simulated, restart: around.onRestart },
+      ...{ signal, safe, simulated: around.simulated, restart },
       status: () => statusOf(running()),
       consolePort: () => (ownersPort > 0 ? ownersPort : undefined),
     });
@@ -263,11 +272,11 @@ export function createAgent(config: Config, host: Host, around: Around): Agent {
     undo.push(() => made.health.stop());
     await made.events.start();
     undo.push(() => made.events.stop());
-    tellSafe(safe, made.events, made.clock.now);
     undo.push(() => made.link.stop());
     await made.restoring.settle(); // with what came back, it has started
     made.backup.start();
     undo.push(() => made.backup.stop());
+    tellSafe(safe, made.events, made.clock.now);
     joining = join(made).catch((error: unknown) => {
       if (!signal.aborted) log.error({ err: error }, 'cannot go on enrolling');
     });
@@ -337,7 +346,7 @@ export function createAgent(config: Config, host: Host, around: Around): Agent {
     const { kind, by, signer } = wish;
     await ledger.append({ by: signer ? 'owner' : 'box', type: `${kind}-asked`, facts: { how: by } }, signer);
     await room.ask({ kind, by });
-    around.onRestart?.();
+    onRestart();
   }
 
   function running(): Parts {

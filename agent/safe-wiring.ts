@@ -144,8 +144,11 @@ export async function openBareConsole(
       (await tries.attempt(address, async () => ((await factory?.verifySetupCode(code)) ? true : undefined))) === true,
     act: (act) => doing[act](),
     afterwards(act) {
-      if (act === 'back') void host.reboot().catch((why: unknown) => log.error({ err: why }, 'cannot restart'));
-      else restart?.();
+      if (act !== 'back') return restart?.();
+      void host.reboot().catch((why: unknown) => {
+        log.error({ err: why }, 'cannot restart');
+        restart?.(); // the other system is started whenever the machine is
+      });
     },
     assetsDir: wish.assetsDir,
     host: owner?.host ?? '',

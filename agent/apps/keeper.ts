@@ -150,16 +150,20 @@ export function createKeeper(parts: KeeperParts): Keeper {
 
   function bringUp(id: string): void {
     const run = (): Promise<void> => running.runIf(id, () => wanted(id));
+    /** Restored on a box that never had it, or an engine that lost it. */
+    async function getAndRun(): Promise<void> {
+      const held = wanted(id);
+      if (held && !(await parts.provide.isHere(held))) await parts.provide.get(held, stopping.signal);
+      await run();
+    }
     track(
       (async () => {
         const held = wanted(id);
-        if (!held || (await parts.provide.isHere(held))) return insist(run);
-        // Restored on a box that never had it, or an engine that lost it.
-        await insist(async () => {
-          const now = wanted(id);
-          if (now) await parts.provide.get(now, stopping.signal);
-          await run();
-        }, longestGetPause);
+        const isHere = held === undefined || (await parts.provide.isHere(held).catch(() => undefined));
+        if (isHere) return insist(run);
+        // An engine that cannot be asked may have lost it all the same. Who looks at the app hears that it is away.
+        if (isHere === undefined) await run().catch(refused);
+        await insist(getAndRun, longestGetPause);
       })(),
     );
   }

@@ -11,7 +11,7 @@ import type { Architecture, Offers } from './offers.js';
 import type { Catalogue, Runner } from './uses.js';
 
 export interface Provide {
-  /** True also where the engine cannot be asked: whoever starts the app will hear of that. */
+  /** @throws Refusal where the engine cannot be asked */
   isHere(held: Held): Promise<boolean>;
   /** @throws Refusal why it cannot be had now, or must not run any more */
   get(held: Held, signal: AbortSignal): Promise<void>;
@@ -29,10 +29,7 @@ export function createProvide(parts: {
   const { blobs, catalogue, offers, runner } = parts;
 
   return {
-    async isHere(held) {
-      const images = await runner.images().catch(() => undefined);
-      return images?.includes(releaseOf(held).image.digest) ?? true;
-    },
+    isHere: async (held) => (await runner.images()).includes(releaseOf(held).image.digest),
     async get(held, signal) {
       const { release } = await offers.verify(held);
       if (release.architecture !== parts.architecture)

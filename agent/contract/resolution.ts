@@ -73,3 +73,6 @@ export type SignedResolution = Static<typeof SignedResolution>;
 
 /** How long after it was drawn up it can be carried out, in seconds. */
 export const resolutionSeconds = 90 * 86_400;
+
+/** For so many days at most operators suspend by themselves, until a panel has met. */
+export const mostInterimDays = 30;

@@ -6,6 +6,7 @@ import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import path from 'node:path';
+import { finished } from 'node:stream';
 import { closeHttp, listen } from '#common/listen.js';
 import { siteOf } from '#common/web/origin.js';
 import { type ProblemCode, Refusal } from '#contract/problems.js';
@@ -23,7 +24,7 @@ export interface BareParts {
   isCode(address: string, code: string): Promise<boolean>;
   /** Resolves once it is done, or certain to be. */
   act(act: BareAct): Promise<void>;
-  /** What follows an answer that was sent: the agent ends here. */
+  /** What follows an act once its answer was heard, or nobody is there to hear it any more: the agent ends here. */
   afterwards(act: BareAct): void;
   assetsDir: string;
   host: string;
@@ -73,11 +74,12 @@ export function createBareConsole(parts: BareParts): BareConsole {
     if (act !== 'again' && !(await parts.isCode(request.socket.remoteAddress ?? '', form.get('code') ?? '')))
       throw new Refusal('setup-code-wrong');
     if (isActing) throw new Refusal('change-under-way');
-    isActing = true;
+    isActing = true; // and stays so once it is done: what follows ends the agent
     try {
       await parts.act(act);
-    } finally {
+    } catch (error) {
       isActing = false;
+      throw error;
     }
   }
 
@@ -98,7 +100,8 @@ export function createBareConsole(parts: BareParts): BareConsole {
       const { code, title, remedy } = problem as { code: ProblemCode; title: string; remedy: string };
       return send(reply, status, barePage({ ...parts.view(), refused: { act, code, title, remedy } }, look));
     }
-    reply.once('finish', () => parts.afterwards(act));
+    // Whoever asked may have gone away meanwhile, as a phone does: that undoes nothing of it.
+    finished(reply, () => parts.afterwards(act));
     send(reply, 200, bareDone(parts.view().name, act, look));
   }
 

@@ -5,7 +5,7 @@ import type { LedgerEntry } from '#contract/ledger.js';
 import { canonicalJson, signDetached, thumbprint } from '#contract/ledger-chain.js';
 import { es256 } from '#contract/ledger-receipt.js';
 import { parseJson } from '#contract/parse.js';
-import { Panel, type PanelName, Resolution } from '#contract/resolution.js';
+import { mostInterimDays, Panel, type PanelName, Resolution } from '#contract/resolution.js';
 import { publicJwkOf } from '../jws.js';
 
 export const textOf = (resolution: Resolution): string => canonicalJson(resolution);
@@ -64,7 +64,10 @@ const signaturesIn = (facts: LedgerEntry['facts']): string[] =>
 
 const needing = new Set(['member.suspended', 'member.reinstated', 'member.expelled', 'member.succeeded', 'panel.set']);
 /** A suspension for a stated time, until the panel has met: the operators' own measure. */
-const isInterim = ({ type, facts }: LedgerEntry): boolean => type === 'member.suspended' && facts.interim === true;
+export const isInterim = ({ type, facts }: LedgerEntry): boolean =>
+  type === 'member.suspended' && facts.interim === true;
+/** Whole days; NaN where it does not say until when. */
+const daysOf = ({ at, facts: { until } }: LedgerEntry): number => Math.floor((Number(until) - at) / 86_400_000);
 
 /**
  * A territory decides by its panels from when its standing panel is set. Whether each decision since has the signatures of as many officers as the panel of that time needed, over
@@ -76,6 +79,8 @@ export function quorumFault(entries: readonly LedgerEntry[]): { index: number; w
   for (const entry of entries) {
     const { index, type, facts } = entry;
     const fault = (why: string) => ({ index, why });
+    if (isInterim(entry) && !(daysOf(entry) <= mostInterimDays))
+      return fault(`it suspends for a time that is not one of ${mostInterimDays} days at most`);
     if (needing.has(type) && panels.has('standing') && !isInterim(entry)) {
       const text = String(facts.resolution ?? '');
       const resolution = readResolution(text);

@@ -6,9 +6,8 @@ import { MemberId, VettingLevel } from '#contract/member.js';
 import { CharterVersion, Decided, LevelPolicy, type MemberRecord, NewVetting } from '#contract/member-register.js';
 import { check, describeFaults } from '#contract/parse.js';
 import { Refusal } from '#contract/problems.js';
-import { PanelName, SignedResolution } from '#contract/resolution.js';
+import { mostInterimDays, PanelName, SignedResolution } from '#contract/resolution.js';
 import type { MemberDesk } from './members.js';
-import { mostInterimDays } from './standing.js';
 
 const Jws = Type.String({ minLength: 1, maxLength: 20_000 });
 const One = Type.Object({ member: MemberId });

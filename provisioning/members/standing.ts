@@ -3,6 +3,7 @@
  * officers signed. What the operators may do then is to suspend for some days, until the panel has met.
  */
 import type { Clock } from '#common/clock.js';
+import { isInterim } from '#common/members/resolution.js';
 import type { Standing } from '#contract/member.js';
 import type { Decided, MemberAct, MemberRecord } from '#contract/member-register.js';
 import { check, describeFaults } from '#contract/parse.js';
@@ -31,8 +32,13 @@ export interface StandingActs {
 }
 
 const day = 86_400_000;
-export const mostInterimDays = 30;
 const interimAgain = 90 * day;
+const standings: readonly MemberAct[] = [
+  'member.suspended',
+  'member.reinstated',
+  'member.expelled',
+  'member.interim-ended',
+];
 
 type Succeed = (
   wish: Required<Decided> & { member: string; to: string; apps?: readonly string[] },
@@ -96,6 +102,19 @@ export function createStandingActs({
     };
   }
 
+  /** When the last suspension for a time gave way, by itself or to what a panel decided; in milliseconds since 1970. */
+  async function lastInterimEnd({ history }: MemberRecord): Promise<number | undefined> {
+    let next: number | undefined;
+    for (const { act, at, entry } of history.toReversed()) {
+      if (act === 'member.suspended') {
+        const [decision] = await register.log.entries(entry, entry + 1);
+        if (decision && isInterim(decision)) return next;
+      }
+      if (standings.includes(act)) next = at;
+    }
+    return undefined;
+  }
+
   const decide = async (member: string, work: () => Promise<Decision> | Decision): Promise<MemberRecord> => {
     await register.decide(work);
     return show(member);
@@ -135,10 +154,10 @@ export function createStandingActs({
     reinstate: (member, decided) => byOperators(member, changes['member.reinstated'], decided),
     expel: (member, decided) => byOperators(member, changes['member.expelled'], decided),
     suspendUntil: (member, days, decided) =>
-      decide(member, () => {
+      decide(member, async () => {
         const now = clock.now();
-        const last = show(member).history.findLast(({ act }) => act === 'member.interim-ended');
-        if (last && now - last.at < interimAgain) throw new Refusal('interim-used', member);
+        const ended = await lastInterimEnd(show(member));
+        if (ended !== undefined && now - ended < interimAgain) throw new Refusal('interim-used', member);
         return changed(member, changes['member.suspended'], decided, now + days * day);
       }),
     async setPanel(of, document) {

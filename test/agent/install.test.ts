@@ -23,7 +23,7 @@ import {
   testSigner,
   testTerritory,
 } from '../support/installing.js';
-import { createManualClock } from '../support/manual-clock.js';
+import { createManualClock, type ManualClock } from '../support/manual-clock.js';
 
 const day = 86_400_000;
 const refuses = (code: ProblemCode) => ({ name: 'Refusal', code });
@@ -575,6 +575,44 @@ t.test('what a disk damaged is noticed though it was checked before, and is fetc
   t.same(await readFile(file), good);
 });
 
+async function idleWhilePassing(clock: ManualClock, now: InstallingBox): Promise<void> {
+  let isIdle = false;
+  const idle = now.idle().then(() => {
+    isIdle = true;
+  });
+  while (!isIdle) {
+    await clock.pass(100);
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  await idle;
+}
+
+t.test('an engine that was away, and had lost its images meanwhile, is given them and runs the app', async (t) => {
+  const b = await bench(t);
+  const box = await b.open();
+  const one = await b.release('1.0.0');
+  await b.installed(box, one);
+  await box.close();
+  const runner = fileRunner(b.folder);
+  await runner.remove(app);
+  await runner.unload(one.release.image.digest);
+  let isAway = true;
+  const engine: FileRunner = {
+    ...runner,
+    async images() {
+      if (isAway) throw new Refusal('runtime-unavailable');
+      return runner.images();
+    },
+  };
+  const again = await b.open(engine);
+  isAway = false;
+  await idleWhilePassing(b.clock, again);
+  t.same(runner.engine(), {
+    images: [one.release.image.digest],
+    containers: { [app]: { release: one.id, runs: true } },
+  });
+});
+
 t.test('what an engine could not remove goes as soon as it can', async (t) => {
   const b = await bench(t);
   const runner = fileRunner(b.folder);
@@ -594,24 +632,13 @@ t.test('what an engine could not remove goes as soon as it can', async (t) => {
       return runner.leftovers();
     },
   };
-  async function idleWhilePassing(now: InstallingBox): Promise<void> {
-    let isIdle = false;
-    const idle = now.idle().then(() => {
-      isIdle = true;
-    });
-    while (!isIdle) {
-      await b.clock.pass(100);
-      await new Promise((resolve) => setImmediate(resolve));
-    }
-    await idle;
-  }
   const box = await b.open(engine);
   await b.installed(box, await b.release('1.0.0'));
   busy = ['image-in-use', 'runtime-unavailable'];
   const two = await b.release('1.1.0');
   await b.installed(box, two);
   t.equal(runner.engine().images.length, 2, 'the container that it is in use by has not gone yet');
-  await idleWhilePassing(box);
+  await idleWhilePassing(b.clock, box);
   t.same(busy, []);
   t.same(runner.engine().images, [two.release.image.digest]);
   await box.close();
@@ -621,7 +648,7 @@ t.test('what an engine could not remove goes as soon as it can', async (t) => {
   busy = ['runtime-unavailable', 'runtime-unavailable'];
   const again = await b.open(engine);
   t.same(Object.keys(runner.engine().containers), [app, stray.id], 'an engine that is away sweeps nothing');
-  await idleWhilePassing(again);
+  await idleWhilePassing(b.clock, again);
   t.same(Object.keys(runner.engine().containers), [app]);
 });
 

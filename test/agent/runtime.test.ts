@@ -84,6 +84,20 @@ t.test(
   },
 );
 
+t.test('two who want one image at once have it loaded once', async (t) => {
+  const { runner } = await testRunner(t, podman);
+  const other = busyboxImage({ config: { Labels: { of: 'two' } } });
+  let loads = 0;
+  const load = () =>
+    runner.load(other, () => {
+      loads += 1;
+      return other.tar();
+    });
+  await Promise.all([load(), load()]);
+  t.equal(loads, 1);
+  await runner.unload(other.digest);
+});
+
 t.test('an image that is not the signed one is refused, and nothing of it stays', async (t) => {
   const { runner } = await testRunner(t, podman);
   const other = busyboxImage({ config: { Labels: { of: 'another' } } });
@@ -256,8 +270,12 @@ t.test('a container whose files a power cut left empty is made anew', async (t) 
   await runner.remove(app.id);
 });
 
-t.test('what cannot be started says so', async (t) => {
-  const { runner } = await testRunner(t, podman);
+t.test('what cannot be started says so, and has nothing put on the disk', async (t) => {
+  let flushed = 0;
+  const flush = async () => {
+    flushed += 1;
+  };
+  const { runner } = await testRunner(t, podman, { flush });
   const missing = appOf(podman, { id: 'example.missing', image: `sha256:${'ab'.repeat(32)}`, script: forever });
   await runner.start(missing);
   t.equal(await codeOf(runner.settled(missing.id, patience())), 'image-missing');
@@ -271,6 +289,13 @@ t.test('what cannot be started says so', async (t) => {
   await runner.remove(app.id);
   await runner.unload(empty.digest);
   t.equal(await codeOf(runner.settled('example.unknown', patience())), 'app-start-failed');
+
+  flushed = 0;
+  const forsaken = appOf(podman, { id: 'example.forsaken', image: busybox.digest, script: forever });
+  await runner.start({ ...forsaken, socketDirectory: '/nowhere' });
+  t.equal(await codeOf(runner.settled(forsaken.id, patience())), 'app-start-failed');
+  t.equal(flushed, 0, 'nothing was made that runs');
+  await runner.remove(forsaken.id);
 });
 
 t.test('the seccomp profile is where the engine reads it', async (t) => {

@@ -1,6 +1,6 @@
 /** Safe mode: when it begins and ends, over records that any start may have left, and with the agent's own process crashing. */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
+import { EventEmitter, once } from 'node:events';
 import { readdir, readFile, rename, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import fc from 'fast-check';
@@ -11,6 +11,7 @@ import { callControl } from '#common/control.js';
 import { files } from '#common/files.js';
 import { AgentStatus } from '#contract/agent-status.js';
 import { adminSocket } from '../../agent/config.js';
+import { createBareConsole } from '../../agent/safe/bare.js';
 import { sayLastWords, takeLastWords } from '../../agent/safe/last-words.js';
 import { begin, ended, lasted, pauseOf, StartsRecord, usualLimits } from '../../agent/safe/record.js';
 import { openSafe } from '../../agent/safe/safe.js';
@@ -205,14 +206,50 @@ t.test(
     const port = agent.console()?.port ?? 0;
     t.equal((await fetch(`http://127.0.0.1:${port}/`)).status, 200, 'so does the console');
 
+    let started = 0;
+    const { start } = box;
+    box.start = (host) => {
+      started += 1;
+      return start(host);
+    };
     agent.safe().leave();
+    agent.safe().leave(); // on two screens at once: one agent is started in its place
     await box.until(({ apps }) => apps[0]?.state === 'running');
     await box.until(
       ({ health }) => health.latest !== null && health.conditions.every(({ kind }) => kind !== 'safe-mode'),
     );
     t.equal(box.agent?.safe().isOn(), false);
+    t.equal(started, 1);
   },
 );
+
+t.test('what was asked for is done once, and followed up where nobody waits for the answer any more', async (t) => {
+  const events = new EventEmitter();
+  const [begun, followed] = [once(events, 'begun'), once(events, 'followed')];
+  const fault = { code: 'store-damaged', said: 'torn' };
+  const safe = { reason: 'crashes' as const, count: 1, fault: { end: null, error: null, app: null } };
+  const bare = createBareConsole({
+    view: () => ({ name: 'box', safe: { ...safe, since: 0, triesAt: 0 }, fault, offers: ['mend'], before: undefined }),
+    isCode: async () => true,
+    async act() {
+      events.emit('begun');
+      await once(events, 'mended');
+    },
+    afterwards: (act) => events.emit('followed', act),
+    onFault: (error) => t.fail(String(error)),
+    ...{ assetsDir: '', host: '127.0.0.1', port: 0 },
+  });
+  const url = `http://127.0.0.1:${await bare.start()}`;
+  t.teardown(() => bare.stop());
+  const away = new AbortController();
+  const asked = fetch(`${url}/act/mend`, { method: 'POST', signal: away.signal });
+  await begun;
+  away.abort();
+  await t.rejects(asked, { name: 'AbortError' });
+  events.emit('mended');
+  t.same(await followed, ['mend']);
+  t.equal((await fetch(`${url}/act/mend`, { method: 'POST' })).status, 409, 'the agent ends here');
+});
 
 const browser = await launch(t);
 

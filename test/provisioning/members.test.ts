@@ -414,6 +414,11 @@ t.test('a suspension for some days ends by itself, over restarts, and does not f
   room.clock.advance(90 * day);
   await room.again();
   await room.members.suspendUntil('wattle', 1, decided);
+  await room.members.reinstate('wattle', decided);
+  await t.rejects(room.members.suspendUntil('wattle', 1, decided), { code: 'interim-used' }, 'what ended it counts');
+  room.clock.advance(90 * day);
+  await room.again();
+  await room.members.suspendUntil('wattle', 1, decided);
   await room.members.expel('wattle', { ...decided, review });
   room.clock.advance(2 * day);
   await room.again();

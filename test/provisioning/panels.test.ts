@@ -225,6 +225,11 @@ t.test('an audit finds a decision that too few signed, that was signed for somet
   t.match(expelled({ resolution: text, signature1: first, signature2: second }, 'member.suspended'), {
     why: /what was resolved/,
   });
+  const interim = (until?: number) =>
+    quorumFault([panel, entry(1, 'member.suspended', { ...facts, interim: true, ...(until && { until }) })]);
+  t.equal(interim(1 + 30 * day), undefined);
+  t.match(interim(1 + 31 * day), { index: 1, why: /30 days at most/ }, 'operators suspend by themselves for no longer');
+  t.match(interim(), { why: /30 days at most/ });
   const whole = { ...facts, resolution: text, signature1: first, signature2: second };
   t.match(quorumFault([panel, entry(1, 'member.expelled', whole), entry(2, 'member.expelled', whole)]), {
     ...{ index: 2, why: /served before/ },

@@ -46,21 +46,30 @@ export function createImages({ podman, flush }: { podman: Podman; flush: () => P
     refuseOrders(found);
   }
 
+  async function load(image: SignedImage, tar: () => AsyncIterable<Uint8Array>): Promise<void> {
+    if (await podman.image(nameOf(image.digest))) return;
+    const there = (await podman.images()).find((one) => one.id === hexOf(image.config));
+    if (there && there.names.length > 0) return tag(image);
+    if (there) await drop(there.id); // a cut came before it was named
+    const id = await podman.load(tar());
+    try {
+      checkLoaded(id, await podman.image(id), image);
+    } catch (error) {
+      await drop(id);
+      throw error;
+    }
+    await flush();
+    await tag(image);
+  }
+
+  /** One at a time: what has no name yet may be another's that is on its way. */
+  let turn: Promise<unknown> = Promise.resolve();
+
   return {
-    async load(image, tar) {
-      if (await podman.image(nameOf(image.digest))) return;
-      const there = (await podman.images()).find((one) => one.id === hexOf(image.config));
-      if (there && there.names.length > 0) return tag(image);
-      if (there) await drop(there.id); // a cut came before it was named
-      const id = await podman.load(tar());
-      try {
-        checkLoaded(id, await podman.image(id), image);
-      } catch (error) {
-        await drop(id);
-        throw error;
-      }
-      await flush();
-      await tag(image);
+    load(image, tar) {
+      const mine = turn.then(() => load(image, tar));
+      turn = mine.catch(() => {});
+      return mine;
     },
     async idOf(digest) {
       const found = await podman.image(nameOf(digest));

@@ -82,7 +82,7 @@ export function createPodmanEngine({
     await podman.stop(nameOf(id), graceSeconds);
   }
 
-  async function create(app: RunApp): Promise<{ container: string; adopted: boolean }> {
+  async function create(app: RunApp): Promise<{ container: string; was: 'running' | 'ended' | 'missing' }> {
     const spec = containerSpec({
       ...app,
       imageId: await images.idOf(app.image),
@@ -97,31 +97,32 @@ export function createPodmanEngine({
       names.every((name) => found?.Config.Labels?.[labels[name]] === spec.labels[labels[name]]);
     // One that an agent of another version made runs on until it ends by itself: that agent's limits bound it.
     if (found?.State.Running && alike('app', 'release', 'image', 'socket'))
-      return { container: found.Id, adopted: true };
-    if (found && alike('spec')) return { container: found.Id, adopted: false };
+      return { container: found.Id, was: 'running' };
+    if (found && alike('spec')) return { container: found.Id, was: 'ended' };
     // By its name: an engine that was killed while it made one has no container of that name, and lets no other have it.
     await podman.remove(nameOf(app.id));
     for (const { name, options } of volumesOf(app.id))
       if ((await podman.volume(name)) === undefined) await podman.createVolume(name, options, { [labels.app]: app.id });
-    const container = await podman.create(spec);
-    // As for images: the engine does not wait until what it made is on the disk.
-    await flush();
-    return { container, adopted: false };
+    return { container: await podman.create(spec), was: 'missing' };
   }
 
   /** One that cannot be started is made anew, once: an engine that was killed may have started half of it. */
   async function run(app: RunApp, again = true): Promise<string> {
-    const { container, adopted } = await create(app);
-    if (adopted) log.info({ app: app.id, container }, 'found running');
-    if (adopted) return container;
+    const { container, was } = await create(app);
+    if (was === 'running') {
+      log.info({ app: app.id, container }, 'found running');
+      return container;
+    }
     try {
       await podman.start(container);
-      return container;
     } catch (error) {
       await podman.remove(container).catch(() => {});
       if (again && error instanceof Refusal && error.code === 'runtime-failed') return run(app, false);
       throw error;
     }
+    // As for images: the engine does not wait until what it made is on the disk. What never starts costs the card nothing.
+    if (was === 'missing') await flush();
+    return container;
   }
 
   async function obtain(app: RunApp): Promise<Run> {

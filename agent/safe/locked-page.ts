@@ -12,11 +12,11 @@ export interface LockedView {
   refused?: { typed: string; code: string; title: string; remedy: string };
 }
 
-function form({ refused }: LockedView): string {
+function form({ refused, because }: LockedView): string {
   const said = refused
     ? `<p class="fault" role="alert">${escaped(`${sentence(refused.title)} ${sentence(refused.remedy)}`)} <code>${refused.code}</code></p>`
     : '';
-  return `<section class="panel" aria-labelledby="key"><h2 id="key">${words.open}</h2><p>${words.openLead}</p>
+  return `<section class="panel" aria-labelledby="key"><h2 id="key">${words.open}</h2><p>${words.openLead[because === 'no-tpm' ? 'noChip' : 'chip']}</p>
 <form class="page" method="post" action="/storage-key">${said}<div class="field"><label for="storage-key">${words.key}</label>
 <p class="hint" id="hint">${words.keyHint}</p>
 <input id="storage-key" name="key" value="${escaped(refused?.typed ?? '')}" required maxlength="200" autocomplete="off" autocapitalize="off" spellcheck="false" aria-describedby="hint"></div>

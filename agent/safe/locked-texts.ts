@@ -13,8 +13,11 @@ export const lockedTexts = {
   noKey:
     'Switch the box off and on again. If that does not help, ask whoever looks after it, before anything is written to the disk.',
   open: 'Open them with the storage key',
-  openLead:
-    'You wrote it down when the box was set up. The box restarts with it, and ties the data to the security chip that it has now. If the chip was only switched off in the machine’s settings, switching it on again is enough.',
+  openLead: {
+    chip: 'You wrote it down when the box was set up. The box restarts with it, ties the data to the security chip that it has now, and forgets the key again.',
+    noChip:
+      'You wrote it down when the box was set up. If the chip was only switched off in the machine’s settings, switch it on again instead. Without one the key stays in a file beside what it opens, and whoever takes the disk reads it.',
+  },
   key: 'Storage key',
   keyHint:
     'Eight groups of eight letters. It goes over your own network unencrypted: do this at home, not in a network of strangers.',

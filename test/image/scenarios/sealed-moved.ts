@@ -74,6 +74,8 @@ export async function run(rig: Rig): Promise<void> {
     expect((await volumeText(other)).includes('"opened":null,"because":"wrong-key"'), 'it stays closed');
     expect((await other.run('ls -A /data')).output === '', 'nothing of it can be read');
     expect(/does not fit/.test(await shownBy(other)), 'a page on the network says why');
+    const { output: network } = await other.run('ip -brief -4 address');
+    expect(/ 192\.168\.77\./.test(network), `it has a network without its data: ${network}`);
     await other.shutDown();
     expect(/does not fit/.test(onBoot('webizen-locked.txt') ?? ''), 'a file on the boot partition says why');
 

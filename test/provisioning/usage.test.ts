@@ -129,6 +129,40 @@ t.test('each statement follows the one before it, and is taken once however ofte
   t.same((await b.usage.ofMember('bracken', '', 10)).statements, []);
 });
 
+t.test('a box is told where its chain stands here, and may begin anew behind what it names', async (t) => {
+  const b = await bench(t);
+  const first = b.statement();
+  t.equal(await b.take(await b.sign(first)), 'taken');
+  const sha256 = hashOfText(canonicalJson(first));
+  const last = { number: 1, period: '2026-11', to: 10, head: hex('1'), sha256 };
+  const other = await b.sign(b.statement({ sums: [{ unit: 'page', quantity: '1', trial: '0' }] }));
+  t.match((await b.usage.take(box, { statements: [other] })).taken, [{ refused: { code: 'usage-other' }, last }]);
+  const foreign = await b.sign(b.statement({ box: 'box-000000000002' }), b.other);
+  const { taken } = await b.usage.take('box-000000000002', { statements: [foreign, other] });
+  t.same(
+    taken.map((one) => 'last' in one),
+    [false, false],
+    'nobody else is',
+  );
+  const anew = b.statement({
+    ...{ number: 2, previous: sha256, period: '2026-12', from: 4, to: 5, before: hex('7'), head: hex('8') },
+    restarted: { to: 10, head: hex('1') },
+  });
+  for (const [what, more] of Object.entries({
+    'behind another number': { restarted: { to: 9, head: hex('1') } },
+    'behind another entry': { restarted: { to: 10, head: hex('2') } },
+    'behind nothing': { restarted: { to: 0, head: null } },
+    'where it follows': { from: 11, to: 12, before: hex('1') },
+    'with entries that hang on nothing': { from: 4, before: null },
+    'in a month that is summed up': { period: '2026-11' },
+    'as another statement': { previous: hex('f') },
+  } satisfies Record<string, Partial<UsageStatement>>))
+    t.equal(await b.take(await b.sign({ ...anew, ...more })), 'usage-invalid', what);
+  t.equal(await b.take(await b.sign(anew)), 'taken');
+  t.match((await b.usage.ofMember('acme', '', 10)).statements[1], { restarted: { to: 10 } }, 'its maker sees it');
+  t.match((await b.usage.list({ limit: 10 }))[1], { restarted: { to: 10 } });
+});
+
 t.test('a listing goes on behind what it leaves out, and a member of another territory is another one', async (t) => {
   const b = await bench(t);
   const ids = [2, 3, 4, 5, 6].map((number) => `agreement-${String(number).padStart(20, '0')}`);

@@ -6,6 +6,8 @@ import type { X509Certificate } from 'node:crypto';
 import type { Clock } from '#common/clock.js';
 import type { Database } from '#common/commits.js';
 import type { Files } from '#common/files.js';
+import type { Accounts } from './accounts/accounts.js';
+import { openAccounts } from './accounts-wiring.js';
 import { createRequests } from './admission/requests.js';
 import type { Agreements } from './agreements/agreements.js';
 import type { UsageRoom } from './agreements/usage.js';
@@ -58,6 +60,7 @@ export interface Rooms {
   readonly systems: Systems;
   readonly agreements: Agreements;
   readonly usage: UsageRoom;
+  readonly accounts: Accounts;
   readonly members: MemberDesk;
   readonly commands: CommandRooms;
   readonly operators: Operators;
@@ -158,6 +161,7 @@ export async function openRooms({
     rollouts,
     systems: openSystems({ directory, store, clock }),
     usage: openUsage({ store, clock, territory: id }),
+    accounts: openAccounts({ store, clock, territory: id, members }),
     agreements: openAgreements({ store, clock, territory: id, registry }),
     members,
     async close() {

@@ -2,6 +2,7 @@
 import type { Clock } from '#common/clock.js';
 import { Refusal } from '#contract/problems.js';
 import { type Accounts, createAccounts } from './accounts/accounts.js';
+import { createInvoices, type Invoices } from './accounts/invoices.js';
 import type { MemberDesk } from './members/members.js';
 import type { Store } from './store/store.js';
 
@@ -23,3 +24,10 @@ export const openAccounts = (wish: {
       }
     },
   });
+
+export const openInvoices = (wish: {
+  store: Store;
+  clock: Clock;
+  territory: string;
+  accounts: Pick<Accounts, 'owner'>;
+}): Invoices => createInvoices({ ...wish, accountOf: (month, box) => wish.accounts.owner(month, box) });

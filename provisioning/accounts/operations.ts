@@ -3,10 +3,13 @@ import { type Static, type TSchema, Type } from 'typebox';
 import type { Handlers } from '#common/control.js';
 import { NewCredit, Schedule } from '#contract/accounts.js';
 import { BoxId } from '#contract/box-id.js';
+import { Buyer, Seller } from '#contract/invoices.js';
 import { Period } from '#contract/metering.js';
+import { Currency } from '#contract/money.js';
 import { check, describeFaults } from '#contract/parse.js';
 import { Refusal } from '#contract/problems.js';
 import type { Accounts } from './accounts.js';
+import type { Invoices } from './invoices.js';
 
 const Month = Type.Object({ month: Period });
 const Page = Type.Object({
@@ -17,13 +20,31 @@ const Page = Type.Object({
 const Owner = Type.Object({ month: Period, box: BoxId });
 const Development = Type.Object({ box: BoxId, isFree: Type.Boolean() });
 
+/** The buyer lies deeper than the log of acts looks: it keeps no names of owners. */
+const Issue = Type.Object({
+  month: Period,
+  box: BoxId,
+  currency: Type.Optional(Currency),
+  to: Type.Object({ buyer: Buyer }),
+});
+const InvoicePage = Type.Object({
+  after: Type.Optional(Type.String({ maxLength: 100 })),
+  limit: Type.Integer({ minimum: 1, maximum: 500 }),
+});
+
 function wanted<T extends TSchema>(schema: T, value: unknown): Static<T> {
   const read = check(schema, value);
   if (read.ok) return read.value;
   throw new Refusal('arguments-invalid', describeFaults(read.faults));
 }
 
-export const createAccountOperations = ({ accounts }: { accounts: Accounts }): Handlers => ({
+export const createAccountOperations = ({
+  accounts,
+  invoices,
+}: {
+  accounts: Accounts;
+  invoices: Invoices;
+}): Handlers => ({
   'account.list': () => accounts.months(),
   'account.close': (parameters) => accounts.close(wanted(Month, parameters).month),
   'account.verify.read': () => accounts.verify(),
@@ -46,5 +67,12 @@ export const createAccountOperations = ({ accounts }: { accounts: Accounts }): H
     const { box, isFree } = wanted(Development, parameters);
     return accounts.setDevelopment(box, isFree);
   },
+  'account.seller': (parameters) => invoices.setSeller(wanted(Seller, parameters)),
+  'account.seller.show': () => invoices.seller(),
+  async 'account.invoice'(parameters) {
+    const { to, ...wish } = wanted(Issue, parameters);
+    return invoices.issue({ ...wish, ...to });
+  },
+  'account.invoices.list': (parameters) => invoices.list(wanted(InvoicePage, parameters)),
   'account.development.list': () => accounts.developmentBoxes(),
 });

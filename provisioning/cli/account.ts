@@ -5,6 +5,7 @@ import { AccountMonth, Credit, MemberAccount, OwnerAccount } from '#contract/acc
 import { check } from '#contract/parse.js';
 import { Refusal } from '#contract/problems.js';
 import { pageSize } from '../operations.js';
+import { invoice, invoices, seller } from './account-invoices.js';
 import { development, schedule } from './account-settings.js';
 import { noMore, readArguments, required, text } from './arguments.js';
 import { type Ask, asking } from './ask.js';
@@ -128,6 +129,7 @@ async function credit(args: string[], { out }: Io): Promise<void> {
 
 const verbs: Record<string, Command | undefined> = {
   ...{ close, list, owners, members, show, verify, credit, schedule, development },
+  ...{ seller, invoice, invoices },
 };
 
 export const account: Command = async ([name = '', ...args], io) => {

@@ -31,7 +31,7 @@ export const help = `webizen-provider: brings boxes into a territory and looks a
   webizen-provider request refuse CODE --dir D --reason TEXT
   webizen-provider agreement list --dir D [--box ID] [--member ID] [--json]
   webizen-provider agreement usage --dir D [--member ID] [--json]
-  webizen-provider account close|list|owners|members|show|verify|credit|schedule|development --dir D
+  webizen-provider account close|list|owners|members|show|verify|credit|schedule|development|… --dir D
   webizen-provider app list --dir D [--json]
   webizen-provider app show ID --dir D [--json]
   webizen-provider app stop RELEASE --dir D --reason TEXT
@@ -111,6 +111,14 @@ The root's key is needed again to make a new CA (ca roll); serving does not need
   account development --dir D [--json]
   account development BOX on|off --dir D
       nothing is charged on a maker's own box, from the first month that is open
+
+  account seller [FILE] --dir D [--json]
+      who makes out invoices: {"name", "street", "postalCode", "city", "country": "NZ", "vatId" or "registration", "email",
+      "iban", "paymentDays": 14, "tax"}; tax is {"category": "S", "percent": "15"}, or Z, or E or O with a "reason"
+  account invoice 2026-11 BOX --buyer FILE --out FILE --dir D [--currency EUR]
+      the invoice of a box's month, or the credit note, by EN 16931 in UBL 2.1; the buyer's file has the first fields of
+      the seller's. It is made out once: asked for again, it is the same
+  account invoices --dir D [--json|--csv]
 
 Months are those of UTC. Works while the server runs and while it does not.
 `,

@@ -8,6 +8,7 @@ import type {
   OwnerAccount,
   Schedule,
 } from '#contract/accounts.js';
+import type { IssuedInvoice, Seller } from '#contract/invoices.js';
 import { sublevel } from './sublevel.js';
 
 /** Missing while the month is not begun. */
@@ -41,6 +42,12 @@ export const accountSublevels = (db: Database) => ({
   developmentBoxes: sublevel<DevelopmentBox>(db, 'developmentBoxes'),
   /** `{agreement}!{credit}` */
   credits: sublevel<Credit>(db, 'credits'),
+  /** Keyed by how manieth it is, 12 digits. */
+  invoices: sublevel<IssuedInvoice>(db, 'invoices'),
+  /** `{month}!{box}!{currency}` to the key of its invoice. */
+  invoiceNumbers: sublevel<string>(db, 'invoiceNumbers'),
+  /** `now` */
+  sellers: sublevel<Seller>(db, 'sellers'),
 });
 
 export type AccountStore = Readonly<ReturnType<typeof accountSublevels>>;

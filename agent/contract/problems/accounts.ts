@@ -25,6 +25,22 @@ export const accountsProblems = {
     'there is less to give back than that',
     'give back at most what the agreement came to in that month, in its currency',
   ],
+  'seller-unset': [
+    409,
+    'nobody is named who makes out invoices',
+    'say who by account seller FILE: name, country, tax, and a vatId or a registration',
+  ],
+  'seller-invalid': [
+    422,
+    'these are not the particulars of somebody who can make out an invoice',
+    'name a vatId where there is tax or an exemption from it, and a registration where there is none',
+  ],
+  'invoice-of-nothing': [409, 'nothing is owed, and nothing goes back', 'there is no invoice of nothing'],
+  'invoice-currency': [
+    422,
+    'an invoice is in one currency, whose amounts have two decimals at the most',
+    'name one of those of the account by --currency; EN 16931 knows no amounts with three decimals',
+  ],
   'schedule-invalid': [
     422,
     'territory and alliance cannot have more than all of it',

@@ -32,8 +32,13 @@ export const shortTrial = (card: string): Alteration => {
   };
 };
 
-/** Nothing that runs below comes to its turn any more, systemd neither. */
-const starve = `sleep 15
+/**
+ * From when systemd has armed the watchdog, nothing that runs below comes to its turn any more, systemd neither. Since 6.8
+ * the kernel keeps a twentieth for what is starved so, unless it is told not to.
+ */
+const starve = `until [ -n "$(systemctl show -P WatchdogDevice)" ]; do sleep 1; done
+mountpoint -q /sys/kernel/debug || mount -t debugfs none /sys/kernel/debug
+for one in /sys/kernel/debug/sched/fair_server/cpu*/runtime; do echo 0 > $one; done
 echo -1 > /proc/sys/kernel/sched_rt_runtime_us
 for one in 1 2 3 4; do chrt -f 99 sh -c 'while :; do :; done' & done
 wait`;

@@ -27,6 +27,7 @@ export async function openUsage({ db }: { db: Database }) {
   const untold = new Map<string, StatementRow>();
   for await (const [key, row] of statements.iterator()) if (!row.told) untold.set(key, row);
   const heldCaps = new Map<string, string>(await caps.iterator().all());
+  await keys.open(); // getSync waits for nothing: a read by another thread took as long as a quarter of the synced write
 
   return {
     count: (agreement: string) => heldCounts.get(agreement),
@@ -35,22 +36,16 @@ export async function openUsage({ db }: { db: Database }) {
     /** Statements, oldest first. */
     untold: () => [...untold.values()].sort((a, b) => a.statement.number - b.statement.number),
     /** By the keys that they came under; undefined where nothing did. */
-    async known(
-      wishes: readonly { agreements: readonly string[]; key: string }[],
-    ): Promise<(UsageEntry | undefined)[]> {
-      const places = wishes.flatMap(({ agreements, key }, wish) =>
-        agreements.filter((one) => heldCounts.has(one)).map((agreement) => ({ wish, agreement, key })),
-      );
-      const numbers = await keys.getMany(places.map(({ agreement, key }) => `${agreement}!${key}`));
-      const found = wishes.map((): UsageEntry | undefined => undefined);
-      await Promise.all(
-        places.map(async ({ wish, agreement }, at) => {
-          const number = numbers[at];
-          if (number !== undefined) found[wish] = await entries.get(numbered(agreement, number));
+    known: (wishes: readonly { agreements: readonly string[]; key: string }[]): Promise<(UsageEntry | undefined)[]> =>
+      Promise.all(
+        wishes.map(({ agreements, key }) => {
+          for (const agreement of agreements) {
+            const number = heldCounts.has(agreement) ? keys.getSync(`${agreement}!${key}`) : undefined;
+            if (number !== undefined) return entries.get(numbered(agreement, number));
+          }
+          return undefined;
         }),
-      );
-      return found;
-    },
+      ),
     statementsOf: (agreement: string): Promise<StatementRow[]> =>
       statements.values({ gt: `${agreement}!`, lt: `${agreement}"` }).all(),
     entries: (agreement: string, after: number, limit: number): Promise<UsageEntry[]> =>

@@ -210,7 +210,11 @@ export async function createMetering(parts: MeteringParts): Promise<Metering> {
     if (!count || !isTimeKnown()) return false;
     const until = clock.now() - keptDays * day;
     const kept = await usage.entries(agreement, count.oldest - 1, mostDropped);
-    const end = kept.findIndex(({ entry, at }) => entry > count.toldTo || at >= until);
+    // Of a box that it was in another territory nobody takes a statement any more.
+    const summedUp = count.period === null ? count.entry : count.from - 1;
+    const mine = parts.box(); // not known just behind a start
+    const done = mine === undefined || mine === count.box ? count.toldTo : summedUp;
+    const end = kept.findIndex(({ entry, at }) => entry > done || at >= until);
     const spent = end === -1 ? kept : kept.slice(0, end);
     const last = spent.at(-1);
     if (!last) return false;

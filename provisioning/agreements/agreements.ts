@@ -6,6 +6,7 @@ import { hashOfJws } from '#common/agreements.js';
 import type { Clock } from '#common/clock.js';
 import type { Operation } from '#common/commits.js';
 import type {
+  Agreement,
   AgreementsTaken,
   AgreementsTold,
   MemberAgreement,
@@ -82,10 +83,30 @@ export function createAgreements(parts: {
     const operations: Operation[] = [{ type: 'put', sublevel: store.agreements, key: id, value: record }];
     if (!before)
       operations.push(
+        ...(await replacedBy(agreement)),
         { type: 'put', sublevel: store.boxAgreements, key: `${box}!${id}`, value: now },
         { type: 'put', sublevel: store.memberAgreements, key: `${member}!${id}`, value: now },
       );
     await store.commit(operations);
+  }
+
+  /**
+   * A box holds one agreement about an app, and tells how the one before it ended first. One that stands here all the same
+   * was forgotten there, as by a disk that came back older: it must not be charged beside the other for ever.
+   */
+  async function replacedBy({ id, box, app, at }: Agreement): Promise<Operation[]> {
+    const operations: Operation[] = [];
+    for await (const record of recordsUnder(
+      { index: store.boxAgreements, read: (key) => store.agreements.get(key) },
+      box,
+      '',
+    )) {
+      const { agreement, ended } = record;
+      if (ended || agreement.app !== app || agreement.id === id || agreement.at > at) continue;
+      const value: AgreementRecord = { ...record, ended: { at, why: 'replaced', end: null } };
+      operations.push({ type: 'put', sublevel: store.agreements, key: agreement.id, value });
+    }
+    return operations;
   }
 
   const under = (index: Store['boxAgreements'], owner: string, after: string) =>

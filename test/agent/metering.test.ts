@@ -45,6 +45,7 @@ async function bench(t: Test, plan: Partial<Plan> = {}) {
   const state = {
     now: { ...under, plan: terms, since: clock.now() as number | null } as typeof under | undefined,
     isTimeKnown: true,
+    box: 'box-000000000001',
     /** Its certificate, of which the provider takes the newest alone. */
     certificate: 'first',
     newest: 'first',
@@ -74,7 +75,7 @@ async function bench(t: Test, plan: Partial<Plan> = {}) {
         },
         under: (id) => (id === app ? state.now : undefined),
         isTold: () => state.isTold,
-        box: () => 'box-000000000001',
+        box: () => state.box,
         signing: async () => ({
           ...{ box: 'box-000000000001', key, kid: (await publicJwkOf(key)).kid },
           x5c: [state.certificate],
@@ -339,6 +340,30 @@ t.test('what is sent again is counted once, also where the owner has agreed anew
   b.state.now = before && { ...before, agreement: 'agreement-00000000000000000003', earlier: [] };
   t.equal((await metering.count(app, { unit: 'page', quantity: '1' }, 'a')).isNew, true, 'an agreement apart');
 });
+
+t.test(
+  'what was counted as the box of another territory makes room in its time: nobody takes it any more',
+  async (t) => {
+    const b = await bench(t);
+    let metering = await b.open();
+    await metering.count(app, { unit: 'page', quantity: '1' }, 'a');
+    b.state.box = 'box-000000000002';
+    metering = await b.again();
+    b.clock.advance(20 * day);
+    await metering.count(app, { unit: 'page', quantity: '1' }, 'b');
+    await metering.idle();
+    t.same(b.state.said, [], 'the new provider knows no such agreement');
+    b.clock.advance(40 * day);
+    metering = await b.again();
+    await metering.idle();
+    t.same(
+      (await metering.entries(app, 0, 10)).map(({ key }) => key),
+      [],
+      'a box that moved goes on counting, and is not full for ever',
+    );
+    t.match((await metering.count(app, { unit: 'page', quantity: '1' }, 'c')).entry, { entry: 3 });
+  },
+);
 
 t.test('whoever counts is answered though the store is gone', async (t) => {
   const b = await bench(t);

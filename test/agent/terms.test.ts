@@ -300,6 +300,47 @@ t.test('other terms wait for the owner, and the old ones hold until their notice
   t.equal(box.desk.show(app)?.stopped, 'terms', 'it stops, and nothing is charged: never the other way round');
 });
 
+t.test('a notice runs on over a move to another territory, and over the starts behind it', async (t) => {
+  const b = await termsBench(t);
+  let box = await b.open();
+  const plan = planOf();
+  await b.has(box, await b.release('1.0.0', { plans: [plan] }), plan);
+  await b.release('1.1.0', { plans: [dearer] });
+  await box.desk.update(app);
+  await box.terms.idle();
+  const before = box.terms.of(app).now;
+  t.ok(before?.notice);
+  const said = b.provider.said.length;
+  await b.clock.pass(10 * day);
+
+  Object.assign(b.home, { box: 'box-000000000002', territory: 'south' });
+  box.terms.wake(); // another provider can be reached now
+  await box.terms.idle();
+  t.same(box.terms.of(app).now, before, 'it holds, as it was');
+  box = await b.again();
+  b.shelf.told.off = true; // where nobody knows the app
+  await box.desk.update(app).catch(() => {});
+  b.shelf.told.off = false;
+  await box.terms.idle();
+  t.same(box.terms.of(app).now?.notice, before?.notice, 'neither taken back nor begun anew');
+  t.match(box.desk.show(app), { state: 'running' });
+  t.equal(b.provider.said.length, said, 'the new provider is not told what another box agreed to');
+
+  await b.clock.pass((before?.notice?.endsAt ?? 0) - b.clock.now());
+  await box.until(app, (now) => now?.state === 'stopped');
+  await box.terms.idle();
+  t.match(box.terms.of(app), { now: null, past: [{ id: before?.id, ended: { why: 'notice' } }] });
+  t.equal(b.provider.said.length, said);
+  const types = (await b.entries(box)).map(({ type }) => type).filter((type) => type.startsWith('terms.'));
+  t.same(types, ['terms.agreed', 'terms.changed', 'terms.ended'], 'each once');
+
+  await box.members.judge(b.acme.credential, await b.territory.lists(6, { at: b.clock.now() }));
+  const anew = await b.release('1.2.0', { plans: [dearer] });
+  const agreed = await box.terms.agree(anew.id, yesTo(dearer), b.signer);
+  await box.terms.idle();
+  t.match(await b.last(), { signed: { agreement: { id: agreed.id, box: 'box-000000000002' } }, ended: null });
+});
+
 t.test('whoever agrees to the new terms has the update; whoever has them taken back keeps the old', async (t) => {
   const b = await termsBench(t);
   const box = await b.open();

@@ -123,6 +123,23 @@ t.test('what is forged, borrowed, altered or of another time is refused', async 
   t.equal((await b.agreements.list({ limit: 10 })).length, 1);
 });
 
+t.test('what its box forgot does not stand beside what its owner has agreed to since', async (t) => {
+  const b = await bench(t);
+  const other = await b.told({ box: 'box-000000000002' });
+  t.equal(await b.take(other, 'box-000000000002'), 'taken');
+  const [lost, ended] = [await b.told(), await b.told()];
+  const at = b.clock.now();
+  t.equal(await b.take({ ...ended, ended: { at, why: 'notice', end: null } }), 'taken');
+  t.equal(await b.take(lost), 'taken');
+  b.clock.advance(day);
+  t.equal(await b.take(await b.told()), 'taken');
+  t.match(
+    (await b.agreements.list({ box, limit: 10 })).map((one) => one.ended),
+    [{ at: at + day, why: 'replaced' }, { at, why: 'notice' }, null],
+  );
+  t.equal((await b.agreements.list({ box: 'box-000000000002', limit: 10 }))[0]?.ended, null, 'of this box alone');
+});
+
 t.test('a listing goes on behind what it leaves out', async (t) => {
   const b = await bench(t);
   const south = { territory: 'south', release: 'c'.repeat(64) };

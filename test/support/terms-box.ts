@@ -58,16 +58,20 @@ export async function termsBench(t: Test, { folder: given }: { folder?: string }
   };
   const disk = { /** Before each commit, with what it is about. */ before: (_commit: string): void => {} };
   const time = { isKnown: true, listeners: new Set<() => void>() };
+  /** Where it is a member, and as which box. */
+  const home = { box: 'box-000000000001', territory: 'north' };
   let count = 0;
   let box: InstallingBox | undefined;
 
   const tools = {
-    ...{ folder, clock, shelf, signer, provider, disk, territory, acme },
+    ...{ folder, clock, shelf, signer, provider, disk, territory, acme, home },
     async open(): Promise<InstallingBox> {
       box = await installingBox({
         ...{ folder, clock, catalogue: shelf.catalogue, runner: fileRunner(folder) },
         keys: (id) => (id === 'north' ? territory.keys : []),
         at: (name) => disk.before(name),
+        own: () => ({ ...home }),
+        territory: home.territory,
         isTimeKnown: () => time.isKnown,
         onTime(listener) {
           time.listeners.add(listener);

@@ -1,8 +1,11 @@
 /** Accounts, wired: which level a member has is what the territory's register says now. */
+import type { FastifyInstance } from 'fastify';
 import type { Clock } from '#common/clock.js';
 import { Refusal } from '#contract/problems.js';
 import { type Accounts, createAccounts } from './accounts/accounts.js';
 import { createInvoices, type Invoices } from './accounts/invoices.js';
+import { declareAccountRoutes } from './accounts/routes.js';
+import type { Callers } from './catalogue/caller.js';
 import type { MemberDesk } from './members/members.js';
 import type { Store } from './store/store.js';
 
@@ -31,3 +34,9 @@ export const openInvoices = (wish: {
   territory: string;
   accounts: Pick<Accounts, 'owner'>;
 }): Invoices => createInvoices({ ...wish, accountOf: (month, box) => wish.accounts.owner(month, box) });
+
+export const declareAccounts = (
+  app: FastifyInstance,
+  callers: Callers,
+  { accounts, territory }: { accounts: Accounts; territory: { id: string } },
+): void => declareAccountRoutes(app, { accounts, territory: territory.id, callers });

@@ -1,4 +1,5 @@
 /** The server that boxes enrol with and members call, wired: who may come in, and every room that has routes there. */
+import { declareAccounts } from './accounts-wiring.js';
 import type { Addresses } from './addresses.js';
 import { createAdmission } from './admission/admission.js';
 import type { Ways } from './admission/ways.js';
@@ -71,6 +72,7 @@ export async function startEst({ clock, log, onStop }: Ground, wish: EstWish): P
       (app, limits) => commands.diagnostics.declare(app, callers(limits)),
       (app, limits) => declareSystems(app, callers(limits), systems),
       (app, limits) => declareAgreements(app, callers(limits), rooms),
+      (app, limits) => declareAccounts(app, callers(limits), rooms),
     ],
     events,
     clock,

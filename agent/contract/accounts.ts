@@ -4,6 +4,8 @@
  * A month is one of UTC, from its first moment to its last. It is closed once; what becomes known afterwards is an entry of
  * a later month. Amounts are decimal strings with all the digits of their currency. What owners are charged is, to the last
  * coin, what members, provider and alliance have of it.
+ *
+ *   GET  /v1/accounts              member: MemberAccounts
  */
 import { type Static, Type } from 'typebox';
 import { AgreementId } from './agreements.js';
@@ -20,6 +22,9 @@ const NullOr = <T extends Parameters<typeof Type.Union>[0][number]>(schema: T) =
 const Hash = Type.String({ pattern: '^[0-9a-f]{64}$' });
 const TerritoryId = Type.String({ pattern: '^[a-z0-9][a-z0-9-]{0,63}$' });
 
+export const accountsPath = '/v1/accounts';
+/** A member is shown the newest so many months. */
+export const mostMonths = 36;
 /** How many months before the one that is closed are looked at again. */
 export const monthsBack = 12;
 
@@ -118,6 +123,13 @@ export const MemberAccount = Type.Object(
   { $id: 'MemberAccount', ...closed },
 );
 export type MemberAccount = Static<typeof MemberAccount>;
+
+/** Newest first; of closed months in which there is something of the member's. */
+export const MemberAccounts = Type.Object(
+  { accounts: Type.Array(MemberAccount, { maxItems: mostMonths }) },
+  { $id: 'MemberAccounts' },
+);
+export type MemberAccounts = Static<typeof MemberAccounts>;
 
 /** `owners` = `members` + `provider` + `alliance`. */
 export const MonthTotal = Type.Object(

@@ -44,6 +44,8 @@ export interface Accounts {
   owner(month: string, box: string): Promise<OwnerAccount>;
   /** `after`: `{territory}!{member}`. @throws Refusal `month-unknown` */
   members(month: string, page: Page): Promise<MemberAccount[]>;
+  /** Newest first, of closed months. */
+  ofMember(territory: string, member: string, limit: number): Promise<MemberAccount[]>;
   /** Reckons the hash of each closed month again; answers the first that is not as it was closed. */
   verify(): Promise<{ months: number; altered: string | null }>;
   /** @throws Refusal `agreement-unknown`, `credit-too-large` */
@@ -173,6 +175,15 @@ export function createAccounts(parts: {
     async members(month, { after = '', limit }) {
       await closed(month);
       return all(store.memberAccounts.values({ gt: `${month}!${after}`, lt: `${month}"`, limit }));
+    },
+    async ofMember(territory, member, limit) {
+      const found: MemberAccount[] = [];
+      for await (const { month, state } of store.accountMonths.values({ reverse: true })) {
+        const its = state === 'closed' && (await store.memberAccounts.get(`${month}!${territory}!${member}`));
+        if (its) found.push(its);
+        if (found.length === limit) break;
+      }
+      return found;
     },
     async verify() {
       let [months, previous]: [number, string | null] = [0, null];

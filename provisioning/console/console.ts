@@ -20,6 +20,7 @@ import { createAccess } from './access.js';
 import { auditActs } from './acts.js';
 import { createMetrics, type Gauge } from './metrics.js';
 import { declareRoutes, type RouteParts, type Territory } from './routes.js';
+import { type AccountFeature, declareAccountRoutes } from './routes-accounts.js';
 import { type AgreementFeature, declareAgreementRoutes } from './routes-agreements.js';
 import { type AlertDesk, declareAlertRoutes } from './routes-alerts.js';
 import type { CommandFeature } from './routes-commands.js';
@@ -38,7 +39,7 @@ export interface ConsoleParts extends Omit<FleetRouteParts, 'fleet'> {
   operators: Operators;
   audit: Audit;
   alerts: AlertDesk;
-  terms: AgreementFeature;
+  terms: AgreementFeature & AccountFeature;
   territory: Territory;
   /** Where the built console lies: index.html, main.js, main.css. */
   assetsDir: string;
@@ -78,7 +79,7 @@ interface ApiParts extends RouteParts {
   operators: Operators;
   audit: Audit;
   alerts: AlertDesk;
-  terms: AgreementFeature;
+  terms: AgreementFeature & AccountFeature;
   log: FastifyBaseLogger;
 }
 
@@ -90,6 +91,7 @@ export function declareApi(app: FastifyInstance, parts: ApiParts): void {
   declareOperatorRoutes(app, parts);
   declareAlertRoutes(app, parts.alerts);
   declareAgreementRoutes(app, parts.terms);
+  declareAccountRoutes(app, parts.terms);
 }
 
 export function createConsole(parts: ConsoleParts): Console {

@@ -7,7 +7,7 @@ export const help = `webizen: tools for owners and developers of Webizen boxes
   webizen app …         an app from skeleton to release: init, dev, check, build, sign, inspect, publish, rollout,
                         status, offer, withdraw, messages
   webizen link …        with which boxes you are linked: ask with an owner's code, list, end
-  webizen agreement …   what owners have agreed to, and what was counted: list, usage
+  webizen agreement …   what owners have agreed to, and what it came to: list, usage, income
   webizen ledger …      verify what a box has written down about itself
   webizen officer …     decide about members as an officer of a territory: keygen, resolve, show, sign
   webizen register …    audit what a territory has decided about its members
@@ -186,6 +186,9 @@ const agreement = `webizen agreement: what owners have agreed to with you
       told; an app that counts finds the name of its agreement at GET /v1/metering
   webizen agreement usage [--json] [--catalogue URL --ca FILE] [--member DIR]
       the statements of each month: what was counted, in sums. The entries your app finds at GET /v1/metering/entries
+  webizen agreement income [--json] [--catalogue URL --ca FILE] [--member DIR]
+      what owners were charged, what territory and alliance keep of it, and what is yours, by the month in which it was
+      closed and the month that it is about
 `;
 
 export const helpOf: Record<string, string | undefined> = {

@@ -1,4 +1,5 @@
 /** What owners have agreed to, as their maker sees it (contract/agreements.ts). */
+import { accountsPath, type MemberAccount, MemberAccounts } from '#contract/accounts.js';
 import { agreementsPath, type MemberAgreement, MemberAgreements } from '#contract/agreements.js';
 import { type MemberStatement, MemberStatements, usagePath } from '#contract/metering.js';
 import { type Https, refuseOf } from './https.js';
@@ -28,4 +29,10 @@ export async function listAgreements(uses: { https: Https; prove: Prove }): Prom
     cursor = page.cursor;
   }
   return all;
+}
+
+export async function listAccounts(uses: { https: Https; prove: Prove }): Promise<MemberAccount[]> {
+  const reply = await provedCall(uses, { method: 'GET', path: accountsPath });
+  if (reply.status >= 300) return refuseOf(reply);
+  return readReply(MemberAccounts, reply).accounts;
 }

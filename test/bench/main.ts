@@ -24,6 +24,7 @@ import { memory } from './memory.js';
 import { messages } from './messages.js';
 import { metering } from './metering.js';
 import { path as pathCheck } from './path.js';
+import { rating } from './rating.js';
 import { register } from './register.js';
 import { renewal } from './renewal.js';
 import { start } from './start.js';
@@ -104,6 +105,7 @@ try {
   await measure('health', () => health(workshop, conditions));
   await measure('directory', () => directory(conditions));
   await measure('path', () => pathCheck(conditions));
+  await measure('rating', () => rating(workshop, conditions));
   await measure('register', () => register(workshop, conditions));
   await measure('archive', () => archive(workshop, conditions));
   await measure('backup', () => backup(workshop, conditions));

@@ -75,6 +75,9 @@ t.test('agreed to in the browser, counted, told, read by the maker, and left', a
   const boxed = await way.provider.api<ProviderAgreement[]>('/v1/agreements');
   t.match(boxed, [{ id: its?.id }]);
 
+  t.match(way.done('agreement', 'income'), /^MONTH .* INCOME$/m, 'no month is closed yet');
+  t.same(await way.provider.api('/v1/accounts'), []);
+
   await press(page, 'Leave');
   await press(page, 'Leave now');
   await heading(page, 'Visits is stopped: there is no agreement about it.', patience);

@@ -3,14 +3,16 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import path from 'node:path';
 import fc from 'fast-check';
+import fastify from 'fastify';
 import t, { type Test } from 'tap';
-import { AccountEntry, AccountMonth, MemberAccount, OwnerAccount } from '#contract/accounts.js';
+import { AccountEntry, AccountMonth, MemberAccount, MemberAccounts, OwnerAccount } from '#contract/accounts.js';
 import { check } from '#contract/parse.js';
 import type { Price } from '#contract/plans.js';
 import { type ProblemCode, Refusal } from '#contract/problems.js';
 import { monthsBetween, nextMonth } from '../../provisioning/accounts/days.js';
 import { amountOf, minorOf, minorPart, minorRead, minorTimes, percentOf } from '../../provisioning/accounts/money.js';
 import { type Known, rateBox } from '../../provisioning/accounts/rate.js';
+import { declareAccountRoutes } from '../../provisioning/accounts/routes.js';
 import {
   type AccountsDesk,
   agreementId,
@@ -430,6 +432,36 @@ t.test('the same statements come to the same bytes, and a closed month stays as 
     { type: 'put', sublevel: one.store.ownerAccounts, key: `2026-11!${boxOf(4)}`, value: { ...account, sums: [] } },
   ]);
   t.strictSame(await one.accounts.verify(), { months: 1, altered: '2026-11' }, 'and what is altered shows');
+});
+
+t.test('a member is told what it had of closed months, and nobody else’s', async (t) => {
+  const desk = await openAccountsDesk(await ownFolder(t), at('2026-12-01T00:00'));
+  t.teardown(() => desk.store.close());
+  const since = at('2026-10-01T00:00');
+  await desk.tell({ number: 1, box, prices: [per('3.00', 'month')], since });
+  await desk.tell({ number: 2, box, app: 'bracken.app', member: 'bracken', prices: [per('5.00', 'month')], since });
+  const server = fastify();
+  t.teardown(() => server.close());
+  let who = 'acme';
+  const callers = { member: async () => ({ id: who }) };
+  declareAccountRoutes(server, { accounts: desk.accounts, territory: 'north', callers });
+  const told = async (): Promise<unknown> => (await server.inject('/v1/accounts')).json();
+  t.same(await told(), { accounts: [] });
+  await desk.accounts.close('2026-10');
+  await desk.accounts.close('2026-11');
+  const answer = await told();
+  t.ok(check(MemberAccounts, answer).ok);
+  t.match(answer, {
+    accounts: [
+      { month: '2026-11', member: 'acme', sums: [{ currency: 'EUR', amount: '3.00' }] },
+      { month: '2026-10', member: 'acme', sums: [{ currency: 'EUR', amount: '3.00' }] },
+    ],
+  });
+  t.notMatch(JSON.stringify(answer), box, 'its maker is not told whose box it is');
+  who = 'bracken';
+  t.match(await told(), { accounts: [{ member: 'bracken' }, { member: 'bracken' }] });
+  who = 'cedar';
+  t.same(await told(), { accounts: [] });
 });
 
 t.test('months are closed in order and when they are over, and what is set is set for open ones', async (t) => {

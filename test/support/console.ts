@@ -6,6 +6,8 @@ import { fastify } from 'fastify';
 import { type Clock, systemClock } from '#common/clock.js';
 import { files } from '#common/files.js';
 import type { BoxDetail } from '#contract/operator.js';
+import { Refusal } from '#contract/problems.js';
+import { openAccounts } from '../../provisioning/accounts-wiring.js';
 import { openAgreements, openUsage } from '../../provisioning/agreements-wiring.js';
 import { openAlertWatch } from '../../provisioning/alerts-wiring.js';
 import { openCommandDesk } from '../../provisioning/commands/desk.js';
@@ -102,6 +104,14 @@ export async function startConsole(
     terms: {
       agreements: openAgreements({ store, clock, territory: 'test', registry: { find: () => undefined } }),
       usage: openUsage({ store, clock, territory: 'test' }),
+      accounts: openAccounts({
+        ...{ store, clock, territory: 'test' },
+        members: {
+          show(id) {
+            throw new Refusal('member-unknown', id);
+          },
+        },
+      }),
     },
     territory,
     clock,
@@ -127,6 +137,7 @@ export async function startConsole(
     operators,
     audit,
     alerts,
+    accounts: parts.terms.accounts,
     store,
     port,
     url: `${options.tls ? 'https' : 'http'}://127.0.0.1:${port}`,

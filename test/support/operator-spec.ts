@@ -4,6 +4,7 @@ import { fastify, type RouteOptions } from 'fastify';
 import { type TSchema, Type } from 'typebox';
 import { systemClock } from '#common/clock.js';
 import { version } from '#common/version.js';
+import { AccountMonth, MemberAccount, OwnerAccount } from '#contract/accounts.js';
 import { ProviderAgreement } from '#contract/agreements.js';
 import { AlertMail, AlertMailView } from '#contract/alert-mail.js';
 import { Alert, AlertGroup, AlertRule, CreatedWebhook, Silence, Webhook } from '#contract/alerts.js';
@@ -135,6 +136,18 @@ export const answers: Record<string, Answer> = {
     says: 'The statements of what was counted under agreements, a page at a time.',
     answer: Type.Array(ProviderStatement),
   },
+  'GET /v1/accounts': {
+    says: 'The months that are begun with or closed, oldest first, and what they came to.',
+    answer: Type.Array(AccountMonth),
+  },
+  'GET /v1/accounts/:month/owners': {
+    says: 'What a closed month came to for the owner of each box, by box, a page at a time.',
+    answer: Type.Array(OwnerAccount),
+  },
+  'GET /v1/accounts/:month/members': {
+    says: 'What a closed month came to for each member, by {territory}!{member}, a page at a time.',
+    answer: Type.Array(MemberAccount),
+  },
   'GET /v1/webhooks': { says: 'Where alerts are delivered, and how that goes.', answer: Type.Array(Webhook) },
   'POST /v1/webhooks': {
     says: 'Adds a webhook, whose secret is shown this once.',
@@ -216,7 +229,7 @@ export async function operatorDocument(
     ...{ operators: all, audit: all, territory: all, clock: systemClock, log: all },
     alerts: { alerts: all, settings: all, webhooks: all, mail: all },
     commands: { desk: all, diagnostics: all },
-    terms: { agreements: all, usage: all },
+    terms: { agreements: all, usage: all, accounts: all },
     access: createAccess({ operators, secrets: all, sessions: all, secure: false }),
   });
   await app.ready();

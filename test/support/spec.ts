@@ -3,6 +3,7 @@ import swagger from '@fastify/swagger';
 import type { FastifySchema, RouteOptions } from 'fastify';
 import type { TSchema } from 'typebox';
 import { version } from '#common/version.js';
+import { MemberAccount, MemberAccounts } from '#contract/accounts.js';
 import {
   Agreement,
   AgreementEnd,
@@ -177,6 +178,8 @@ const schemas: Record<string, TSchema> = {
   AgreementsTold,
   MemberAgreement,
   MemberAgreements,
+  MemberAccount,
+  MemberAccounts,
   MemberStatement,
   MemberStatements,
   StatementsTaken,

@@ -10,6 +10,7 @@ import type { Clock } from '#common/clock.js';
 import type { Operation } from '#common/commits.js';
 import { ownDirectory, syncDirectory } from '#common/files.js';
 import { meter } from '#common/meter.js';
+import { bundleSignature } from '#common/os/bundle.js';
 import { verifyOsRelease } from '#common/os/release.js';
 import { compareVersions } from '#contract/manifest.js';
 import { type OsAsk, OsKeys, OsRelease, type OsSelection } from '#contract/os-release.js';
@@ -98,7 +99,10 @@ export function createSystems(wish: { directory: string; store: Store; clock: Cl
   }
 
   /** Copied and hashed in one go; it bears its name only when it is what the release says. */
-  async function shelve(bundle: string, { sha256, size }: OsRelease['bundle']): Promise<void> {
+  async function shelve(bundle: string, { sha256, size, signature }: OsRelease['bundle']): Promise<void> {
+    const found = signature && (await bundleSignature(bundle));
+    if (found?.sha256 !== signature?.sha256 || found?.size !== signature?.size)
+      throw new Refusal('os-bundle-mismatch', `${bundle} does not end as its release says`);
     const here = await stat(fileOf(sha256)).catch(() => undefined);
     if (here?.size === size) return;
     const part = `${fileOf(sha256)}.part`;

@@ -95,6 +95,8 @@ export type UsageSum = Static<typeof UsageSum>;
 export const UsageView = Type.Object(
   {
     agreement: AgreementId,
+    /** Of the plan: nothing is counted in others. */
+    units: Type.Array(Unit),
     period: Period,
     entries: Type.Integer({ minimum: 0 }),
     sums: Type.Array(UsageSum),

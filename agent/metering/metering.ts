@@ -240,7 +240,7 @@ export async function createMetering(parts: MeteringParts): Promise<Metering> {
       const sums = isThis ? row.sums : [];
       const currency = plan.prices[0]?.currency;
       return {
-        ...{ agreement, period, sums, cap: usage.cap(app) },
+        ...{ agreement, units: unitsOf(plan), period, sums, cap: usage.cap(app) },
         entries: isThis ? row.entry - row.from + 1 : 0,
         cost: currency === undefined ? null : { amount: costOf(sums, plan), currency },
       };

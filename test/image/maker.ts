@@ -34,7 +34,9 @@ function nodeBase(home: string, architecture: Architecture, webizen: (...args: s
   const root = path.join(home, 'node-root');
   mkdirSync(root);
   const tar = baseRoot(architecture, readLock(architecture));
-  const wanted = ['./usr/bin/node*', './usr/lib/aarch64-linux-gnu/lib*', './usr/lib/ld-linux-aarch64.so.1', './lib'];
+  // Debian's Node reads parts of itself from files.
+  const wanted = ['./usr/bin/node*', './usr/share/nodejs', './lib', './usr/lib/ld-linux-aarch64.so.1'];
+  wanted.push(...['lib*', 'ld-linux*'].map((names) => `./usr/lib/aarch64-linux-gnu/${names}`));
   execFileSync('tar', ['--extract', '--no-same-owner', '--wildcards', '-f', tar, '-C', root, ...wanted]);
   webizen('app', 'base', '--from-folder', root, '--architecture', architecture, '--out', base);
   rmSync(root, { recursive: true });

@@ -13,7 +13,7 @@ import { createPodman } from './podman.js';
 import type { RunApp, Runner } from './runner.js';
 import { seccompProfile } from './seccomp.js';
 import { createSocketClient } from './socket-client.js';
-import { containerSpec, hasRange, labels, limits, runVolume, volumesOf } from './spec.js';
+import { containerSpec, hasUserNamespaces, labels, limits, runVolume, volumesOf } from './spec.js';
 
 export interface PodmanWish {
   /** Of podman's service. */
@@ -49,8 +49,11 @@ export function createPodmanEngine({
   const nameOf = (id: string): string => `webizen-${id}`;
 
   async function userNamespaces(): Promise<boolean> {
-    const [users, groups] = await Promise.all([kernel('/etc/subuid'), kernel('/etc/subgid')]);
-    return hasRange(users) && hasRange(groups);
+    const [most, mounts] = await Promise.all([
+      kernel('/proc/sys/user/max_user_namespaces'),
+      kernel('/proc/self/mountinfo'),
+    ]);
+    return hasUserNamespaces(most, mounts);
   }
 
   /** What an engine had begun to remove when it was killed can be neither looked at nor stopped, only removed. */

@@ -42,9 +42,21 @@ export interface ContainerWish {
   socketDirectory: string;
   /** A file that the engine reads. */
   seccompFile: string;
-  /** Whether the engine has ranges of user ids to give away (`containers` in /etc/subuid). */
+  /** See `hasUserNamespaces`. */
   userNamespaces: boolean;
 }
+
+/** Users that exist in an app's namespace: 0 to that, without it. What an image gives to others is nobody's there. */
+const namespaceUsers = 4096;
+const firstUser = 2 ** 31;
+const numberOf = (id: string): number => createHash('sha256').update(id).digest().readUInt32BE(0);
+
+/** The users of the machine that stand for those in an app's namespace: a range of its own, the same at each start. */
+export const rangeOf = (id: string): { first: number; count: number } => ({
+  // The last number of 32 bits means no user.
+  first: firstUser + (numberOf(id) % (firstUser / namespaceUsers - 1)) * namespaceUsers,
+  count: namespaceUsers,
+});
 
 /**
  * Without user namespaces an app's user exists on the machine too. So each app has a number of its own: what counts by
@@ -52,7 +64,18 @@ export interface ContainerWish {
  */
 export function userOf(id: string, userNamespaces: boolean): number {
   if (userNamespaces) return 1000;
-  return 1_000_000_000 + (createHash('sha256').update(id).digest().readUInt32BE(0) % 1_000_000_000);
+  return 1_000_000_000 + (numberOf(id) % 1_000_000_000);
+}
+
+/** Said outright: of `auto` the engine's API makes no namespace at all. */
+function namespaceOf(id: string, userNamespaces: boolean) {
+  if (!userNamespaces) return { userns: { nsmode: 'host' } };
+  const { first, count } = rangeOf(id);
+  const mapped = [{ container_id: 0, host_id: first, size: count }];
+  return {
+    userns: { nsmode: 'private' },
+    idmappings: { HostUIDMapping: false, HostGIDMapping: false, UIDMap: mapped, GIDMap: mapped },
+  };
 }
 
 /** An app's variables, but for those that say where the box's things are. */
@@ -101,7 +124,7 @@ function specOf(wish: ContainerWish) {
     ipcns: { nsmode: 'private' },
     utsns: { nsmode: 'private' },
     cgroupns: { nsmode: 'private' },
-    userns: wish.userNamespaces ? { nsmode: 'auto' } : { nsmode: 'host' },
+    ...namespaceOf(wish.id, wish.userNamespaces),
     read_only_filesystem: true,
     privileged: false,
     cap_drop: ['ALL'],
@@ -168,5 +191,12 @@ export const volumesOf = (id: string) => [
   { name: `webizen-${id}-tmp`, inside: '/tmp', options: memoryDisk(limits.tmpPages, limits.tmpFiles) },
 ];
 
-/** Whether /etc/subuid (or subgid) gives the engine a range for `userns=auto`. */
-export const hasRange = (subids: string | undefined): boolean => /^containers:\d+:\d+$/m.test(subids ?? '');
+/**
+ * Whether apps can have user namespaces: the kernel lets anybody make them, and what is mounted and unmounted is passed on among
+ * mount namespaces, as systemd has it. Podman's monitor of such a container is in one of its own, and clears up from there.
+ *
+ * @param most of /proc/sys/user/max_user_namespaces
+ * @param mounts of /proc/self/mountinfo
+ */
+export const hasUserNamespaces = (most: string | undefined, mounts: string | undefined): boolean =>
+  Number(most ?? 0) > 0 && /^\S+ \S+ \S+ \S+ \/ \S+ (\S+ )*shared:\d+ /m.test(mounts ?? '');

@@ -1,14 +1,17 @@
 /**
- * An app that writes without pause, in the guest: `node load-child.js RUNTIME PORT`. It stores version after version under its
+ * An app that writes all the time, in the guest: `node load-child.js RUNTIME PORT`. It stores version after version under its
  * keys by the standard API, and says on PORT what was acknowledged, a line each. Beside it the agent is asked what it takes
  * for settled: how many entries the ledger has, which sample the provider has. Needs nothing but Node.
  */
 import { createHash } from 'node:crypto';
 import { openSync, writeSync } from 'node:fs';
-import { Agent, request } from 'node:http';
+import { Agent, type RequestOptions, request } from 'node:http';
 import { fileURLToPath } from 'node:url';
 
 const [lanes, keysOfLane] = [4, 5];
+/** Milliseconds: what the box has to do beside gets its turn. */
+const between = 400;
+const missing = 404;
 /** Small ones lie in the row; large ones apart. */
 const sizes = [40, 400, 3000, 9000, 70_000];
 
@@ -28,52 +31,68 @@ export function versionIn(key: string, value: Buffer): number | undefined {
 
 export const keysOf = (lane: number): string[] => Array.from({ length: keysOfLane }, (_, n) => `lane-${lane}-${n}`);
 
-function put(agent: Agent, socketPath: string, key: string, value: Buffer): Promise<number> {
+interface Answer {
+  status: number;
+  body: Buffer;
+}
+
+function ask(options: RequestOptions, body?: Buffer): Promise<Answer> {
   return new Promise((resolve, reject) => {
-    const headers = { 'content-type': 'application/octet-stream', 'content-length': value.length };
-    const options = { agent, socketPath, path: `/v1/storage/${key}`, method: 'PUT', headers };
     const asked = request(options, (reply) => {
-      reply.resume().on('end', () => resolve(reply.statusCode ?? 0));
+      const parts: Buffer[] = [];
+      reply.on('data', (part: Buffer) => parts.push(part));
+      reply.once('end', () => resolve({ status: reply.statusCode ?? 0, body: Buffer.concat(parts) }));
     });
-    asked.on('error', reject);
-    asked.end(value);
+    asked.once('error', reject).end(body);
   });
 }
 
-function statusOf(socketPath: string): Promise<string> {
-  return new Promise((resolve, reject) => {
-    const asked = request({ socketPath, path: '/status', method: 'POST' }, (reply) => {
-      let text = '';
-      reply.setEncoding('utf8').on('data', (chunk: string) => {
-        text += chunk;
-      });
-      reply.once('end', () => resolve(text));
-    });
-    asked.once('error', reject).end();
-  });
-}
+const pause = (milliseconds: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, milliseconds));
 
-const pause = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 2000));
+/** Again until it is answered as it should be: the agent may be starting. */
+async function answered(options: RequestOptions, body?: Buffer): Promise<Answer> {
+  for (;;) {
+    const answer = await ask(options, body).catch(() => undefined);
+    if (answer && (answer.status < 300 || (answer.status === missing && body === undefined))) return answer;
+    await pause(2000);
+  }
+}
 
 async function run(runtimeDir: string, port: string): Promise<void> {
   const told = openSync(port, 'w');
   const say = (line: string): number => writeSync(told, `${line}\n`);
   const agent = new Agent({ keepAlive: true, maxSockets: lanes });
-  const socketPath = `${runtimeDir}/apps/load/api.sock`;
+  const placeOf = (key: string) => ({
+    agent,
+    socketPath: `${runtimeDir}/apps/load/api.sock`,
+    path: `/v1/storage/${key}`,
+  });
+  /** The machine may have been started again: it goes on from what is kept. */
+  const heldOf = async (key: string): Promise<number> => {
+    const { status, body } = await answered(placeOf(key));
+    return status === missing ? 0 : (versionIn(key, body) ?? 0);
+  };
   const lane = async (keys: string[]): Promise<void> => {
-    for (let version = 1; ; version += 1)
+    let version = 0;
+    for (const key of keys) version = Math.max(version, await heldOf(key));
+    for (;;) {
+      version += 1;
       for (const key of keys) {
-        const isStored = async () => (await put(agent, socketPath, key, contentOf(key, version))) < 300;
-        while (!(await isStored().catch(() => false))) await pause(); // it may be starting again
+        const value = contentOf(key, version);
+        const headers = { 'content-type': 'application/octet-stream', 'content-length': value.length };
+        await answered({ ...placeOf(key), method: 'PUT', headers }, value);
         say(`stored ${key} ${version}`);
+        await pause(between);
       }
+    }
   };
   const watch = async (): Promise<void> => {
     for (;;) {
-      await pause();
-      const text = await statusOf(`${runtimeDir}/admin.sock`).catch(() => undefined);
-      if (text === undefined) continue;
-      const { ledger, health, certificate } = JSON.parse(text);
+      await pause(2000);
+      const asked = { socketPath: `${runtimeDir}/admin.sock`, path: '/status', method: 'POST' };
+      const answer = await ask(asked).catch(() => undefined);
+      if (answer?.status !== 200) continue;
+      const { ledger, health, certificate } = JSON.parse(answer.body.toString('utf8'));
       if (ledger) say(`ledger ${ledger.length}`);
       if (certificate) say('member');
       say(`sample ${health.acknowledged}`);

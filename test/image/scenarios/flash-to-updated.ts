@@ -59,11 +59,14 @@ export async function run(rig: Rig): Promise<void> {
   begin();
   territory.update(id, rig.release);
   const reported = async () => (await provider.box(id)).reported?.os;
-  await until(second, 'new system kept', async () => {
-    const os = await reported();
-    if (os?.last && os.last.outcome !== 'done') throw new Error(`the update was ${JSON.stringify(os.last)}`);
-    return os?.version === rig.release.version && os.last?.outcome === 'done';
+  const os = await until(second, 'the update has ended', async () => {
+    const now = await reported();
+    return now?.last ? now : undefined;
   });
+  expect(
+    os.version === rig.release.version && os.last?.outcome === 'done',
+    `the new system is kept ${JSON.stringify(os.last)}`,
+  );
   await visits.runs(second, 'under the new system', 3);
   await second.cut();
 

@@ -1,12 +1,11 @@
 /**
  * Power loss proper: what the card was asked to write is recorded, from the first start through load and an update, and
  * the power is cut in it wherever: what was not flushed is lost, in part, torn, or kept without what came before it. Each cut
- * has to leave a box that starts by itself and has all that it promised. `CUTS` of them (12), the same again by `SEED`.
+ * has to leave a box that starts by itself and has all that it promised. `CUTS` of them (12), the same again by `SEED`; the
+ * recording is kept.
  */
-import { writeFileSync } from 'node:fs';
-import path from 'node:path';
 import { seed } from '../../support/random.js';
-import { record } from '../power/record.js';
+import { openRecording } from '../power/record.js';
 import { type CutResult, tryCuts } from '../power/try-cuts.js';
 import type { Rig } from '../rig.js';
 
@@ -16,8 +15,7 @@ const count = Number(process.env.CUTS ?? 12);
 
 export async function run(rig: Rig): Promise<void> {
   const { say, expect, begin, passed } = rig;
-  const recorded = await record(rig);
-  writeFileSync(path.join(rig.home, 'recorded.json'), JSON.stringify(recorded));
+  const recorded = await openRecording(rig);
   begin();
   say(`SEED ${seed}`);
   const told = ({ at, unflushed, survived, faults }: CutResult): void =>

@@ -1,9 +1,17 @@
 /** One request over HTTPS whose server our own path validation has judged, its answer read as it comes. */
-import { type IncomingHttpHeaders, request } from 'node:http';
-import type { Readable } from 'node:stream';
+import { Agent, type ClientRequest, type IncomingHttpHeaders, request } from 'node:http';
+import type { Duplex, Readable } from 'node:stream';
 import { parseJson } from '#contract/parse.js';
 import { isProblemCode, Problem, Refusal } from '#contract/problems.js';
-import { type ClientIdentity, judgeServer, openTls, serverAt, shownChain, type Trust } from './checked-tls.js';
+import {
+  type ClientIdentity,
+  judgeServer,
+  openTls,
+  type Server,
+  serverAt,
+  shownChain,
+  type Trust,
+} from './checked-tls.js';
 import type { Moment } from './pki/path.js';
 
 export interface CheckedAnswer {
@@ -57,12 +65,12 @@ async function send(wish: CheckedWish, content?: Body): Promise<CheckedAnswer> {
           signal,
           headers: { Host: url.host, Connection: 'close', ...ofBody, ...wish.headers },
         });
-        call.setTimeout(timeoutMilliseconds, () => call.destroy(new Error('no answer in time')));
-        call.once('error', reject);
-        call.once('close', () => reject(new Error('the answer ended early')));
-        call.once('response', (body) => {
-          body.once('close', () => socket.destroy());
-          resolve({ status: body.statusCode ?? 0, headers: body.headers, body });
+        awaitAnswer(call, timeoutMilliseconds, {
+          resolve(answer) {
+            answer.body.once('close', () => socket.destroy());
+            resolve(answer);
+          },
+          reject,
         });
         call.end(content?.bytes);
       });
@@ -71,10 +79,80 @@ async function send(wish: CheckedWish, content?: Body): Promise<CheckedAnswer> {
       throw error;
     }
   } catch (error) {
-    if (error instanceof Refusal) throw error;
-    const message = error instanceof Error ? error.message : String(error);
-    throw new Refusal('est-unreachable', `${url.origin}: ${message}`, { cause: error });
+    throw unreachable(url, error);
   }
+}
+
+function awaitAnswer(
+  call: ClientRequest,
+  timeoutMilliseconds: number,
+  { resolve, reject }: { resolve: (answer: CheckedAnswer) => void; reject: (error: unknown) => void },
+): void {
+  call.setTimeout(timeoutMilliseconds, () => call.destroy(new Error('no answer in time')));
+  call.once('error', reject);
+  call.once('close', () => reject(new Error('the answer ended early')));
+  call.once('response', (body) => resolve({ status: body.statusCode ?? 0, headers: body.headers, body }));
+}
+
+function unreachable({ origin }: URL, error: unknown): Refusal {
+  if (error instanceof Refusal) return error;
+  const message = error instanceof Error ? error.message : String(error);
+  return new Refusal('est-unreachable', `${origin}: ${message}`, { cause: error });
+}
+
+export interface KeptConnections {
+  /** @throws Refusal as `getChecked`, and those of `access` */
+  get(url: URL, headers: Record<string, string>, signal: AbortSignal): Promise<CheckedAnswer>;
+  /** What is still being answered is cut. */
+  close(): void;
+}
+
+/** For many small answers of one server: connections stay open between them, each judged before it is asked anything. */
+export function keepConnections(wish: {
+  /** Asked at each handshake. @throws Refusal */
+  access: () => Promise<{ trust: Trust; identity?: ClientIdentity | undefined; at: Moment }>;
+  /** At once. */
+  most: number;
+  timeoutMilliseconds: number;
+}): KeptConnections {
+  const { access, most, timeoutMilliseconds } = wish;
+  const closing = new AbortController();
+  async function open(server: Server): Promise<Duplex> {
+    const { trust, identity, at } = await access();
+    const socket = await openTls({ ...server, identity, signal: closing.signal, timeoutMilliseconds });
+    try {
+      judgeServer({ chain: shownChain(socket), trust, host: server.host, at });
+      return socket;
+    } catch (error) {
+      socket.destroy();
+      throw error;
+    }
+  }
+  const pool = Object.assign(new Agent({ keepAlive: true, maxSockets: most, maxFreeSockets: most }), {
+    createConnection({ host, port }: Server, opened: (error: unknown, socket?: Duplex) => void): void {
+      open({ host, port }).then((socket) => opened(null, socket), opened);
+    },
+  });
+  return {
+    async get(url, headers, signal) {
+      const { host, port } = serverAt(url, 443);
+      try {
+        return await new Promise<CheckedAnswer>((resolve, reject) => {
+          const told = { Host: url.host, ...headers };
+          const place = `${url.pathname}${url.search}`;
+          const call = request({ agent: pool, host, port, path: place, signal, headers: told });
+          awaitAnswer(call, timeoutMilliseconds, { resolve, reject });
+          call.end();
+        });
+      } catch (error) {
+        throw unreachable(url, error);
+      }
+    },
+    close() {
+      closing.abort();
+      pool.destroy();
+    },
+  };
 }
 
 /** The whole of a body that is small. @throws Error when it is larger, or ends early */

@@ -7,7 +7,7 @@
  *
  * What a territory's server offers to its boxes, on the origin of its EST server, over mutual TLS:
  *   POST /v1/os/selected           OsAsk: what this box is to run: OsSelection; 204 where it is to stay as it is
- *   GET  /v1/os/bundles/{sha256}   the bundle, whole or from an offset (Range)
+ *   GET  /v1/os/bundles/{sha256}   the bundle, whole, from an offset, or a part of it (Range)
  */
 import { createHash } from 'node:crypto';
 import { type Static, Type } from 'typebox';
@@ -32,6 +32,20 @@ export const Compatible = Type.String({ pattern: '^[a-z0-9][a-z0-9.-]{0,63}$' })
 export const Channel = Type.String({ pattern: '^[a-z][a-z0-9-]{0,31}$', description: 'stable, beta …' });
 export const BundleDigest = Type.String({ pattern: '^[0-9a-f]{64}$', description: 'SHA-256, hex' });
 
+/**
+ * The end of a bundle of RAUC's format `verity`: a CMS signature over its manifest, and the length of that in eight octets.
+ * The manifest holds the root of a tree of digests over all that comes before, so that by this end the bundle is known
+ * where only parts of it are fetched.
+ */
+export const BundleSignature = Type.Object(
+  {
+    sha256: BundleDigest,
+    size: Type.Integer({ minimum: 9, maximum: 65_536, description: 'bytes, with those of the length' }),
+  },
+  { additionalProperties: true },
+);
+export type BundleSignature = Static<typeof BundleSignature>;
+
 /** Keyed by language (BCP 47), English always among them. */
 const Notes = Type.Intersect([
   Type.Object({ en: Type.String({ minLength: 1, maxLength: 4000 }) }),
@@ -48,7 +62,11 @@ export const OsRelease = Type.Object(
     releasedAt: Time,
     security: Type.Boolean({ description: 'it mends something that others could use against the box' }),
     bundle: Type.Object(
-      { sha256: BundleDigest, size: Type.Integer({ minimum: 1, maximum: largestBundle, description: 'bytes' }) },
+      {
+        sha256: BundleDigest,
+        size: Type.Integer({ minimum: 1, maximum: largestBundle, description: 'bytes' }),
+        signature: Type.Optional(BundleSignature),
+      },
       { additionalProperties: true },
     ),
     /** What runs must be at least this one: an older box takes another release first. */

@@ -81,7 +81,7 @@ export const OsNext = Type.Object({
   why: NullOr(Type.Enum(osWaitNames)),
   /** Until when, where that is known. */
   until: NullOr(Time),
-  /** Of the fetching. */
+  /** Of the fetching; where it is streamed, what has travelled: at most its size, and mostly less. */
   fetchedBytes: Type.Integer(),
 });
 export type OsNext = Static<typeof OsNext>;

@@ -23,7 +23,7 @@ export interface OsHost {
   /** @throws Refusal `os-unsupported`, `os-slots-unreadable` */
   slots(): Promise<Slots>;
   /**
-   * Writes the bundle into the slot that does not run. Cut off, it leaves that slot unfit to start, and can be repeated.
+   * Writes the bundle, a file or an address of this machine, into the slot that does not run. Cut off, it leaves that slot unfit to start, and can be repeated.
    * @throws Refusal `os-bundle-refused`, `os-install-failed`, `os-busy`
    */
   install(bundle: string, signal: AbortSignal): Promise<void>;

@@ -47,6 +47,8 @@ const Row = Type.Object(
     last: NullOr(OsOutcome),
     /** Whose outcome that is: a change that is cut writes it down once. */
     lastChange: NullOr(Type.String()),
+    /** The release that could not be streamed here: it is fetched as a whole. */
+    unstreamed: Type.Optional(Type.String()),
   },
   { additionalProperties: true },
 );

@@ -23,6 +23,8 @@ export interface OsFacts {
   /** What is free on the disk beyond what stays free; what is there of the bundle. */
   freeBytes: number;
   fetchedBytes: number;
+  /** It is written to the slot as it comes, and needs no room. */
+  isStreamed: boolean;
   isTooHot: boolean;
   isPowerWeak: boolean;
 }
@@ -96,7 +98,10 @@ export function planOs(facts: OsFacts): OsPlan {
   // Neither is made better by an owner who is in a hurry: a write that is cut by a weak supply, or a start that fails.
   if (facts.isTooHot) return wait('too-hot');
   if (facts.isPowerWeak) return wait('power-weak');
-  if (!facts.isInstalled) return freeBytes + fetchedBytes < release.bundle.size ? wait('no-room') : { do: 'install' };
+  if (!facts.isInstalled) {
+    const isRoom = facts.isStreamed || freeBytes + fetchedBytes >= release.bundle.size;
+    return isRoom ? { do: 'install' } : wait('no-room');
+  }
   if (settings.window && !isWanted) {
     if (!facts.isTimeKnown) return wait('time-unknown');
     const { isOpen, opensAt } = windowAt(settings.window, now);

@@ -9,7 +9,7 @@
 import type { Clock } from '#common/clock.js';
 import type { OctetSource } from '#common/download.js';
 import { compareVersions } from '#contract/manifest.js';
-import type { OsOutcome } from '#contract/os-release.js';
+import type { OsOutcome, OsRelease } from '#contract/os-release.js';
 import { isProblemCode, Refusal } from '#contract/problems.js';
 import type { Changes, Wish } from '../changes/changes.js';
 import type { StepContext, StepKind } from '../changes/run.js';
@@ -20,22 +20,35 @@ import { type Choice, type OsBook, withFailed } from './book.js';
 import type { BundleRoom } from './bundle.js';
 import { type Before, type GateLimits, type LocalHealth, passGate } from './gate.js';
 import type { OsPlan } from './plan.js';
-import { againAfter, isFailure, isFinal, outcomeOf } from './verdict.js';
+import type { Stream, StreamedBundle } from './stream.js';
+import { againAfter, isFailure, isFinal, outcomeOf, streamedFault } from './verdict.js';
 
 export const osGroup = 'os';
 
-export const osChange = ({ id, release }: Choice, from: string | undefined): Wish => ({
+/** @param unstreamed the release that this box has found cannot be */
+export const isStreamed = ({ id, release }: Choice, unstreamed: string | undefined): boolean =>
+  release.bundle.signature !== undefined && unstreamed !== id;
+
+export const osChange = (
+  choice: Choice,
+  { from, unstreamed }: { from: string | undefined; unstreamed: string | undefined },
+): Wish => ({
   kind: 'os-update',
   group: osGroup,
   steps: ['os-fetch', 'os-install', 'os-wait', 'os-switch', 'os-gate', 'os-commit'].map((kind) => ({ kind })),
   data: {
-    release: id,
-    version: release.version,
+    release: choice.id,
+    version: choice.release.version,
     from: from ?? '',
-    sha256: release.bundle.sha256,
-    size: release.bundle.size,
+    sha256: choice.release.bundle.sha256,
+    size: choice.release.bundle.size,
+    ...(isStreamed(choice, unstreamed) && signatureFacts(choice.release.bundle)),
   },
 });
+
+/** Where they are there, it is streamed. */
+const signatureFacts = ({ signature }: OsRelease['bundle']): Record<string, string | number> =>
+  signature ? { signature: signature.sha256, signatureSize: signature.size } : {};
 
 export interface OsStepParts {
   book: OsBook;
@@ -43,6 +56,8 @@ export interface OsStepParts {
   os: OsHost;
   changes: () => Pick<Changes, 'show'>;
   octets: (sha256: string) => OctetSource;
+  /** @throws Refusal as `openStream` */
+  stream: (bundle: StreamedBundle, signal: AbortSignal) => Promise<Stream>;
   /** As things are, with the new system in place. */
   plan: () => Promise<OsPlan>;
   /** Aborts when something that a plan follows from changes. */
@@ -74,6 +89,13 @@ export function createOsSteps(parts: OsStepParts): Record<string, StepKind> {
   const { book, bundle, os, holds, boot, clock } = parts;
   const versionOf = ({ data }: StepContext): string => String(data.version);
   const bundleOf = ({ data }: StepContext) => ({ sha256: String(data.sha256), size: Number(data.size) });
+
+  /** Undefined where it is fetched first. */
+  function streamedOf(context: StepContext): StreamedBundle | undefined {
+    const { signature, signatureSize } = context.data;
+    if (signature === undefined) return undefined;
+    return { ...bundleOf(context), signature: { sha256: String(signature), size: Number(signatureSize) } };
+  }
 
   /** Why it is undone, while the change still says so: an undo that must be tried again has a problem of its own. */
   async function noteWhy(context: StepContext): Promise<void> {
@@ -129,7 +151,21 @@ export function createOsSteps(parts: OsStepParts): Record<string, StepKind> {
     );
   }
 
+  async function stream(bundle: StreamedBundle, { signal }: StepContext): Promise<void> {
+    const opened = await parts.stream(bundle, signal);
+    try {
+      await os.install(opened.url, signal);
+    } catch (error) {
+      signal.throwIfAborted();
+      throw streamedFault(error, opened.fault());
+    } finally {
+      await opened.close();
+    }
+  }
+
   async function install(context: StepContext): Promise<void> {
+    const streamed = streamedOf(context);
+    if (streamed) return stream(streamed, context);
     const wanted = bundleOf(context);
     try {
       await os.install(bundle.fileOf(wanted), context.signal);
@@ -144,6 +180,7 @@ export function createOsSteps(parts: OsStepParts): Record<string, StepKind> {
   return {
     'os-fetch': {
       async do(context) {
+        if (streamedOf(context)) return;
         context.note('fetching');
         const wanted = bundleOf(context);
         await bundle.fetch(wanted, parts.octets(wanted.sha256), context.signal);
@@ -152,6 +189,8 @@ export function createOsSteps(parts: OsStepParts): Record<string, StepKind> {
       async undo(context) {
         await noteWhy(context);
         await bundle.clear();
+        if (context.data.why === 'os-not-streamed')
+          await book.set(() => ({ unstreamed: String(context.data.release) }));
         await recordFailure(context);
       },
       isFinal,

@@ -4,7 +4,7 @@ import type { Database, Operation } from '#common/commits.js';
 import type { OctetSource } from '#common/download.js';
 import { verifyOsRelease } from '#common/os/release.js';
 import type { NewOsSettings, OsView, ReportedOs } from '#contract/os.js';
-import type { OsAsk, OsKeys, OsSelection } from '#contract/os-release.js';
+import type { OsAsk, OsKeys, OsRelease, OsSelection } from '#contract/os-release.js';
 import { Refusal } from '#contract/problems.js';
 import type { Changes } from '../changes/changes.js';
 import type { StepKind } from '../changes/run.js';
@@ -16,7 +16,8 @@ import { openOsBook } from './book.js';
 import { openBundle } from './bundle.js';
 import { type Before, type GateLimits, type LocalHealth, usualGate } from './gate.js';
 import { type OsPlan, planOs } from './plan.js';
-import { createOsSteps, osChange, osGroup } from './steps.js';
+import { createOsSteps, isStreamed, osChange, osGroup } from './steps.js';
+import { openStream, type Pieces } from './stream.js';
 import { reportOf, type Seen, viewOf } from './view.js';
 
 /** The territory's catalogue of systems. */
@@ -24,6 +25,7 @@ export interface OsSource {
   /** What this box is to run; undefined: what it has. @throws Refusal as the provider says, `est-unreachable`, `not-a-member` */
   selected(ask: OsAsk): Promise<OsSelection | undefined>;
   octets(sha256: string): OctetSource;
+  pieces(bundle: OsRelease['bundle']): Pieces;
 }
 
 export interface OwnerSystem {
@@ -112,15 +114,12 @@ export async function createUpdates(parts: UpdatesParts): Promise<Updates> {
   const onFault = (error: unknown): void =>
     onRefused(error instanceof Refusal ? error : new Refusal('internal', undefined, { cause: error }));
 
-  const bundle = await openBundle({
-    ...parts,
-    reserveBytes,
-    onProgress(bytes) {
-      const isNews = Math.floor(bytes / 4_000_000) !== Math.floor(fetchedBytes / 4_000_000);
-      fetchedBytes = bytes;
-      if (isNews) tell();
-    },
-  });
+  function onProgress(bytes: number): void {
+    const isNews = Math.floor(bytes / 4_000_000) !== Math.floor(fetchedBytes / 4_000_000);
+    fetchedBytes = bytes;
+    if (isNews) tell();
+  }
+  const bundle = await openBundle({ ...parts, reserveBytes, onProgress });
 
   const underWay = () => changes().underWay(osGroup);
   const versionUnderWay = (): string | undefined => {
@@ -139,6 +138,7 @@ export async function createUpdates(parts: UpdatesParts): Promise<Updates> {
       running: slots.booted.version,
       selected: chosen,
       ...{ floor, settings, saidNow, failed, isInstalled, fetchedBytes },
+      isStreamed: chosen !== null && isStreamed(chosen, book.now().unstreamed),
       freeBytes: parts.freeBytes() - reserveBytes,
       isTooHot: conditions.isTooHot(),
       isPowerWeak: conditions.isPowerWeak(),
@@ -153,6 +153,22 @@ export async function createUpdates(parts: UpdatesParts): Promise<Updates> {
     ...{ book, bundle, changed },
     seen: () => woken.signal,
     octets: (sha256) => source.octets(sha256),
+    async stream(wanted, over) {
+      const pieces = source.pieces(wanted);
+      try {
+        const stream = await openStream({ ...parts, bundle: wanted, pieces, signal: over, onProgress });
+        return {
+          ...stream,
+          async close() {
+            await stream.close();
+            pieces.close();
+          },
+        };
+      } catch (error) {
+        pieces.close();
+        throw error;
+      }
+    },
     limits: parts.limits ?? usualGate,
     async plan() {
       plan = await planWith(true);
@@ -227,9 +243,10 @@ export async function createUpdates(parts: UpdatesParts): Promise<Updates> {
     const change = underWay();
     if (change) {
       // What is only being fetched gives way at once; later steps see for themselves.
-      const isFetching =
-        change.state === 'doing' && change.steps.find(({ state }) => state !== 'done')?.kind === 'os-fetch';
-      if (isFetching && changes().data(change.id)?.release !== book.now().chosen?.id)
+      const data = changes().data(change.id);
+      const step = change.steps.find(({ state }) => state !== 'done')?.kind;
+      const isFetching = step === 'os-fetch' || (step === 'os-install' && data?.signature !== undefined);
+      if (change.state === 'doing' && isFetching && data?.release !== book.now().chosen?.id)
         await changes()
           .abort(change.id)
           .catch(() => {}); // it has gone on, or ended
@@ -240,7 +257,7 @@ export async function createUpdates(parts: UpdatesParts): Promise<Updates> {
     if (plan.do === 'refuse' && chosen) refused = { version: chosen.release.version, code: plan.code, at: clock.now() };
     if (plan.do === 'install' && chosen)
       await changes()
-        .begin(osChange(chosen, slots?.booted.version))
+        .begin(osChange(chosen, { from: slots?.booted.version, unstreamed: book.now().unstreamed }))
         .catch((error: unknown) => {
           if (!(error instanceof Refusal && error.code === 'change-under-way')) throw error;
         });

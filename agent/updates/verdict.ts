@@ -1,6 +1,6 @@
 /** What a refusal says of the release, and of trying it again. Pure. */
 import type { OsOutcome } from '#contract/os-release.js';
-import type { ProblemCode, Refusal } from '#contract/problems.js';
+import { type ProblemCode, Refusal } from '#contract/problems.js';
 
 /** Held up by the network, the disk or the moment: the step is tried again where it is. */
 const passing = new Set<ProblemCode>([
@@ -22,8 +22,17 @@ const passing = new Set<ProblemCode>([
 ]);
 export const isFinal = ({ code }: Refusal): boolean => !passing.has(code);
 
-/** A selection that was taken back, or gave way to a newer one, says nothing of it. */
-export const isFailure = (code: ProblemCode): boolean => code !== 'os-withdrawn';
+/** A selection that was taken back, or gave way to a newer one, says nothing of it; nor does a way to fetch it that did not work. */
+export const isFailure = (code: ProblemCode): boolean => code !== 'os-withdrawn' && code !== 'os-not-streamed';
+
+/** What an installation that was streamed ended with; `fault`: what was wrong with the fetching. */
+export function streamedFault(error: unknown, fault: Refusal | undefined): unknown {
+  // A server that answers in no way that can be used may still give the whole.
+  if (fault && fault.code !== 'est-protocol') return fault;
+  if (!fault && error instanceof Refusal && passing.has(error.code)) return error;
+  const detail = fault?.problem.detail ?? (error instanceof Error ? error.message : String(error));
+  return new Refusal('os-not-streamed', detail, { cause: error });
+}
 
 const hour = 3_600_000;
 /** After the first time, the second, and each later one. */

@@ -16,20 +16,23 @@ export interface CallerParts {
   boxes: { admit(certificate: X509Certificate): Promise<string> };
   /** The names in the server's certificate: a proof is for one of them, or for somebody else. */
   hosts: readonly string[];
-  limits: { stranger(source: string): void; box(certificate: string): void };
+  limits: { stranger(source: string): void; box(certificate: string, cost?: number): void };
 }
 
 export interface Callers {
   /** @throws Refusal as `members.authenticate`, `credential-missing`, `too-many-requests` */
   member(request: FastifyRequest): Promise<Publisher>;
-  /** @throws Refusal as `boxes.admit`, `certificate-missing`, `too-many-requests` */
-  box(request: FastifyRequest): Promise<string>;
+  /** @param isPart one of many small ones of one file @throws Refusal as `boxes.admit`, `certificate-missing`, `too-many-requests` */
+  box(request: FastifyRequest, isPart?: boolean): Promise<string>;
   /** @throws Refusal as both */
   either(request: FastifyRequest): Promise<Caller>;
 }
 
 /** RFC 9449 section 7.1 */
 const challenge = { 'www-authenticate': 'DPoP algs="ES256"' };
+
+/** Fifty parts for one request: a bundle that is streamed is asked for in a few thousand. */
+const partCost = 1 / 50;
 
 export function createCallers({ members, boxes, hosts, limits }: CallerParts): Callers {
   /** What the request was addressed to, without its query (RFC 9449 section 4.2, `htu`). */
@@ -52,11 +55,12 @@ export function createCallers({ members, boxes, hosts, limits }: CallerParts): C
     }
   }
 
-  async function box({ raw: { socket } }: FastifyRequest): Promise<string> {
+  async function box({ raw: { socket } }: FastifyRequest, isPart = false): Promise<string> {
     const certificate = socket instanceof TLSSocket ? socket.getPeerX509Certificate() : undefined;
     if (!certificate) throw new Refusal('certificate-missing');
     // A bucket of its own: who fetches an image must be able to renew its certificate meanwhile.
-    limits.box(`catalogue ${certificate.fingerprint256}`);
+    if (isPart) limits.box(`parts ${certificate.fingerprint256}`, partCost);
+    else limits.box(`catalogue ${certificate.fingerprint256}`);
     return boxes.admit(certificate);
   }
 

@@ -8,6 +8,7 @@ import { systemClock } from '#common/clock.js';
 import { table, when } from '#common/columns.js';
 import { ownDirectory } from '#common/files.js';
 import { publicJwkOf } from '#common/jws.js';
+import { bundleSignature } from '#common/os/bundle.js';
 import { signOsRelease } from '#common/os/release.js';
 import { newPrivateKey } from '#common/pki/keys.js';
 import { OsRelease } from '#contract/os-release.js';
@@ -64,10 +65,11 @@ const sign: Command = async (args, { out }) => {
   );
   for await (const chunk of createReadStream(bundle, { highWaterMark: 1024 ** 2 })) hash.update(chunk as Buffer);
   const version = required(values.version, '--version');
+  const signature = await bundleSignature(bundle);
   const release = check(OsRelease, {
     ...{ compatible: required(values.compatible, '--compatible'), version, channel: values.channel ?? 'stable' },
     ...{ releasedAt: systemClock.now(), security: values.security ?? false },
-    bundle: { sha256: hash.digest('hex'), size },
+    bundle: { sha256: hash.digest('hex'), size, ...(signature && { signature }) },
     minimum: values.minimum ?? '0.0.0',
     notes: { en: required(values.notes, '--notes') },
   });

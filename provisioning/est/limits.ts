@@ -9,13 +9,13 @@ import { Refusal } from '#contract/problems.js';
 export interface Limits {
   /** @throws Refusal `too-many-requests` with `Retry-After` */
   stranger(source: string): void;
-  /** By its certificate. @throws Refusal `too-many-requests` with `Retry-After` */
-  box(certificate: string): void;
+  /** By its certificate. @param cost of a request, 1 when not given @throws Refusal `too-many-requests` with `Retry-After` */
+  box(certificate: string, cost?: number): void;
 }
 
 interface Bucket {
   /** Answers 0 when a request is taken, or the seconds until one will be. */
-  take(key: string): number;
+  take(key: string, cost?: number): number;
 }
 
 const mostKeys = 20_000;
@@ -23,7 +23,7 @@ const mostKeys = 20_000;
 function createBuckets({ clock, perSecond, burst }: { clock: Clock; perSecond: number; burst: number }): Bucket {
   const levels = new Map<string, { left: number; at: number }>();
   return {
-    take(key) {
+    take(key, cost = 1) {
       const now = clock.now();
       const known = levels.get(key);
       const gained = known ? (Math.max(0, now - known.at) / 1000) * perSecond : 0;
@@ -31,8 +31,8 @@ function createBuckets({ clock, perSecond, burst }: { clock: Clock; perSecond: n
       levels.delete(key); // the oldest stand first
       const [oldest] = levels.keys();
       if (levels.size >= mostKeys && oldest !== undefined) levels.delete(oldest);
-      levels.set(key, { left: left >= 1 ? left - 1 : left, at: now });
-      return left >= 1 ? 0 : Math.ceil((1 - left) / perSecond);
+      levels.set(key, { left: left >= cost ? left - cost : left, at: now });
+      return left >= cost ? 0 : Math.ceil((cost - left) / perSecond);
     },
   };
 }
@@ -56,6 +56,6 @@ export function createLimits({ clock, perSecond }: { clock: Clock; perSecond: nu
       demand(each.take(source)); // first: who is over its own limit must not use up everybody's
       demand(all.take(''));
     },
-    box: (certificate) => demand(boxes.take(certificate)),
+    box: (certificate, cost) => demand(boxes.take(certificate, cost)),
   };
 }

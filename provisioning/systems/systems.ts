@@ -10,6 +10,7 @@ import type { Clock } from '#common/clock.js';
 import type { Operation } from '#common/commits.js';
 import { ownDirectory, syncDirectory } from '#common/files.js';
 import { meter } from '#common/meter.js';
+import { bundleSignature } from '#common/os/bundle.js';
 import { verifyOsRelease } from '#common/os/release.js';
 import { compareVersions } from '#contract/manifest.js';
 import { type OsAsk, OsKeys, OsRelease, type OsSelection } from '#contract/os-release.js';
@@ -69,6 +70,8 @@ export function createSystems(wish: { directory: string; store: Store; clock: Cl
   const { directory, store, clock, waves } = wish;
   const { systems, systemBoxes, systemOutcomes } = store;
   const turns = createTurns();
+  /** Of bundles that were asked for: each is, in thousands of parts, and no release is taken out again. */
+  const sizes = new Map<string, number>();
   const fileOf = (sha256: string): string => path.join(directory, `${sha256}.raucb`);
   const put = (id: string, value: SystemRecord): Operation => ({ type: 'put', sublevel: systems, key: id, value });
   const below = (key: string) => ({ gte: `${key}!`, lt: `${key}"` });
@@ -98,7 +101,10 @@ export function createSystems(wish: { directory: string; store: Store; clock: Cl
   }
 
   /** Copied and hashed in one go; it bears its name only when it is what the release says. */
-  async function shelve(bundle: string, { sha256, size }: OsRelease['bundle']): Promise<void> {
+  async function shelve(bundle: string, { sha256, size, signature }: OsRelease['bundle']): Promise<void> {
+    const found = signature && (await bundleSignature(bundle));
+    if (found?.sha256 !== signature?.sha256 || found?.size !== signature?.size)
+      throw new Refusal('os-bundle-mismatch', `${bundle} does not end as its release says`);
     const here = await stat(fileOf(sha256)).catch(() => undefined);
     if (here?.size === size) return;
     const part = `${fileOf(sha256)}.part`;
@@ -221,11 +227,13 @@ export function createSystems(wish: { directory: string; store: Store; clock: Cl
         return undefined;
       }),
     async bundle(sha256) {
-      const found = (await all()).find(({ release }) => release.bundle.sha256 === sha256);
-      const here = found && (await stat(fileOf(sha256)).catch(() => undefined));
+      const size =
+        sizes.get(sha256) ?? (await all()).find(({ release }) => release.bundle.sha256 === sha256)?.release.bundle.size;
+      const here = size && (await stat(fileOf(sha256)).catch(() => undefined));
       // A restored territory knows its releases, and has none of the bundles.
-      if (!found || here?.size !== found.release.bundle.size) throw new Refusal('os-release-unknown', sha256);
-      return { file: fileOf(sha256), size: here.size };
+      if (!here || here.size !== size) throw new Refusal('os-release-unknown', sha256);
+      sizes.set(sha256, size);
+      return { file: fileOf(sha256), size };
     },
   };
 }

@@ -7,7 +7,7 @@ import path from 'node:path';
 import t, { type Test } from 'tap';
 import { ownFolder } from '../support/folder.js';
 import { type OsBox, type OsShelf, osBox, quickGate, shelfSource, shortGate } from '../support/os-box.js';
-import { type Behaviour, someRelease, testBundle, testPublisher } from '../support/os-release.js';
+import { type Behaviour, someRelease, streamedBundle, testBundle, testPublisher } from '../support/os-release.js';
 import { machineIn, newMachine, start } from '../support/two-slots.js';
 
 t.setTimeout(600_000);
@@ -63,10 +63,10 @@ interface Bench {
   after(lives: number): Promise<string>;
 }
 
-async function bench(t: Test, behaviour: Behaviour): Promise<Bench> {
+async function bench(t: Test, behaviour: Behaviour, isStreamed = false): Promise<Bench> {
   const folder = await ownFolder(t);
   const publisher = await testPublisher();
-  const { bytes, bundle } = testBundle('1.1.0', behaviour);
+  const { bytes, bundle } = isStreamed ? streamedBundle('1.1.0', behaviour, 250_000) : testBundle('1.1.0', behaviour);
   const file = path.join(folder, 'bundle');
   await writeFile(file, bytes);
   const selection = { release: await publisher.sign(someRelease({ bundle })), notBefore: null };
@@ -137,6 +137,17 @@ t.test('cut before the machine restarts, the update goes on from there', async (
     'before commit changes os-wait done',
     'before activate rootfs.1',
     'before reboot',
+  ];
+  await cutAtEach(t, b, { from: await b.after(0), wanted }, (box, place, at) => checkDone(t, box, place, at));
+});
+
+t.test('cut while it is streamed, the update goes on from there', async (t) => {
+  const b = await bench(t, {}, true);
+  const wanted = [
+    'before the first part',
+    'before a part',
+    'in the middle of install',
+    'before commit changes os-install done',
   ];
   await cutAtEach(t, b, { from: await b.after(0), wanted }, (box, place, at) => checkDone(t, box, place, at));
 });

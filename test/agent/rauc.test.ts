@@ -33,13 +33,18 @@ async function trial(t: Test) {
       settledMilliseconds: 0,
       pauseMilliseconds: 50,
     };
-    const startedAt = Date.now();
+    // From the first look on: a busy machine takes longer than the gate's second to come to it.
+    let startedAt: number | undefined;
+    const monotonic = (): number => {
+      startedAt ??= Date.now();
+      return Date.now() - startedAt;
+    };
     box = await osBox({
       ...{ folder, clock, limits, keys: publisher.keys, source: catalogue.source, reboot: () => restart() },
       more: {
         os: rauc.os,
         boot: `boot-${boots}`,
-        monotonic: () => Date.now() - startedAt,
+        monotonic,
         health: async ({ apps }) => (apps.length > 0 ? faults : []),
       },
     });

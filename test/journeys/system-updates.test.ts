@@ -7,7 +7,7 @@ import type { CommandPage } from '#contract/operator-commands.js';
 import { type Host, realHost } from '../../agent/host/host.js';
 import { type TestBox, testBox } from '../support/box.js';
 import { ownFolder } from '../support/folder.js';
-import { type Behaviour, testBundle } from '../support/os-release.js';
+import { type Behaviour, streamedBundle, testBundle } from '../support/os-release.js';
 import { askCommand, type Finished, type TestProvider, testProvider } from '../support/provider.js';
 import { machineIn, newMachine, start, twoSlots } from '../support/two-slots.js';
 
@@ -76,9 +76,9 @@ async function bench(t: Test) {
   const { id } = await provider.until(({ state }) => state === 'online');
   return {
     ...{ provider, box, id, machine, cli },
-    async release(version: string, behaviour: Behaviour = {}): Promise<string> {
+    async release(version: string, behaviour: Behaviour = {}, made = testBundle): Promise<string> {
       const [bundle, release] = [path.join(box.folder, `${version}.raucb`), path.join(box.folder, `${version}.jws`)];
-      await writeFile(bundle, testBundle(version, behaviour, 2_000_000).bytes);
+      await writeFile(bundle, made(version, behaviour, 2_000_000).bytes);
       const about = ['--bundle', bundle, '--compatible', 'webizen-test', '--version', version, '--notes', 'Better.'];
       t.match(await cli('sign', '--key', path.join(publisher, 'current.key'), ...about, '--out', release), {
         status: 0,
@@ -87,9 +87,9 @@ async function bench(t: Test) {
       const given = ['--dir', provider.directory, '--release', release, '--bundle', bundle, '--keys', keysFile];
       const published = await cli('publish', ...given);
       t.match(published, { status: 0 });
-      const [made = ''] = /[0-9a-f]{64}/.exec(published.stdout) ?? [];
-      t.match(await cli('schedule', made, '--dir', provider.directory), { status: 0 });
-      return made;
+      const [digest = ''] = /[0-9a-f]{64}/.exec(published.stdout) ?? [];
+      t.match(await cli('schedule', digest, '--dir', provider.directory), { status: 0 });
+      return digest;
     },
     async tell(version: string): Promise<void> {
       const place = `/v1/boxes/${id}/commands`;
@@ -144,4 +144,30 @@ t.test('a system that is well is kept, one on which the box cannot work is left 
   t.match(stdout, /1\.2\.0 .*0 done, 1 failed/);
   t.match(stdout, /1\.3\.0 .*paused: 1 of 1 failed.*0 done, 1 failed/);
   t.match(stdout, /1\.1\.0 .*1 run it.*1 done, 0 failed/);
+});
+
+t.test('a bundle that says how it ends is streamed from the provider, and where that cannot be, fetched', async (t) => {
+  const { box, machine, release, tell, reported, provider } = await bench(t);
+  await reported(({ version }) => version === '1.0.0');
+  await release('1.1.0', {}, streamedBundle);
+  await tell('1.1.0');
+  t.match(await reported(({ last }) => last?.outcome === 'done'), { version: '1.1.0', next: null });
+  const [streamed] = box.agent!.rooms().changes.list();
+  t.match(box.agent!.rooms().changes.data(streamed!.id), { signature: /^[0-9a-f]{64}$/ });
+  await box.until(({ link }) => link.online);
+
+  // A catalogue that has rotted under the release: found in the part that has, and by the digest of the whole.
+  await release('1.2.0', {}, streamedBundle);
+  const { sha256 } = streamedBundle('1.2.0', {}, 2_000_000).bundle;
+  const shelf = path.join(provider.directory, 'systems', `${sha256}.raucb`);
+  const bytes = await readFile(shelf);
+  await writeFile(shelf, bytes.fill(0, 1_500_000, 1_500_001));
+  await tell('1.2.0');
+  t.match(await reported(({ last }) => last?.version === '1.2.0'), {
+    version: '1.1.0',
+    last: { outcome: 'failed', code: 'os-bundle-mismatch' },
+  });
+  t.equal(machineIn(machine).slots[machineIn(machine).booted].version, '1.1.0');
+  const all = box.agent!.rooms().changes.list();
+  t.ok(all.some(({ problem }) => problem?.code === 'os-not-streamed'));
 });

@@ -494,6 +494,9 @@ t.test('the budgets of strangers are bounded: one source, all of them, and their
     2,
   );
   limits.box('a box');
+  for (let part = 0; part < 6000; part += 1) limits.box('parts', 1 / 50);
+  for (let part = 0; part < 10; part += 1) t.throws(() => limits.box('parts', 1 / 50), { code: 'too-many-requests' });
+  limits.box('a box');
   t.equal(sourceOf('2001:db8:1:2:3:4:5:6'), sourceOf('2001:db8:1:2:ffff::1'), 'one /64 is one source');
   t.equal(sourceOf('::ffff:192.0.2.1'), '192.0.2.1');
 });

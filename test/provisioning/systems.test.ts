@@ -1,14 +1,18 @@
 /** Releases of the system at the provider: what is taken in, whom it reaches, and where it stops. */
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
+import Fastify from 'fastify';
 import t, { type Test } from 'tap';
-import type { OsOutcome, OsRelease } from '#contract/os-release.js';
+import { bundleSignature } from '#common/os/bundle.js';
+import { type OsOutcome, type OsRelease, osPath } from '#contract/os-release.js';
 import type { RolloutPlan } from '#contract/rollout.js';
+import { spanOf } from '../../provisioning/catalogue/headers.js';
 import { openStore } from '../../provisioning/store/store.js';
+import { declareSystemRoutes } from '../../provisioning/systems/routes.js';
 import { openSystems } from '../../provisioning/systems-wiring.js';
 import { ownFolder } from '../support/folder.js';
 import { createManualClock } from '../support/manual-clock.js';
-import { someRelease, testBundle, testPublisher } from '../support/os-release.js';
+import { someRelease, streamedBundle, testBundle, testPublisher } from '../support/os-release.js';
 
 const hour = 3_600_000;
 
@@ -113,4 +117,51 @@ t.test('waves grow when boxes do well, and stop where too many fail', async (t) 
   const before = await systems.list();
   await ask(rest[0] ?? '', '1.0.0', { ...told('rolled-back'), code: 'os-unhealthy' });
   t.equal((await systems.list())[0]?.failed, before[0]?.failed, 'told twice is counted once');
+});
+
+t.test('parts of a bundle are counted as such, and what is larger as a request like others', async (t) => {
+  const { systems, publish, file } = await desk(t);
+  const { bytes, bundle } = testBundle('1.1.0');
+  await publish('1.1.0');
+  const counted: (boolean | undefined)[] = [];
+  const callers = {
+    async box(_: unknown, isPart?: boolean) {
+      counted.push(isPart);
+      return 'box';
+    },
+  };
+  const app = Fastify({ forceCloseConnections: true });
+  t.teardown(() => app.close());
+  declareSystemRoutes(app, { callers, systems, span: spanOf });
+  const address = await app.listen({ port: 0, host: '127.0.0.1' });
+  const ask = (range?: string) =>
+    fetch(`${address}${osPath}/bundles/${bundle.sha256}`, { headers: range === undefined ? {} : { range } });
+  const part = await ask('bytes=10-99');
+  t.equal(part.headers.get('content-range'), `bytes 10-99/${bytes.length}`);
+  t.same(Buffer.from(await part.arrayBuffer()), bytes.subarray(10, 100));
+  for (const range of ['bytes=10-99', 'bytes=10-', `bytes=0-${4 * 1024 ** 2}`]) {
+    const reply = await ask(range);
+    t.equal(reply.status, 206);
+    await reply.arrayBuffer();
+  }
+  t.equal((await (await ask()).arrayBuffer()).byteLength, bytes.length);
+  t.same(counted, [true, true, false, false, false]);
+  // The file is gone: it is not answered from memory.
+  await rm(path.join(path.dirname(await file('x', '')), 'territory/systems'), { recursive: true });
+  await t.rejects(systems.bundle(bundle.sha256), { code: 'os-release-unknown' });
+});
+
+t.test('how a bundle ends is found, and a release that says otherwise is not taken in', async (t) => {
+  const { systems, publisher, keys, file } = await desk(t);
+  const { bytes, bundle } = streamedBundle('1.1.0');
+  const whole = await file('whole', bytes);
+  t.same(await bundleSignature(whole), bundle.signature);
+  for (const other of ['', 'hsqs', `hsqs${'x'.repeat(100)}`])
+    t.equal(await bundleSignature(await file('other', other)), undefined);
+  t.equal(await bundleSignature(await file('cut', bytes.subarray(0, -1))), undefined);
+  const signature = { sha256: '0'.repeat(64), size: 100 };
+  const wrong = await file('wrong.jws', await publisher.sign(someRelease({ bundle: { ...bundle, signature } })));
+  await t.rejects(systems.publish({ release: wrong, bundle: whole, keys }), { code: 'os-bundle-mismatch' });
+  const right = await file('right.jws', await publisher.sign(someRelease({ bundle })));
+  t.match(await systems.publish({ release: right, bundle: whole, keys }), { version: '1.1.0' });
 });

@@ -1,4 +1,5 @@
 /** The rooms of an agent that update its system, over one folder and the machine in it: all real but the machine. */
+import { once } from 'node:events';
 import { mkdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { systemClock } from '#common/clock.js';
@@ -54,6 +55,13 @@ export interface OsShelf {
 
 export const shelfSource = (shelf: OsShelf, at: (name: string) => void = () => {}): OsSource => ({
   selected: async () => shelf.selection ?? undefined,
+  pieces: () => ({
+    async read(first, end) {
+      at(first === 0 ? 'before the first part' : 'before a part');
+      return (await readFile(shelf.bundle)).subarray(first, end);
+    },
+    close() {},
+  }),
   octets: () => async (from) => {
     const bytes = (await readFile(shelf.bundle)).subarray(from);
     return (async function* () {
@@ -180,8 +188,11 @@ export function osCatalogue() {
     isOff: false,
     /** Gives the whole for each part. */
     hasNoRange: false,
+    /** What becomes of a part on its way. */
+    altered: (bytes: Buffer, _first: number): Buffer | Promise<Buffer> => bytes,
   };
   const asked: number[] = [];
+  const parts: { first: number; end: number }[] = [];
   const source: OsSource = {
     async selected() {
       if (now.isOff) throw new Refusal('est-unreachable', 'off');
@@ -194,6 +205,23 @@ export function osCatalogue() {
       now.cutAt = undefined;
       return inPieces(now.bytes.subarray(from, end), 10_000);
     },
+    pieces: () => ({
+      async read(first, end, signal) {
+        if (now.isOff) throw new Refusal('est-unreachable', 'off');
+        parts.push({ first, end });
+        const over = new AbortController();
+        const aborted = once(signal, 'abort', over).then(() => {
+          throw new Refusal('est-unreachable', 'aborted');
+        });
+        aborted.catch(() => {}); // told by the race
+        try {
+          return await Promise.race([now.altered(now.bytes.subarray(first, end), first), aborted]);
+        } finally {
+          over.abort();
+        }
+      },
+      close() {},
+    }),
   };
-  return { now, asked, source };
+  return { now, asked, parts, source };
 }

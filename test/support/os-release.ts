@@ -53,8 +53,22 @@ export interface TestBundle {
 export function testBundle(version: string, behaviour: Behaviour = {}, padding = 100_000): TestBundle {
   const head = JSON.stringify({ compatible: 'webizen-test', version, behaviour });
   const bytes = Buffer.concat([Buffer.from(`${head}\n`), Buffer.alloc(padding, version)]);
-  return { bytes, bundle: { sha256: createHash('sha256').update(bytes).digest('hex'), size: bytes.length } };
+  return { bytes, bundle: { sha256: sha256Of(bytes), size: bytes.length } };
 }
+
+/** Built as RAUC's are: what lies in it, and an end by which it is known; the machine of two-slots.ts holds the one against the other. */
+export function streamedBundle(version: string, behaviour: Behaviour = {}, padding = 1_000_000): TestBundle {
+  const body = Buffer.concat([Buffer.from('hsqs'), testBundle(version, behaviour, padding).bytes]);
+  const signed = Buffer.concat([Buffer.from([0x30]), Buffer.from(sha256Of(body))]);
+  const length = Buffer.alloc(8);
+  length.writeBigUInt64BE(BigInt(signed.length));
+  const end = Buffer.concat([signed, length]);
+  const bytes = Buffer.concat([body, end]);
+  const signature = { sha256: sha256Of(end), size: end.length };
+  return { bytes, bundle: { sha256: sha256Of(bytes), size: bytes.length, signature } };
+}
+
+const sha256Of = (bytes: Buffer): string => createHash('sha256').update(bytes).digest('hex');
 
 export const someRelease = (more: Partial<OsRelease> = {}): OsRelease => ({
   compatible: 'webizen-test',

@@ -2,6 +2,7 @@
  * A machine with two systems that stands in a file and outlives its agent: what RAUC and the boot loader do, by the rules
  * of image/boot/grub.cfg. A slot that is started counts a try; it has three, unless it is marked good.
  */
+import { createHash } from 'node:crypto';
 import { readFileSync, renameSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { Refusal } from '#contract/problems.js';
@@ -22,6 +23,8 @@ export interface Machine {
   booted: Letter;
   order: Letter[];
   slots: Record<Letter, Content>;
+  /** Its kernel has no block device for what is streamed. */
+  cannotStream?: boolean;
   /** Each slot that was started, and did not come up or did. */
   history: string[];
 }
@@ -36,10 +39,10 @@ function save(folder: string, machine: Machine): void {
 }
 
 /** As it comes from its maker: one system, started once. */
-export function newMachine(folder: string, version = '1.0.0'): void {
+export function newMachine(folder: string, version = '1.0.0', more: { cannotStream?: boolean } = {}): void {
   const empty = { behaviour: {}, tries: 0, installs: 0 };
   const slots = { A: { ...empty, version, isGood: true }, B: { ...empty, version: null, isGood: false } };
-  save(folder, { boots: 0, startedAt: 0, booted: 'A', order: ['A', 'B'], slots, history: [] });
+  save(folder, { boots: 0, startedAt: 0, booted: 'A', order: ['A', 'B'], slots, history: [], ...more });
   start(folder);
 }
 
@@ -63,10 +66,43 @@ export function start(folder: string): Machine {
 
 function headOf(bundle: string): { compatible: string; version: string; behaviour: Behaviour } {
   try {
-    return JSON.parse(bundle.split('\n')[0] ?? '');
+    return JSON.parse(bundle.replace(/^hsqs/, '').split('\n')[0] ?? '');
   } catch {
     throw new Refusal('os-bundle-refused', 'signature verification failed');
   }
+}
+
+const partBytes = 100_000;
+
+/** As RAUC streams: the end, then what lies before it, a part at a time, which is held against the end when all is there. */
+async function partsOf(url: string) {
+  const cut = new Refusal('os-install-failed', 'Input/output error');
+  async function part(first: number, end: number): Promise<Buffer> {
+    const reply = await fetch(url, { headers: { range: `bytes=${first}-${end - 1}` } }).catch(() => undefined);
+    if (reply?.status !== 206) throw cut;
+    size = Number(reply.headers.get('content-range')?.split('/')[1]);
+    return Buffer.from(await reply.arrayBuffer());
+  }
+  let size = 0;
+  await part(0, 4);
+  const end = await part(size - 8, size);
+  const bodyEnd = size - 8 - Number(end.readBigUInt64BE());
+  const signed = (await part(bodyEnd, size - 8)).subarray(1).toString();
+  const bodies: Buffer[] = [];
+  const next = async (): Promise<void> => {
+    const first = bodies.length * partBytes;
+    bodies.push(await part(first, Math.min(first + partBytes, bodyEnd)));
+  };
+  return {
+    async head() {
+      await next();
+      return bodies[0]?.toString() ?? '';
+    },
+    async rest() {
+      while (bodies.length * partBytes < bodyEnd) await next();
+      if (createHash('sha256').update(Buffer.concat(bodies)).digest('hex') !== signed) throw cut;
+    },
+  };
 }
 
 /** @param at called before each effect, with its name */
@@ -99,12 +135,16 @@ export function twoSlots(folder: string, at: (name: string) => void = () => {}):
     async install(bundle) {
       at('before install');
       const target = other(machineIn(folder).booted);
-      const head = headOf(readFileSync(bundle, 'utf8'));
+      const isStreamed = bundle.startsWith('http:');
+      if (isStreamed && machineIn(folder).cannotStream) throw new Refusal('os-install-failed', "no family 'nbd'");
+      const parts = isStreamed ? await partsOf(bundle) : undefined;
+      const head = headOf(parts ? await parts.head() : readFileSync(bundle, 'utf8'));
       if (head.compatible !== 'webizen-test') throw new Refusal('os-bundle-refused', 'Compatible mismatch');
       change(({ slots }) => {
         slots[target] = { ...slots[target], version: null, isGood: false };
       });
       at('in the middle of install');
+      await parts?.rest();
       change((machine) => {
         const { installs } = machine.slots[target];
         const { version, behaviour } = head;

@@ -77,6 +77,11 @@ export const updatesProblems = {
     'the new system could not be written',
     'see the detail: the card may be worn or damaged; what ran goes on running',
   ],
+  'os-not-streamed': [
+    502,
+    'the bundle could not be installed while it was fetched',
+    'nothing: it is fetched as a whole first, which needs room on the disk',
+  ],
   'os-busy': [503, 'another installation is under way', 'nothing: it is tried again'],
   'os-slots-unreadable': [
     500,

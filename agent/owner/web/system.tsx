@@ -33,6 +33,9 @@ function Next({ live, next }: { live: Live; next: OsNext }) {
       {next.security && <Mark tone="attention">{words.next.security}</Mark>}
       <p role="status">{words.stages[stage]}</p>
       {stage === 'fetching' && <p class="muted">{words.fetched(next.fetchedBytes, next.sizeBytes)}</p>}
+      {stage === 'installing' && next.fetchedBytes > 0 && next.fetchedBytes < next.sizeBytes && (
+        <p class="muted">{words.streamed(next.fetchedBytes, next.sizeBytes)}</p>
+      )}
       {stage === 'waiting' && <p class="muted">{words.next.size(next.sizeBytes)}</p>}
       {why && (
         <p>

@@ -46,6 +46,7 @@ export const system = {
     'going-back': 'Something did not work. The box goes back to the system before.',
   } satisfies Record<OsStage, string>,
   fetched: (done: number, all: number) => `${bytes(done)} of ${bytes(all)}`,
+  streamed: (done: number, all: number) => `${bytes(done)} of at most ${bytes(all)} were fetched.`,
   waits: {
     'owner-asked': 'You want to be asked first.',
     'owner-hold': 'You have put updates off.',

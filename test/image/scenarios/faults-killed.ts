@@ -1,5 +1,5 @@
 /**
- * The plug is pulled in the middle of an update, again and again in one life: while it is fetched, while it is installed, when
+ * The plug is pulled in the middle of an update, again and again in one life: when it has begun to come, while it is written, when
  * the boot loader's choice has just been written, in the first boot of the new slot. Each time the box comes back by itself,
  * and in the end it runs the new system. MOMENTS=20: that many moments, over two lives; without it, one of each kind, and
  * in the sample one alone.
@@ -13,12 +13,12 @@ import { watch } from '../watched.js';
 
 export const name = 'the plug is pulled in the middle of an update, and the box ends it all the same';
 
-const kinds = ['fetching', 'installing', 'choice', 'first boot'] as const;
+const kinds = ['coming', 'writing', 'choice', 'first boot'] as const;
 type Moment = (typeof kinds)[number];
 /** Of ten. A third cut of the first boot would give the new system up, as it should: its boot loader counts to three. */
 const life: Moment[] = [
-  ...(['fetching', 'fetching', 'fetching', 'fetching'] as const),
-  ...(['installing', 'installing', 'installing', 'choice', 'first boot', 'first boot'] as const),
+  ...(['coming', 'coming', 'coming', 'coming'] as const),
+  ...(['writing', 'writing', 'writing', 'choice', 'first boot', 'first boot'] as const),
 ];
 
 export const sample = true;
@@ -26,7 +26,7 @@ export const minutes = 10;
 
 export async function run(rig: Rig, isSample: boolean): Promise<void> {
   const moments = Number(process.env.MOMENTS ?? 0);
-  const few: Moment[] = isSample ? ['installing'] : [...kinds];
+  const few: Moment[] = isSample ? ['writing'] : [...kinds];
   const lives = moments === 0 ? [few] : Array.from({ length: Math.ceil(moments / life.length) }, () => life);
   rig.say(`SEED ${seed}`);
   for (const [index, one] of lives.entries()) await live(rig, `life-${index + 1}`, one);
@@ -61,9 +61,8 @@ async function live(rig: Rig, name: string, moments: readonly Moment[]): Promise
       await until(machine, 'the new system begins', async () => tries() > counted);
       return some(60_000);
     }
-    const stage = moment;
-    await seen.until(machine, stage, ({ next }) => next?.stage === stage);
-    return some(stage === 'fetching' ? 20_000 : 60_000);
+    await seen.until(machine, moment, ({ next }) => next?.stage === 'installing');
+    return some(moment === 'coming' ? 10_000 : 30_000);
   }
 
   try {

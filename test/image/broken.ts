@@ -9,6 +9,8 @@ export interface Fault {
   detail: RegExp;
   /** Further arguments of QEMU. */
   more?: string[];
+  /** For the kernel. */
+  words?: string[];
   /** How often the plug is pulled, by somebody who waited in vain. */
   cuts?: number;
 }
@@ -32,13 +34,9 @@ export const shortTrial = (card: string): Alteration => {
   };
 };
 
-/**
- * From when systemd has armed the watchdog, nothing that runs below comes to its turn any more, systemd neither. Since 6.8
- * the kernel keeps a twentieth for what is starved so, unless it is told not to.
- */
+/** From when it has armed the watchdog systemd stands still, and nothing else comes to its turn but now and then. */
 const starve = `until [ -n "$(systemctl show -P WatchdogDevice)" ]; do sleep 1; done
-mountpoint -q /sys/kernel/debug || mount -t debugfs none /sys/kernel/debug
-for one in /sys/kernel/debug/sched/fair_server/cpu*/runtime; do echo 0 > $one; done
+echo 1 > /sys/fs/cgroup/init.scope/cgroup.freeze
 echo -1 > /proc/sys/kernel/sched_rt_runtime_us
 for one in 1 2 3 4; do chrt -f 99 sh -c 'while :; do :; done' & done
 wait`;
@@ -77,8 +75,9 @@ export const faults: Fault[] = [
   {
     name: 'hang-watched',
     changes: () => earlyScript(starve),
-    // The chipset of QEMU's PC has one, which does nothing unless it is let.
-    more: ['-global', 'ICH9-LPC.noreboot=false'],
+    // The chipset of QEMU's PC has one too, which does nothing.
+    more: ['-device', 'i6300esb'],
+    words: ['modprobe.blacklist=iTCO_wdt'],
     code: /^os-not-booted$/,
     detail: /./,
   },

@@ -35,7 +35,7 @@ async function survive(rig: Rig, fault: Fault): Promise<void> {
   rig.begin();
   let machine: Machine | undefined;
   try {
-    const boot = () => rig.start({ name: fault.name, card, more: fault.more ?? [] });
+    const boot = () => rig.start({ name: fault.name, card, more: fault.more ?? [], words: fault.words ?? [] });
     machine = boot();
     for (let cut = 0; cut < (fault.cuts ?? 0); cut += 1) {
       await until(machine, 'the new system begins', async () => tries(card) > cut);

@@ -1,8 +1,7 @@
 /**
  * The plug is pulled in the middle of an update, again and again in one life: when it has begun to come, while it is written, when
  * the boot loader's choice has just been written, in the first boot of the new slot. Each time the box comes back by itself,
- * and in the end it runs the new system. MOMENTS=20: that many moments, over two lives; without it, one of each kind, and
- * in the sample one alone.
+ * and in the end it runs the new system. MOMENTS=20: that many moments, over two lives; without it, one of each kind.
  */
 import { rmSync } from 'node:fs';
 import { randomFrom, seed } from '../../support/random.js';
@@ -21,13 +20,9 @@ const life: Moment[] = [
   ...(['writing', 'writing', 'writing', 'choice', 'first boot', 'first boot'] as const),
 ];
 
-export const sample = true;
-export const minutes = 10;
-
-export async function run(rig: Rig, isSample: boolean): Promise<void> {
+export async function run(rig: Rig): Promise<void> {
   const moments = Number(process.env.MOMENTS ?? 0);
-  const few: Moment[] = isSample ? ['writing'] : [...kinds];
-  const lives = moments === 0 ? [few] : Array.from({ length: Math.ceil(moments / life.length) }, () => life);
+  const lives = moments === 0 ? [[...kinds]] : Array.from({ length: Math.ceil(moments / life.length) }, () => life);
   rig.say(`SEED ${seed}`);
   for (const [index, one] of lives.entries()) await live(rig, `life-${index + 1}`, one);
 }

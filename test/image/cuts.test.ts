@@ -1,13 +1,15 @@
 /** That the power-cut rig sees what it is there to see: a small disk, a log made by hand. No guest is started. */
-import { closeSync, openSync, readSync, writeFileSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { closeSync, mkdirSync, openSync, readSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import t, { type Test } from 'tap';
 import { mebi } from '../../image/layout.js';
 import { ownFolder } from '../support/folder.js';
+import { tornFiles } from './power/data-partition.js';
 import { keysOf } from './power/load-child.js';
 import type { Note } from './power/notes.js';
 import { app, architecture, diskBytes, makeSmallDisk, startOf } from './power/small-disk.js';
-import { tryCuts } from './power/try-cuts.js';
+import { passing, tryCuts } from './power/try-cuts.js';
 import { type Asked, buildLog } from './power/write-log.js';
 
 const [key = ''] = keysOf(0);
@@ -100,4 +102,27 @@ t.test('a boot partition that has lost its files is found, and so is a table tha
 t.test('a slot that is written to while it runs is found', async (t) => {
   const { cut } = await disk(t);
   await t.rejects(cut([zeroes(startOf('rootfs-a') + 8192, 1)]), /slot A was written to/);
+});
+
+t.test('what bears its name is whole; what still grows or lies beside may be anything', async (t) => {
+  const folder = await ownFolder(t);
+  const put = (name: string, text: string): string => {
+    mkdirSync(path.join(folder, path.dirname(name)), { recursive: true });
+    writeFileSync(path.join(folder, name), text);
+    return name;
+  };
+  const digest = createHash('sha256').update('a bundle').digest('hex');
+  put(`os/${digest}.part`, '');
+  put(`os/${digest}.raucb`, 'a bundle');
+  put('membership.json.new', '{"hal');
+  t.strictSame(tornFiles(folder, passing), []);
+
+  put(`os/${digest}.raucb`, 'a bun\0\0\0');
+  put('membership.json', '{"hal');
+  put('machine-id', '\0\0');
+  t.strictSame(tornFiles(folder, passing).toSorted(), [
+    'machine-id is empty',
+    'membership.json is torn: "{\\"hal"',
+    `os/${digest}.raucb is not what it is called`,
+  ]);
 });

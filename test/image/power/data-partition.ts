@@ -3,6 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { source } from '../../../image/places.js';
+import { sha256OfFile } from '../../../image/run.js';
 
 /** What e2fsck -p may say. */
 const harmless = [
@@ -44,13 +45,21 @@ export function takeOut(partition: string, names: readonly string[], to: string)
   }
 }
 
-/** Files that were written whole or not at all: none is empty, and JSON is JSON. @param passes by its path: not looked at */
+/**
+ * Files that were written whole or not at all: none is empty, JSON is JSON, and a bundle is what its name says. What still
+ * grows bears another name. @param passes by its path: not looked at
+ */
 export function tornFiles(folder: string, passes: RegExp): string[] {
   if (!existsSync(folder)) return [];
   const faults: string[] = [];
   for (const name of readdirSync(folder, { recursive: true, encoding: 'utf8' })) {
     const file = path.join(folder, name);
     if (passes.test(name) || !statSync(file).isFile()) continue;
+    const [, digest] = /(?:^|\/)([0-9a-f]{64})\.raucb$/.exec(name) ?? [];
+    if (digest !== undefined) {
+      if (sha256OfFile(file) !== digest) faults.push(`${name} is not what it is called`);
+      continue;
+    }
     const text = readFileSync(file, 'utf8');
     if (/^\0*$/.test(text)) faults.push(`${name} is empty`);
     else if (name.endsWith('.json'))

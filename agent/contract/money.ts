@@ -42,5 +42,8 @@ export const isZero = (decimal: string): boolean => !/[1-9]/.test(decimal);
 /** How many decimals are written, zeros at the end aside. */
 export const decimalsOf = (decimal: string): number => (decimal.split('.')[1] ?? '').replace(/0+$/, '').length;
 
-/** What is booked: with all the digits of its currency, and a sign where it is given back. */
-export const SignedAmount = Type.String({ pattern: '^-?(?:0|[1-9]\\d{0,29})(?:\\.\\d{2,3})?$', maxLength: 35 });
+/**
+ * What is booked: with all the digits of its currency, and a sign where it is given back. Never refused for its length: the
+ * longest quantity at the highest price is shorter.
+ */
+export const SignedAmount = Type.String({ pattern: '^-?(?:0|[1-9]\\d{0,49})(?:\\.\\d{2,3})?$', maxLength: 55 });

@@ -38,6 +38,7 @@ export interface Invoices {
 }
 
 const mostDigits = 2;
+const series = 1_000_000;
 const dateOf = (at: number): string => new Date(at).toISOString().slice(0, 10);
 
 /** EN 16931: BR-S-02, BR-Z-02, BR-E-02, BR-O-02, BR-CO-26. */
@@ -53,7 +54,7 @@ export function createInvoices({
   territory,
   accountOf,
 }: {
-  store: Pick<Store, 'invoices' | 'invoiceNumbers' | 'sellers' | 'commit'>;
+  store: Pick<Store, 'invoices' | 'invoiceNumbers' | 'sellers' | 'restorations' | 'commit'>;
   clock: Clock;
   territory: string;
   /** @throws Refusal `month-unknown`, `account-unknown` */
@@ -61,10 +62,15 @@ export function createInvoices({
 }): Invoices {
   const turns = createTurns();
 
+  /** Behind a restore from a backup others may have been given out: it goes on with another million. */
   async function nextNumber(): Promise<string> {
-    let last = '';
-    for await (const number of store.invoices.keys({ reverse: true, limit: 1 })) last = number;
-    return String(Number(last || '0') + 1).padStart(12, '0');
+    let last = { number: 0, at: 0 };
+    for await (const [key, { issuedAt }] of store.invoices.iterator({ reverse: true, limit: 1 }))
+      last = { number: Number(key), at: issuedAt };
+    const restored = await store.restorations.get('last');
+    const isBehind = restored !== undefined && last.at < restored.at;
+    const next = isBehind ? (Math.floor(last.number / series) + 1) * series + 1 : last.number + 1;
+    return String(next).padStart(12, '0');
   }
 
   function wantedSum({ sums }: OwnerAccount, currency: string | undefined) {

@@ -6,6 +6,7 @@ import { Buyer, Invoice, type InvoiceTax, IssuedInvoice, type Seller } from '#co
 import { check } from '#contract/parse.js';
 import type { Price } from '#contract/plans.js';
 import type { ProblemCode } from '#contract/problems.js';
+import { nextMonth } from '../../provisioning/accounts/days.js';
 import { createInvoices } from '../../provisioning/accounts/invoices.js';
 import { amountOf } from '../../provisioning/accounts/money.js';
 import { reckon } from '../../provisioning/accounts/reckon.js';
@@ -192,4 +193,18 @@ t.test('an invoice is made out once, numbers have no gap, and what goes back is 
   );
   t.ok(listed.every((one) => check(Invoice, one).ok));
   t.match(await invoices.list({ after: 'north-000003', limit: 3 }), [{ number: 'north-000004' }]);
+
+  // What was made out behind the backup is not known here.
+  const restored = { at: desk.clock.now() + 1, backupAt: desk.clock.now() };
+  await desk.store.commit([{ type: 'put', sublevel: desk.store.restorations, key: 'last', value: restored }]);
+  desk.clock.advance(1000);
+  const numbers = async (prices: Price[], number: number) => {
+    await desk.tell({ number, box: boxOf(number), since: Date.UTC(2026, 11, 1), prices });
+    desk.setTime(Date.UTC(2027, number - 9, 2));
+    const [month] = (await desk.accounts.months()).slice(-1).map((one) => nextMonth(one.month));
+    await desk.accounts.close(month!);
+    return (await invoices.issue({ month: month!, box: boxOf(number), buyer })).number;
+  };
+  t.equal(await numbers(euro, 10), 'north-1000001', 'it goes on with another million');
+  t.equal(await numbers(euro, 11), 'north-1000002');
 });

@@ -6,7 +6,6 @@ import fc from 'fast-check';
 import t from 'tap';
 import { Refusal } from '#contract/problems.js';
 import { textOf, unframe } from '../../agent/apps/runtime/output.js';
-import { hasUserNamespaces, rangeOf, userOf } from '../../agent/apps/runtime/spec.js';
 import { call } from '../support/api-box.js';
 import { busyboxEntries, busyboxImage, image, nodeImage, tar } from '../support/image.js';
 import { testPodman } from '../support/podman.js';
@@ -302,27 +301,6 @@ t.test('the seccomp profile is where the engine reads it', async (t) => {
   await testRunner(t, podman);
   const profile = JSON.parse(await readFile(path.join(podman.folder, 'state/seccomp.json'), 'utf8'));
   t.equal(profile.defaultAction, 'SCMP_ACT_ERRNO');
-});
-
-t.test('apps have user namespaces where the kernel makes them and mounts are passed on', async (t) => {
-  const shared =
-    '23 1 254:2 / / ro,relatime shared:1 - ext4 /dev/vda2 ro\n24 23 0:5 / /dev rw shared:2 - devtmpfs dev rw\n';
-  t.ok(hasUserNamespaces('3867\n', shared));
-  t.ok(hasUserNamespaces('3867\n', shared.replace('shared:1', 'shared:90 master:1')));
-  t.notOk(hasUserNamespaces('3867\n', shared.replace('shared:1 ', '')));
-  t.notOk(hasUserNamespaces('3867\n', shared.replace('shared:1', 'master:1')));
-  t.notOk(hasUserNamespaces('0\n', shared));
-  t.notOk(hasUserNamespaces(undefined, undefined));
-});
-
-t.test('each app has users of its own, which are users at all', async (t) => {
-  fc.assert(
-    fc.property(fc.string(), (id) => {
-      const { first, count } = rangeOf(id);
-      t.ok(first >= 2 ** 31 && first + count < 2 ** 32 && first % count === 0 && userOf(id, true) < count);
-    }),
-  );
-  t.not(rangeOf('example.one').first, rangeOf('example.two').first);
 });
 
 t.test('frames of output are read back whatever stands in them, and cut ones are no harm', async (t) => {

@@ -42,41 +42,15 @@ export interface ContainerWish {
   socketDirectory: string;
   /** A file that the engine reads. */
   seccompFile: string;
-  /** See `hasUserNamespaces`. */
-  userNamespaces: boolean;
 }
-
-/** Users that exist in an app's namespace: 0 to that, without it. What an image gives to others is nobody's there. */
-const namespaceUsers = 4096;
-const firstUser = 2 ** 31;
-const numberOf = (id: string): number => createHash('sha256').update(id).digest().readUInt32BE(0);
-
-/** The users of the machine that stand for those in an app's namespace: a range of its own, the same at each start. */
-export const rangeOf = (id: string): { first: number; count: number } => ({
-  // The last number of 32 bits means no user.
-  first: firstUser + (numberOf(id) % (firstUser / namespaceUsers - 1)) * namespaceUsers,
-  count: namespaceUsers,
-});
 
 /**
- * Without user namespaces an app's user exists on the machine too. So each app has a number of its own: what counts by
- * user, processes above all, is then not shared among apps, nor with anybody who may log in.
+ * Each app has a number of its own, which exists on the machine too: what counts by user, processes above all, is not shared
+ * among apps, nor with anybody who may log in. No user namespaces: podman (5.2 to 5.7 at least) leaves what it mounted for such
+ * a container mounted when that ends by itself (its issue 28147).
  */
-export function userOf(id: string, userNamespaces: boolean): number {
-  if (userNamespaces) return 1000;
-  return 1_000_000_000 + (numberOf(id) % 1_000_000_000);
-}
-
-/** Said outright: of `auto` the engine's API makes no namespace at all. */
-function namespaceOf(id: string, userNamespaces: boolean) {
-  if (!userNamespaces) return { userns: { nsmode: 'host' } };
-  const { first, count } = rangeOf(id);
-  const mapped = [{ container_id: 0, host_id: first, size: count }];
-  return {
-    userns: { nsmode: 'private' },
-    idmappings: { HostUIDMapping: false, HostGIDMapping: false, UIDMap: mapped, GIDMap: mapped },
-  };
-}
+export const userOf = (id: string): number =>
+  1_000_000_000 + (createHash('sha256').update(id).digest().readUInt32BE(0) % 1_000_000_000);
 
 /** An app's variables, but for those that say where the box's things are. */
 export const environmentOf = ({ run }: Manifest): Record<string, string> => ({
@@ -91,7 +65,7 @@ export type ContainerSpec = ReturnType<typeof containerSpec>;
 function specOf(wish: ContainerWish) {
   const { memoryMiB, cpus, pids } = wish.manifest.resources;
   const memoryBytes = memoryMiB * 1024 ** 2;
-  const user = userOf(wish.id, wish.userNamespaces);
+  const user = userOf(wish.id);
   const limit = (type: string, value: number) => ({ type, soft: value, hard: value });
   return {
     name: `webizen-${wish.id}`,
@@ -121,10 +95,10 @@ function specOf(wish: ContainerWish) {
     },
     netns: { nsmode: 'none' },
     pidns: { nsmode: 'private' },
-    ipcns: { nsmode: 'private' },
+    ipcns: { nsmode: 'none' }, // its own, without podman's /dev/shm
     utsns: { nsmode: 'private' },
     cgroupns: { nsmode: 'private' },
-    ...namespaceOf(wish.id, wish.userNamespaces),
+    userns: { nsmode: 'host' },
     read_only_filesystem: true,
     privileged: false,
     cap_drop: ['ALL'],
@@ -138,13 +112,19 @@ function specOf(wish: ContainerWish) {
         source: wish.socketDirectory,
         options: ['ro', 'nosuid', 'nodev', 'noexec', 'rprivate', 'bind'],
       },
+      // Podman's own one of a container with a read-only root is read-only too, from version 4.6 on.
+      {
+        destination: '/dev/shm',
+        type: 'tmpfs',
+        source: 'tmpfs',
+        options: ['rw', 'nosuid', 'nodev', 'noexec', 'mode=1777', `size=${limits.sharedMemoryBytes}`],
+      },
     ],
     volumes: volumesOf(wish.id).map(({ name, inside }) => ({
       Name: name,
       Dest: inside,
       Options: ['rw', 'nosuid', 'nodev', 'noexec'],
     })),
-    shm_size: limits.sharedMemoryBytes,
     resource_limits: {
       // `swap` is memory and swap together: an app that may swap wears out the card and slows everybody.
       memory: { limit: memoryBytes, swap: memoryBytes },
@@ -190,13 +170,3 @@ export const volumesOf = (id: string) => [
   { name: runVolume(id), inside: runInside, options: memoryDisk(limits.runPages, limits.runFiles) },
   { name: `webizen-${id}-tmp`, inside: '/tmp', options: memoryDisk(limits.tmpPages, limits.tmpFiles) },
 ];
-
-/**
- * Whether apps can have user namespaces: the kernel lets anybody make them, and what is mounted and unmounted is passed on among
- * mount namespaces, as systemd has it. Podman's monitor of such a container is in one of its own, and clears up from there.
- *
- * @param most of /proc/sys/user/max_user_namespaces
- * @param mounts of /proc/self/mountinfo
- */
-export const hasUserNamespaces = (most: string | undefined, mounts: string | undefined): boolean =>
-  Number(most ?? 0) > 0 && /^\S+ \S+ \S+ \S+ \/ \S+ (\S+ )*shared:\d+ /m.test(mounts ?? '');

@@ -126,7 +126,9 @@ async function record(rig: Rig, place: string): Promise<void> {
     more: [...more, '-device', `virtserialport,chardev=told,name=${port}`],
     ...{ credentials: loadCredentials(), words: [loadWords] },
   });
-  const goods = (): number => machine.serial().match(/Finished webizen-good\.service/g)?.length ?? 0;
+  const times = (words: RegExp): number => machine.serial().match(words)?.length ?? 0;
+  const boots = (): number => times(/Starting webizen-machine\.service/g);
+  const goods = (): number => times(/Finished webizen-good\.service/g);
   try {
     const quiet = await listen(machine, socket, log, notes);
     const stored = (): number => notes.filter(({ kind }) => kind === 'stored').length;
@@ -134,11 +136,13 @@ async function record(rig: Rig, place: string): Promise<void> {
     await until(machine, `${enough} writes acknowledged`, async () => stored() >= enough);
     const id = (await provider.boxes())[0]?.id ?? '';
     territory.update(id, rig.release);
-    const { last } = await until(machine, 'the update has ended', async () => {
-      const os = (await provider.box(id)).reported?.os;
-      return os?.last ? os : undefined;
-    });
-    expect(last?.outcome === 'done', `the new system is kept ${JSON.stringify(last)}`);
+    const ended = async () => {
+      const { last } = (await provider.box(id)).reported?.os ?? {};
+      return last ?? undefined;
+    };
+    await until(machine, 'restarted', async () => boots() > 1 || (await ended()));
+    const last = await until(machine, 'the update has ended', ended);
+    expect(last.outcome === 'done', `the new system is kept ${JSON.stringify(last)}`);
     await until(machine, 'slot B marked good', async () => goods() > 1);
     quiet();
     say(`${stored()} writes of ${notes.length} promises, ${Math.round(statSync(log).size / 1024 ** 2)} MiB written`);

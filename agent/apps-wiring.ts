@@ -96,7 +96,6 @@ export async function openInstalledApps(wish: InstalledAppsWish): Promise<Instal
     socketPath: config.runtime.podman,
     stateDirectory: path.join(config.runtimeDir, 'runtime'),
     files: host.files,
-    kernel: host.kernel,
     flush: host.flush,
     clock,
     log: wish.log,

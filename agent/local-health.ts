@@ -34,6 +34,8 @@ export function createLocalHealth(wish: {
   consolePort: () => number | undefined;
   /** Ids of apps that run. */
   running: () => readonly string[];
+  /** Of those that somebody has stopped: nothing is asked of them. */
+  stopped: () => readonly string[];
   isOnline: () => boolean;
 }): LocalHealth {
   const { config, store } = wish;
@@ -62,7 +64,8 @@ export function createLocalHealth(wish: {
         if (port === undefined) throw new Error('it was not started');
         await answers({ host: everywhere.get(owner.host) ?? owner.host, port }, '/', signal);
       });
-    const missing = before.apps.filter((id) => !running.includes(id));
+    const stopped = wish.stopped();
+    const missing = before.apps.filter((id) => !running.includes(id) && !stopped.includes(id));
     if (missing.length > 0) faults.push(`apps that ran before do not run: ${missing.join(', ')}`);
     if (before.isOnline && !wish.isOnline()) faults.push('the provider was reached before, and is not now');
     return faults;

@@ -17,6 +17,7 @@ import { factoryCsr, factoryInstall } from './factory/install.js';
 import { realHost } from './host/host.js';
 import { createServiceManager } from './host/service-manager.js';
 import { ledgerOffline } from './ledger-offline.js';
+import { openLockedConsole } from './locked-wiring.js';
 import { resetOffline } from './reset-wiring.js';
 import { sayLastWords } from './safe/last-words.js';
 
@@ -25,6 +26,7 @@ const help = `webizen-agent ${version}: the daemon of a Webizen box
   webizen-agent --config FILE                  run in the foreground; SIGTERM stops it
   webizen-agent status --config FILE [--json]  what the running agent says of itself
   webizen-agent check --config FILE            check the configuration file and nothing else
+  webizen-agent locked --config FILE           where the data do not open: a page that says so, and takes the storage key
   webizen-agent factory csr --config FILE [--serial S]
       on the production line: makes the key of the factory identity, prints a request for its certificate
   webizen-agent factory install --config FILE --from DIR
@@ -73,11 +75,21 @@ function inWords(status: AgentStatus): string {
   ].join('\n');
 }
 
+const daemonLog = () =>
+  pino({ base: undefined, timestamp: pino.stdTimeFunctions.isoTime }, pino.destination({ dest: 2, sync: true }));
+const ownerAssets = fileURLToPath(new URL('../owner/', import.meta.url));
+
+async function locked(config: Config): Promise<void> {
+  const log = daemonLog();
+  const page = await openLockedConsole(config, realHost, { log, assetsDir: ownerAssets });
+  const stop = (): void => void page.stop().then(() => process.exit(0), fail);
+  process.once('SIGTERM', stop);
+  process.once('SIGINT', stop);
+  log.info({ port: await page.start() }, 'the data do not open: a page says so');
+}
+
 async function run(config: Config): Promise<void> {
-  const log = pino(
-    { base: undefined, timestamp: pino.stdTimeFunctions.isoTime },
-    pino.destination({ dest: 2, sync: true }),
-  );
+  const log = daemonLog();
   const manager = createServiceManager(process.env, (error) => log.warn({ err: error }, 'systemd cannot be told'));
   // The next start knows then why this one did not last.
   process.on('uncaughtExceptionMonitor', (error) => sayLastWords(config.runtimeDir, error));
@@ -95,7 +107,7 @@ async function run(config: Config): Promise<void> {
       })
       .catch(failed);
   };
-  const around = { log, onRestart, ownerAssets: fileURLToPath(new URL('../owner/', import.meta.url)) };
+  const around = { log, onRestart, ownerAssets };
   let agent = createAgent(config, realHost, around);
   const stop = (): void => {
     manager.stopping();
@@ -192,6 +204,7 @@ async function main(): Promise<void> {
   if (more.length > 0 && !isExport) throw new Refusal('arguments-invalid', `unexpected ${more.join(' ')}`);
   const config = await configFrom(values.config);
   if (command === undefined) return run(config);
+  if (command === 'locked') return locked(config);
   if (command === 'check') return void process.stdout.write('the configuration is right\n');
   if (isExport) return exportLedger(config);
   if (command === 'ledger') throw new Refusal('arguments-invalid', 'ledger is followed by export');

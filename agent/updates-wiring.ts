@@ -42,7 +42,9 @@ export async function openUpdates(ground: Ground, wish: UpdatesWish): Promise<Up
     return undefined;
   }
   const { membership, holds, health, safe } = wish;
-  const running = (): string[] => wish.running().flatMap(({ id, state }) => (state === 'running' ? [id] : []));
+  const inState = (wanted: RunningApp['state']) => (): string[] =>
+    wish.running().flatMap(({ id, state }) => (state === wanted ? [id] : []));
+  const [running, stopped] = [inState('running'), inState('stopped')];
   const isInTrouble = (kind: string): boolean =>
     health()
       .conditions.list()
@@ -70,7 +72,7 @@ export async function openUpdates(ground: Ground, wish: UpdatesWish): Promise<Up
     holds: { ask: holds.reboot.ask, end: holds.reboot.end, onChange: (listener) => holds.leases.onChange(listener) },
     conditions: { isTooHot: () => isInTrouble('hot'), isPowerWeak: () => isInTrouble('under-voltage') },
     before: () => ({ apps: running(), isOnline: isOnline() }),
-    health: createLocalHealth({ config, store, consolePort: wish.consolePort, running, isOnline }),
+    health: createLocalHealth({ config, store, consolePort: wish.consolePort, running, stopped, isOnline }),
     isSafeMode: safe.isOn,
     limits: { ...usualGate, limitMilliseconds: config.os.trialSeconds * 1000 },
     left: createLeft(host.files, config.os.leftFile),

@@ -35,6 +35,9 @@ const drivers: Record<Architecture, string[]> = {
   arm64: [
     ...everywhere,
     'virtio_mmio',
+    // The Raspberry Pi 4's card hangs on two regulators: without these its driver waits for ever.
+    'fixed',
+    'gpio-regulator',
     'sdhci-iproc',
     'sdhci-brcmstb',
     'bcm2835',

@@ -125,8 +125,6 @@ export async function makeTree(home: string, parts: TreeParts): Promise<string> 
   await putAgent(tree, architecture, alliance);
   copyFileSync(publisher.keyringFile, path.join(tree, 'usr/lib/webizen/publisher.pem'));
   copyFileSync(publisher.keysFile, path.join(tree, 'usr/lib/webizen/publisher-keys.json'));
-  writeFileSync(path.join(tree, 'etc/subuid'), 'containers:2147483647:2147483648\n');
-  writeFileSync(path.join(tree, 'etc/subgid'), 'containers:2147483647:2147483648\n');
   const resolver = path.join(tree, 'etc/resolv.conf');
   rmSync(resolver, { force: true });
   symlinkSync('/run/NetworkManager/resolv.conf', resolver);

@@ -1,5 +1,6 @@
 /** What commands ask of the running server, wired: every operation over the control socket, each act in the audit log. */
 import { serveControl } from '#common/control.js';
+import { createAccountOperations } from './accounts/operations.js';
 import { createAgreementOperations } from './agreements/operations.js';
 import { createAlertOperations } from './alerts/operations.js';
 import type { AlertWatch } from './alerts-wiring.js';
@@ -36,6 +37,7 @@ export async function startControl(
     withAudit(audit, {
       ...createWatchOperations(rooms),
       ...createSystemOperations(rooms.systems),
+      ...createAccountOperations(rooms),
       ...createAgreementOperations(rooms),
       ...createAlertOperations(alerts),
       ...createOperations({

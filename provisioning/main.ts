@@ -14,6 +14,7 @@ const commands: Record<string, (() => Promise<Command>) | undefined> = {
   box: async () => (await import('./cli/box.js')).box,
   'command-key': async () => (await import('./cli/command-key.js')).commandKey,
   fleet: async () => (await import('./cli/fleet.js')).fleet,
+  account: async () => (await import('./cli/account.js')).account,
   agreement: async () => (await import('./cli/agreement.js')).agreement,
   app: async () => (await import('./cli/app.js')).app,
   os: async () => (await import('./cli/os.js')).os,

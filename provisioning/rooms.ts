@@ -6,6 +6,9 @@ import type { X509Certificate } from 'node:crypto';
 import type { Clock } from '#common/clock.js';
 import type { Database } from '#common/commits.js';
 import type { Files } from '#common/files.js';
+import type { Accounts } from './accounts/accounts.js';
+import type { Invoices } from './accounts/invoices.js';
+import { openAccounts, openInvoices } from './accounts-wiring.js';
 import { createRequests } from './admission/requests.js';
 import type { Agreements } from './agreements/agreements.js';
 import type { UsageRoom } from './agreements/usage.js';
@@ -58,6 +61,8 @@ export interface Rooms {
   readonly systems: Systems;
   readonly agreements: Agreements;
   readonly usage: UsageRoom;
+  readonly accounts: Accounts;
+  readonly invoices: Invoices;
   readonly members: MemberDesk;
   readonly commands: CommandRooms;
   readonly operators: Operators;
@@ -136,6 +141,7 @@ export async function openRooms({
     keys: await openCommandKeys({ files, directory, clock }),
     diagnostics: createDiagnostics({ directory, files, desk }),
   };
+  const accounts = openAccounts({ store, clock, territory: id, members });
   const first = {
     read: () => readSecret(files, directory),
     write: (secret: string) => writeSecret(files, directory, secret),
@@ -158,6 +164,8 @@ export async function openRooms({
     rollouts,
     systems: openSystems({ directory, store, clock }),
     usage: openUsage({ store, clock, territory: id }),
+    accounts,
+    invoices: openInvoices({ store, clock, territory: id, accounts }),
     agreements: openAgreements({ store, clock, territory: id, registry }),
     members,
     async close() {

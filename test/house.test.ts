@@ -77,7 +77,7 @@ t.test('what apps are told to rely on is what the code gives them', async (t) =>
     ...{ health: { kind: 'ready' as const }, terms: { en: 'None' } },
   };
   const where = { id, release: '', image: '', imageId: '', socketDirectory: '', seccompFile: '' };
-  const { env, work_dir, read_only_filesystem } = containerSpec({ ...where, manifest, userNamespaces: true });
+  const { env, work_dir, read_only_filesystem } = containerSpec({ ...where, manifest });
   t.equal(work_dir, '/');
   t.ok(read_only_filesystem);
   for (const [name, value] of Object.entries(env))

@@ -95,6 +95,8 @@ export type UsageSum = Static<typeof UsageSum>;
 export const UsageView = Type.Object(
   {
     agreement: AgreementId,
+    /** Of the plan: nothing is counted in others. */
+    units: Type.Array(Unit),
     period: Period,
     entries: Type.Integer({ minimum: 0 }),
     sums: Type.Array(UsageSum),
@@ -135,6 +137,13 @@ export const UsageStatement = Type.Object(
     head: Hash,
     sums: Type.Array(UsageSum, { minItems: 1, maxItems: 6 }),
     at: Time,
+    /**
+     * The box does not know the last entry that the provider has a statement of, as where its disk came back older. Its
+     * entries begin anew behind one that it knows; this one, which they do not follow, is named instead.
+     */
+    restarted: Type.Optional(
+      Type.Object({ to: Type.Integer({ minimum: 0 }), head: NullOr(Hash) }, { additionalProperties: false }),
+    ),
   },
   { $id: 'UsageStatement', ...closed },
 );
@@ -146,11 +155,26 @@ export const StatementsTold = Type.Object(
   { $id: 'StatementsTold', ...closed },
 );
 export type StatementsTold = Static<typeof StatementsTold>;
+/** The last statement of an agreement that is stored. */
+export const StatementPlace = Type.Object({
+  number: Type.Integer({ minimum: 1 }),
+  period: Period,
+  to: Type.Integer({ minimum: 1 }),
+  head: Hash,
+  /** Of the statement. */
+  sha256: Hash,
+});
+export type StatementPlace = Static<typeof StatementPlace>;
 export const StatementsTaken = Type.Object(
   {
-    taken: Type.Array(Type.Object({ refused: NullOr(Type.Object({ code: Type.String(), detail: Type.String() })) }), {
-      maxItems: mostStatements,
-    }),
+    taken: Type.Array(
+      Type.Object({
+        refused: NullOr(Type.Object({ code: Type.String(), detail: Type.String() })),
+        /** With a refusal: what the next statement of this agreement has to follow; null: it is the first. */
+        last: Type.Optional(NullOr(StatementPlace)),
+      }),
+      { maxItems: mostStatements },
+    ),
   },
   { $id: 'StatementsTaken', additionalProperties: true },
 );

@@ -41,3 +41,6 @@ export const isZero = (decimal: string): boolean => !/[1-9]/.test(decimal);
 
 /** How many decimals are written, zeros at the end aside. */
 export const decimalsOf = (decimal: string): number => (decimal.split('.')[1] ?? '').replace(/0+$/, '').length;
+
+/** What is booked: with all the digits of its currency, and a sign where it is given back. */
+export const SignedAmount = Type.String({ pattern: '^-?(?:0|[1-9]\\d{0,29})(?:\\.\\d{2,3})?$', maxLength: 35 });

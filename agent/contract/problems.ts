@@ -3,6 +3,7 @@
  * A code never changes its meaning; a new refusal gets a new code.
  */
 import { type Static, Type } from 'typebox';
+import { accountsProblems } from './problems/accounts.js';
 import { allianceProblems } from './problems/alliance.js';
 import { appsProblems } from './problems/apps.js';
 import { archivesProblems } from './problems/archives.js';
@@ -67,6 +68,7 @@ const table = {
   ...networkProblems,
   ...backupProblems,
   ...termsProblems,
+  ...accountsProblems,
 } as const;
 
 export type ProblemCode = keyof typeof table;

@@ -1,5 +1,6 @@
 /** What a box's data lies on, and the key that opens it where its own machine cannot: what the system tells the agent, and the agent its owner and its provider. */
 import { type Static, Type } from 'typebox';
+import { check } from './parse.js';
 
 const closed = { additionalProperties: false } as const;
 
@@ -20,6 +21,20 @@ export const VolumeState = Type.Union([
 ]);
 export type VolumeState = Static<typeof VolumeState>;
 
+/** The same file where the data do not open: `/data` is not there, and all that runs is a page that says so. */
+export const LockedState = Type.Union([
+  Type.Object(
+    {
+      encrypted: Type.Literal(true),
+      opened: Type.Null(),
+      because: Type.Union([Type.Literal('no-tpm'), Type.Literal('tpm-refused'), Type.Literal('wrong-key')]),
+    },
+    closed,
+  ),
+  Type.Object({ encrypted: Type.Literal(false), because: Type.Literal('unknown') }, closed),
+]);
+export type LockedBecause = Static<typeof LockedState>['because'];
+
 /** In what a box says of its hardware: whether its data are encrypted at rest. */
 export const AtRest = Type.Union([Type.Literal('tpm2'), Type.Literal('key-file'), Type.Literal('plain')], {
   description: 'tpm2: encrypted, opened by its own security chip; key-file: encrypted, the key lies beside it',
@@ -30,6 +45,13 @@ export const atRestOf = (state: VolumeState): AtRest => (state.encrypted ? state
 
 /** Eight groups of eight letters, as systemd-cryptenroll(1) makes them. */
 export const StorageKey = Type.String({ pattern: '^[cbdefghijklnrtuv]{8}(-[cbdefghijklnrtuv]{8}){7}$' });
+
+/** However it was typed or copied. Undefined where it is none. */
+export function readStorageKey(text: string): string | undefined {
+  const letters = text.toLowerCase().replace(/[^a-z]/g, '');
+  const key = letters.replace(/.{8}(?=.)/g, '$&-');
+  return check(StorageKey, key).ok ? key : undefined;
+}
 
 /** Of every page. */
 export const VolumeGlance = Type.Object({

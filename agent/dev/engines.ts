@@ -48,9 +48,8 @@ const lookMilliseconds = 500;
 const mostBytes = 256 * 1024;
 
 function podman({ stateDirectory, log, print }: Wish, socketPath: string): DevEngine {
-  const { files, kernel } = realHost;
-  const make = (graceSeconds: number) =>
-    createPodmanEngine({ socketPath, stateDirectory, files, kernel, log, graceSeconds });
+  const { files } = realHost;
+  const make = (graceSeconds: number) => createPodmanEngine({ socketPath, stateDirectory, files, log, graceSeconds });
   const own = make(0);
   const stopping = new AbortController();
   const following = new Map<string, Promise<void>>();

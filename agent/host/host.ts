@@ -95,9 +95,17 @@ async function goesDown(): Promise<boolean> {
 /** By systemd alone, which stops everything in order; and by root alone, as it wants. */
 async function reboot(): Promise<void> {
   if (!(await isSystemd()) || process.getuid?.() !== 0) throw new Refusal('host-cannot-reboot');
-  await execute('systemctl', ['--no-block', 'reboot']).catch((error: unknown) => {
-    throw new Refusal('host-cannot-reboot', 'systemctl refused', { cause: error });
-  });
+  await restartMachine({ ask: () => execute('systemctl', ['--no-block', 'reboot']), goesDown });
+}
+
+/** @throws Refusal `host-cannot-reboot` */
+export async function restartMachine(by: { ask(): Promise<unknown>; goesDown(): Promise<boolean> }): Promise<void> {
+  try {
+    await by.ask();
+  } catch (error) {
+    // Whoever asks belongs to the agent's own unit, and may be ended by what it has begun before it can say so.
+    if (!(await by.goesDown())) throw new Refusal('host-cannot-reboot', 'systemctl refused', { cause: error });
+  }
 }
 
 export const realHost: Host = {

@@ -51,6 +51,8 @@ export async function openUsage({ db }: { db: Database }) {
       );
       return found;
     },
+    statementsOf: (agreement: string): Promise<StatementRow[]> =>
+      statements.values({ gt: `${agreement}!`, lt: `${agreement}"` }).all(),
     entries: (agreement: string, after: number, limit: number): Promise<UsageEntry[]> =>
       entries.values({ gt: numbered(agreement, after), lt: `${agreement}"`, limit }).all(),
 
@@ -69,13 +71,25 @@ export async function openUsage({ db }: { db: Database }) {
       key: numbered(value.statement.agreement, value.statement.number),
       value,
     }),
+    dropStatement: ({ statement: { agreement, number } }: StatementRow): Operation => ({
+      type: 'del',
+      sublevel: statements,
+      key: numbered(agreement, number),
+    }),
     putCap: (app: string, amount: string | null): Operation =>
       amount === null
         ? { type: 'del', sublevel: caps, key: app }
         : { type: 'put', sublevel: caps, key: app, value: amount },
     /** Once it is on the disk. */
-    apply(change: { counts?: Iterable<CountRow>; statements?: Iterable<StatementRow>; cap?: [string, string | null] }) {
+    apply(change: {
+      counts?: Iterable<CountRow>;
+      /** Before those of `statements`, which may take their place. */
+      gone?: Iterable<StatementRow>;
+      statements?: Iterable<StatementRow>;
+      cap?: [string, string | null];
+    }) {
       for (const count of change.counts ?? []) heldCounts.set(count.agreement, count);
+      for (const { statement } of change.gone ?? []) untold.delete(numbered(statement.agreement, statement.number));
       for (const row of change.statements ?? []) {
         const key = numbered(row.statement.agreement, row.statement.number);
         if (row.told) untold.delete(key);

@@ -34,6 +34,8 @@ export interface Count {
   previous: string | null;
   /** The oldest entry that is still here. */
   oldest: number;
+  /** What the next statement is to name, because it does not follow it: see resume.ts. */
+  restarted?: { to: number; head: string | null } | null;
 }
 
 export interface Under {

@@ -25,6 +25,7 @@ import type { AgreedPlan } from '#contract/plans.js';
 import { unitsOf } from '#contract/plans.js';
 import { Refusal } from '#contract/problems.js';
 import type { Ledger, OwnerSigner } from '../consent/ledger.js';
+import { keepAnswers } from './answers.js';
 import { type CountRow, openUsage, type StatementRow } from './book.js';
 import { costOf, countOne, momentOf, newCount, type Under } from './count.js';
 import { createStatementCourier, type Signing, seal } from './statements.js';
@@ -80,7 +81,11 @@ const hasUnits = (plan: AgreedPlan): boolean => unitsOf(plan).length > 0;
 export async function createMetering(parts: MeteringParts): Promise<Metering> {
   const { store, ledger, clock, isTimeKnown, under, onRefused } = parts;
   const usage = await openUsage({ db: store.db });
-  const courier = createStatementCourier({ ...parts, usage, keep: (told) => inTurn(() => keepTold(told)) });
+  const courier = createStatementCourier({
+    ...parts,
+    usage,
+    keep: (answers) => inTurn(() => keepAnswers({ store, ledger, usage }, answers)),
+  });
   const rounds = createRounds({
     ...{ clock, onRefused },
     async work() {
@@ -98,16 +103,6 @@ export async function createMetering(parts: MeteringParts): Promise<Metering> {
     const mine = turn.then(work);
     turn = mine.catch(() => {});
     return mine;
-  }
-
-  async function keepTold(told: readonly StatementRow[]): Promise<void> {
-    const counts = new Map<string, CountRow>();
-    for (const { statement } of told) {
-      const count = counts.get(statement.agreement) ?? usage.count(statement.agreement);
-      if (count) counts.set(statement.agreement, { ...count, toldTo: Math.max(count.toldTo, statement.to) });
-    }
-    await store.commit([...told.map(usage.putStatement), ...[...counts.values()].map(usage.putCount)]);
-    usage.apply({ statements: told, counts: counts.values() });
   }
 
   /** @throws Refusal `metering-not-agreed` */
@@ -240,7 +235,7 @@ export async function createMetering(parts: MeteringParts): Promise<Metering> {
       const sums = isThis ? row.sums : [];
       const currency = plan.prices[0]?.currency;
       return {
-        ...{ agreement, period, sums, cap: usage.cap(app) },
+        ...{ agreement, units: unitsOf(plan), period, sums, cap: usage.cap(app) },
         entries: isThis ? row.entry - row.from + 1 : 0,
         cost: currency === undefined ? null : { amount: costOf(sums, plan), currency },
       };

@@ -27,18 +27,22 @@ export const statementText = (statement: UsageStatement): string => canonicalJso
 
 /** Pure. Undefined when there is nothing to sum up. */
 export function seal(count: CountRow, at: number): { count: CountRow; row: StatementRow } | undefined {
-  const { agreement, app, member, box, period, from, entry, before, head, sums, previous } = count;
+  const { agreement, app, member, box, period, from, entry, before, head, sums, previous, restarted } = count;
   if (period === null || head === null) return undefined;
   const number = count.number + 1;
   const statement: UsageStatement = {
     ...{ agreement, app, member, box, number, previous, period, from, to: entry, before, head, sums, at },
+    ...(restarted ? { restarted } : {}),
   };
   const hash = hashOfText(statementText(statement));
   return {
-    count: { ...count, period: null, sums: [], number, stated: period, previous: hash },
+    count: { ...count, period: null, sums: [], number, stated: period, previous: hash, restarted: null },
     row: { statement, told: false, refused: null },
   };
 }
+
+/** What the provider says of one. */
+export type Answered = { row: StatementRow } & StatementsTaken['taken'][number];
 
 export function createStatementCourier(parts: {
   usage: Usage;
@@ -47,7 +51,8 @@ export function createStatementCourier(parts: {
   box(): string | undefined;
   signing(): Promise<Signing | undefined>;
   tell(told: StatementsTold): Promise<StatementsTaken>;
-  keep(told: readonly StatementRow[]): Promise<void>;
+  /** Answers whether what was refused is to be told otherwise. */
+  keep(answers: readonly Answered[]): Promise<boolean>;
   onRefused(refusal: Refusal): void;
 }): Telling {
   const { usage, clock, isTold, box, signing, tell, keep, onRefused } = parts;
@@ -77,14 +82,14 @@ export function createStatementCourier(parts: {
       const { taken } = await tell({ statements: signed });
       // Renewed meanwhile: what came under the new certificate and was signed under the old one is told once more.
       if ((await signing())?.x5c[0] !== x5c[0]) return;
-      const told = rows.map((row, at): StatementRow => {
-        const refused = taken[at]?.refused ?? null;
-        const { agreement, period } = row.statement;
-        if (refused)
+      const answers = rows.map((row, at): Answered => ({ row, refused: null, ...taken[at] }));
+      for (const { row, refused } of answers)
+        if (refused) {
+          const { agreement, period } = row.statement;
           onRefused(new Refusal('usage-invalid', `${agreement} ${period}: ${refused.code} ${refused.detail}`));
-        return { ...row, told: true, refused: refused?.code ?? null };
-      });
-      await keep(told);
+        }
+      // With a pause: whoever answers otherwise each time is not asked without end.
+      if (await keep(answers)) throw new Refusal('usage-other', 'the provider has another chain');
     },
   });
 }

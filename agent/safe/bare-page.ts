@@ -1,6 +1,7 @@
 /** The one page of a box whose own records cannot be opened: no script, no session, drawn here whole. Pure. */
 import type { SafeView } from '#contract/safe.js';
 import { bareTexts as words } from './bare-texts.js';
+import type { Look } from './page-server.js';
 
 export const acts = ['again', 'mend', 'back', 'reset'] as const;
 export type BareAct = (typeof acts)[number];
@@ -18,22 +19,15 @@ export interface BareView {
   refused?: { act: BareAct; code: string; title: string; remedy: string };
 }
 
-const sentence = (text: string): string => `${text.charAt(0).toUpperCase()}${text.slice(1)}.`;
-const escaped = (text: string): string => text.replace(/[&<>"']/g, (sign) => `&#${sign.charCodeAt(0)};`);
+export const sentence = (text: string): string => `${text.charAt(0).toUpperCase()}${text.slice(1)}.`;
+export const escaped = (text: string): string => text.replace(/[&<>"']/g, (sign) => `&#${sign.charCodeAt(0)};`);
 
-/** Whole in itself: when the agent is started again, nobody is there for a second request. */
-export interface Look {
-  css: string;
-  /** `data:`, or nothing. */
-  icon: string;
-}
-
-const head = (title: string, { css, icon }: Look): string => `<!doctype html>
+export const head = (title: string, { css, icon }: Look): string => `<!doctype html>
 <html lang="en-GB"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark"><title>${escaped(title)}</title>
 <link rel="icon" href="${icon || 'data:,'}"><style>${css}</style></head><body>`;
 
-const top = (name: string, { icon }: Look): string =>
+export const top = (name: string, { icon }: Look): string =>
   `<header><div class="inner"><span class="brand">${icon && `<img src="${icon}" alt="" width="28" height="28">`}<span>${escaped(name)}</span></span></div></header>`;
 
 const codeField = (act: BareAct): string =>

@@ -177,9 +177,10 @@ export function createOsSteps(parts: OsStepParts): Record<string, StepKind> {
         const after = await os.slots();
         // A restart before its time starts what runs now.
         if (after.primary === after.other.name) await os.activate(booted.name);
-        if (after.other.version !== versionOf(context))
-          throw new Refusal('os-bundle-refused', `it holds ${after.other.version}, not ${data.version}`);
-        await bundle.clear();
+        if (after.other.version === versionOf(context)) return bundle.clear();
+        // Nor may it be what starts when what runs does not.
+        await os.markBad(after.other.name);
+        throw new Refusal('os-bundle-refused', `it holds ${after.other.version}, not ${data.version}`);
       },
       async undo(context) {
         await noteWhy(context);

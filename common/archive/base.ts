@@ -3,7 +3,8 @@
  * besides, which is little. No shell, no certificates, no package manager: what is not there cannot be used.
  */
 import { execFile } from 'node:child_process';
-import { open, realpath } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { open, readFile, realpath } from 'node:fs/promises';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import { Refusal } from '#contract/problems.js';
@@ -28,6 +29,11 @@ async function librariesOf(program: string): Promise<{ loader: string[]; librari
     loader: [...told.matchAll(/^\s*(\/\S+) \(/gm)].map(([, file]) => file ?? ''),
   };
 }
+
+/** Where Debian's Node keeps parts of itself, which is written into the program and its library; without them it does not start. */
+export const partsIn = (program: Buffer): string[] => [
+  ...new Set(program.toString('latin1').match(/\/usr\/share\/nodejs\/[\w./-]+\.js(?=\0)/g)),
+];
 
 /** What it begins with (System V ABI, ELF header). A wrapper written in a shell has nothing to run it in an image. */
 async function isElf(file: string): Promise<boolean> {
@@ -62,6 +68,8 @@ export async function packBase({ node, directory }: { node: string; directory: s
     ...libraries.map((file): [string, string] => [path.join(home, path.basename(file)).slice(1), file]),
   ]);
   const files: LayerFile[] = [];
+  for (const program of [node, ...libraries.filter((file) => /^libnode[.-]/.test(path.basename(file)))])
+    for (const part of partsIn(await readFile(program))) if (existsSync(part)) places.set(part.slice(1), part);
   for (const [name, file] of places) files.push({ name, mode: 0o755, content: { file: await realpath(file) } });
   return packFiles(completed(files), directory);
 }

@@ -1,17 +1,25 @@
 /** What agreements and statements of usage have in common: how one message is taken, and how listings are paged. */
 import { Refusal } from '#contract/problems.js';
 
-/** Each by itself, in order: what is refused does not hold back the others. */
-export async function takeEach<T>(all: readonly T[], take: (one: T) => Promise<void>) {
-  const taken: { refused: { code: string; detail: string } | null }[] = [];
+/**
+ * Each by itself, in order: what is refused does not hold back the others.
+ * @param about what is answered beside a refusal
+ */
+export async function takeEach<T, M extends object = object>(
+  all: readonly T[],
+  take: (one: T) => Promise<void>,
+  about?: (one: T) => Promise<M | undefined>,
+) {
+  const taken: ({ refused: { code: string; detail: string } | null } & Partial<M>)[] = [];
   for (const one of all)
     try {
       await take(one);
-      taken.push({ refused: null });
+      taken.push({ refused: null } as (typeof taken)[number]);
     } catch (error) {
       // The others are the owner's as much; what the disk does not take is no answer at all.
       if (!(error instanceof Refusal) || error.status >= 500) throw error;
-      taken.push({ refused: { code: error.code, detail: error.detail ?? '' } });
+      const refused = { code: error.code, detail: error.detail ?? '' };
+      taken.push({ refused, ...(await about?.(one)) } as (typeof taken)[number]);
     }
   return { taken };
 }

@@ -12,6 +12,7 @@ import {
   type MemberStatement,
   type ProviderStatement,
   periodOf,
+  type StatementPlace,
   type StatementsTaken,
   type StatementsTold,
   UsageStatement,
@@ -79,7 +80,7 @@ export function createUsageRoom({
   }
 
   function judge(statement: UsageStatement, { agreement, ended }: AgreementRecord, last: UsageStatement | undefined) {
-    const { box, app, member, number, previous, period, from, to, before, sums, at } = statement;
+    const { box, app, member, number, previous, period, from, to, before, sums, at, restarted } = statement;
     if (agreement.box !== box || agreement.app !== app || agreement.member !== member)
       throw not('it is about an agreement of somebody else');
     const now = clock.now();
@@ -94,8 +95,29 @@ export function createUsageRoom({
     if (number !== (last?.number ?? 0) + 1) throw not(`statement ${(last?.number ?? 0) + 1} is missing`);
     if (previous !== (last ? hashOfText(canonicalJson(last)) : null)) throw not('it does not follow the one before it');
     if (last && period <= last.period) throw not(`${period} is summed up already`);
-    if (from !== (last?.to ?? 0) + 1 || to < from || before !== (last?.head ?? null))
-      throw not('its entries do not follow those before them');
+    if (to < from || (before === null) !== (from === 1)) throw not('its entries hang together with nothing');
+    const end = { to: last?.to ?? 0, head: last?.head ?? null };
+    const follows = from === end.to + 1 && before === end.head;
+    // What a box does not know any more it names, so that its maker and its owner see where it began anew.
+    if (restarted && (follows || restarted.to !== end.to || restarted.head !== end.head))
+      throw not('it begins anew behind something else');
+    if (!restarted && !follows) throw not('its entries do not follow those before them');
+  }
+
+  async function lastOf(agreement: string): Promise<UsageRecord | undefined> {
+    const head = await store.usageHeads.get(agreement);
+    return head === undefined ? undefined : store.usage.get(head);
+  }
+
+  /** For the box itself alone: where its chain stands here. */
+  async function placeFor(box: string, jws: string): Promise<{ last: StatementPlace | null } | undefined> {
+    const statement = await read(box, jws).catch(() => undefined);
+    const about = statement && (await store.agreements.get(statement.agreement));
+    if (!statement || about?.agreement.box !== box) return undefined;
+    const found = await lastOf(statement.agreement);
+    if (!found) return { last: null };
+    const { number, period, to, head } = found.statement;
+    return { last: { number, period, to, head, sha256: found.sha256 } };
   }
 
   async function takeOne(box: string, jws: string): Promise<void> {
@@ -107,9 +129,7 @@ export function createUsageRoom({
     if (there) throw new Refusal('usage-other', place);
     const about = await store.agreements.get(statement.agreement);
     if (!about) throw not('its agreement is not stored');
-    const head = await store.usageHeads.get(statement.agreement);
-    const last = head === undefined ? undefined : (await store.usage.get(head))?.statement;
-    judge(statement, about, last);
+    judge(statement, about, (await lastOf(statement.agreement))?.statement);
     const value: UsageRecord = { statement, jws, sha256, receivedAt: clock.now() };
     const operations: Operation[] = [
       { type: 'put', sublevel: store.usage, key: place, value },
@@ -131,7 +151,14 @@ export function createUsageRoom({
   }
 
   return {
-    take: (box, { statements }) => turns.take(box, () => takeEach(statements, (jws) => takeOne(box, jws))),
+    take: (box, { statements }) =>
+      turns.take(box, () =>
+        takeEach(
+          statements,
+          (jws) => takeOne(box, jws),
+          (jws) => placeFor(box, jws),
+        ),
+      ),
     async list({ box, member, after = '', limit }) {
       const all =
         box !== undefined

@@ -4,6 +4,7 @@ import { systemClock } from '#common/clock.js';
 import { callControl } from '#common/control.js';
 import { files } from '#common/files.js';
 import { Refusal } from '#contract/problems.js';
+import { createAccountOperations } from '../accounts/operations.js';
 import { createAgreementOperations } from '../agreements/operations.js';
 import { createAlertOperations } from '../alerts/operations.js';
 import { openAlertWatch } from '../alerts-wiring.js';
@@ -45,6 +46,7 @@ export function asking(dir: string | undefined): Ask {
       const operations = withAudit(rooms.audit, {
         ...createWatchOperations(rooms),
         ...createSystemOperations(rooms.systems),
+        ...createAccountOperations(rooms),
         ...createAgreementOperations(rooms),
         ...createAlertOperations(alerts),
         ...createOperations({

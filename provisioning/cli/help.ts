@@ -31,6 +31,7 @@ export const help = `webizen-provider: brings boxes into a territory and looks a
   webizen-provider request refuse CODE --dir D --reason TEXT
   webizen-provider agreement list --dir D [--box ID] [--member ID] [--json]
   webizen-provider agreement usage --dir D [--member ID] [--json]
+  webizen-provider account close|list|owners|members|show|verify|credit|schedule|development|… --dir D
   webizen-provider app list --dir D [--json]
   webizen-provider app show ID --dir D [--json]
   webizen-provider app stop RELEASE --dir D --reason TEXT
@@ -87,6 +88,39 @@ The root's key is needed again to make a new CA (ca roll); serving does not need
     --json         all of it, for programs
   agreement usage  the statements that boxes have made of each month: sums alone; the entries stay on the box
     --dir D, --member ID, --json as above
+`,
+  account: `webizen-provider account: what a month came to, for owners, members and the territory
+
+  account close 2026-11 --dir D
+      rates the month, which is over, and closes it, once; goes on where it was cut. What is heard later, an end of an
+      agreement or a statement of usage, stands in the next month as an entry of its own
+  account list --dir D [--json|--csv]
+      the months, each with what owners were charged, and what members, the territory and the alliance have of it
+  account owners 2026-11 --dir D [--json|--csv]
+      each entry of each box
+  account members 2026-11 --dir D [--json|--csv]
+  account show 2026-11 BOX --dir D [--json|--csv]
+  account verify --dir D
+      reckons the chain of hashes over all closed months again, and prints the last
+  account credit AGREEMENT --month 2026-11 --amount 2.50 --reason TEXT --dir D [--json]
+      gives back at most what the agreement came to in that month; it stands in the next month that is closed
+  account schedule --dir D [--json]
+  account schedule --from 2026-12 --share 15 [--alliance 1.5] [--discount 2=20]... --dir D
+      what the territory and the alliance keep, in per cent, from a month on that is open; with --discount, how much of
+      the territory's share members of a vetting level are let off, in per cent
+  account development --dir D [--json]
+  account development BOX on|off --dir D
+      nothing is charged on a maker's own box, from the first month that is open
+
+  account seller [FILE] --dir D [--json]
+      who makes out invoices: {"name", "street", "postalCode", "city", "country": "NZ", "vatId" or "registration", "email",
+      "iban", "paymentDays": 14, "tax"}; tax is {"category": "S", "percent": "15"}, or Z, or E or O with a "reason"
+  account invoice 2026-11 BOX --buyer FILE --out FILE --dir D [--currency EUR]
+      the invoice of a box's month, or the credit note, by EN 16931 in UBL 2.1; the buyer's file has the first fields of
+      the seller's. It is made out once: asked for again, it is the same
+  account invoices --dir D [--json|--csv]
+
+Months are those of UTC. Works while the server runs and while it does not.
 `,
   serve: `webizen-provider serve: runs the territory until it is told to stop (SIGTERM, SIGINT)
 

@@ -6,6 +6,7 @@ import path from 'node:path';
 import { type Commits, createCommits, type Database, type Operation } from '#common/commits.js';
 import { isDiskFull, openDatabase } from '#common/database.js';
 import { Refusal } from '#contract/problems.js';
+import { type AccountStore, accountSublevels } from './accounts.js';
 import { type AgreementStore, agreementSublevels } from './agreements.js';
 import { type BoxStore, boxSublevels } from './boxes.js';
 import { type CatalogueStore, catalogueSublevels } from './catalogue.js';
@@ -24,7 +25,8 @@ import { type SystemStore, systemSublevels } from './systems.js';
 import { type WatchStore, watchSublevels } from './watch.js';
 
 export interface Store
-  extends AgreementStore,
+  extends AccountStore,
+    AgreementStore,
     BoxStore,
     CatalogueStore,
     ClaimStore,
@@ -60,6 +62,7 @@ export async function openStore(directory: string, records?: Database): Promise<
   const commits: Commits = createCommits(db);
   const listeners = new Set<(operations: readonly Operation[]) => void>();
   return {
+    ...accountSublevels(db),
     ...agreementSublevels(db),
     ...boxSublevels(db),
     ...catalogueSublevels(db),

@@ -311,6 +311,7 @@ export type UsageEntry = {
 
 export type UsageView = {
   agreement: string;
+  units: string[];
   period: string;
   entries: number;
   sums: {

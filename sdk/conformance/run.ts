@@ -5,6 +5,7 @@ import type { Place } from './http.js';
 import { leases } from './leases.js';
 import { lists } from './lists.js';
 import { messages } from './messages.js';
+import { metering } from './metering.js';
 import { Mismatch, NotGranted, NotTried } from './outcome.js';
 import { requests } from './requests.js';
 import type { Specification } from './specification.js';
@@ -31,6 +32,7 @@ export const promises: readonly Promised[] = [
   ...tell,
   ...leases,
   ...messages,
+  ...metering,
 ];
 
 async function outcomeOf(promised: Promised, trial: Trial): Promise<Outcome> {

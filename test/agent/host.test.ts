@@ -1,6 +1,8 @@
 /** Which machine this is, from what different boards say of themselves. */
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
 import t from 'tap';
-import { realHost } from '../../agent/host/host.js';
+import { realHost, restartMachine } from '../../agent/host/host.js';
 import { isSameMachine, machineOf } from '../../agent/host/machine.js';
 
 const told = (files: Record<string, string>, interfaces: string[] = []) =>
@@ -44,4 +46,10 @@ t.test('a machine that tells nothing is tolerated', async (t) => {
   t.equal(await told({}), undefined);
   t.equal(await told({ [board]: '\0', [firmware]: 'ffffffff-ffff-ffff\n' }, ['eth0']), undefined);
   t.equal(await realHost.machine(), await realHost.machine(), 'this one says the same twice');
+});
+
+t.test('a restart that ends whoever asked for it is under way all the same', async (t) => {
+  const ask = () => promisify(execFile)('sh', ['-c', 'kill -TERM $$']);
+  await restartMachine({ ask, goesDown: async () => true });
+  await t.rejects(restartMachine({ ask, goesDown: async () => false }), { code: 'host-cannot-reboot' });
 });

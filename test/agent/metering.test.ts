@@ -151,7 +151,13 @@ t.test('what is counted is there after a restart, and is the same under the same
   const b = await bench(t);
   let metering = await b.open();
   const count = (key: string, quantity = '1', unit = 'page') => metering.count(app, { unit, quantity }, key);
-  t.match(metering.view(app), { entries: 0, cost: { amount: '0', currency: 'EUR' }, cap: null, sums: [] });
+  t.match(metering.view(app), {
+    units: ['page'],
+    entries: 0,
+    cost: { amount: '0', currency: 'EUR' },
+    cap: null,
+    sums: [],
+  });
   const first = await count('a', '2.5');
   t.match(first, { isNew: true, entry: { entry: 1, previous: null, trial: false } });
   const [one, two, three] = await Promise.all([count('b'), count('b'), count('a', '2.5')]);
@@ -458,6 +464,8 @@ t.test('through the API it needs the permission, a key, and what the schema says
   refused(t, await ask({ unit: 'hour', quantity: '1' }, 'x'), 'metering-unit');
   t.match((await call(api.socket(app), 'GET', '/v1/metering')).json, { entries: 1, sums: [{ quantity: '1' }] });
   t.match((await call(api.socket(app), 'GET', '/v1/metering/entries?after=0')).json, { entries: [{ entry: 1 }] });
+  for (const query of ['after=-1', 'limit=0', 'limit=1001', 'from=1'])
+    refused(t, await call(api.socket(app), 'GET', `/v1/metering/entries?${query}`), 'body-invalid');
   const silent = await apiBox(t, [apiApp('a', { grants: ['metering'] })]);
   refused(t, await call(silent.socket('a'), 'GET', '/v1/metering'), 'unavailable');
 });

@@ -5,7 +5,10 @@ import path from 'node:path';
 import fc from 'fast-check';
 import t, { type Test } from 'tap';
 import { openDatabase } from '#common/database.js';
+import type { Config } from '../../agent/config.js';
 import { createLeft } from '../../agent/host/left.js';
+import { createLocalHealth } from '../../agent/local-health.js';
+import { openStore } from '../../agent/store/store.js';
 import { ownFolder } from '../support/folder.js';
 import { jumpingClock, leftIn, type OsBox, type OsBoxWish, osBox, osCatalogue, quickGate } from '../support/os-box.js';
 import { type Behaviour, someRelease, testBundle, testPublisher } from '../support/os-release.js';
@@ -145,6 +148,24 @@ t.test('what a cut left of a download, and the disk has changed, is fetched anew
   t.same(a.asked, [0, 30_000, 0]);
   t.equal(box.updates.owner.view().last, null, 'nothing has failed');
   await (await a.powered()).until(({ last }) => last?.outcome === 'done');
+});
+
+t.test('of what ran before nothing is asked that somebody has stopped meanwhile', async (t) => {
+  const folder = await ownFolder(t);
+  const store = await openStore(folder);
+  t.teardown(() => store.db.close());
+  const health = createLocalHealth({
+    config: { runtimeDir: folder } as Config,
+    ...{ store, consolePort: () => undefined, isOnline: () => true },
+    ...{ running: () => ['example.kept'], stopped: () => ['example.stopped'] },
+  });
+  const ran = (...apps: string[]) => health({ apps, isOnline: true }, new AbortController().signal);
+  const words = /apps that ran before/;
+  t.notMatch((await ran('example.kept', 'example.stopped')).join('; '), words);
+  t.match(
+    (await ran('example.stopped', 'example.ill', 'example.lost')).at(-1),
+    /do not run: example\.ill, example\.lost$/,
+  );
 });
 
 t.test('a store that the next release has written opens under this one, and keeps its number', async (t) => {

@@ -158,6 +158,19 @@ t.test('a bundle that the installer does not want is not tried again, unless its
   await box.until(({ last, next }) => next === null && (last?.at ?? 0) > a.clock.now() - day);
 });
 
+t.test('an older system under a newer name is refused, and nothing that happens later starts it', async (t) => {
+  const a = await trial(t);
+  const box = await a.open();
+  const { bytes, bundle } = testBundle('0.9.0');
+  a.catalogue.now.bytes = bytes;
+  a.catalogue.now.selection = { release: await a.publisher.sign(someRelease({ bundle })), notBefore: null };
+  await box.updates.ask();
+  await box.until(({ last }) => last !== null);
+  t.match(box.updates.owner.view().last, { outcome: 'failed', code: 'os-bundle-refused', detail: /it holds 0\.9\.0/ });
+  const { order, slots } = machineIn(a.folder);
+  t.same([order, slots.B.isGood], [['A', 'B'], false]);
+});
+
 t.test('a system that does not start is given up by the boot loader, and the owner is told', async (t) => {
   const a = await trial(t);
   await a.open();

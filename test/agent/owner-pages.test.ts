@@ -332,6 +332,20 @@ t.test(
   },
 );
 
+t.test('a call that is lost before anybody has signed in: the page says so, and recovers by itself', async (test) => {
+  const served = await startOwnerConsole(test);
+  const page = await open(served.url, sizes.phone);
+  let isAway = true;
+  await page.getByLabel('Code on the label').fill('AAAAA-AAAAA');
+  await page.route('**/v1/**', (route) => (isAway ? route.abort() : route.continue()));
+  await press(page, 'Continue');
+  const banner = page.getByText(/The box does not answer. What you see is from/);
+  await banner.waitFor();
+  isAway = false;
+  await banner.waitFor({ state: 'detached' });
+  await page.context().close();
+});
+
 t.test(
   'a forgotten passphrase: the recovery code, or the label and a file on the card',
   { buffered: true },

@@ -6,7 +6,6 @@ import fc from 'fast-check';
 import t from 'tap';
 import { Refusal } from '#contract/problems.js';
 import { textOf, unframe } from '../../agent/apps/runtime/output.js';
-import { hasRange } from '../../agent/apps/runtime/spec.js';
 import { call } from '../support/api-box.js';
 import { busyboxEntries, busyboxImage, image, nodeImage, tar } from '../support/image.js';
 import { testPodman } from '../support/podman.js';
@@ -302,12 +301,6 @@ t.test('the seccomp profile is where the engine reads it', async (t) => {
   await testRunner(t, podman);
   const profile = JSON.parse(await readFile(path.join(podman.folder, 'state/seccomp.json'), 'utf8'));
   t.equal(profile.defaultAction, 'SCMP_ACT_ERRNO');
-});
-
-t.test('ranges of user ids are seen only where the engine has its own', async (t) => {
-  t.ok(hasRange('someone:100000:65536\ncontainers:2147483647:2147483648\n'));
-  t.notOk(hasRange('someone:100000:65536\n'));
-  t.notOk(hasRange(undefined));
 });
 
 t.test('frames of output are read back whatever stands in them, and cut ones are no harm', async (t) => {

@@ -22,6 +22,7 @@ import { install } from './install.js';
 import { libraryCosts } from './libraries.js';
 import { memory } from './memory.js';
 import { messages } from './messages.js';
+import { metering } from './metering.js';
 import { path as pathCheck } from './path.js';
 import { register } from './register.js';
 import { renewal } from './renewal.js';
@@ -95,6 +96,7 @@ try {
   await measure('api', () => api(workshop, conditions));
   await measure('sockets', () => appSockets(workshop, conditions));
   await measure('messages', () => messages(workshop, conditions));
+  await measure('metering', () => metering(workshop, conditions));
   for (const name of ['leases', 'notify', 'events'] as const)
     await measure(name, () => telling(workshop, conditions, name));
   await measure('apps', () => apps(workshop, conditions));

@@ -4,7 +4,7 @@ import path from 'node:path';
 import { gzipSync } from 'node:zlib';
 import fc from 'fast-check';
 import t from 'tap';
-import { packBase } from '#common/archive/base.js';
+import { packBase, partsIn } from '#common/archive/base.js';
 import { checkImage } from '#common/archive/image.js';
 import { checkLayer } from '#common/archive/layer.js';
 import { blobFile } from '#common/archive/layout.js';
@@ -391,4 +391,14 @@ t.test('what an image cannot hold is not packed, and nothing half packed is left
   await writeFile(wrapper, '#!/bin/sh\nexec node "$@"\n', { mode: 0o755 });
   for (const node of [wrapper, path.join(directory, 'none')])
     await t.rejects(packBase({ node, directory }), refusal('pack-refused'));
+});
+
+t.test('the parts that Debian’s Node keeps beside itself are read off it', async (t) => {
+  const place = '/usr/share/nodejs/cjs-module-lexer/dist/lexer.js';
+  const program = Buffer.from(
+    `\x7fELF\0${place}\0internal\0${place}\0/usr/share/nodejs/\0/usr/share/nodejs/x.json\0`,
+    'latin1',
+  );
+  t.same(partsIn(program), [place]);
+  t.same(partsIn(Buffer.from('none')), []);
 });

@@ -24,7 +24,7 @@ function agentWith(card: string, from: RegExp, to: string): Alteration {
 }
 
 /** A machine's own limit, shorter than a box's: four minutes, and two more for the machine. */
-const shortTrial = (card: string): Alteration => {
+export const shortTrial = (card: string): Alteration => {
   const config = JSON.parse(readIn(card, 'rootfs-b', '/etc/webizen/agent.json'));
   return {
     '/etc/webizen/agent.json': JSON.stringify({ ...config, os: { ...config.os, trialSeconds: 240 } }),

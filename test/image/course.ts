@@ -2,7 +2,7 @@
 import type { Machine } from './machine.js';
 
 /** Emulated and beside other work; a real board takes a tenth. */
-const patienceMilliseconds = 20 * 60_000;
+const patienceMilliseconds = 40 * 60_000;
 
 export interface Course {
   /** Seconds since the last `begin`, by step. */

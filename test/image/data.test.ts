@@ -208,6 +208,33 @@ t.test('what is unfinished is made plain where there is no TPM, cut once it is c
   t.equal(data('state', place('vda4')), 'unknown');
 });
 
+t.test('what a reset has kept erases the volume that it was kept of, and no other one', async (t) => {
+  const { place, program, start, told, onBoot } = await box(t, { hasTpm: true });
+  program('systemd-creds', 'cp "$3" "$4"');
+  program('systemd-cryptenroll', 'exit 1');
+  data('commit', header(place('header'), place('vda4'), place('key'), storageKey), place('vda4'));
+  const [before, uuid] = [readFileSync(place('vda4')), command('cryptsetup', ['luksUUID', place('vda4')]).trim()];
+  mkdirSync(place('old/webizen/agent'), { recursive: true });
+  writeFileSync(place('old/webizen/agent/reset.json'), 'a reset');
+  const kept = (of: string): void => {
+    writeFileSync(place('old/of'), `${of}\n`);
+    command('tar', ['-C', place('old'), '-czf', place('esp/webizen-kept.cred'), 'of', 'webizen']);
+  };
+  for (const other of ['', '57455249-0000-4000-8000-00000000000d']) {
+    kept(other);
+    start();
+    t.ok(readFileSync(place('vda4')).equals(before), 'nothing is erased');
+    t.strictSame(told(), { encrypted: true, opened: 'tpm2' });
+    t.equal(onBoot('webizen-kept.cred'), undefined, 'nor is it asked for again');
+  }
+  kept(uuid);
+  start();
+  t.strictSame(told(), { encrypted: false, because: 'tpm-refused' });
+  const inside = (file: string): string => command('debugfs', ['-R', `cat ${file}`, place('vda4')]);
+  t.equal(inside('/webizen/agent/reset.json'), 'a reset');
+  t.equal(inside('/of'), '', 'what only the script needs is not there');
+});
+
 t.test('a storage key is understood however it was written down', async () => {
   const letters = fc.stringMatching(/^[cbdefghijklnrtuv]{64}$/);
   const between = fc.array(fc.constantFrom('', '-', ' ', '\r\n', '\t', '\ufeff'), { minLength: 64, maxLength: 64 });

@@ -121,6 +121,9 @@ t.test('saved on one box, restored on another: the app goes on there, and the bo
   await heading(page, 'This backup is whole.');
   await second.look('6-setup-found');
   await page.getByLabel('Type “restore”').fill('Restore');
+  // How things stand is asked before the box has begun to go: the page has to ask again.
+  const asked = page.waitForResponse((response) => new URL(response.url()).pathname === '/v1/state');
+  box.calm = asked.then((response) => response.finished());
   await press(page, 'Restore this backup');
   await page.getByLabel('Passphrase', { exact: true }).waitFor();
   await signIn(page, passphrase);

@@ -5,10 +5,10 @@ import type { Agreement, ToldAgreement } from '#contract/agreements.js';
 import { agreedPlan } from '#contract/plan-digest.js';
 import type { Plan } from '#contract/plans.js';
 import { createAgreements } from '../../provisioning/agreements/agreements.js';
-import { openStore } from '../../provisioning/store/store.js';
 import { ownFolder } from '../support/folder.js';
 import { testSigner } from '../support/installing.js';
 import { createManualClock } from '../support/manual-clock.js';
+import { storeIn } from '../support/records.js';
 import { app, day, digestOf, planOf } from '../support/terms-box.js';
 
 const box = 'box-000000000001';
@@ -21,7 +21,7 @@ async function bench(t: Test, more: { plans?: Plan[]; owner?: string } = {}) {
   const clock = createManualClock();
   const { signer, jwk } = await testSigner();
   const { plans = [planOf()], owner = 'acme' } = more;
-  let store = await openStore(folder);
+  let store = await storeIn(folder);
   const enrolledAt = clock.now() - 10 * day;
   const put = (key: string) =>
     store.commit([{ type: 'put', sublevel: store.boxes, key, value: { enrolledAt, claim: '', certificate: {} } }]);
@@ -38,7 +38,7 @@ async function bench(t: Test, more: { plans?: Plan[]; owner?: string } = {}) {
     agreements: open(),
     async again() {
       await store.close();
-      store = await openStore(folder);
+      store = await storeIn(folder);
       tools.agreements = open();
       return tools.agreements;
     },

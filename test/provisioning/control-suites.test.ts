@@ -10,7 +10,7 @@ import t from 'tap';
 import { testPostgres } from '../support/postgres.js';
 
 /** `SUITES=members,links` runs others. */
-const suites = (process.env.SUITES ?? 'est,admission,revocation').split(',');
+const suites = (process.env.SUITES ?? 'est,admission,revocation,agreements,usage').split(',');
 
 const server = await testPostgres(t, { fsync: 'off', max_connections: '200' });
 

@@ -8,10 +8,10 @@ import { type UsageStatement, usageStatementType } from '#contract/metering.js';
 import { agreedPlan } from '#contract/plan-digest.js';
 import { createUsageRoom } from '../../provisioning/agreements/usage.js';
 import type { AgreementRecord } from '../../provisioning/store/agreements.js';
-import { openStore } from '../../provisioning/store/store.js';
 import { createTestCa } from '../support/certificates.js';
 import { ownFolder } from '../support/folder.js';
 import { createManualClock } from '../support/manual-clock.js';
+import { storeIn } from '../support/records.js';
 import { day, planOf } from '../support/terms-box.js';
 
 const box = 'box-000000000001';
@@ -19,7 +19,8 @@ const agreement = 'agreement-00000000000000000001';
 const hex = (letter: string): string => letter.repeat(64);
 
 async function bench(t: Test) {
-  const store = await openStore(await ownFolder(t));
+  const folder = await ownFolder(t);
+  let store = await storeIn(folder);
   t.teardown(() => store.close());
   const clock = createManualClock(Date.UTC(2027, 1, 3));
   const plan = agreedPlan(planOf({ prices: [{ amount: '0.015', currency: 'EUR', per: 'unit', unit: 'page' }] }));
@@ -49,9 +50,16 @@ async function bench(t: Test) {
     { type: 'put', sublevel: store.boxes, key: 'box-000000000002', value: record(other.der) },
     { type: 'put', sublevel: store.agreements, key: agreement, value: about() },
   ]);
-  const usage = createUsageRoom({ store, clock, territory: 'north' });
   const tools = {
-    ...{ usage, store, clock, about },
+    ...{ clock, about },
+    store,
+    usage: createUsageRoom({ store, clock, territory: 'north' }),
+    async again() {
+      await store.close();
+      store = await storeIn(folder);
+      tools.store = store;
+      tools.usage = createUsageRoom({ store, clock, territory: 'north' });
+    },
     statement: (more: Partial<UsageStatement> = {}): UsageStatement => ({
       ...{ agreement, box, app: 'acme.visits', member: 'acme', number: 1, previous: null, period: '2026-11' },
       ...{ from: 1, to: 10, before: null, head: hex('1'), at: Date.UTC(2026, 11, 1) },
@@ -66,7 +74,7 @@ async function bench(t: Test) {
         header: { x5c: [by.der] },
       }),
     async take(jws: string, from = box) {
-      return (await usage.take(from, { statements: [jws] })).taken[0]?.refused?.code ?? 'taken';
+      return (await tools.usage.take(from, { statements: [jws] })).taken[0]?.refused?.code ?? 'taken';
     },
     mine,
     other,
@@ -106,7 +114,10 @@ t.test('each statement follows the one before it, and is taken once however ofte
     await b.take(await b.sign(b.statement({ sums: [{ unit: 'page', quantity: '1', trial: '0' }] }))),
     'usage-other',
   );
+  await b.again();
+  t.equal(await b.take(jws), 'taken', 'also behind a restart');
   t.equal(await b.take(await b.sign(second)), 'taken');
+  await b.again();
   t.match(await b.usage.list({ limit: 10 }), [
     { number: 1, box },
     { number: 2, box },
@@ -116,6 +127,40 @@ t.test('each statement follows the one before it, and is taken once however ofte
   t.notMatch(JSON.stringify(seen), box, 'its maker is not told whose box it is');
   t.match(await b.usage.ofMember('acme', seen.last ?? '', 10), { statements: [{ number: 2 }], last: null });
   t.same((await b.usage.ofMember('bracken', '', 10)).statements, []);
+});
+
+t.test('a box is told where its chain stands here, and may begin anew behind what it names', async (t) => {
+  const b = await bench(t);
+  const first = b.statement();
+  t.equal(await b.take(await b.sign(first)), 'taken');
+  const sha256 = hashOfText(canonicalJson(first));
+  const last = { number: 1, period: '2026-11', to: 10, head: hex('1'), sha256 };
+  const other = await b.sign(b.statement({ sums: [{ unit: 'page', quantity: '1', trial: '0' }] }));
+  t.match((await b.usage.take(box, { statements: [other] })).taken, [{ refused: { code: 'usage-other' }, last }]);
+  const foreign = await b.sign(b.statement({ box: 'box-000000000002' }), b.other);
+  const { taken } = await b.usage.take('box-000000000002', { statements: [foreign, other] });
+  t.same(
+    taken.map((one) => 'last' in one),
+    [false, false],
+    'nobody else is',
+  );
+  const anew = b.statement({
+    ...{ number: 2, previous: sha256, period: '2026-12', from: 4, to: 5, before: hex('7'), head: hex('8') },
+    restarted: { to: 10, head: hex('1') },
+  });
+  for (const [what, more] of Object.entries({
+    'behind another number': { restarted: { to: 9, head: hex('1') } },
+    'behind another entry': { restarted: { to: 10, head: hex('2') } },
+    'behind nothing': { restarted: { to: 0, head: null } },
+    'where it follows': { from: 11, to: 12, before: hex('1') },
+    'with entries that hang on nothing': { from: 4, before: null },
+    'in a month that is summed up': { period: '2026-11' },
+    'as another statement': { previous: hex('f') },
+  } satisfies Record<string, Partial<UsageStatement>>))
+    t.equal(await b.take(await b.sign({ ...anew, ...more })), 'usage-invalid', what);
+  t.equal(await b.take(await b.sign(anew)), 'taken');
+  t.match((await b.usage.ofMember('acme', '', 10)).statements[1], { restarted: { to: 10 } }, 'its maker sees it');
+  t.match((await b.usage.list({ limit: 10 }))[1], { restarted: { to: 10 } });
 });
 
 t.test('a listing goes on behind what it leaves out, and a member of another territory is another one', async (t) => {

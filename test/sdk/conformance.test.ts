@@ -1,5 +1,6 @@
 /** The trial of the standard API: the box passes it, and what breaks a promise is found out. */
 import { execFile } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { createServer, type IncomingMessage, request as requestOf, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -14,6 +15,7 @@ import { tellApps } from '../../agent/app-telling.js';
 import { createLedger } from '../../agent/consent/ledger.js';
 import { createEgress } from '../../agent/egress/egress.js';
 import { openLeases } from '../../agent/leases/open.js';
+import { createMetering } from '../../agent/metering/metering.js';
 import { createNotices } from '../../agent/notices/notices.js';
 import { openStore } from '../../agent/store/store.js';
 import { promises, type Result, tryPromises } from '../../sdk/conformance/run.js';
@@ -21,9 +23,10 @@ import { readSpecification } from '../../sdk/conformance/specification.js';
 import { type Answer, call, startApiBox } from '../support/api-box.js';
 import { ownFolder } from '../support/folder.js';
 import { app, messageRooms } from '../support/message-rooms.js';
+import { under } from '../support/metering-child.js';
 import { storageOver } from '../support/stored-values.js';
 
-const all: Capability[] = ['storage', 'health.read', 'identity.attest', 'notify', 'messages'];
+const all: Capability[] = ['storage', 'health.read', 'identity.attest', 'notify', 'messages', 'metering'];
 
 async function specification() {
   const read = readSpecification(JSON.parse(await readFile('docs/spec/openapi.json', 'utf8')));
@@ -53,6 +56,19 @@ async function boxOf(t: Test) {
     api: () => box.api,
   });
   const tunnels = createEgress({ resolve: async () => [], ownNetworks: () => [], clock: systemClock });
+  const agreed = { ...under, app: 'full' };
+  const metering = await createMetering({
+    ...{ store, clock: systemClock, isTimeKnown: () => true, onTime: () => () => {} },
+    ledger: await createLedger({ store, clock: systemClock }),
+    under: (id) => (id === 'full' ? agreed : undefined),
+    isTold: () => true,
+    box: () => undefined,
+    signing: async () => undefined,
+    tell: async () => ({ taken: [] }),
+    onRefused: (refusal) => t.fail(refusal.message),
+  });
+  for (const quantity of ['2.5', '1', '0.000001'])
+    await metering.count('full', { unit: 'page', quantity }, `key-${quantity}`);
   const box = await startApiBox(
     [
       { id: 'full', grants: all, quotaBytes: 4 * 2 ** 20 },
@@ -65,6 +81,7 @@ async function boxOf(t: Test) {
         storage: telling.storage,
         standing: telling.standing,
         leases: room.leases,
+        metering,
         logs: async () => 'hello\n',
         notifications: {
           async add(app, note) {
@@ -104,7 +121,14 @@ t.test('what is not granted is told apart from what is broken', async (t) => {
   });
   t.same(idsOf(results, 'failed'), []);
   const refused = idsOf(results, 'not granted');
-  for (const id of ['storage.values', 'list.pages', 'health.latest', 'attest.statement', 'notify.told'])
+  for (const id of [
+    'storage.values',
+    'list.pages',
+    'health.latest',
+    'attest.statement',
+    'notify.told',
+    'metering.once',
+  ])
     t.ok(refused.includes(id), id);
   const passed = idsOf(results, 'passed');
   for (const id of ['box.facts', 'self.grants', 'ready.said', 'events.hello', 'egress.grant', 'errors.unknown-path'])
@@ -276,6 +300,39 @@ const flaws: Flaw[] = [
     promise: 'messages.once',
     what: 'a message again for the same request',
     lose: ({ headers }) => void delete headers['idempotency-key'],
+  },
+  {
+    promise: 'metering.once',
+    what: 'a key that counts each time',
+    lose({ method, headers }) {
+      if (method === 'POST') headers['idempotency-key'] = randomUUID();
+    },
+  },
+  {
+    promise: 'metering.agreed',
+    what: 'a unit that nobody agreed to is counted as another',
+    alter: (answer) => withText(answer, (text) => text.replaceAll('metering-unit', 'metering-quantity')),
+  },
+  {
+    promise: 'metering.entries',
+    what: 'an entry that was altered',
+    alter: (answer, { url }) =>
+      url.includes('/entries') ? withText(answer, (text) => text.replace('"quantity":"1"', '"quantity":"3"')) : answer,
+  },
+  {
+    promise: 'metering.sums',
+    what: 'a sum that was made by floats',
+    alter: (answer, { url }) =>
+      url === '/v1/metering'
+        ? withText(answer, (text) => text.replace(/"quantity":"(\d+)\.\d+"/, '"quantity":"$1.5"'))
+        : answer,
+  },
+  {
+    promise: 'metering.refusals',
+    what: 'a missing key that is made up',
+    lose({ method, headers }) {
+      if (method === 'POST') headers['idempotency-key'] ??= randomUUID();
+    },
   },
   {
     promise: 'requests.who',

@@ -25,6 +25,8 @@ export interface TestBox {
   configFile: string;
   config: Record<string, unknown>;
   agent: Agent | undefined;
+  /** What a restart waits for. */
+  calm: Promise<unknown> | undefined;
   bootDir: string;
   setClaim(code: string): Promise<void>;
   start(host?: Host): Promise<Agent>;
@@ -75,13 +77,18 @@ export async function testBox(
     configFile,
     config,
     agent: undefined,
+    calm: undefined,
     bootDir,
     setClaim: (code) => writeFile(claimCodeFile, `${code}\n`),
     async start(host = realHost) {
       const agent = createAgent(parseConfig(JSON.stringify(config)), host, {
         log: pino({ level: 'silent' }),
         ownerAssets: path.resolve('build/owner'),
-        onRestart: () => void agent.stop().then(() => box.start(host)),
+        async onRestart() {
+          await box.calm;
+          await agent.stop();
+          await box.start(host);
+        },
       });
       box.agent = agent;
       await agent.start();

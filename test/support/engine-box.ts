@@ -57,7 +57,6 @@ export function engineRunner({ folder, socketPath }: { folder: string; socketPat
     socketPath,
     stateDirectory: path.join(folder, 'run', 'runtime'),
     files,
-    kernel: async () => undefined,
     clock: systemClock,
     log: { info: () => {}, warn: () => {} },
     graceSeconds: 2,

@@ -1,7 +1,8 @@
 /** Real, small OCI images: busybox alone, or the Node that runs the tests with its libraries. */
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
+import { partsIn } from '#common/archive/base.js';
 import { endOfTar, headerOf, padding } from '#common/archive/tar.js';
 
 export interface TestImage {
@@ -114,7 +115,13 @@ export function nodeImage(more: readonly Entry[] = []): TestImage {
   const libraries = execFileSync('ldd', [process.execPath], { encoding: 'utf8' })
     .split('\n')
     .flatMap((line) => /(\/\S+) \(0x/.exec(line)?.[1] ?? []);
-  const files = libraries.map((file) => ({ path: file.slice(1), data: readFileSync(file), mode: 0o755 }));
+  const programs = [process.execPath, ...libraries.filter((file) => file.includes('/libnode.'))];
+  const beside = programs.flatMap((file) => partsIn(readFileSync(file))).filter((file) => existsSync(file));
+  const files = [...libraries, ...beside].map((file) => ({
+    path: file.slice(1),
+    data: readFileSync(file),
+    mode: 0o755,
+  }));
   const node = { path: 'bin/node', data: readFileSync(process.execPath), mode: 0o755 };
   return image({ layers: [tar(busyboxEntries()), tar([...files, node]), tar(more)] });
 }

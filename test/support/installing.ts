@@ -441,6 +441,7 @@ export async function installingBox(wish: BoxWish) {
   return {
     dataDir,
     socketsDirectory,
+    store,
     desk: installer.desk,
     idle: installer.idle,
     links,

@@ -11,10 +11,10 @@ import { openDatabase } from '../../provisioning/database-wiring.js';
 import { createProvider, type Provider, type ProviderConfig } from '../../provisioning/provider.js';
 import { openRecords } from '../../provisioning/records-wiring.js';
 import { openRooms, type Rooms } from '../../provisioning/rooms.js';
-import type { Control } from '../../provisioning/store/control/control.js';
+import { type Control, openControl } from '../../provisioning/store/control/control.js';
 import { moveControl } from '../../provisioning/store/control/move.js';
 import { openPostgresFleet } from '../../provisioning/store/postgres/fleet.js';
-import { storeVersion } from '../../provisioning/store/store.js';
+import { openStore, type Store, storeVersion } from '../../provisioning/store/store.js';
 import { readTerritory } from '../../provisioning/territory.js';
 
 const log = pino({ level: 'silent' });
@@ -63,6 +63,36 @@ export async function roomsOf(wish: Parameters<typeof openRooms>[0]): Promise<Ro
     async close() {
       await rooms.close();
       await records?.stop();
+    },
+  };
+}
+
+/** The records without a provider, wherever they are; each time that they are opened there, into a copy of its own. */
+export async function storeIn(directory: string): Promise<Store> {
+  const server = process.env.RECORDS_SERVER;
+  if (server === undefined) return openStore(directory);
+  const place = path.resolve(directory);
+  let url = moved.get(place);
+  if (url === undefined) {
+    await (await openStore(place)).close();
+    url = await databaseOn(server);
+    await moveControl({ directory: place, url, territory: 'test', version: storeVersion });
+    moved.set(place, url);
+  }
+  const name = `copy-${randomBytes(6).toString('hex')}`;
+  const control = await openControl({
+    ...{ url, territory: 'test', machine: name, name, version: storeVersion, clock: systemClock, log },
+    location: path.join(place, name),
+    files: async () => ({}),
+  });
+  if (!control) throw new Error('the records are elsewhere');
+  await control.own(new AbortController().signal);
+  const store = await openStore('', control.db);
+  return {
+    ...store,
+    async close() {
+      await store.close();
+      await control.stop();
     },
   };
 }

@@ -1,7 +1,6 @@
 /** A runner before real podman, and apps that are a shell script each. */
 import { EventEmitter } from 'node:events';
 import { chmodSync, mkdirSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -34,7 +33,6 @@ export async function testRunner(t: Teardown, podman: TestPodman, wish: RunnerWi
     socketPath: podman.socketPath,
     stateDirectory: path.join(podman.folder, 'state'),
     files,
-    kernel: (file) => readFile(file, 'utf8').catch(() => undefined),
     clock: wish.clock ?? systemClock,
     flush: wish.flush,
     log: { info: () => {}, warn: () => {} },

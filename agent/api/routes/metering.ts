@@ -9,10 +9,13 @@ import { IdempotencyKey, idempotencyKeyOf } from '../idempotency.js';
 import { ofBodies } from './bodies.js';
 
 const capability = 'metering';
-const After = Type.Object({
-  after: Type.Optional(Type.Integer({ minimum: 0, description: 'the number of the last entry that was seen' })),
-  limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 1000, description: '100 unless said' })),
-});
+const After = Type.Object(
+  {
+    after: Type.Optional(Type.Integer({ minimum: 0, description: 'the number of the last entry that was seen' })),
+    limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 1000, description: '100 unless said' })),
+  },
+  { additionalProperties: false },
+);
 
 export function meteringRoutes(
   application: FastifyInstance,

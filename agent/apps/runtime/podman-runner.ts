@@ -13,7 +13,7 @@ import { createPodman } from './podman.js';
 import type { RunApp, Runner } from './runner.js';
 import { seccompProfile } from './seccomp.js';
 import { createSocketClient } from './socket-client.js';
-import { containerSpec, hasRange, labels, limits, runVolume, volumesOf } from './spec.js';
+import { containerSpec, labels, limits, runVolume, volumesOf } from './spec.js';
 
 export interface PodmanWish {
   /** Of podman's service. */
@@ -21,8 +21,6 @@ export interface PodmanWish {
   /** The runtime's own, 0700, gone with a reboot: /run/webizen/runtime. */
   stateDirectory: string;
   files: Files;
-  /** A file of the machine's; undefined where it has none. */
-  kernel: (file: string) => Promise<string | undefined>;
   /** Has what the engine wrote on the disk; where nothing is said, that is left to the machine. */
   flush?: (() => Promise<void>) | undefined;
   clock: Clock;
@@ -38,7 +36,6 @@ export function createPodmanEngine({
   socketPath,
   stateDirectory,
   files,
-  kernel,
   flush = async () => {},
   log,
   graceSeconds = 10,
@@ -47,11 +44,6 @@ export function createPodmanEngine({
   const images = createImages({ podman, flush });
   const seccompFile = path.join(stateDirectory, 'seccomp.json');
   const nameOf = (id: string): string => `webizen-${id}`;
-
-  async function userNamespaces(): Promise<boolean> {
-    const [users, groups] = await Promise.all([kernel('/etc/subuid'), kernel('/etc/subgid')]);
-    return hasRange(users) && hasRange(groups);
-  }
 
   /** What an engine had begun to remove when it was killed can be neither looked at nor stopped, only removed. */
   async function finishRemoval(id: string): Promise<void> {
@@ -87,7 +79,6 @@ export function createPodmanEngine({
       ...app,
       imageId: await images.idOf(app.image),
       seccompFile,
-      userNamespaces: await userNamespaces(),
     });
     await finishRemoval(app.id);
     const found = await look(app.id);

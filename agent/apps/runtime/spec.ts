@@ -42,18 +42,15 @@ export interface ContainerWish {
   socketDirectory: string;
   /** A file that the engine reads. */
   seccompFile: string;
-  /** Whether the engine has ranges of user ids to give away (`containers` in /etc/subuid). */
-  userNamespaces: boolean;
 }
 
 /**
- * Without user namespaces an app's user exists on the machine too. So each app has a number of its own: what counts by
- * user, processes above all, is then not shared among apps, nor with anybody who may log in.
+ * Each app has a number of its own, which exists on the machine too: what counts by user, processes above all, is not shared
+ * among apps, nor with anybody who may log in. No user namespaces: podman (5.2 to 5.7 at least) leaves what it mounted for such
+ * a container mounted when that ends by itself (its issue 28147).
  */
-export function userOf(id: string, userNamespaces: boolean): number {
-  if (userNamespaces) return 1000;
-  return 1_000_000_000 + (createHash('sha256').update(id).digest().readUInt32BE(0) % 1_000_000_000);
-}
+export const userOf = (id: string): number =>
+  1_000_000_000 + (createHash('sha256').update(id).digest().readUInt32BE(0) % 1_000_000_000);
 
 /** An app's variables, but for those that say where the box's things are. */
 export const environmentOf = ({ run }: Manifest): Record<string, string> => ({
@@ -68,7 +65,7 @@ export type ContainerSpec = ReturnType<typeof containerSpec>;
 function specOf(wish: ContainerWish) {
   const { memoryMiB, cpus, pids } = wish.manifest.resources;
   const memoryBytes = memoryMiB * 1024 ** 2;
-  const user = userOf(wish.id, wish.userNamespaces);
+  const user = userOf(wish.id);
   const limit = (type: string, value: number) => ({ type, soft: value, hard: value });
   return {
     name: `webizen-${wish.id}`,
@@ -98,10 +95,10 @@ function specOf(wish: ContainerWish) {
     },
     netns: { nsmode: 'none' },
     pidns: { nsmode: 'private' },
-    ipcns: { nsmode: 'private' },
+    ipcns: { nsmode: 'none' }, // its own, without podman's /dev/shm
     utsns: { nsmode: 'private' },
     cgroupns: { nsmode: 'private' },
-    userns: wish.userNamespaces ? { nsmode: 'auto' } : { nsmode: 'host' },
+    userns: { nsmode: 'host' },
     read_only_filesystem: true,
     privileged: false,
     cap_drop: ['ALL'],
@@ -115,13 +112,19 @@ function specOf(wish: ContainerWish) {
         source: wish.socketDirectory,
         options: ['ro', 'nosuid', 'nodev', 'noexec', 'rprivate', 'bind'],
       },
+      // Podman's own one of a container with a read-only root is read-only too, from version 4.6 on.
+      {
+        destination: '/dev/shm',
+        type: 'tmpfs',
+        source: 'tmpfs',
+        options: ['rw', 'nosuid', 'nodev', 'noexec', 'mode=1777', `size=${limits.sharedMemoryBytes}`],
+      },
     ],
     volumes: volumesOf(wish.id).map(({ name, inside }) => ({
       Name: name,
       Dest: inside,
       Options: ['rw', 'nosuid', 'nodev', 'noexec'],
     })),
-    shm_size: limits.sharedMemoryBytes,
     resource_limits: {
       // `swap` is memory and swap together: an app that may swap wears out the card and slows everybody.
       memory: { limit: memoryBytes, swap: memoryBytes },
@@ -167,6 +170,3 @@ export const volumesOf = (id: string) => [
   { name: runVolume(id), inside: runInside, options: memoryDisk(limits.runPages, limits.runFiles) },
   { name: `webizen-${id}-tmp`, inside: '/tmp', options: memoryDisk(limits.tmpPages, limits.tmpFiles) },
 ];
-
-/** Whether /etc/subuid (or subgid) gives the engine a range for `userns=auto`. */
-export const hasRange = (subids: string | undefined): boolean => /^containers:\d+:\d+$/m.test(subids ?? '');

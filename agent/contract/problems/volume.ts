@@ -7,6 +7,11 @@ export const volumeProblems = {
     'the storage key is not kept on this box',
     'look for the paper on which it was written down: it was kept only until then',
   ],
+  'storage-key-malformed': [
+    400,
+    'this is not a storage key',
+    'type all eight groups of eight letters, as they are written down',
+  ],
   'storage-key-mistyped': [
     400,
     'this is not the end of the storage key',

@@ -138,7 +138,7 @@ export function createLive(): Live {
         return answer;
       } catch (error) {
         learn(error);
-        if (error instanceof Refused && error.problem.status === 401) void load();
+        if (error instanceof Unreachable || (error instanceof Refused && error.problem.status === 401)) void load();
         throw error;
       }
     },

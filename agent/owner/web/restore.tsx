@@ -31,6 +31,12 @@ function Found({ live, below, found, forget }: { live: Live; below: string; foun
     forget();
     return undefined;
   });
+  // Who has not signed in is not told when the box has gone and come back.
+  useEffect(() => {
+    if (!isUnder) return;
+    const timer = setInterval(() => void live.load(), pollMilliseconds);
+    return () => clearInterval(timer);
+  }, [isUnder, live]);
   if (isUnder)
     return (
       <div class="page" role="status">

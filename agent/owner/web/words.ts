@@ -161,6 +161,10 @@ export const words = {
     'terms.changed': (facts) =>
       `Version ${text(facts, 'to', '')} of ${app(facts)} has other terms. Yours hold until ${exact(Number(facts.endsAt))}.`,
     'terms.change-withdrawn': (facts) => `The other terms of ${app(facts)} were taken back. Yours hold.`,
+    'terms.usage-restarted': (facts) =>
+      `What ${app(facts)} had used stood otherwise at your provider than on this box. It goes on behind what stands there; no month is charged twice.`,
+    'terms.usage-refused': (facts) =>
+      `Your provider refused the sums of what ${app(facts)} used in ${text(facts, 'period', '')}. They are not charged.`,
     'grant.given': (facts) =>
       `${app(facts)} was allowed: ${permission(facts)}${facts.until === undefined ? '' : `, until ${exact(Number(facts.until))}`}.`,
     'grant.taken': (facts) => `Taken back from ${app(facts)}: ${permission(facts)}.`,

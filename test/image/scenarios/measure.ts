@@ -38,6 +38,18 @@ async function written(machine: Machine): Promise<Record<string, number>> {
   return Object.fromEntries(lines.map(([name, ...fields]) => [name, Number(fields[6]) * sectorBytes]));
 }
 
+const tracing = '/sys/kernel/tracing';
+const watchWrites = `touch /run/idle
+mountpoint -q ${tracing} || mount -t tracefs tracefs ${tracing}
+echo 4096 >${tracing}/buffer_size_kb
+echo >${tracing}/trace
+echo 1 >${tracing}/events/block/block_rq_issue/enable`;
+/** Who had the card written to, and which files have changed meanwhile. */
+const tellWrites = `echo 0 >${tracing}/events/block/block_rq_issue/enable
+sed -nE 's/^ *(.*)-[0-9]+ +\\[.* ([0-9]+,[0-9]+) (F?WF?[A-Z]*) .* \\+ ([0-9]+) .*/\\1 \\2 \\3 \\4/p' ${tracing}/trace |
+  awk '{ name = $0; sub(/ [0-9]+$/, "", name); count[name]++; sectors[name] += $NF } END { for (it in count) print it ":", count[it], "writes,", sectors[it] * ${sectorBytes}, "bytes" }'
+find /data /boot/esp -xdev -type f -newer /run/idle -printf '%P: %s bytes\\n'`;
+
 const uptime = async (machine: Machine): Promise<number> =>
   Number((await machine.run('cut -d" " -f1 /proc/uptime')).output);
 
@@ -58,8 +70,11 @@ grep -E '^(AnonPages|Slab|KernelStack|PageTables|Shmem|Percpu|AnonHuge)' /proc/m
   rig.say(processes.trim());
   const usedMemoryBytes = await usedMemory(machine);
   const before = await written(machine);
+  await machine.run(watchWrites);
   await new Promise((resolve) => setTimeout(resolve, idleMinutes * 60_000));
+  const { output: writers } = await machine.run(tellWrites);
   const after = await written(machine);
+  rig.say(writers.trim());
   const writtenBytes = Object.fromEntries(
     Object.entries(after).map(([name, bytes]) => [name, bytes - (before[name] ?? 0)]),
   );

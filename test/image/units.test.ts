@@ -1,6 +1,6 @@
 /** What each of our units may touch, by systemd's own measure: 0 is nothing, 10 everything. */
 import { spawnSync } from 'node:child_process';
-import { existsSync, readdirSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import t from 'tap';
 import { source } from '../../image/places.js';
@@ -44,4 +44,15 @@ t.test('each unit may touch little more than its work takes', async (t) => {
 t.test('what a room is given is a drop-in of a unit that is there', async (t) => {
   const rooms = readdirSync(path.join(root, 'etc/systemd/system')).filter((name) => name.endsWith('.service.d'));
   for (const room of rooms) t.ok(existsSync(path.join(root, 'etc/systemd/system', room.slice(0, -2))), room);
+});
+
+t.test('what is begun where the data do not open does not have that tried again', async (t) => {
+  const unit = (name: string): string => readFileSync(path.join(root, 'etc/systemd/system', name), 'utf8');
+  const begun = /^OnFailure=(.+)$/m.exec(unit('webizen-data.service'))?.[1]?.split(' ') ?? [];
+  t.strictSame(begun, ['webizen-locked.service']);
+  for (const name of begun) {
+    // sysinit.target wants what needs /data: with it, failing would begin anew without end.
+    t.match(unit(name), /^DefaultDependencies=no$/m);
+    t.notMatch(unit(name), /^(Requires|Wants|BindsTo|RequiresMountsFor)=.*(\.target|data|machine)/m);
+  }
 });

@@ -3,7 +3,8 @@
  * `name` and a `run`. Runs in a network namespace of its own (see the Makefile).
  *
  * Words say which: parts of their files' names, or `sample` for the whole path and all that say so of themselves. MINUTES=25
- * is for all of them together: what has no room left is left out by name, and what takes longer fails.
+ * is for all of them together: what has no room left is left out by name. The whole path fails when it takes longer; another
+ * is ended then and said to be, for how long it takes is the machine's more than the image's.
  */
 import { execFileSync } from 'node:child_process';
 import { readdirSync } from 'node:fs';
@@ -52,19 +53,21 @@ async function one(file: string, { name, run }: Scenario): Promise<void> {
   say(`# ${name}`);
   const rig = await openRig(architecture, file);
   let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_, reject) => {
-    const end = () => reject(new Error(`${name}: not done in the ${minutes} minutes that there are for all`));
-    if (Number.isFinite(minutes)) timer = setTimeout(end, minutesLeft() * 60_000);
+  const late = new Promise<'late'>((resolve) => {
+    if (Number.isFinite(minutes)) timer = setTimeout(resolve, minutesLeft() * 60_000, 'late');
   });
-  const going = run(rig, words.includes('sample'));
+  const going = run(rig, words.includes('sample')).then(() => 'done' as const);
+  let how: 'done' | 'late';
   try {
-    await Promise.race([going, late, ended]);
+    how = await Promise.race([going, late, ended]);
   } finally {
     clearTimeout(timer);
     await rig.close();
     await going.catch(() => {}); // its machines are gone, and it ends
   }
-  say(`it holds: ${name}`);
+  const told = `not done in the ${minutes} minutes that there are for all: ${name}`;
+  if (how === 'late' && file === wholePath) throw new Error(told);
+  say(how === 'late' ? `ended, ${told}` : `it holds: ${name}`);
 }
 
 execFileSync('ip', ['link', 'set', 'lo', 'up']);

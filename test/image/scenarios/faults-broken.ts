@@ -15,7 +15,7 @@ export const name = 'a new system with a fault is left again, and the box says w
 
 export const sample = true;
 /** What has to be made for it, a card that is settled and then switched, is half of it. */
-export const minutes = 12;
+export const minutes = 18;
 
 export async function run(rig: Rig, isSample: boolean): Promise<void> {
   const { FAULT = isSample ? 'agent' : undefined } = process.env;

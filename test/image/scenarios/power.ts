@@ -11,7 +11,7 @@ import type { Rig } from '../rig.js';
 
 export const name = 'the power may go at any write: nothing acknowledged is lost, and nobody has to repair anything';
 export const sample = true;
-export const minutes = 10;
+export const minutes = 14;
 
 const count = Number(process.env.CUTS ?? 12);
 

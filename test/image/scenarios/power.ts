@@ -10,8 +10,6 @@ import { type CutResult, tryCuts } from '../power/try-cuts.js';
 import type { Rig } from '../rig.js';
 
 export const name = 'the power may go at any write: nothing acknowledged is lost, and nobody has to repair anything';
-export const sample = true;
-export const minutes = 14;
 
 const count = Number(process.env.CUTS ?? 12);
 

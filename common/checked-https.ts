@@ -3,15 +3,7 @@ import { Agent, type ClientRequest, type IncomingHttpHeaders, request } from 'no
 import type { Duplex, Readable } from 'node:stream';
 import { parseJson } from '#contract/parse.js';
 import { isProblemCode, Problem, Refusal } from '#contract/problems.js';
-import {
-  type ClientIdentity,
-  judgeServer,
-  openTls,
-  type Server,
-  serverAt,
-  shownChain,
-  type Trust,
-} from './checked-tls.js';
+import { type ClientIdentity, judged, openTls, type Server, serverAt, type Trust } from './checked-tls.js';
 import type { Moment } from './pki/path.js';
 
 export interface CheckedAnswer {
@@ -54,9 +46,12 @@ async function send(wish: CheckedWish, content?: Body): Promise<CheckedAnswer> {
   const server = serverAt(url, 443);
   const ofBody = content && { 'Content-Type': content.type, 'Content-Length': content.bytes.length };
   try {
-    const socket = await openTls({ ...server, identity, signal, timeoutMilliseconds });
+    const socket = judged(await openTls({ ...server, identity, signal, timeoutMilliseconds }), {
+      trust,
+      host: server.host,
+      at,
+    });
     try {
-      judgeServer({ chain: shownChain(socket), trust, host: server.host, at });
       return await new Promise<CheckedAnswer>((resolve, reject) => {
         const call = request({
           createConnection: () => socket,
@@ -120,13 +115,7 @@ export function keepConnections(wish: {
   async function open(server: Server): Promise<Duplex> {
     const { trust, identity, at } = await access();
     const socket = await openTls({ ...server, identity, signal: closing.signal, timeoutMilliseconds });
-    try {
-      judgeServer({ chain: shownChain(socket), trust, host: server.host, at });
-      return socket;
-    } catch (error) {
-      socket.destroy();
-      throw error;
-    }
+    return judged(socket, { trust, host: server.host, at });
   }
   const pool = Object.assign(new Agent({ keepAlive: true, maxSockets: most, maxFreeSockets: most }), {
     createConnection({ host, port }: Server, opened: (error: unknown, socket?: Duplex) => void): void {

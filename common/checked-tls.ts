@@ -71,6 +71,17 @@ export function judgeServer(wish: {
   throw new Refusal(codes[verdict.fault] ?? 'server-untrusted', `${host}: ${verdict.detail}`);
 }
 
+/** The same connection, once who answers is judged; else it is cut. @throws Refusal as `judgeServer` */
+export function judged(socket: TLSSocket, by: { trust: Trust; host: string; at: Moment }): TLSSocket {
+  try {
+    judgeServer({ chain: shownChain(socket), ...by });
+    return socket;
+  } catch (error) {
+    socket.destroy();
+    throw error;
+  }
+}
+
 /** A handshake and nothing more: nobody has been judged yet. @throws Error of the network or of TLS, in time */
 export async function openTls(
   wish: Server & { identity?: ClientIdentity | undefined; signal: AbortSignal; timeoutMilliseconds: number },

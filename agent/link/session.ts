@@ -4,7 +4,7 @@
  */
 import { randomBytes } from 'node:crypto';
 import type { TLSSocket } from 'node:tls';
-import { type ClientIdentity, judgeServer, openTls, serverAt, shownChain, type Trust } from '#common/checked-tls.js';
+import { type ClientIdentity, judged, openTls, serverAt, type Trust } from '#common/checked-tls.js';
 import type { Moment } from '#common/pki/path.js';
 import { Ack } from '#contract/health.js';
 import { parseJson } from '#contract/parse.js';
@@ -59,13 +59,7 @@ async function openChecked(wish: {
   const socket = await openTls({ ...server, identity, signal, timeoutMilliseconds }).catch((error: unknown) => {
     throw refusalOf(error, url);
   });
-  try {
-    judgeServer({ chain: shownChain(socket), trust, host: server.host, at });
-    return socket;
-  } catch (error) {
-    socket.destroy();
-    throw error;
-  }
+  return judged(socket, { trust, host: server.host, at });
 }
 
 /** @throws Refusal `link-refused` or `link-unreachable`; `server-untrusted`, `server-expired`, `server-revoked` */

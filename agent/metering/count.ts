@@ -11,6 +11,7 @@ import {
 import { isZero } from '#contract/money.js';
 import type { AgreedPlan } from '#contract/plans.js';
 import { Refusal } from '#contract/problems.js';
+import type { Under } from '../terms/terms.js';
 
 /** Under one agreement, in one month. */
 export interface Count {
@@ -36,19 +37,6 @@ export interface Count {
   oldest: number;
   /** What the next statement is to name, because it does not follow it: see resume.ts. */
   restarted?: { to: number; head: string | null } | null;
-}
-
-export interface Under {
-  agreement: string;
-  app: string;
-  member: string;
-  box: string;
-  plan: AgreedPlan;
-  /** When it was agreed to: nothing is counted before. */
-  at: number;
-  since: number | null;
-  /** The agreements that it replaces, newest first: what was counted under one is counted. */
-  earlier: readonly string[];
 }
 
 const day = 86_400_000;

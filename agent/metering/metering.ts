@@ -25,9 +25,10 @@ import type { AgreedPlan } from '#contract/plans.js';
 import { unitsOf } from '#contract/plans.js';
 import { Refusal } from '#contract/problems.js';
 import type { Ledger, OwnerSigner } from '../consent/ledger.js';
+import type { Under } from '../terms/terms.js';
 import { keepAnswers } from './answers.js';
 import { type CountRow, openUsage, type StatementRow } from './book.js';
-import { costOf, countOne, momentOf, newCount, type Under } from './count.js';
+import { costOf, countOne, momentOf, newCount } from './count.js';
 import { createStatementCourier, type Signing, seal } from './statements.js';
 
 export interface Metering {

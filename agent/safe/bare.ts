@@ -8,7 +8,7 @@ import { closeHttp, listen } from '#common/listen.js';
 import { siteOf } from '#common/web/origin.js';
 import { type ProblemCode, Refusal } from '#contract/problems.js';
 import { acts, type BareAct, type BareView, bareDone, barePage } from './bare-page.js';
-import { formOf, headersOf, type Look, lookOf, pageServer } from './page-server.js';
+import { formOf, headersOf, type Look, lookOf, type PageParts, pageServer } from './page-server.js';
 
 export interface BareConsole {
   /** Answers the port. @throws Refusal `port-in-use`, `address-unavailable` */
@@ -16,7 +16,7 @@ export interface BareConsole {
   stop(): Promise<void>;
 }
 
-export interface BareParts {
+export interface BareParts extends PageParts {
   view(): Pick<BareView, 'name' | 'safe' | 'fault' | 'offers' | 'before'>;
   /** Judges in its turn. @throws Refusal `too-many-attempts` */
   isCode(address: string, code: string): Promise<boolean>;
@@ -24,10 +24,6 @@ export interface BareParts {
   act(act: BareAct): Promise<void>;
   /** What follows an act once its answer was heard, or nobody is there to hear it any more: the agent ends here. */
   afterwards(act: BareAct): void;
-  assetsDir: string;
-  host: string;
-  port: number;
-  onFault(error: unknown): void;
 }
 
 export function createBareConsole(parts: BareParts): BareConsole {

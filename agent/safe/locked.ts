@@ -7,18 +7,14 @@ import { type ProblemCode, Refusal } from '#contract/problems.js';
 import { readStorageKey } from '#contract/volume.js';
 import type { BareConsole } from './bare.js';
 import { type LockedView, lockedDone, lockedPage } from './locked-page.js';
-import { formOf, headersOf, type Look, lookOf, pageServer } from './page-server.js';
+import { formOf, headersOf, type Look, lookOf, type PageParts, pageServer } from './page-server.js';
 
-export interface LockedParts {
+export interface LockedParts extends PageParts {
   view(): Pick<LockedView, 'name' | 'because'>;
   /** Kept for the next start. No limit of tries: it is too long to be guessed, and each takes a start. */
   take(key: string): Promise<void>;
   /** Once the answer was heard, or nobody is there to hear it any more: the machine restarts. */
   afterwards(): void;
-  assetsDir: string;
-  host: string;
-  port: number;
-  onFault(error: unknown): void;
 }
 
 export function createLockedConsole(parts: LockedParts): BareConsole {

@@ -11,6 +11,14 @@ import {
 import path from 'node:path';
 import { Refusal } from '#contract/problems.js';
 
+/** Where a page is served. */
+export interface PageParts {
+  assetsDir: string;
+  host: string;
+  port: number;
+  onFault(error: unknown): void;
+}
+
 /** Within the page: when the agent is started again, nobody is there for a second request. */
 export interface Look {
   css: string;

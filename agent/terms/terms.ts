@@ -37,17 +37,18 @@ export interface OwnerTerms {
   onChange(listener: (app: string) => void): () => void;
 }
 
+/** What an app is used under. */
 export interface Under {
   agreement: string;
   app: string;
   member: string;
   box: string;
   plan: AgreedPlan;
-  /** When it was agreed to. */
+  /** When it was agreed to: nothing is counted before. */
   at: number;
   since: number | null;
-  /** The agreements that it replaces, newest first. */
-  earlier: string[];
+  /** The agreements that it replaces, newest first: what was counted under one is counted. */
+  earlier: readonly string[];
 }
 
 export interface TermsRoom extends OwnerTerms, Terms {

@@ -11,55 +11,44 @@ import { withMember } from './territory.js';
 
 const options = { member: text, catalogue: text, ca: text, json: flag } as const;
 
-const list: Command = async (args, { out, env }) => {
-  const { values, positionals } = readArguments(args, options);
-  noMoreThan(0, positionals);
-  const folder = memberFolder({ directory: memberPlace(values.member, env), files });
-  const all = await withMember(values, folder, listAgreements);
-  if (values.json) {
-    out(JSON.stringify(all, null, 2));
+/** A table of what the member's territory says, or all of it as JSON. */
+function listing<T>(
+  ask: Parameters<typeof withMember<T[]>>[2],
+  head: string[],
+  rowsOf: (one: T) => string[][],
+): Command {
+  return async (args, { out, env }) => {
+    const { values, positionals } = readArguments(args, options);
+    noMoreThan(0, positionals);
+    const folder = memberFolder({ directory: memberPlace(values.member, env), files });
+    const all = await withMember(values, folder, ask);
+    if (values.json) out(JSON.stringify(all, null, 2));
+    else for (const line of table([head, ...all.flatMap(rowsOf)])) out(line);
     return true;
-  }
-  const rows = all.map((one) => [
-    ...[one.id, one.app, one.version, one.plan.id, one.class.is, pricesText(one.plan), when(one.at)],
-    one.ended ? `ended ${when(one.ended.at)}: ${one.ended.why}` : one.since === null ? 'agreed' : 'holds',
-  ]);
-  const head = ['AGREEMENT', 'APP', 'VERSION', 'PLAN', 'CLASS', 'PRICE', 'AGREED', 'STATE'];
-  for (const line of table([head, ...rows])) out(line);
-  return true;
-};
+  };
+}
 
-const usage: Command = async (args, { out, env }) => {
-  const { values, positionals } = readArguments(args, options);
-  noMoreThan(0, positionals);
-  const folder = memberFolder({ directory: memberPlace(values.member, env), files });
-  const all = await withMember(values, folder, listStatements);
-  if (values.json) {
-    out(JSON.stringify(all, null, 2));
-    return true;
-  }
-  for (const line of table([usageHead, ...all.map(usageRow)])) out(line);
-  return true;
-};
+const list = listing(
+  listAgreements,
+  ['AGREEMENT', 'APP', 'VERSION', 'PLAN', 'CLASS', 'PRICE', 'AGREED', 'STATE'],
+  (one) => [
+    [
+      ...[one.id, one.app, one.version, one.plan.id, one.class.is, pricesText(one.plan), when(one.at)],
+      one.ended ? `ended ${when(one.ended.at)}: ${one.ended.why}` : one.since === null ? 'agreed' : 'holds',
+    ],
+  ],
+);
 
-const income: Command = async (args, { out, env }) => {
-  const { values, positionals } = readArguments(args, options);
-  noMoreThan(0, positionals);
-  const folder = memberFolder({ directory: memberPlace(values.member, env), files });
-  const all = await withMember(values, folder, listAccounts);
-  if (values.json) {
-    out(JSON.stringify(all, null, 2));
-    return true;
-  }
-  const rows = all.flatMap(({ month, lines }) =>
+const usage = listing(listStatements, usageHead, (one) => [usageRow(one)]);
+
+const income = listing(
+  listAccounts,
+  ['MONTH', 'ABOUT', 'CURRENCY', 'CHARGED', 'SHARE', 'DISCOUNT', 'ALLIANCE', 'INCOME'],
+  ({ month, lines }) =>
     lines.map((line) => [
       ...[month, line.period, line.currency, line.gross, line.share, line.discount, line.alliance, line.income],
     ]),
-  );
-  const head = ['MONTH', 'ABOUT', 'CURRENCY', 'CHARGED', 'SHARE', 'DISCOUNT', 'ALLIANCE', 'INCOME'];
-  for (const line of table([head, ...rows])) out(line);
-  return true;
-};
+);
 
 export const agreement: Command = async ([verb = '', ...rest], io) => {
   if (verb === 'list') return list(rest, io);

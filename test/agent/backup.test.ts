@@ -9,11 +9,11 @@ import t, { type Test } from 'tap';
 import { keysOf, newBackupCode, recipientOf } from '#common/backup/code.js';
 import { systemClock } from '#common/clock.js';
 import { files } from '#common/files.js';
-import { usualBackupSettings } from '#contract/backup.js';
+import { type BackupView, usualBackupSettings } from '#contract/backup.js';
 import { verifyLedger } from '#contract/ledger-chain.js';
 import { Refusal } from '#contract/problems.js';
 import type { Agent } from '../../agent/agent.js';
-import { createBackup } from '../../agent/backup/backup.js';
+import { createBackup, type OwnerBackup } from '../../agent/backup/backup.js';
 import { readFromDisk } from '../../agent/backup/read-back.js';
 import { dueAt } from '../../agent/backup/weekly.js';
 import type { OwnerSigner } from '../../agent/consent/ledger.js';
@@ -246,17 +246,23 @@ t.test('what was looked at goes whole before anything else is looked at', async 
   t.match(await look(box, bytes, code), { ledger: 'kept' });
 });
 
-async function settled(
-  box: TestBox,
-): Promise<
-  NonNullable<Awaited<ReturnType<Agent['rooms']>>>['backup'] extends { view(): infer V } ? Awaited<V> : never
-> {
+/** Resolves with the view once its job has ended. */
+async function ended(backup: Pick<OwnerBackup, 'view' | 'onChange'>, how = /done|failed/): Promise<BackupView> {
   for (;;) {
-    const view = await rooms(box).backup.view();
-    if (view.job && /done|failed/.test(view.job.stage)) return view;
-    await systemClock.sleep(20); // a look, not an event
+    let endListening = (): void => {};
+    const changed = new Promise<void>((resolve) => {
+      endListening = backup.onChange(resolve);
+    });
+    try {
+      const view = await backup.view();
+      if (view.job && how.test(view.job.stage)) return view;
+      await changed;
+    } finally {
+      endListening();
+    }
   }
 }
+const settled = (box: TestBox): Promise<BackupView> => ended(rooms(box).backup);
 
 t.test('to a disk: read back, named when it is whole, opened with the code, and the oldest go', async (t) => {
   const { box, disks, signer, code } = await owned(t);
@@ -426,7 +432,7 @@ t.test('a full box that cannot keep that a backup was made does not write anothe
   for (let minute = 0; minute < 10; minute += 1) {
     await clock.sleeping();
     await clock.pass(60_000);
-    while ((await backup.view()).job?.stage !== 'failed') await systemClock.sleep(5); // a look, not an event
+    await ended(backup, /failed/);
   }
   t.equal(writes, 1);
   t.same(refused, ['disk-full']);

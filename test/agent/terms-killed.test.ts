@@ -78,8 +78,11 @@ t.test('killed at any step between agreeing and having left, at the box and at t
     const lines = said
       .trim()
       .split('\n')
-      .map((line) => /^(\d+) (\S+) ?(.*)$/.exec(line))
-      .map((found) => ({ at: Number(found?.[1]), what: found?.[2] ?? '', more: found?.[3] ?? '' }));
+      .map((line) => {
+        const [, at, what = '', more = ''] = /^(\d+) (\S+) ?(.*)$/.exec(line) ?? [];
+        if (at === undefined) throw new Error(`the child said: ${line}`);
+        return { at: Number(at), what, more };
+      });
     return { place, lines, signal };
   }
   type Line = Awaited<ReturnType<typeof run>>['lines'][number];

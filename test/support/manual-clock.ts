@@ -35,7 +35,7 @@ export function createManualClock(start = Date.UTC(2026, 10, 1)): ManualClock {
           signal?.removeEventListener('abort', wake);
           resolve();
         };
-        const sleeper = { at: now + milliseconds, wake, signal };
+        const sleeper = { at: Math.ceil(now + milliseconds), wake, signal }; // a clock tells whole milliseconds
         sleepers.push(sleeper);
         signal?.addEventListener('abort', wake);
         const told = watchers;

@@ -5,6 +5,7 @@ import type { Test } from 'tap';
 import { signMemberRequest } from '#common/members/request.js';
 import { newPrivateKey } from '#common/pki/keys.js';
 import { CaseView } from '#contract/cases.js';
+import { MemberKeys } from '#contract/member.js';
 import { MemberLedgerExport, MemberRecord } from '#contract/member-register.js';
 import { check } from '#contract/parse.js';
 import { answered, day, territory } from './est.js';
@@ -89,7 +90,8 @@ export async function decidingTerritory(t: Test) {
     later(7.1);
     return about;
   }
-  const inCases = { command, cases, words, opened, heard, later, shown };
+  const memberKeys = async () => answered(check(MemberKeys, await made.ask('member.keys', {})));
+  const inCases = { memberKeys, command, cases, words, opened, heard, later, shown };
   return {
     ...made,
     ...inCases,

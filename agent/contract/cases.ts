@@ -144,7 +144,13 @@ export const Due = Type.Object({
 export type Due = Static<typeof Due>;
 
 export const CaseView = Type.Object(
-  { case: Case, steps: Type.Array(CaseStep, { description: 'oldest first' }), due: Type.Array(Due) },
+  {
+    case: Case,
+    steps: Type.Array(CaseStep, { description: 'oldest first' }),
+    due: Type.Array(Due, { description: 'the most urgent first' }),
+    /** When the member first read it by its key, once there was a notice to read. */
+    readAt: Type.Optional(Time),
+  },
   { $id: 'CaseView', additionalProperties: true },
 );
 export type CaseView = Static<typeof CaseView>;

@@ -10,7 +10,7 @@ export function caseRow({ case: it, due: [first] }: CaseView): string[] {
   return [it.id, it.member, it.kind, when(it.openedAt), it.state, ...due];
 }
 
-export function caseRows({ case: it, steps, due }: CaseView): string[][] {
+export function caseRows({ case: it, steps, due, readAt }: CaseView): string[][] {
   const { decision, review } = it;
   return [
     ['case', it.id],
@@ -18,6 +18,7 @@ export function caseRows({ case: it, steps, due }: CaseView): string[][] {
     ['kind', it.kind],
     ['state', it.state],
     ...(it.answerBy === undefined ? [] : [['answer by', when(it.answerBy)]]),
+    ...(readAt === undefined ? [] : [['notice read', when(readAt)]]),
     ...(it.interimUntil === undefined ? [] : [['suspended until', when(it.interimUntil)]]),
     ...(decision ? [['decision', `${decision.outcome}, ${when(decision.at)}`]] : []),
     ...(decision?.reviewBy === undefined ? [] : [['review by', when(decision.reviewBy)]]),

@@ -35,10 +35,10 @@ export function declareCaseRoutes(
   }
 
   /** Another's is as unknown as one that there is not. */
-  function own(request: FastifyRequest<OneCase>): CaseView {
-    const found = cases.show(request.params.id);
-    if (found.case.member !== memberOf(request)) throw new Refusal('case-unknown', request.params.id);
-    return found;
+  function own(request: FastifyRequest<OneCase>): string {
+    const { id, member } = cases.show(request.params.id).case;
+    if (member !== memberOf(request)) throw new Refusal('case-unknown', request.params.id);
+    return id;
   }
 
   app.get(casesPath, byMember, async (request): Promise<MemberCases> => {
@@ -46,8 +46,9 @@ export function declareCaseRoutes(
   });
 
   app.get<OneCase>(`${casesPath}/:id`, byMember, async (request): Promise<MemberCase> => {
-    const found = own(request);
-    const documents = await cases.documents(found.case.id);
+    const id = own(request);
+    const found = await cases.read(id);
+    const documents = await cases.documents(id);
     return { ...found, documents: documents.filter(({ kind }) => kind !== 'complaint' && kind !== 'finding') };
   });
 

@@ -42,6 +42,8 @@ export interface Cases {
   /** Newest first. */
   list(wish?: { member?: string | undefined }): CaseView[];
   show(id: string): CaseView;
+  /** The same for the member that it is about: that it has read it is written down. */
+  read(id: string): Promise<CaseView>;
   documents(id: string): Promise<MemberCase['documents']>;
 }
 
@@ -67,7 +69,7 @@ export function createCases({
   territory: string;
   show: (member: string) => MemberRecord;
 }): Cases {
-  const viewOf = ({ case: it, steps }: CaseRecord): CaseView => ({ case: it, steps, due: dueOf(it, clock.now()) });
+  const viewOf = (record: CaseRecord): CaseView => ({ ...record, due: dueOf(record.case, clock.now()) });
   const show = (id: string): CaseView => viewOf(book.find(id));
 
   async function signed(wish: Omit<CaseDocument, 'territory' | 'at'>): Promise<string> {
@@ -151,6 +153,16 @@ export function createCases({
         .sort((a, b) => (b.steps[0]?.entry ?? 0) - (a.steps[0]?.entry ?? 0))
         .map(viewOf),
     show,
+    async read(id) {
+      // In turn with what is decided, and no decision.
+      await register.decide(async () => {
+        const seen = book.read(id, clock.now());
+        if (seen) await store.commit([seen.operation]);
+        seen?.keep();
+        return undefined;
+      });
+      return show(id);
+    },
     async documents(id) {
       const found = book.find(id).steps.map(async ({ sha256 }) => {
         const one = sha256 === undefined ? undefined : await store.caseDocuments.get(`${id}!${sha256}`);

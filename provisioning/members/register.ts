@@ -56,7 +56,7 @@ export interface Register {
   /** In milliseconds since 1970; 0 while there are none. */
   listsEnd(): number;
   /** One at a time: what `work` reads is what it changes. Nothing is decided where it answers nothing. */
-  decide(work: () => Promise<Decision> | Decision | undefined): Promise<void>;
+  decide(work: () => Promise<Decision | undefined> | Decision | undefined): Promise<void>;
   /** The key that will sign is made, where there is none, and listed. */
   announce(): Promise<PublicJwk>;
   /** Another key signs from now on. @throws Refusal `member-origin-unknown` */

@@ -35,6 +35,8 @@ export interface CaseRecord {
   case: Case;
   /** Oldest first. */
   steps: CaseStep[];
+  /** When the member first read the notice by its key. */
+  readAt?: number;
 }
 
 /** Which key the territory signs for its members with, and those before it, newest first. */

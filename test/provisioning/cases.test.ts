@@ -50,8 +50,10 @@ t.test('from a complaint to an expulsion, which is overturned on review: each by
   const urgent = ['--interim-days', '20', '--reason', 'harm', '--decided-by', 'the duty officer', '--case', id];
   await done(provider('suspend', 'wattle', ...urgent));
   t.match(await own('agreement', 'list'), { status: 1, stderr: /member-suspended/ });
+  t.notMatch(await done(cases('show', id)), /notice read/);
   t.match(await done(own('case', 'list')), new RegExp(`${id} .* noticed +answer +member`), 'its case it can read');
   t.match(await done(own('case', 'show', id)), /-- notice[\s\S]*You are said to sell what you keep\./);
+  t.match(await done(cases('show', id)), /notice read +20/, 'the office knows that it has it');
   t.notMatch(await done(own('case', 'show', id, '--json')), /It sold what it kept/, 'and not who complained, or how');
   t.match(
     await done(own('case', 'answer', id, await words('We did not.'))),

@@ -90,10 +90,7 @@ export function createCaseOperations({ cases, pageSize }: { cases: Cases; pageSi
       return cases.documents(wanted(One, parameters).case);
     },
     async 'case.list'(parameters): Promise<CaseView[]> {
-      const { after, member, limit } = wanted(Page, parameters);
-      const all = cases.list({ member });
-      const from = after === undefined ? 0 : all.findIndex(({ case: { id } }) => id === after) + 1;
-      return all.slice(from, from + limit);
+      return cases.list(wanted(Page, parameters));
     },
   };
 }

@@ -42,7 +42,7 @@ export function declareCaseRoutes(
   }
 
   app.get(casesPath, byMember, async (request): Promise<MemberCases> => {
-    return { cases: cases.list({ member: memberOf(request) }).slice(0, mostListed) };
+    return { cases: cases.list({ member: memberOf(request), limit: mostListed }) };
   });
 
   app.get<OneCase>(`${casesPath}/:id`, byMember, async (request): Promise<MemberCase> => {

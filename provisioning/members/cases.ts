@@ -39,8 +39,8 @@ export interface Cases {
   state(member: string, id: string, statement: string): Promise<CaseView>;
   court(id: string, wish: { court: string; outcome: CourtOutcome; text: string }): Promise<CaseView>;
   close(id: string, wish: { reason: string; by: string }): Promise<CaseView>;
-  /** Newest first. */
-  list(wish?: { member?: string | undefined }): CaseView[];
+  /** Newest first, behind the one that is named. */
+  list(wish?: { member?: string | undefined; after?: string | undefined; limit?: number }): CaseView[];
   show(id: string): CaseView;
   /** The same for the member that it is about: that it has read it is written down. */
   read(id: string): Promise<CaseView>;
@@ -147,11 +147,13 @@ export function createCases({
       });
       return show(id);
     },
-    list: ({ member } = {}) =>
-      [...book.all()]
+    list({ member, after, limit } = {}) {
+      const all = [...book.all()]
         .filter(({ case: it }) => member === undefined || it.member === member)
-        .sort((a, b) => (b.steps[0]?.entry ?? 0) - (a.steps[0]?.entry ?? 0))
-        .map(viewOf),
+        .sort((a, b) => (b.steps[0]?.entry ?? 0) - (a.steps[0]?.entry ?? 0));
+      const from = after === undefined ? 0 : all.findIndex(({ case: { id } }) => id === after) + 1;
+      return all.slice(from, limit === undefined ? undefined : from + limit).map(viewOf);
+    },
     show,
     async read(id) {
       // In turn with what is decided, and no decision.

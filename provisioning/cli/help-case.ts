@@ -20,7 +20,8 @@ export const caseHelp = `webizen-provider case: how a member is heard before any
   case document CASE SHA256 --dir D --out FILE
       a text of it, as it was signed
 
-What officers decide in a case is drawn up with webizen officer resolve --case, and carried out with member resolve. Until
+OFFICE, the reason of closing and the name of a court stand in the public register for ever: name no person. What is said
+stays in the texts. What officers decide in a case is drawn up with webizen officer resolve --case, and carried out with member resolve. Until
 then the member can be suspended for some days: member suspend --interim-days N --case CASE.
 Works while the server runs and while it does not.
 `;

@@ -2,7 +2,6 @@
  * How a member stands: decided by the operators, or from when the territory has a standing panel by resolutions that its
  * officers signed. What the operators may do then is to suspend for some days, until the panel has met.
  */
-import type { Static } from 'typebox';
 import type { Clock } from '#common/clock.js';
 import { isInterim } from '#common/members/resolution.js';
 import type { InCase } from '#contract/cases.js';
@@ -13,9 +12,10 @@ import { Refusal } from '#contract/problems.js';
 import type { Panel, PanelName, ResolutionAct, SignedResolution } from '#contract/resolution.js';
 import { NewSuccession, ResolvedDecision, ResolvedExpulsion, ResolvedRuling } from './asked.js';
 import type { CaseBook } from './case-book.js';
-import { interimEnded, isInterimOf } from './interim.js';
+import { interimEnded } from './interim.js';
 import { type Panels, panelOf, type Resolved } from './panels.js';
 import type { Decision, Register } from './register.js';
+import { createRulings, isRuling } from './rulings.js';
 
 export type Told = Decided & InCase;
 
@@ -47,14 +47,6 @@ const day = 86_400_000;
 const interimAgain = 90 * day;
 /** How far a panel decides about a member by a case alone. */
 const needCase: readonly ResolutionAct[] = ['member.suspended', 'member.expelled'];
-type Ruling = Extract<ResolutionAct, `case.${string}`>;
-const rulings: Record<Ruling, string> = {
-  'case.dismissed': 'is dismissed',
-  'case.condition': 'ends with a condition',
-  'case.upheld': 'is upheld on review',
-  'case.overturned': 'is overturned on review',
-};
-const isRuling = (act: ResolutionAct): act is Ruling => Object.hasOwn(rulings, act);
 const standings: readonly MemberAct[] = [
   'member.suspended',
   'member.reinstated',
@@ -89,6 +81,8 @@ export function createStandingActs({
   /** Of apps, in a turn of its own. */
   succeed: Succeed;
 }): StandingActs {
+  const ruled = createRulings({ book, clock, show });
+
   interface Change {
     act: MemberAct;
     from: readonly Standing[];
@@ -125,22 +119,6 @@ export function createStandingActs({
         },
       ],
     };
-  }
-
-  /** What is decided in a case, where the member's standing stays; but what was done for a time ends with a decision. */
-  function ruled(act: Ruling, { member, ...told }: Static<typeof ResolvedRuling>): Decision {
-    const { case: it } = book.find(told.case);
-    const record = show(member);
-    const { outcome } = it.decision ?? {};
-    const isMeasure = outcome === 'suspension' || outcome === 'expulsion';
-    if (act === 'case.overturned' && isMeasure && record.standing !== 'good')
-      throw new Refusal('case-step', `${member} is ${record.standing}: reinstate it, which overturns the decision`);
-    const decision = {
-      ...{ type: act, facts: { member, ...told } },
-      text: `${told.case} about member ${member} ${rulings[act]}: ${told.reason}`,
-    };
-    const ends = isInterimOf(record, it);
-    return ends ? { ...decision, records: interimEnded(record, { at: clock.now(), reason: told.reason }) } : decision;
   }
 
   /** When the last suspension for a time gave way, by itself or to what a panel decided; in milliseconds since 1970. */

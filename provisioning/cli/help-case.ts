@@ -21,7 +21,9 @@ export const caseHelp = `webizen-provider case: how a member is heard before any
       a text of it, as it was signed
 
 OFFICE, the reason of closing and the name of a court stand in the public register for ever: name no person. What is said
-stays in the texts. What officers decide in a case is drawn up with webizen officer resolve --case, and carried out with member resolve. Until
+stays in the texts.
+
+What officers decide in a case is drawn up with webizen officer resolve --case, and carried out with member resolve. Until
 then the member can be suspended for some days: member suspend --interim-days N --case CASE.
 Works while the server runs and while it does not.
 `;

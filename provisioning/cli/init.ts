@@ -20,7 +20,15 @@ import {
 import { duration, noMore, readArguments, required, text } from './arguments.js';
 import type { Command } from './command.js';
 
-const ours = new Set(['ca', 'members', 'store', 'operator.secret', 'operator.secret.new', 'territory.json.new']);
+const ours = new Set([
+  'ca',
+  'members',
+  'store',
+  'store.new',
+  'operator.secret',
+  'operator.secret.new',
+  'territory.json.new',
+]);
 
 async function namesIn(directory: string): Promise<string[]> {
   try {

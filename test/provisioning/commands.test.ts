@@ -100,6 +100,9 @@ t.test('init makes a territory that only its owner can read, once', async (t) =>
     await rm(path.join(directory, 'territory.json'));
     await rm(path.join(directory, 'operator.secret'));
     await writeFile(path.join(directory, 'operator.secret.new'), 'half');
+    await rm(path.join(directory, 'store'), { recursive: true });
+    await mkdir(path.join(directory, 'store.new'));
+    for (const name of ['CURRENT', 'MANIFEST-000001']) await writeFile(path.join(directory, 'store.new', name), '');
     t.equal((await command('init', '--dir', directory, ...about)).code, 0);
     t.ok((await readFile(path.join(directory, 'ca/root.key'))).equals(key), 'no key is thrown away');
     t.notOk((await readdir(directory)).some((name) => name.endsWith('.new')));

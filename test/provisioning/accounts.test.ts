@@ -5,13 +5,13 @@ import path from 'node:path';
 import fc from 'fast-check';
 import fastify from 'fastify';
 import t, { type Test } from 'tap';
+import { amountOf, minorOf, minorPart, minorRead, minorTimes, percentOf } from '#common/accounts/money.js';
 import { AccountEntry, AccountMonth, MemberAccount, MemberAccounts, OwnerAccount } from '#contract/accounts.js';
 import { SignedAmount } from '#contract/money.js';
 import { check } from '#contract/parse.js';
 import type { Price } from '#contract/plans.js';
 import { type ProblemCode, Refusal } from '#contract/problems.js';
 import { monthsBetween, nextMonth } from '../../provisioning/accounts/days.js';
-import { amountOf, minorOf, minorPart, minorRead, minorTimes, percentOf } from '../../provisioning/accounts/money.js';
 import { type Known, rateBox } from '../../provisioning/accounts/rate.js';
 import { declareAccountRoutes } from '../../provisioning/accounts/routes.js';
 import {

@@ -6,7 +6,7 @@ import { type Static, Type } from 'typebox';
 import { BoxId } from './box-id.js';
 import { Time } from './health.js';
 import { Period } from './metering.js';
-import { Currency, SignedAmount } from './money.js';
+import { money } from './money.js';
 import { Iban, PaymentReference } from './payment-reference.js';
 
 const closed = { additionalProperties: false } as const;
@@ -68,9 +68,8 @@ export const Invoice = Type.Object(
     type: Type.Union([Type.Literal('380'), Type.Literal('381')]),
     month: Period,
     box: BoxId,
-    currency: Currency,
     /** As the account of the month says: below zero on a credit note. */
-    amount: SignedAmount,
+    ...money,
     issuedAt: Time,
     sha256: Type.String({ pattern: '^[0-9a-f]{64}$' }),
   },

@@ -13,7 +13,7 @@ import { Time } from './health.js';
 import { InvoiceNumber } from './invoices.js';
 import { MemberId } from './member.js';
 import { Period } from './metering.js';
-import { Currency, SignedAmount } from './money.js';
+import { Currency, money, SignedAmount } from './money.js';
 import { Iban, PaymentReference } from './payment-reference.js';
 
 const closed = { additionalProperties: false } as const;
@@ -91,8 +91,7 @@ export const Payment = Type.Object(
     source: Type.String({ pattern: '^(?:hook:)?[a-z0-9][a-z0-9-]{0,39}$' }),
     day: BookingDay,
     /** Below zero where it went out. */
-    amount: SignedAmount,
-    currency: Currency,
+    ...money,
     text: Type.String({ maxLength: longestRemittance }),
     outsideId: NullOr(OutsideId),
     takenAt: Time,
@@ -116,8 +115,7 @@ export const Booking = Type.Object(
     payment: PaymentId,
     /** Null: it is set aside. */
     invoice: NullOr(InvoiceNumber),
-    amount: SignedAmount,
-    currency: Currency,
+    ...money,
     at: Time,
     reason: NullOr(Words),
     reverses: NullOr(BookingId),
@@ -135,9 +133,8 @@ export const InvoicePayments = Type.Object(
     reference: PaymentReference,
     month: Period,
     box: BoxId,
-    currency: Currency,
     /** Of a credit note below zero. */
-    amount: SignedAmount,
+    ...money,
     paid: SignedAmount,
     /** What is left of `amount`; below zero what is too much. */
     open: SignedAmount,
@@ -197,7 +194,7 @@ export type NewReversal = Static<typeof NewReversal>;
 
 /** That a payment provider has it. It is told again until it was taken; the same `id` is the same payment. */
 export const ToldPayment = Type.Object(
-  { id: OutsideId, reference: PaymentReference, amount: SignedAmount, currency: Currency, day: BookingDay },
+  { id: OutsideId, reference: PaymentReference, ...money, day: BookingDay },
   { $id: 'ToldPayment', ...closed },
 );
 export type ToldPayment = Static<typeof ToldPayment>;
@@ -244,9 +241,8 @@ export const Payout = Type.Object(
     month: Period,
     territory: TerritoryId,
     member: MemberId,
-    currency: Currency,
     /** Below zero: the member owes it. */
-    amount: SignedAmount,
+    ...money,
     state: Type.Enum(['due', 'paid']),
     /** Oldest first. */
     entries: Type.Array(PayoutEntry),

@@ -6,6 +6,7 @@
 import { amountOf } from '#common/accounts/money.js';
 import type { AccountEntry } from '#contract/accounts.js';
 import type { Agreement } from '#contract/agreements.js';
+import type { Money } from '#contract/money.js';
 import { type Due, nameOf } from './rate.js';
 
 /** What has been booked of an agreement: minor units by what names the charge. */
@@ -65,7 +66,7 @@ export function book(
 }
 
 /** By currency, in the order of their codes. */
-export function sumsOf(amounts: Iterable<{ currency: string; minor: bigint }>): { currency: string; amount: string }[] {
+export function sumsOf(amounts: Iterable<{ currency: string; minor: bigint }>): Money[] {
   const sums = new Map<string, bigint>();
   for (const { currency, minor } of amounts) sums.set(currency, (sums.get(currency) ?? 0n) + minor);
   return [...sums]

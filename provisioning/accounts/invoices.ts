@@ -49,6 +49,12 @@ function sellerFault({ tax, vatId, registration }: Seller): string | undefined {
   return vatId === undefined ? `tax of category ${tax.category} needs a vatId` : undefined;
 }
 
+/** Its reference is made of its key, and not kept: those of before there were references have one too. */
+export const withReference = <T extends object>(key: string, invoice: T): T & { reference: string } => ({
+  ...invoice,
+  reference: referenceOf(key),
+});
+
 export function createInvoices({
   store,
   clock,
@@ -92,7 +98,7 @@ export function createInvoices({
     if (there !== undefined) {
       const found = await store.invoices.get(there);
       if (!found) throw new Error(`cannot find invoice ${there}`);
-      return { ...found, reference: referenceOf(there) };
+      return withReference(there, found);
     }
     const seller = await store.sellers.get('now');
     if (!seller) throw new Refusal('seller-unset');
@@ -103,9 +109,17 @@ export function createInvoices({
     const entries = account.entries
       .filter((entry) => entry.currency === currency)
       .map((entry) => ({ entry, minor: isCreditNote ? -minorRead(entry.amount) : minorRead(entry.amount) }));
-    const reference = referenceOf(key);
     const xml = buildUbl({
-      ...{ number, reference, isCreditNote, currency, box, seller, buyer, reckoned: reckon(entries, seller.tax) },
+      ...{
+        number,
+        reference: referenceOf(key),
+        isCreditNote,
+        currency,
+        box,
+        seller,
+        buyer,
+        reckoned: reckon(entries, seller.tax),
+      },
       issued: dateOf(issuedAt),
       due: dateOf(issuedAt + seller.paymentDays * day),
       period: { from: `${month}-01`, to: dateOf(endOfPeriod(month) - day) },
@@ -119,7 +133,7 @@ export function createInvoices({
       { type: 'put', sublevel: store.invoices, key, value },
       { type: 'put', sublevel: store.invoiceNumbers, key: place, value: key },
     ]);
-    return { ...value, reference };
+    return withReference(key, value);
   }
 
   return {
@@ -136,7 +150,7 @@ export function createInvoices({
       const behind = after === undefined ? '' : (/\d+$/.exec(after)?.[0] ?? '').padStart(12, '0');
       const found: Invoice[] = [];
       for await (const [key, { xml: _xml, ...invoice }] of store.invoices.iterator({ gt: behind, limit }))
-        found.push({ ...invoice, reference: referenceOf(key) });
+        found.push(withReference(key, invoice));
       return found;
     },
   };

@@ -5,7 +5,6 @@
 import { createHash } from 'node:crypto';
 import { constants, open } from 'node:fs/promises';
 import { CsvError, parse } from 'csv-parse';
-import { canonicalJson } from '#contract/ledger-chain.js';
 import { Currency } from '#contract/money.js';
 import { check } from '#contract/parse.js';
 import { type BankFormat, longestRemittance, OutsideId } from '#contract/payments.js';
@@ -90,7 +89,7 @@ function placesOf(columns: Columns, headings: Cells | undefined, width: number) 
 }
 
 type Places = ReturnType<typeof placesOf>;
-type Row = Omit<Incoming, 'mark'> & { line: number };
+type Row = Omit<Incoming, 'mark'> & { sha256: string };
 
 function rowOf(cells: Cells, line: number, places: Places, format: BankFormat): Row {
   const fault = (what: string, said: string) => unreadable(`line ${line}: "${said.slice(0, 60)}" is ${what}`);
@@ -120,27 +119,25 @@ function rowOf(cells: Cells, line: number, places: Places, format: BankFormat): 
     if (amount < 0n || (way !== inwards && way !== out)) throw fault('no direction of an amount without a sign', way);
     minor = way === out ? -amount : amount;
   }
-  return { line, source: format.account, day, minor, currency, text, outsideId };
+  const sha256 = createHash('sha256').update(JSON.stringify(cells)).digest('hex');
+  return { line, source: format.account, day, minor, currency, text, outsideId, sha256 };
 }
 
 /**
- * By what the row is known when it comes again: the bank's id, or the SHA-256 over what is taken of it (JSON by RFC 8785 of
- * day, amount in minor units, currency and text) and how manieth of its like it is in the file.
+ * By what the row is known when it comes again: the bank's id, or the SHA-256 over all of its cells (a JSON list of strings in
+ * UTF-8) and how manieth of its like it is in the file. So it does not matter which columns are named.
  */
 function marked(rows: readonly Row[]): Incoming[] {
   const counts = new Map<string, number>();
   const lines = new Map<string, number>();
-  return rows.map((row) => {
-    const { day, minor, currency, text, outsideId, line } = row;
+  return rows.map(({ sha256, ...row }) => {
+    const { outsideId, line } = row;
     if (outsideId !== null) {
       const first = lines.get(outsideId);
       if (first !== undefined) throw unreadable(`lines ${first} and ${line} have the same id, so it is none`);
       lines.set(outsideId, line);
       return { ...row, mark: `id!${outsideId}` };
     }
-    const sha256 = createHash('sha256')
-      .update(canonicalJson({ day, amount: `${minor}`, currency, text }))
-      .digest('hex');
     const count = (counts.get(sha256) ?? 0) + 1;
     counts.set(sha256, count);
     return { ...row, mark: `row!${sha256}!${count}` };

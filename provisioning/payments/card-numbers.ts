@@ -7,7 +7,8 @@ import { referencesIn } from '#contract/payment-reference.js';
 const run = /\d+(?:[ -]\d+)*/g;
 /** Visa, Mastercard and what is like them, American Express, Diners Club, JCB, Maestro. */
 const begins: Readonly<Record<number, RegExp>> = {
-  ...{ 13: /^4/, 14: /^3[0689]/, 15: /^3[47]|^[56]/, 16: /^[2456]|^35/ },
+  ...{ 13: /^4/, 14: /^3[0689]/, 15: /^3[47]|^[56]/ },
+  16: /^[456]|^2(?:22[1-9]|2[3-9]|[3-6]|7[01]|720)|^35(?:2[89]|[3-8])/,
   ...{ 17: /^[56]/, 18: /^[56]/, 19: /^[3456]/ },
 };
 

@@ -149,7 +149,7 @@ export function createPayments({ store, clock }: { store: TakeStore; clock: Cloc
         const { differing } = await take(store, [incoming], clock.now());
         const mark = await store.paymentMarks.get(`${incoming.source}!${incoming.mark}`);
         if (differing.length > 0 || !mark) throw new Refusal('told-differing', incoming.outsideId ?? undefined);
-        return paymentId(mark.payment);
+        return paymentId(mark);
       }),
     assign: (wish) => inTurn(() => assign(wish)),
     reverse: (wish) => inTurn(() => reverse(wish)),

@@ -20,22 +20,25 @@ export async function addUp(store: TakeStore): Promise<PaymentSums[]> {
   // Both are in the order of payments: one walk, and nothing of size is held.
   const bookings = store.bookings.values();
   const paid = new Map<string, bigint>();
-  let next = await bookings.next();
-  for await (const [key, payment] of store.payments.iterator()) {
-    const { id, amount, currency } = payment;
-    let left = minorRead(amount);
-    add(currency, 'cameIn', left);
-    for (; next?.payment === id; next = await bookings.next()) {
-      const minor = minorRead(next.amount);
-      left -= minor;
-      add(currency, next.invoice === null ? 'aside' : 'booked', minor);
-      if (next.invoice !== null) paid.set(next.invoice, (paid.get(next.invoice) ?? 0n) + minor);
+  try {
+    let next = await bookings.next();
+    for await (const [key, payment] of store.payments.iterator()) {
+      const { id, amount, currency } = payment;
+      let left = minorRead(amount);
+      add(currency, 'cameIn', left);
+      for (; next?.payment === id; next = await bookings.next()) {
+        const minor = minorRead(next.amount);
+        left -= minor;
+        add(currency, next.invoice === null ? 'aside' : 'booked', minor);
+        if (next.invoice !== null) paid.set(next.invoice, (paid.get(next.invoice) ?? 0n) + minor);
+      }
+      add(currency, 'unmatched', left);
+      if (String(left) !== (store.paymentsLeft.getSync(key) ?? '0')) throw altered(id);
     }
-    add(currency, 'unmatched', left);
-    if (String(left) !== (store.paymentsLeft.getSync(key) ?? '0')) throw altered(id);
+    if (next) throw altered(next.id);
+  } finally {
+    await bookings.close();
   }
-  await bookings.close();
-  if (next) throw altered(next.id);
 
   for await (const [key, { number, amount, currency }] of store.invoices.iterator()) {
     const its = paid.get(number) ?? 0n;

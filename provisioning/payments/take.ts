@@ -2,12 +2,9 @@
  * What came in goes to the disk with what it is known by and what is booked of it, in one batch: cut anywhere, it is told
  * again, and what is there is known. Each payment is taken once.
  */
-import { createHash } from 'node:crypto';
 import { amountOf } from '#common/accounts/money.js';
 import type { Operation } from '#common/commits.js';
-import { canonicalJson } from '#contract/ledger-chain.js';
 import type { Booking, ImportedPayments, Payment } from '#contract/payments.js';
-import type { PaymentMark } from '../store/payments.js';
 import type { Store } from '../store/store.js';
 import { matchFault, referredKey } from './match.js';
 
@@ -54,10 +51,11 @@ export async function lastKey(sublevel: Store['payments']): Promise<number> {
   return 0;
 }
 
-const digestOf = ({ day, minor, currency, text }: Incoming): string =>
-  createHash('sha256')
-    .update(canonicalJson({ day, amount: `${minor}`, currency, text }))
-    .digest('hex');
+/** Other words and another day are the same payment still: a bank may tell it before it has booked it. */
+const isSame = (one: Incoming, { amount, currency, text }: Payment): boolean =>
+  amountOf(one.minor, one.currency) === amount &&
+  one.currency === currency &&
+  JSON.stringify(referredKey(one.text)) === JSON.stringify(referredKey(text));
 
 async function takeBatch(
   store: TakeStore,
@@ -67,12 +65,13 @@ async function takeBatch(
 ): Promise<void> {
   const markOf = ({ source, mark }: Incoming): string => `${source}!${mark}`;
   const marks = await store.paymentMarks.getMany(batch.map(markOf));
+  const before = await store.payments.getMany(marks.map((key) => key ?? ''));
   const fresh: Incoming[] = [];
   for (const [at, one] of batch.entries()) {
-    const mark = marks[at];
+    const known = before[at];
     if (one.minor === 0n) done.empty += 1;
-    else if (!mark) fresh.push(one);
-    else if (mark.sha256 === digestOf(one)) done.known += 1;
+    else if (!known) fresh.push(one);
+    else if (isSame(one, known)) done.known += 1;
     else if (done.differing.length < mostDiffering)
       done.differing.push({ line: one.line, id: one.outsideId ?? one.mark });
   }
@@ -97,10 +96,9 @@ async function takeBatch(
       ...{ id: paymentId(key), source, day, amount, currency, text: one.text },
       ...{ outsideId, takenAt: now, fault },
     };
-    const mark: PaymentMark = { payment: key, sha256: digestOf(one) };
     operations.push(
       { type: 'put', sublevel: store.payments, key, value: payment },
-      { type: 'put', sublevel: store.paymentMarks, key: markOf(one), value: mark },
+      { type: 'put', sublevel: store.paymentMarks, key: markOf(one), value: key },
     );
     if (!invoice || fault !== null) {
       operations.push({ type: 'put', sublevel: store.paymentsLeft, key, value: String(minor) });

@@ -3,19 +3,11 @@ import type { Database } from '#common/commits.js';
 import type { Booking, Payee, Payment, PayoutEntry } from '#contract/payments.js';
 import { sublevel } from './sublevel.js';
 
-/** By what a payment is known when it is told again. */
-export interface PaymentMark {
-  /** Its key. */
-  payment: string;
-  /** Of what it said. */
-  sha256: string;
-}
-
 export const paymentSublevels = (db: Database) => ({
   /** Keyed by how manieth it is, 12 digits. Written once. */
   payments: sublevel<Payment>(db, 'payments'),
-  /** `{source}!id!{outside id}`, or `{source}!row!{hash}!{how manieth of its like}` */
-  paymentMarks: sublevel<PaymentMark>(db, 'paymentMarks'),
+  /** `{source}!id!{outside id}`, or `{source}!row!{hash}!{how manieth of its like}`, to the key of the payment. */
+  paymentMarks: sublevel<string>(db, 'paymentMarks'),
   /** Minor units of a payment that are booked nowhere; missing where nothing is left. */
   paymentsLeft: sublevel<string>(db, 'paymentsLeft'),
   /** `{payment}!{4 digits}`. Written once. */

@@ -104,18 +104,22 @@ t.test('a line is taken once, however often and in whatever file it is read', as
     { taken: 0, known: 0, differing: [{ line: 2, id: 'a' }] },
     'an id that names another payment now is told of, and books nothing',
   );
+  t.match(await desk.bring([{ ...lines[0]!, text: `booked ${invoice!.reference}`, day: '04.12.2026' }]), { known: 1 });
+  t.match(await desk.bring([{ ...lines[0]!, text: referenceOf('2') }]), { known: 0, differing: [{ id: 'a' }] });
   await t.rejects(desk.bring([...lines, lines[0]!]), refuses('bank-file-unreadable'), 'an id that is none');
   t.match(await desk.bring(lines, { ...bank, account: 'other' }), { taken: 2 }, 'of another account it is another one');
 
   const { id: _id, ...columns } = bank.columns;
   const plain = { ...bank, account: 'plain', columns };
   const twice = [
-    { amount: '1,00', text: 'x' },
-    { amount: '1,00', text: 'x' },
+    { amount: '1,00', text: 'x', id: 'same' },
+    { amount: '1,00', text: 'x', id: 'same' },
   ];
   t.match(await desk.bring(twice, plain), { taken: 2 }, 'without an id, equal lines are as many as there are');
   t.match(await desk.bring(twice, plain), { taken: 0, known: 2 });
   t.match(await desk.bring([...twice, twice[0]!], plain), { taken: 1, known: 2 }, 'and one more is one more');
+  const less = { ...plain, columns: { ...columns, text: ['Number'] } };
+  t.match(await desk.bring(twice, less), { taken: 0, known: 2 }, 'whichever columns are named');
 });
 
 t.test('what is booked by hand is booked within what is left, and taken back by a booking against it', async (t) => {

@@ -4,10 +4,10 @@
  */
 
 import { amountOf } from '#common/accounts/money.js';
+import { type Due, nameOf } from '#common/accounts/rate.js';
 import type { AccountEntry } from '#contract/accounts.js';
 import type { Agreement } from '#contract/agreements.js';
 import type { Money } from '#contract/money.js';
-import { type Due, nameOf } from './rate.js';
 
 /** What has been booked of an agreement: minor units by what names the charge. */
 export type Booked = Readonly<Record<string, string>>;

@@ -3,6 +3,7 @@
  * batch, so that numbers have no gap and a document that somebody was given never changes. Asked for again, it is the same.
  */
 import { createHash } from 'node:crypto';
+import { day } from '#common/accounts/days.js';
 import { amountOf, minorRead } from '#common/accounts/money.js';
 import type { Clock } from '#common/clock.js';
 import type { OwnerAccount } from '#contract/accounts.js';
@@ -13,7 +14,6 @@ import { isIban, referenceOf } from '#contract/payment-reference.js';
 import { Refusal } from '#contract/problems.js';
 import type { Store } from '../store/store.js';
 import { createTurns } from '../store/turns.js';
-import { day } from './days.js';
 import { reckon } from './reckon.js';
 import { buildUbl } from './ubl.js';
 

@@ -1,6 +1,7 @@
 /** Invoices of a month: by EN 16931, for just what the account says, numbered without a gap, and never made out twice. */
 import fc from 'fast-check';
 import t, { type Test } from 'tap';
+import { nextMonth } from '#common/accounts/days.js';
 import { amountOf } from '#common/accounts/money.js';
 import type { AccountEntry } from '#contract/accounts.js';
 import { Buyer, Invoice, type InvoiceTax, IssuedInvoice, type Seller } from '#contract/invoices.js';
@@ -8,7 +9,6 @@ import { check } from '#contract/parse.js';
 import { numberReferred, referenceOf } from '#contract/payment-reference.js';
 import type { Price } from '#contract/plans.js';
 import type { ProblemCode } from '#contract/problems.js';
-import { nextMonth } from '../../provisioning/accounts/days.js';
 import { createInvoices } from '../../provisioning/accounts/invoices.js';
 import { reckon } from '../../provisioning/accounts/reckon.js';
 import { buildUbl } from '../../provisioning/accounts/ubl.js';

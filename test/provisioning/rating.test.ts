@@ -1,9 +1,9 @@
 /** What is due of a month: exact, rounded once, by the day. */
 import t from 'tap';
 import { amountOf, minorOf, minorPart, minorRead, minorTimes, percentOf } from '#common/accounts/money.js';
+import { type Known, rateBox } from '#common/accounts/rate.js';
 import { SignedAmount } from '#contract/money.js';
 import { check } from '#contract/parse.js';
-import { type Known, rateBox } from '../../provisioning/accounts/rate.js';
 import { boxOf, recordOf, type Told } from '../support/accounts-desk.js';
 import { at, per } from '../support/accounts-world.js';
 

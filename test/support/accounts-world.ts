@@ -1,12 +1,12 @@
 /** Made-up worlds of boxes and agreements for months at the provider: what each owed, when it was heard, and what it came to. */
 import fc from 'fast-check';
 import type { Test } from 'tap';
+import { monthsBetween, nextMonth } from '#common/accounts/days.js';
 import { amountOf, minorRead } from '#common/accounts/money.js';
 import { AccountMonth, MemberAccount, OwnerAccount } from '#contract/accounts.js';
 import { check } from '#contract/parse.js';
 import type { Price } from '#contract/plans.js';
 import { Refusal } from '#contract/problems.js';
-import { monthsBetween, nextMonth } from '../../provisioning/accounts/days.js';
 import { type AccountsDesk, agreementId, boxOf, type Told } from './accounts-desk.js';
 
 export const at = (text: string): number => Date.parse(`${text}Z`);

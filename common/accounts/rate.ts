@@ -8,12 +8,11 @@
  * - by the unit: what the statement of the month says, the trial aside.
  * - a credit gives back what is due for its month, and never more.
  */
-
-import { minorOf, minorPart, minorTimes } from '#common/accounts/money.js';
 import type { Agreement } from '#contract/agreements.js';
 import { endOfPeriod, periodOf, type UsageStatement } from '#contract/metering.js';
 import type { Price } from '#contract/plans.js';
 import { beforeDayOf, beginOf, day, daysOf, daysWithin, monthsBetween, type Span, spanOf } from './days.js';
+import { minorOf, minorPart, minorTimes } from './money.js';
 
 /** Of one agreement. */
 export interface Known {

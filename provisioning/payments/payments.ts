@@ -46,14 +46,14 @@ export interface Payments {
   importFile(file: string, format: BankFormat): Promise<ImportedPayments>;
   /** One, as a payment provider tells it. Answers which it is; the same `mark` is the same. @throws Refusal `told-differing` */
   tell(incoming: Incoming): Promise<string>;
-  /** @throws Refusal `payment-unknown`, `invoice-unknown`, `reference-mistyped`, `payment-used-up`, `invoice-currency` */
+  /** @throws Refusal `payment-unknown`, `invoice-not-issued`, `reference-mistyped`, `payment-used-up`, `invoice-currency` */
   assign(wish: NewAssignment): Promise<Booking>;
   /** @throws Refusal `booking-unknown`, `booking-reversed` */
   reverse(wish: NewReversal): Promise<Booking>;
   /** In the order of their numbers; `after` is one. */
   invoices(page: Page): Promise<InvoicePayments[]>;
   unmatched(page: Page): Promise<UnmatchedPayment[]>;
-  /** By number or reference. @throws Refusal `invoice-unknown`, `reference-mistyped` */
+  /** By number or reference. @throws Refusal `invoice-not-issued`, `reference-mistyped` */
   invoice(named: string): Promise<{ invoice: InvoicePayments; bookings: Booking[] }>;
   /** @throws Refusal `payment-unknown` */
   payment(id: string): Promise<{ payment: UnmatchedPayment; bookings: Booking[] }>;
@@ -61,6 +61,10 @@ export interface Payments {
   sums(): Promise<PaymentSums[]>;
 }
 
+const isBelow = (amount: string): boolean => amount.startsWith('-');
+/** Something, on the same side of nothing as the bound, and not beyond it. */
+const within = (minor: bigint, bound: bigint): boolean =>
+  bound < 0n ? minor < 0n && minor >= bound : minor > 0n && minor <= bound;
 const keyOfNumber = (number: string): string => (/\d+$/.exec(number)?.[0] ?? '').padStart(12, '0');
 
 export function createPayments({ store, clock }: { store: TakeStore; clock: Clock }): Payments {
@@ -72,9 +76,11 @@ export function createPayments({ store, clock }: { store: TakeStore; clock: Cloc
     const key = isReference ? numberReferred(named) : keyOfNumber(named);
     if (key === undefined) throw new Refusal('reference-mistyped', named);
     const invoice = await store.invoices.get(key);
-    if (!invoice || (!isReference && invoice.number !== named)) throw new Refusal('invoice-unknown', named);
+    if (!invoice || (!isReference && invoice.number !== named)) throw new Refusal('invoice-not-issued', named);
     return { key, invoice };
   }
+
+  const paidOf = async (key: string): Promise<bigint> => BigInt((await store.invoicesPaid.get(key)) ?? 0);
 
   async function paymentOf(id: string): Promise<{ payment: Payment; left: bigint; bookings: Booking[] }> {
     const key = paymentKey(id);
@@ -99,7 +105,7 @@ export function createPayments({ store, clock }: { store: TakeStore; clock: Cloc
         : { type: 'put', sublevel: store.paymentsLeft, key, value: String(left) },
     ];
     if (invoice !== undefined) {
-      const paid = BigInt((await store.invoicesPaid.get(invoice)) ?? 0) + minorRead(booking.amount);
+      const paid = (await paidOf(invoice)) + minorRead(booking.amount);
       operations.push({ type: 'put', sublevel: store.invoicesPaid, key: invoice, value: String(paid) });
     }
     await store.commit(operations);
@@ -114,7 +120,10 @@ export function createPayments({ store, clock }: { store: TakeStore; clock: Cloc
       throw new Refusal('invoice-currency', `${to.invoice.currency}, and the payment is in ${currency}`);
     const wanted = amount ?? amountOf(left, currency);
     const minor = minorRead(wanted);
-    const isWithin = left < 0n ? minor >= left && minor < 0n : minor <= left && minor > 0n;
+    // A credit note goes against the payment of an invoice, up to what is open of it: then more is left for the invoice.
+    const isAgainst = to !== undefined && isBelow(to.invoice.amount) !== isBelow(payment.amount);
+    const isWithin =
+      within(minor, left) || (isAgainst && within(minor, minorRead(to.invoice.amount) - (await paidOf(to.key))));
     if (amountOf(minor, currency) !== wanted || !isWithin)
       throw new Refusal('payment-used-up', `${amountOf(left, currency)} ${currency}`);
     const booking: Booking = {
@@ -174,7 +183,7 @@ export function createPayments({ store, clock }: { store: TakeStore; clock: Cloc
       const keys = await store.invoiceBookings.keys({ gt: `${key}!`, lt: `${key}"` }).all();
       const bookings = await store.bookings.getMany(keys.map((one) => one.slice(key.length + 1)));
       return {
-        invoice: invoiceView(key, invoice, BigInt((await store.invoicesPaid.get(key)) ?? 0)),
+        invoice: invoiceView(key, invoice, await paidOf(key)),
         bookings: bookings.filter((one) => one !== undefined),
       };
     },

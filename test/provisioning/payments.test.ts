@@ -132,8 +132,8 @@ t.test('what is booked by hand is booked within what is left, and taken back by 
   ]);
   const [both, rent, other] = await desk.payments.unmatched(all);
   const id = both!.id;
-  await t.rejects(desk.payments.assign({ payment: id, invoice: 'north-000009' }), refuses('invoice-unknown'));
-  await t.rejects(desk.payments.assign({ payment: id, invoice: 'south-000001' }), refuses('invoice-unknown'));
+  await t.rejects(desk.payments.assign({ payment: id, invoice: 'north-000009' }), refuses('invoice-not-issued'));
+  await t.rejects(desk.payments.assign({ payment: id, invoice: 'south-000001' }), refuses('invoice-not-issued'));
   await t.rejects(
     desk.payments.assign({ payment: id, invoice: one!.reference.replace('1', '2') }),
     refuses('reference-mistyped'),
@@ -173,6 +173,21 @@ t.test('what is booked by hand is booked within what is left, and taken back by 
   const { store } = desk;
   await store.commit([{ type: 'put', sublevel: store.invoicesPaid, key: '000000000002', value: '2100' }]);
   await t.rejects(desk.payments.sums(), refuses('payments-altered'), 'what was written to from outside shows');
+});
+
+t.test('a credit note is set against an invoice out of the payment that left it off', async (t) => {
+  const desk = await desked(t);
+  const [invoice, note] = await desk.bill(['8.50', '-1.49']);
+  await desk.bring([{ amount: '7,01', text: invoice!.reference }]);
+  const payment = 'payment-000000000001';
+  const against = (amount: string, number = note!.number) => desk.payments.assign({ payment, invoice: number, amount });
+  await t.rejects(against('-1.50'), refuses('payment-used-up'));
+  await t.rejects(against('-1.00', invoice!.number), refuses('payment-used-up'));
+  await against('-1.49');
+  await t.rejects(against('-0.01'), refuses('payment-used-up'));
+  await against('1.49', invoice!.number);
+  t.strictSame(await states(desk), ['8.50 0.00 paid', '-1.49 0.00 paid']);
+  t.match(await desk.payments.sums(), [{ cameIn: '7.01', booked: '7.01', unmatched: '0.00', open: '0.00' }]);
 });
 
 const billed = ['1.00', '2.50', '999.99', '-3.00'];

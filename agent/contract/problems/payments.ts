@@ -30,7 +30,7 @@ export const paymentsProblems = {
     'payment show ID says what is left; take back what was booked wrongly by payment reverse',
   ],
   'reference-mistyped': [422, 'the check digits of the reference are wrong', 'read it again from the invoice'],
-  'invoice-unknown': [404, 'there is no such invoice', 'account invoices lists them'],
+  'invoice-not-issued': [404, 'no such invoice was made out', 'account invoices lists them'],
   'payments-altered': [
     500,
     'what came in is not what was booked, set aside and left',

@@ -9,6 +9,7 @@ import { Currency } from '#contract/money.js';
 import { check } from '#contract/parse.js';
 import { type BankFormat, longestRemittance, OutsideId } from '#contract/payments.js';
 import { Refusal } from '#contract/problems.js';
+import { type Cells, checkFormat, type Places, placesOf, unreadable } from './bank-format.js';
 import { withoutCardNumbers } from './card-numbers.js';
 import { readAmount, readDay } from './dialect.js';
 import type { Incoming } from './take.js';
@@ -16,8 +17,6 @@ import type { Incoming } from './take.js';
 export const mostFileBytes = 16 * 1024 * 1024;
 export const mostRows = 100_000;
 const mostRecordBytes = 64 * 1024;
-
-const unreadable = (why: string, cause?: unknown): Refusal => new Refusal('bank-file-unreadable', why, { cause });
 
 /** @throws Refusal `arguments-invalid`, `bank-file-too-large` */
 export async function readBytes(file: string): Promise<Buffer> {
@@ -50,49 +49,11 @@ function decoded(bytes: Buffer, encoding: BankFormat['encoding']): string {
   }
 }
 
-type Cells = string[];
-type Columns = BankFormat['columns'];
-
-function checkFormat({ columns, currency, directions, hasHeadings, decimal, grouping, separator }: BankFormat): void {
-  const fault = (why: string) => new Refusal('bank-format-invalid', why);
-  if ((columns.currency === undefined) === (currency === undefined))
-    throw fault('the currency is said by a column, or by a code for all of it');
-  if ((columns.direction === undefined) !== (directions === undefined))
-    throw fault('a column of directions needs the words for in and out');
-  if (decimal === grouping) throw fault('decimal and grouping cannot be the same');
-  const all = [columns.date, columns.amount, columns.currency, columns.id, columns.direction, ...columns.text];
-  const named = all.filter((one) => one !== undefined);
-  if (new Set(named).size !== named.length) throw fault('a column is named twice');
-  if (!hasHeadings && named.some((one) => typeof one === 'string'))
-    throw fault('without headings columns are numbers, from 1');
-  if (separator === decimal && separator === grouping) throw fault('the separator is within each amount');
-}
-
-/** Where each column is. */
-function placesOf(columns: Columns, headings: Cells | undefined, width: number) {
-  const place = (column: string | number): number => {
-    if (typeof column === 'number') {
-      if (column > width) throw unreadable(`there is no column ${column}`);
-      return column - 1;
-    }
-    const found = (headings ?? []).flatMap((heading, at) => (heading.trim() === column ? [at] : []));
-    if (found.length !== 1)
-      throw unreadable(found.length === 0 ? `no column is headed "${column}"` : `more than one column is "${column}"`);
-    return found[0] ?? 0;
-  };
-  const { date, amount, text, currency, id, direction } = columns;
-  const maybe = (column: string | number | undefined) => (column === undefined ? undefined : place(column));
-  return {
-    ...{ date: place(date), amount: place(amount), text: text.map(place) },
-    ...{ currency: maybe(currency), id: maybe(id), direction: maybe(direction) },
-  };
-}
-
-type Places = ReturnType<typeof placesOf>;
 type Row = Omit<Incoming, 'mark'> & { sha256: string };
 
 function rowOf(cells: Cells, line: number, places: Places, format: BankFormat): Row {
-  const fault = (what: string, said: string) => unreadable(`line ${line}: "${said.slice(0, 60)}" is ${what}`);
+  const fault = (what: string, said: string) =>
+    unreadable(`line ${line}: "${withoutCardNumbers(said).slice(0, 60)}" is ${what}`);
   const cell = (place: number): string => cells[place] ?? '';
   const currency = places.currency === undefined ? (format.currency ?? '') : cell(places.currency).trim();
   if (!check(Currency, currency).ok) throw fault('no currency', currency);

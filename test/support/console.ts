@@ -5,6 +5,7 @@ import path from 'node:path';
 import { fastify } from 'fastify';
 import { type Clock, systemClock } from '#common/clock.js';
 import { files } from '#common/files.js';
+import type { CaseView } from '#contract/cases.js';
 import type { BoxDetail } from '#contract/operator.js';
 import { Refusal } from '#contract/problems.js';
 import { openAccounts } from '../../provisioning/accounts-wiring.js';
@@ -89,7 +90,9 @@ export async function startConsole(
     boxes: fleet,
     territory: 'test',
   });
+  const cases: CaseView[] = [];
   const parts = {
+    cases: { list: () => cases },
     commands,
     alerts,
     fleet,
@@ -138,6 +141,7 @@ export async function startConsole(
     audit,
     alerts,
     accounts: parts.terms.accounts,
+    cases,
     store,
     port,
     url: `${options.tls ? 'https' : 'http'}://127.0.0.1:${port}`,

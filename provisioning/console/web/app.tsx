@@ -3,6 +3,7 @@ import { AlertsPage } from './alerts-page.js';
 import { AuditPage } from './audit-page.js';
 import { BoxPage } from './box-page.js';
 import { BoxesPage } from './boxes-page.js';
+import { CasesPage } from './cases-page.js';
 import { ClaimsPage } from './claims-page.js';
 import { EventsPage } from './events-page.js';
 import { clockTime } from './format.js';
@@ -26,6 +27,7 @@ function Body(props: { page: Page; live: Live; state: State }) {
   if (page.name === 'requests') return <RequestsPage live={live} state={state} />;
   if (page.name === 'events') return <EventsPage live={live} state={state} />;
   if (page.name === 'alerts') return <AlertsPage live={live} />;
+  if (page.name === 'cases') return <CasesPage live={live} />;
   if (page.name === 'operators')
     return may(live, 'admin') ? (
       <OperatorsPage live={live} />
@@ -97,6 +99,9 @@ function Header(props: { page: Page; live: Live; state: State }) {
           </Link>
           <Link to="/events" current={page.name === 'events'}>
             {texts.nav.events}
+          </Link>
+          <Link to="/cases" current={page.name === 'cases'}>
+            {texts.nav.cases}
           </Link>
           {may(live, 'admin') && (
             <>

@@ -9,6 +9,7 @@ import { countSequences } from './fleet/counted.js';
 import type { FleetDesk } from './fleet-wiring.js';
 import type { Ground } from './ground.js';
 import { createOperations } from './operations.js';
+import { createPaymentOperations } from './payments/operations.js';
 import type { Rooms } from './rooms.js';
 import { createSystemOperations } from './systems/operations.js';
 import { controlSocket } from './territory.js';
@@ -38,6 +39,7 @@ export async function startControl(
       ...createWatchOperations(rooms),
       ...createSystemOperations(rooms.systems),
       ...createAccountOperations(rooms),
+      ...createPaymentOperations(rooms),
       ...createAgreementOperations(rooms),
       ...createAlertOperations(alerts),
       ...createOperations({

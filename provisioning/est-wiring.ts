@@ -15,6 +15,7 @@ import type { LinkDesk } from './links/desk.js';
 import { declareRegisterRoutes } from './members/register-routes.js';
 import { declareMemberRoutes } from './members/routes.js';
 import type { Mail } from './messages/messages.js';
+import { declarePayments } from './payments-wiring.js';
 import type { Rooms } from './rooms.js';
 import { declareSystems } from './systems-wiring.js';
 import { maxPacketBytes } from './traffic-wiring.js';
@@ -75,6 +76,7 @@ export async function startEst({ clock, log, onStop }: Ground, wish: EstWish): P
       (app, limits) => declareSystems(app, callers(limits), systems),
       (app, limits) => declareAgreements(app, callers(limits), rooms),
       (app, limits) => declareAccounts(app, callers(limits), rooms),
+      (app) => declarePayments(app, rooms, clock),
     ],
     events,
     clock,

@@ -15,6 +15,8 @@ const commands: Record<string, (() => Promise<Command>) | undefined> = {
   'command-key': async () => (await import('./cli/command-key.js')).commandKey,
   fleet: async () => (await import('./cli/fleet.js')).fleet,
   account: async () => (await import('./cli/account.js')).account,
+  payment: async () => (await import('./cli/payment.js')).payment,
+  payout: async () => (await import('./cli/payout.js')).payout,
   agreement: async () => (await import('./cli/agreement.js')).agreement,
   app: async () => (await import('./cli/app.js')).app,
   os: async () => (await import('./cli/os.js')).os,

@@ -28,6 +28,8 @@ import { createEventLog, type EventLog } from './fleet/events.js';
 import { type MemberDesk, openMembers } from './members/members.js';
 import { type Audit, openAudit } from './operators/audit.js';
 import { type Operators, openOperators } from './operators/operators.js';
+import type { PaymentRooms } from './payments/operations.js';
+import { openPayments } from './payments-wiring.js';
 import { createRollouts, type Rollouts } from './rollouts/rollouts.js';
 import type { FleetStore, Keep } from './store/fleet.js';
 import { createLevelFleet } from './store/fleet-level.js';
@@ -44,7 +46,7 @@ import {
   writeSecret,
 } from './territory.js';
 
-export interface Rooms {
+export interface Rooms extends PaymentRooms {
   readonly territory: Territory;
   readonly store: Store;
   /** What boxes tell. */
@@ -166,6 +168,7 @@ export async function openRooms({
     usage: openUsage({ store, clock, territory: id }),
     accounts,
     invoices: openInvoices({ store, clock, territory: id, accounts }),
+    ...openPayments({ store, clock, territory: id }),
     agreements: openAgreements({ store, clock, territory: id, registry }),
     members,
     async close() {

@@ -7,14 +7,14 @@
  *
  *   GET  /v1/accounts              member: MemberAccounts
  */
-import { type Static, Type } from 'typebox';
+import { type Static, type TProperties, Type } from 'typebox';
 import { AgreementId } from './agreements.js';
 import { BoxId } from './box-id.js';
 import { Time } from './health.js';
 import { ReleasedAppId } from './manifest.js';
 import { MemberId, VettingLevel } from './member.js';
 import { Period } from './metering.js';
-import { Currency, Decimal, DecimalSum, SignedAmount } from './money.js';
+import { Currency, Decimal, DecimalSum, Money, SignedAmount } from './money.js';
 import { PlanId, Unit } from './plans.js';
 
 const closed = { additionalProperties: false } as const;
@@ -93,13 +93,12 @@ export const AccountEntry = Type.Object(
 );
 export type AccountEntry = Static<typeof AccountEntry>;
 
-const Sum = Type.Object({ currency: Currency, amount: SignedAmount }, closed);
+/** What a month came to for somebody, and the sum of it in each currency. */
+const monthOf = <P extends TProperties>($id: string, whose: P) =>
+  Type.Object({ month: Period, ...whose, sums: Type.Array(Money) }, { $id, ...closed });
 
 /** What the owner of a box owes for a month; below zero: what the owner gets back. */
-export const OwnerAccount = Type.Object(
-  { month: Period, box: BoxId, entries: Type.Array(AccountEntry), sums: Type.Array(Sum) },
-  { $id: 'OwnerAccount', ...closed },
-);
+export const OwnerAccount = monthOf('OwnerAccount', { box: BoxId, entries: Type.Array(AccountEntry) });
 export type OwnerAccount = Static<typeof OwnerAccount>;
 
 /** `share` - `discount` is the territory's; `income` is what remains of `gross` without that and `alliance`. */
@@ -118,10 +117,9 @@ export const MemberLine = Type.Object(
   closed,
 );
 export type MemberLine = Static<typeof MemberLine>;
-export const MemberAccount = Type.Object(
-  { month: Period, member: MemberId, territory: TerritoryId, lines: Type.Array(MemberLine), sums: Type.Array(Sum) },
-  { $id: 'MemberAccount', ...closed },
-);
+export const MemberAccount = monthOf('MemberAccount', {
+  ...{ member: MemberId, territory: TerritoryId, lines: Type.Array(MemberLine) },
+});
 export type MemberAccount = Static<typeof MemberAccount>;
 
 /** Newest first; of closed months in which there is something of the member's. */

@@ -6,7 +6,8 @@ import { type Static, Type } from 'typebox';
 import { BoxId } from './box-id.js';
 import { Time } from './health.js';
 import { Period } from './metering.js';
-import { Currency, SignedAmount } from './money.js';
+import { money } from './money.js';
+import { Iban, PaymentReference } from './payment-reference.js';
 
 const closed = { additionalProperties: false } as const;
 /** Of one line, with nothing that XML cannot hold. */
@@ -48,8 +49,7 @@ export const Seller = Type.Object(
     tax: InvoiceTax,
     /** From the day of the invoice. */
     paymentDays: Type.Integer({ minimum: 0, maximum: 365 }),
-    /** ISO 13616, without spaces. */
-    iban: Type.Optional(Type.String({ pattern: '^[A-Z]{2}\\d{2}[A-Z0-9]{10,30}$' })),
+    iban: Type.Optional(Iban),
   },
   { $id: 'Seller', ...closed },
 );
@@ -62,13 +62,14 @@ export const InvoiceNumber = Type.String({ pattern: '^[a-z0-9][a-z0-9-]{0,63}-\\
 export const Invoice = Type.Object(
   {
     number: InvoiceNumber,
+    /** By which its payment is known. */
+    reference: PaymentReference,
     /** 380: an invoice; 381: a credit note, where more goes back than is due. */
     type: Type.Union([Type.Literal('380'), Type.Literal('381')]),
     month: Period,
     box: BoxId,
-    currency: Currency,
     /** As the account of the month says: below zero on a credit note. */
-    amount: SignedAmount,
+    ...money,
     issuedAt: Time,
     sha256: Type.String({ pattern: '^[0-9a-f]{64}$' }),
   },

@@ -2,7 +2,7 @@
  * Amounts as they are written: a decimal string and an ISO 4217 code, never a float. Only codes of money that is in use
  * are known: no fund, no metal, no test code, nothing that has ended.
  */
-import { Type } from 'typebox';
+import { type Static, Type } from 'typebox';
 
 /** Of the codes that have not two: how many decimals the smallest coin has (ISO 4217, list one). */
 const none = 'BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF';
@@ -47,3 +47,8 @@ export const decimalsOf = (decimal: string): number => (decimal.split('.')[1] ??
  * longest quantity at the highest price is shorter.
  */
 export const SignedAmount = Type.String({ pattern: '^-?(?:0|[1-9]\\d{0,49})(?:\\.\\d{2,3})?$', maxLength: 55 });
+
+/** An amount and what it is in: of a sum, an invoice, a payment. */
+export const money = { currency: Currency, amount: SignedAmount };
+export const Money = Type.Object(money, { additionalProperties: false });
+export type Money = Static<typeof Money>;

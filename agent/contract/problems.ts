@@ -23,6 +23,7 @@ import { membersProblems } from './problems/members.js';
 import { messagesProblems } from './problems/messages.js';
 import { networkProblems } from './problems/network.js';
 import { ownerProblems } from './problems/owner.js';
+import { paymentsProblems } from './problems/payments.js';
 import { programsProblems } from './problems/programs.js';
 import { rolloutsProblems } from './problems/rollouts.js';
 import { safeProblems } from './problems/safe.js';
@@ -71,6 +72,7 @@ const table = {
   ...backupProblems,
   ...termsProblems,
   ...accountsProblems,
+  ...paymentsProblems,
 } as const;
 
 export type ProblemCode = keyof typeof table;

@@ -2,10 +2,12 @@
  * What a month's account of a box says: what is due by all that is known, less what was booked before. So what is known
  * late comes to the same as what was known in time, and nothing that was booked is touched. Pure.
  */
+
+import { amountOf } from '#common/accounts/money.js';
+import { type Due, nameOf } from '#common/accounts/rate.js';
 import type { AccountEntry } from '#contract/accounts.js';
 import type { Agreement } from '#contract/agreements.js';
-import { amountOf } from './money.js';
-import { type Due, nameOf } from './rate.js';
+import type { Money } from '#contract/money.js';
 
 /** What has been booked of an agreement: minor units by what names the charge. */
 export type Booked = Readonly<Record<string, string>>;
@@ -64,7 +66,7 @@ export function book(
 }
 
 /** By currency, in the order of their codes. */
-export function sumsOf(amounts: Iterable<{ currency: string; minor: bigint }>): { currency: string; amount: string }[] {
+export function sumsOf(amounts: Iterable<{ currency: string; minor: bigint }>): Money[] {
   const sums = new Map<string, bigint>();
   for (const { currency, minor } of amounts) sums.set(currency, (sums.get(currency) ?? 0n) + minor);
   return [...sums]

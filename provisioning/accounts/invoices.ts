@@ -3,16 +3,17 @@
  * batch, so that numbers have no gap and a document that somebody was given never changes. Asked for again, it is the same.
  */
 import { createHash } from 'node:crypto';
+import { day } from '#common/accounts/days.js';
+import { amountOf, minorRead } from '#common/accounts/money.js';
 import type { Clock } from '#common/clock.js';
 import type { OwnerAccount } from '#contract/accounts.js';
 import type { Buyer, Invoice, IssuedInvoice, Seller } from '#contract/invoices.js';
 import { endOfPeriod } from '#contract/metering.js';
 import { minorDigits } from '#contract/money.js';
+import { isIban, referenceOf } from '#contract/payment-reference.js';
 import { Refusal } from '#contract/problems.js';
 import type { Store } from '../store/store.js';
 import { createTurns } from '../store/turns.js';
-import { day } from './days.js';
-import { amountOf, minorRead } from './money.js';
 import { reckon } from './reckon.js';
 import { buildUbl } from './ubl.js';
 
@@ -25,7 +26,7 @@ export interface InvoiceWish {
 }
 
 export interface Invoices {
-  /** @throws Refusal `seller-invalid` */
+  /** @throws Refusal `seller-invalid`, `iban-mistyped` */
   setSeller(seller: Seller): Promise<Seller>;
   seller(): Promise<Seller | null>;
   /**
@@ -47,6 +48,12 @@ function sellerFault({ tax, vatId, registration }: Seller): string | undefined {
     return registration === undefined ? 'who is not subject to tax is known by a registration' : undefined;
   return vatId === undefined ? `tax of category ${tax.category} needs a vatId` : undefined;
 }
+
+/** Its reference is made of its key, and not kept: those of before there were references have one too. */
+export const withReference = <T extends object>(key: string, invoice: T): T & { reference: string } => ({
+  ...invoice,
+  reference: referenceOf(key),
+});
 
 export function createInvoices({
   store,
@@ -91,7 +98,7 @@ export function createInvoices({
     if (there !== undefined) {
       const found = await store.invoices.get(there);
       if (!found) throw new Error(`cannot find invoice ${there}`);
-      return found;
+      return withReference(there, found);
     }
     const seller = await store.sellers.get('now');
     if (!seller) throw new Refusal('seller-unset');
@@ -103,27 +110,37 @@ export function createInvoices({
       .filter((entry) => entry.currency === currency)
       .map((entry) => ({ entry, minor: isCreditNote ? -minorRead(entry.amount) : minorRead(entry.amount) }));
     const xml = buildUbl({
-      ...{ number, isCreditNote, currency, box, seller, buyer, reckoned: reckon(entries, seller.tax) },
+      ...{
+        number,
+        reference: referenceOf(key),
+        isCreditNote,
+        currency,
+        box,
+        seller,
+        buyer,
+        reckoned: reckon(entries, seller.tax),
+      },
       issued: dateOf(issuedAt),
       due: dateOf(issuedAt + seller.paymentDays * day),
       period: { from: `${month}-01`, to: dateOf(endOfPeriod(month) - day) },
       text: (minor) => amountOf(minor, currency),
     });
     const sha256 = createHash('sha256').update(xml).digest('hex');
-    const value: IssuedInvoice = {
+    const value: Omit<IssuedInvoice, 'reference'> = {
       ...{ number, type: isCreditNote ? '381' : '380', month, box, currency, amount, issuedAt, sha256, xml },
     };
     await store.commit([
       { type: 'put', sublevel: store.invoices, key, value },
       { type: 'put', sublevel: store.invoiceNumbers, key: place, value: key },
     ]);
-    return value;
+    return withReference(key, value);
   }
 
   return {
     async setSeller(seller) {
       const fault = sellerFault(seller);
       if (fault) throw new Refusal('seller-invalid', fault);
+      if (seller.iban !== undefined && !isIban(seller.iban)) throw new Refusal('iban-mistyped', seller.iban);
       await store.commit([{ type: 'put', sublevel: store.sellers, key: 'now', value: seller }]);
       return seller;
     },
@@ -132,7 +149,8 @@ export function createInvoices({
     async list({ after, limit }) {
       const behind = after === undefined ? '' : (/\d+$/.exec(after)?.[0] ?? '').padStart(12, '0');
       const found: Invoice[] = [];
-      for await (const { xml: _xml, ...invoice } of store.invoices.values({ gt: behind, limit })) found.push(invoice);
+      for await (const [key, { xml: _xml, ...invoice }] of store.invoices.iterator({ gt: behind, limit }))
+        found.push(withReference(key, invoice));
       return found;
     },
   };

@@ -5,10 +5,13 @@
 import { XMLBuilder } from 'fast-xml-parser';
 import type { AccountEntry } from '#contract/accounts.js';
 import type { Buyer, InvoiceTax, Seller } from '#contract/invoices.js';
+import { printedReference } from '#contract/payment-reference.js';
 import type { Reckoned, ReckonedLine } from './reckon.js';
 
 export interface Document {
   number: string;
+  /** ISO 11649. */
+  reference: string;
   isCreditNote: boolean;
   currency: string;
   /** `2026-12-01` */
@@ -98,17 +101,18 @@ function lineOf({ entry, net }: ReckonedLine, at: number, { isCreditNote, curren
 }
 
 export function buildUbl(its: Document): string {
-  const { number, isCreditNote, currency, issued, due, period, box, seller, buyer, reckoned, text } = its;
+  const { number, reference, isCreditNote, currency, issued, due, period, box, seller, buyer, reckoned, text } = its;
   const { lines, net, tax, withTax, rounding, payable } = reckoned;
   const isTaxed = seller.tax.category !== 'O';
   const root = isCreditNote ? 'CreditNote' : 'Invoice';
   const money = (minor: bigint) => ({ '#text': text(minor), '@currencyID': currency });
-  const terms = isCreditNote ? 'This is given back.' : `To be paid by ${due}, naming ${number}.`;
+  const terms = isCreditNote ? 'This is given back.' : `To be paid by ${due}, naming ${printedReference(reference)}.`;
+  // BG-16: BT-81 (UNTDID 4461: not said, or a credit transfer), BT-83 and BT-84.
   const means =
     seller.iban === undefined
-      ? { 'cbc:PaymentMeansCode': '1', 'cbc:PaymentID': number }
+      ? { 'cbc:PaymentMeansCode': '1', 'cbc:PaymentID': reference }
       : {
-          ...{ 'cbc:PaymentMeansCode': '30', 'cbc:PaymentID': number },
+          ...{ 'cbc:PaymentMeansCode': '30', 'cbc:PaymentID': reference },
           'cac:PayeeFinancialAccount': { 'cbc:ID': seller.iban },
         };
   return builder.build({

@@ -1,7 +1,7 @@
 /** One POST, signed. No redirect is followed, nothing of the answer counts but its status, and it may take ten seconds. */
-import { createHmac } from 'node:crypto';
 import { request as plainRequest } from 'node:http';
 import { request as secureRequest } from 'node:https';
+import { signBody } from '#common/signed-body.js';
 import { version } from '#common/version.js';
 import { signatureHeader } from '#contract/alerts.js';
 
@@ -20,9 +20,6 @@ export type Post = (posted: Posted) => Promise<void>;
 
 const timeoutMilliseconds = 10_000;
 const mostAnswerBytes = 64 * 1024;
-
-export const sign = (secret: string, seconds: number, body: string): string =>
-  `t=${seconds},v1=${createHmac('sha256', secret).update(`${seconds}.${body}`).digest('hex')}`;
 
 export const post: Post = (posted) => postWithin(timeoutMilliseconds, posted);
 
@@ -45,7 +42,7 @@ export const postWithin = (milliseconds: number, { url, secret, id, body, now, s
         'content-length': Buffer.byteLength(body),
         'user-agent': `webizen-provider/${version}`,
         'idempotency-key': id,
-        [signatureHeader]: sign(secret, Math.floor(now / 1000), body),
+        [signatureHeader]: signBody(secret, Math.floor(now / 1000), body),
       },
     };
     const send = url.startsWith('https:') ? secureRequest : plainRequest;

@@ -4,6 +4,7 @@ import { Type } from 'typebox';
 import { when } from '#common/columns.js';
 import { Buyer, Invoice, IssuedInvoice, Seller } from '#contract/invoices.js';
 import { check, describeFaults, parseJson } from '#contract/parse.js';
+import { printedReference } from '#contract/payment-reference.js';
 import { Refusal } from '#contract/problems.js';
 import { fileText, noMore, readArguments, required, text } from './arguments.js';
 import { askAll, asking } from './ask.js';
@@ -42,7 +43,9 @@ export const invoice: Command = async (args, { out }) => {
     throw new Refusal('arguments-invalid', `cannot write ${file}`, { cause: error });
   });
   const what = made.type === '381' ? 'credit note' : 'invoice';
-  tellDone(out, values, made, `${what} ${made.number} of ${when(made.issuedAt)}: ${made.amount} ${made.currency}`);
+  const { number, reference, issuedAt, amount, currency } = made;
+  const named = `${what} ${number} of ${when(issuedAt)}: ${amount} ${currency}`;
+  tellDone(out, values, made, `${named}, ${printedReference(reference)}`);
 };
 
 export const invoices: Command = async (args, { out }) => {
@@ -52,9 +55,16 @@ export const invoices: Command = async (args, { out }) => {
     answered(check(Type.Array(Invoice), page)).map((one) => ({ ...one, id: one.number })),
   );
   const rows = all.map((one) => [
-    ...[one.number, one.type === '381' ? 'credit note' : 'invoice', when(one.issuedAt), one.month, one.box],
+    ...[
+      one.number,
+      printedReference(one.reference),
+      one.type === '381' ? 'credit note' : 'invoice',
+      when(one.issuedAt),
+      one.month,
+      one.box,
+    ],
     ...[one.amount, one.currency],
   ]);
-  const head = ['NUMBER', 'TYPE', 'ISSUED', 'MONTH', 'BOX', 'AMOUNT', 'CURRENCY'];
+  const head = ['NUMBER', 'REFERENCE', 'TYPE', 'ISSUED', 'MONTH', 'BOX', 'AMOUNT', 'CURRENCY'];
   tellRows(out, values, all, [head, ...rows]);
 };

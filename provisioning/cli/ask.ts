@@ -11,6 +11,7 @@ import { openAlertWatch } from '../alerts-wiring.js';
 import { countSequences } from '../fleet/counted.js';
 import { createFleetDesk } from '../fleet-wiring.js';
 import { createOperations, pageSize } from '../operations.js';
+import { createPaymentOperations } from '../payments/operations.js';
 import { openRooms } from '../rooms.js';
 import { createSystemOperations } from '../systems/operations.js';
 import { checkDirectory, controlSocket } from '../territory.js';
@@ -47,6 +48,7 @@ export function asking(dir: string | undefined): Ask {
         ...createWatchOperations(rooms),
         ...createSystemOperations(rooms.systems),
         ...createAccountOperations(rooms),
+        ...createPaymentOperations(rooms),
         ...createAgreementOperations(rooms),
         ...createAlertOperations(alerts),
         ...createOperations({

@@ -1,4 +1,5 @@
 import { caseHelp } from './help-case.js';
+import { paymentHelp, payoutHelp } from './help-payment.js';
 import { alertHelp, fleetHelp } from './help-watch.js';
 
 export const help = `webizen-provider: brings boxes into a territory and looks after them
@@ -33,6 +34,8 @@ export const help = `webizen-provider: brings boxes into a territory and looks a
   webizen-provider agreement list --dir D [--box ID] [--member ID] [--json]
   webizen-provider agreement usage --dir D [--member ID] [--json]
   webizen-provider account close|list|owners|members|show|verify|credit|schedule|development|… --dir D
+  webizen-provider payment import|list|show|unmatched|assign|reverse|sums|hook --dir D
+  webizen-provider payout list|done|returned|payee --dir D
   webizen-provider app list --dir D [--json]
   webizen-provider app show ID --dir D [--json]
   webizen-provider app stop RELEASE --dir D --reason TEXT
@@ -125,6 +128,8 @@ The root's key is needed again to make a new CA (ca roll); serving does not need
 
 Months are those of UTC. Works while the server runs and while it does not.
 `,
+  payment: paymentHelp,
+  payout: payoutHelp,
   serve: `webizen-provider serve: runs the territory until it is told to stop (SIGTERM, SIGINT)
 
   --dir D          the directory that init made

@@ -42,8 +42,8 @@ export const accountSublevels = (db: Database) => ({
   developmentBoxes: sublevel<DevelopmentBox>(db, 'developmentBoxes'),
   /** `{agreement}!{credit}` */
   credits: sublevel<Credit>(db, 'credits'),
-  /** Keyed by how manieth it is, 12 digits. */
-  invoices: sublevel<IssuedInvoice>(db, 'invoices'),
+  /** Keyed by how manieth it is, 12 digits, of which its reference is made. */
+  invoices: sublevel<Omit<IssuedInvoice, 'reference'>>(db, 'invoices'),
   /** `{month}!{box}!{currency}` to the key of its invoice. */
   invoiceNumbers: sublevel<string>(db, 'invoiceNumbers'),
   /** `now` */

@@ -18,6 +18,7 @@ import { type LifeStore, lifeSublevels } from './lives.js';
 import { type MemberStore, memberSublevels } from './members.js';
 import { type MessageStore, messageSublevels } from './messages.js';
 import { type MoveStore, moveSublevels } from './moves.js';
+import { type PaymentStore, paymentSublevels } from './payments.js';
 import { type RevocationStore, revocationSublevels } from './revocations.js';
 import { type RolloutStore, rolloutSublevels } from './rollouts.js';
 import { type SampleStore, sampleSublevels } from './samples.js';
@@ -36,6 +37,7 @@ export interface Store
     MemberStore,
     MessageStore,
     MoveStore,
+    PaymentStore,
     RevocationStore,
     RolloutStore,
     SampleStore,
@@ -73,6 +75,7 @@ export async function openStore(directory: string, records?: Database): Promise<
     ...memberSublevels(db),
     ...messageSublevels(db),
     ...moveSublevels(db),
+    ...paymentSublevels(db),
     ...revocationSublevels(db),
     ...rolloutSublevels(db),
     ...sampleSublevels(db),

@@ -1,14 +1,15 @@
 /** Invoices of a month: by EN 16931, for just what the account says, numbered without a gap, and never made out twice. */
 import fc from 'fast-check';
 import t, { type Test } from 'tap';
+import { nextMonth } from '#common/accounts/days.js';
+import { amountOf } from '#common/accounts/money.js';
 import type { AccountEntry } from '#contract/accounts.js';
 import { Buyer, Invoice, type InvoiceTax, IssuedInvoice, type Seller } from '#contract/invoices.js';
 import { check } from '#contract/parse.js';
+import { numberReferred, referenceOf } from '#contract/payment-reference.js';
 import type { Price } from '#contract/plans.js';
 import type { ProblemCode } from '#contract/problems.js';
-import { nextMonth } from '../../provisioning/accounts/days.js';
 import { createInvoices } from '../../provisioning/accounts/invoices.js';
-import { amountOf } from '../../provisioning/accounts/money.js';
 import { reckon } from '../../provisioning/accounts/reckon.js';
 import { buildUbl } from '../../provisioning/accounts/ubl.js';
 import { agreementId, boxOf, openAccountsDesk } from '../support/accounts-desk.js';
@@ -32,7 +33,15 @@ const entry = (more: Partial<AccountEntry> = {}): AccountEntry => ({
 function documentOf(minors: bigint[], more: Partial<{ seller: Seller; buyer: Buyer; isCreditNote: boolean }> = {}) {
   const its = { seller, buyer, isCreditNote: false, ...more };
   return buildUbl({
-    ...{ ...its, number: 'north-000001', currency: 'EUR', issued: '2026-12-03', due: '2026-12-17', box: boxOf(1) },
+    ...{
+      ...its,
+      number: 'north-000001',
+      reference: referenceOf('1'),
+      currency: 'EUR',
+      issued: '2026-12-03',
+      due: '2026-12-17',
+      box: boxOf(1),
+    },
     period: { from: '2026-11-01', to: '2026-11-30' },
     reckoned: reckon(
       minors.map((minor) => ({ entry: entry({ amount: amountOf(minor, 'EUR') }), minor })),
@@ -153,7 +162,8 @@ t.test('an invoice is made out once, numbers have no gap, and what goes back is 
     invoices.setSeller({ ...unregistered, tax: { category: 'O', reason: 'none' } }),
     refuses('seller-invalid'),
   );
-  await invoices.setSeller({ ...seller, iban: 'NZ0012345678901234' });
+  await t.rejects(invoices.setSeller({ ...seller, iban: 'GB82WEST12345698765423' }), refuses('iban-mistyped'));
+  await invoices.setSeller({ ...seller, iban: 'GB82WEST12345698765432' });
   t.match(await invoices.seller(), { name: seller.name });
   await t.rejects(invoices.issue({ ...wish, box: boxOf(9) }), refuses('account-unknown'));
   await t.rejects(invoices.issue({ ...wish, box: boxOf(2) }), refuses('invoice-currency'), 'three decimals');
@@ -165,6 +175,10 @@ t.test('an invoice is made out once, numbers have no gap, and what goes back is 
   t.same(made.map(({ number }) => number).slice(0, 3), ['north-000001', 'north-000002', 'north-000003']);
   t.strictSame(made.slice(3), made.slice(0, 3));
   for (const one of made) {
+    const { invoice } = readXml(one.xml);
+    t.equal(textOf(invoice, 'cac:PaymentMeans/cbc:PaymentMeansCode'), '30', 'BT-81: a credit transfer');
+    t.equal(textOf(invoice, 'cac:PaymentMeans/cbc:PaymentID'), one.reference, 'BT-83');
+    t.match(numberReferred(one.reference), /^0{11}[123]$/);
     t.ok(check(IssuedInvoice, one).ok);
     isWell(t, one.xml, one.number);
   }

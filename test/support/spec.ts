@@ -54,6 +54,7 @@ import {
   StatementsTold,
   UsageStatement,
 } from '#contract/metering.js';
+import { PaymentTaken, ToldPayment } from '#contract/payments.js';
 import { Problem, type ProblemCode, problem } from '#contract/problems.js';
 import { Profile } from '#contract/profile.js';
 import { KeyRotation, Release } from '#contract/release.js';
@@ -184,6 +185,8 @@ const schemas: Record<string, TSchema> = {
   NewStatement,
   MemberAccount,
   MemberAccounts,
+  PaymentTaken,
+  ToldPayment,
   MemberStatement,
   MemberStatements,
   StatementsTaken,

@@ -3,6 +3,7 @@ import type { FastifyInstance } from 'fastify';
 import type { Clock } from '#common/clock.js';
 import { Refusal } from '#contract/problems.js';
 import { type Accounts, createAccounts } from './accounts/accounts.js';
+import { createBoxMonths } from './accounts/box-months.js';
 import { createInvoices, type Invoices } from './accounts/invoices.js';
 import { declareAccountRoutes } from './accounts/routes.js';
 import type { Callers } from './catalogue/caller.js';
@@ -38,5 +39,6 @@ export const openInvoices = (wish: {
 export const declareAccounts = (
   app: FastifyInstance,
   callers: Callers,
-  { accounts, territory }: { accounts: Accounts; territory: { id: string } },
-): void => declareAccountRoutes(app, { accounts, territory: territory.id, callers });
+  { accounts, store, territory }: { accounts: Accounts; store: Store; territory: { id: string } },
+): void =>
+  declareAccountRoutes(app, { accounts, boxMonths: createBoxMonths({ store }), territory: territory.id, callers });

@@ -3,6 +3,8 @@
  * in the next one as entries of its own.
  */
 import { randomBytes } from 'node:crypto';
+import { monthBefore, nextMonth } from '#common/accounts/days.js';
+import { minorOf, percentOf } from '#common/accounts/money.js';
 import type { Clock } from '#common/clock.js';
 import type {
   AccountMonth,
@@ -21,8 +23,6 @@ import type { MonthRecord } from '../store/accounts.js';
 import type { Store } from '../store/store.js';
 import { createTurns } from '../store/turns.js';
 import { closeMembers, createMonthHash, ofMonth } from './close.js';
-import { monthBefore, nextMonth } from './days.js';
-import { minorOf, percentOf } from './money.js';
 import { closeOwners, isOver, type OwnersStore } from './owners.js';
 
 export interface Page {

@@ -2,10 +2,11 @@
  * What a month's account of a box says: what is due by all that is known, less what was booked before. So what is known
  * late comes to the same as what was known in time, and nothing that was booked is touched. Pure.
  */
+
+import { amountOf } from '#common/accounts/money.js';
+import { type Due, nameOf } from '#common/accounts/rate.js';
 import type { AccountEntry } from '#contract/accounts.js';
 import type { Agreement } from '#contract/agreements.js';
-import { amountOf } from './money.js';
-import { type Due, nameOf } from './rate.js';
 
 /** What has been booked of an agreement: minor units by what names the charge. */
 export type Booked = Readonly<Record<string, string>>;

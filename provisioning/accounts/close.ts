@@ -4,13 +4,13 @@
  * known that what owners are charged is what the others have.
  */
 import { createHash } from 'node:crypto';
+import { amountOf, minorRead } from '#common/accounts/money.js';
 import type { Operation } from '#common/commits.js';
 import type { MemberAccount, MemberLine, MonthTotal, OwnerAccount, Schedule } from '#contract/accounts.js';
 import { canonicalJson } from '#contract/ledger-chain.js';
 import type { MonthRecord } from '../store/accounts.js';
 import type { Store } from '../store/store.js';
 import { sumsOf } from './book.js';
-import { amountOf, minorRead } from './money.js';
 import { lineOf, nothing, ratesFor, type Split, splitOf } from './split.js';
 
 export type CloseStore = Pick<

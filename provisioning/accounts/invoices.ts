@@ -3,6 +3,8 @@
  * batch, so that numbers have no gap and a document that somebody was given never changes. Asked for again, it is the same.
  */
 import { createHash } from 'node:crypto';
+import { day } from '#common/accounts/days.js';
+import { amountOf, minorRead } from '#common/accounts/money.js';
 import type { Clock } from '#common/clock.js';
 import type { OwnerAccount } from '#contract/accounts.js';
 import type { Buyer, Invoice, IssuedInvoice, Seller } from '#contract/invoices.js';
@@ -11,8 +13,6 @@ import { minorDigits } from '#contract/money.js';
 import { Refusal } from '#contract/problems.js';
 import type { Store } from '../store/store.js';
 import { createTurns } from '../store/turns.js';
-import { day } from './days.js';
-import { amountOf, minorRead } from './money.js';
 import { reckon } from './reckon.js';
 import { buildUbl } from './ubl.js';
 

@@ -1,10 +1,11 @@
 /** What is known of boxes when a month is closed, and what was booked of it before: read for many at once. */
+
+import type { Known } from '#common/accounts/rate.js';
 import { type Credit, type DevelopmentBox, monthsBack } from '#contract/accounts.js';
 import type { UsageStatement } from '#contract/metering.js';
 import type { AgreementRecord } from '../store/agreements.js';
 import type { Store } from '../store/store.js';
 import type { Booked } from './book.js';
-import type { Known } from './rate.js';
 
 export type KnownStore = Pick<
   Store,

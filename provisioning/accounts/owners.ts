@@ -2,16 +2,17 @@
  * The first half of closing a month: each box's account and what has been booked with it go to the disk in one batch, some
  * boxes at a time, and with them how far it has come. Cut anywhere, it goes on there; a box is booked once.
  */
+
+import { monthBefore } from '#common/accounts/days.js';
+import { minorRead } from '#common/accounts/money.js';
+import { type Due, rateBox } from '#common/accounts/rate.js';
 import type { Operation } from '#common/commits.js';
 import { type DevelopmentBox, monthsBack, type OwnerAccount } from '#contract/accounts.js';
 import { endOfPeriod } from '#contract/metering.js';
 import type { MonthRecord } from '../store/accounts.js';
 import type { Store } from '../store/store.js';
 import { type Booked, book, sumsOf } from './book.js';
-import { monthBefore } from './days.js';
 import { type BoxIds, type KnownStore, readBoxes, readGiven, type Stored } from './known.js';
-import { minorRead } from './money.js';
-import { type Due, rateBox } from './rate.js';
 
 export type OwnersStore = KnownStore & Pick<Store, 'boxAgreements' | 'ownerAccounts' | 'accountMonths' | 'commit'>;
 

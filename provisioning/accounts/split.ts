@@ -3,8 +3,9 @@
  * rounded down; what was booked before is taken off. So shares of a charge that is given back are given back to the coin,
  * in however many parts. Pure.
  */
+
+import { amountOf, percentOf } from '#common/accounts/money.js';
 import type { MemberLine, Schedule } from '#contract/accounts.js';
-import { amountOf, percentOf } from './money.js';
 
 export interface Rates {
   share: string;

@@ -5,14 +5,15 @@ import path from 'node:path';
 import fc from 'fast-check';
 import fastify from 'fastify';
 import t, { type Test } from 'tap';
+import { monthsBetween, nextMonth } from '#common/accounts/days.js';
+import { amountOf, minorOf, minorPart, minorRead, minorTimes, percentOf } from '#common/accounts/money.js';
+import { type Known, rateBox } from '#common/accounts/rate.js';
 import { AccountEntry, AccountMonth, MemberAccount, MemberAccounts, OwnerAccount } from '#contract/accounts.js';
 import { SignedAmount } from '#contract/money.js';
 import { check } from '#contract/parse.js';
 import type { Price } from '#contract/plans.js';
 import { type ProblemCode, Refusal } from '#contract/problems.js';
-import { monthsBetween, nextMonth } from '../../provisioning/accounts/days.js';
-import { amountOf, minorOf, minorPart, minorRead, minorTimes, percentOf } from '../../provisioning/accounts/money.js';
-import { type Known, rateBox } from '../../provisioning/accounts/rate.js';
+import { createBoxMonths } from '../../provisioning/accounts/box-months.js';
 import { declareAccountRoutes } from '../../provisioning/accounts/routes.js';
 import {
   type AccountsDesk,
@@ -446,8 +447,9 @@ t.test('a member is told what it had of closed months, and nobody else’s', asy
   const server = fastify();
   t.teardown(() => server.close());
   let who = 'acme';
-  const callers = { member: async () => ({ id: who }) };
-  declareAccountRoutes(server, { accounts: desk.accounts, territory: 'north', callers });
+  const callers = { member: async () => ({ id: who }), box: async () => box };
+  const boxMonths = createBoxMonths({ store: desk.store });
+  declareAccountRoutes(server, { accounts: desk.accounts, boxMonths, territory: 'north', callers });
   const told = async (): Promise<unknown> => (await server.inject('/v1/accounts')).json();
   t.same(await told(), { accounts: [] });
   await desk.accounts.close('2026-10');

@@ -1,14 +1,14 @@
 /** Invoices of a month: by EN 16931, for just what the account says, numbered without a gap, and never made out twice. */
 import fc from 'fast-check';
 import t, { type Test } from 'tap';
+import { nextMonth } from '#common/accounts/days.js';
+import { amountOf } from '#common/accounts/money.js';
 import type { AccountEntry } from '#contract/accounts.js';
 import { Buyer, Invoice, type InvoiceTax, IssuedInvoice, type Seller } from '#contract/invoices.js';
 import { check } from '#contract/parse.js';
 import type { Price } from '#contract/plans.js';
 import type { ProblemCode } from '#contract/problems.js';
-import { nextMonth } from '../../provisioning/accounts/days.js';
 import { createInvoices } from '../../provisioning/accounts/invoices.js';
-import { amountOf } from '../../provisioning/accounts/money.js';
 import { reckon } from '../../provisioning/accounts/reckon.js';
 import { buildUbl } from '../../provisioning/accounts/ubl.js';
 import { agreementId, boxOf, openAccountsDesk } from '../support/accounts-desk.js';

@@ -31,7 +31,7 @@ export const mostEntriesTold = 500;
 /** Of one month: beyond that the account is named and not told. */
 export const mostEntriesOfMonth = 2000;
 export const mostInvoicesTold = 60;
-export const longestInvoice = 4 * 1024 * 1024;
+export const longestInvoice = 2 * 1024 * 1024;
 
 export const BoxEntry = Type.Object(
   {

@@ -71,7 +71,19 @@ const limits = {
   maxHeaderSize: 16_384,
 };
 /** The pages that the console's one document draws. */
-const pages = ['/', '/boxes', '/boxes/:id', '/claims', '/requests', '/events', '/alerts', '/operators', '/audit'];
+const pages = [
+  '/',
+  '/boxes',
+  '/boxes/:id',
+  '/claims',
+  '/requests',
+  '/events',
+  '/alerts',
+  '/months',
+  '/months/:month',
+  '/operators',
+  '/audit',
+];
 const handshakeTimeout = 10_000;
 const bodyLimit = 16 * 1024;
 
@@ -91,7 +103,7 @@ export function declareApi(app: FastifyInstance, parts: ApiParts): void {
   declareOperatorRoutes(app, parts);
   declareAlertRoutes(app, parts.alerts);
   declareAgreementRoutes(app, parts.terms);
-  declareAccountRoutes(app, parts.terms);
+  declareAccountRoutes(app, parts.terms, parts.log);
 }
 
 export function createConsole(parts: ConsoleParts): Console {

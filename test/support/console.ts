@@ -7,7 +7,7 @@ import { type Clock, systemClock } from '#common/clock.js';
 import { files } from '#common/files.js';
 import type { BoxDetail } from '#contract/operator.js';
 import { Refusal } from '#contract/problems.js';
-import { openAccounts } from '../../provisioning/accounts-wiring.js';
+import { openAccounts, openClosing } from '../../provisioning/accounts-wiring.js';
 import { openAgreements, openUsage } from '../../provisioning/agreements-wiring.js';
 import { openAlertWatch } from '../../provisioning/alerts-wiring.js';
 import { openCommandDesk } from '../../provisioning/commands/desk.js';
@@ -89,6 +89,14 @@ export async function startConsole(
     boxes: fleet,
     territory: 'test',
   });
+  const accounts = openAccounts({
+    ...{ store, clock, territory: 'test' },
+    members: {
+      show(id) {
+        throw new Refusal('member-unknown', id);
+      },
+    },
+  });
   const parts = {
     commands,
     alerts,
@@ -102,16 +110,10 @@ export async function startConsole(
     operators,
     audit,
     terms: {
+      closing: openClosing({ store, clock, accounts }),
       agreements: openAgreements({ store, clock, territory: 'test', registry: { find: () => undefined } }),
       usage: openUsage({ store, clock, territory: 'test' }),
-      accounts: openAccounts({
-        ...{ store, clock, territory: 'test' },
-        members: {
-          show(id) {
-            throw new Refusal('member-unknown', id);
-          },
-        },
-      }),
+      accounts,
     },
     territory,
     clock,
@@ -137,7 +139,7 @@ export async function startConsole(
     operators,
     audit,
     alerts,
-    accounts: parts.terms.accounts,
+    accounts,
     store,
     port,
     url: `${options.tls ? 'https' : 'http'}://127.0.0.1:${port}`,

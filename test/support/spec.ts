@@ -53,6 +53,7 @@ import {
   StatementsTold,
   UsageStatement,
 } from '#contract/metering.js';
+import { BoxInvoice, BoxMonths } from '#contract/months.js';
 import { Problem, type ProblemCode, problem } from '#contract/problems.js';
 import { Profile } from '#contract/profile.js';
 import { KeyRotation, Release } from '#contract/release.js';
@@ -180,6 +181,8 @@ const schemas: Record<string, TSchema> = {
   MemberAgreements,
   MemberAccount,
   MemberAccounts,
+  BoxMonths,
+  BoxInvoice,
   MemberStatement,
   MemberStatements,
   StatementsTaken,

@@ -42,13 +42,13 @@ export function MonthLine(props: {
         <small class="muted">
           {words.one.agreement} <code>{line.agreement}</code>
         </small>
-        {differences.map((one) => (
-          <Mark key={one.is} tone="attention">
-            {words.differs(one)}
-          </Mark>
-        ))}
       </span>
       <strong class="money">{words.money(line.amount, line.currency)}</strong>
+      {differences.map((one) => (
+        <Mark key={one.is} tone="attention">
+          {words.differs(one)}
+        </Mark>
+      ))}
     </li>
   );
 }

@@ -73,7 +73,7 @@ export function Months({ live, version, nameOf }: HomeProps & { version: number;
   return (
     <div class="page wide">
       <Title>{headline(value)}</Title>
-      <form onSubmit={form.submit}>
+      <form class="month-asked" onSubmit={form.submit}>
         <p>
           {askedAt === null ? (
             words.never

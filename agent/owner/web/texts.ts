@@ -397,6 +397,11 @@ export const texts = {
       remedy: 'look at your internet connection; the box goes on trying by itself',
       detail: 'technical',
     },
+    'account-invalid': {
+      title: 'what the provider answers is not an account of this box',
+      remedy: 'nothing of it was kept, and what you see stays; tell your provider',
+      detail: 'technical',
+    },
     'claim-malformed': {
       title: 'this is not a whole claim code',
       remedy: 'compare it with the one that you were given, character by character',

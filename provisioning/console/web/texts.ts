@@ -18,6 +18,7 @@ export const texts = {
     requests: 'Requests',
     events: 'Events',
     alerts: 'Alerts',
+    months: 'Months',
     operators: 'Operators',
     audit: 'Audit',
   },

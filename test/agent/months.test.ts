@@ -1,4 +1,9 @@
 /** What a box makes of its closed months: kept once, held against what it agreed to and counted, and never taken on trust. */
+import { X509Certificate } from 'node:crypto';
+import { once } from 'node:events';
+import type { ServerResponse } from 'node:http';
+import { createServer } from 'node:https';
+import type { AddressInfo } from 'node:net';
 import path from 'node:path';
 import fc from 'fast-check';
 import t, { type Test } from 'tap';
@@ -10,10 +15,12 @@ import { check } from '#contract/parse.js';
 import type { Price } from '#contract/plans.js';
 import type { ProblemCode } from '#contract/problems.js';
 import type { Bounds } from '../../agent/accounts/book.js';
+import { createAskAccounts } from '../../agent/accounts/client.js';
 import { differencesOf } from '../../agent/accounts/compare.js';
 import { createBoxMonths } from '../../provisioning/accounts/box-months.js';
 import { createInvoices } from '../../provisioning/accounts/invoices.js';
 import { agreementId, boxOf, openAccountsDesk, type Told, type Used } from '../support/accounts-desk.js';
+import { createTestCa } from '../support/certificates.js';
 import { ownFolder } from '../support/folder.js';
 import { createManualClock } from '../support/manual-clock.js';
 import { askingOf, monthsOfBox as box, knowing, openMonthsBox } from '../support/months-box.js';
@@ -401,3 +408,61 @@ t.test(
     );
   },
 );
+
+t.test('over the wire: a server of somebody else, an answer without end, and one that is cut', async (t) => {
+  const [ca, stranger] = [await createTestCa(), await createTestCa('Stranger')];
+  t.teardown(() => Promise.all([ca.close(), stranger.close()]));
+  const { key: keyPem, cert: chain } = await ca.client(box);
+  let answer = (reply: ServerResponse): void => void reply.end('{}');
+  let asked = 0;
+  const serve = async (by: typeof ca) => {
+    const server = createServer({ ...(await by.server()) }, (_request, reply) => {
+      asked += 1;
+      answer(reply);
+    });
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    t.teardown(() => {
+      server.closeAllConnections();
+      server.close();
+    });
+    return new URL(`https://127.0.0.1:${(server.address() as AddressInfo).port}`);
+  };
+  const [own, foreign] = [await serve(ca), await serve(stranger)];
+  let est = own;
+  const ask = createAskAccounts({
+    access: async () => ({
+      ...{ est, identity: { keyPem, chain } },
+      trust: { anchors: [new X509Certificate(ca.ca)] },
+    }),
+    moment: () => Date.now(),
+    signal: new AbortController().signal,
+  });
+  await t.rejects(ask.months(undefined), refuses('account-invalid'), 'what is no list of months');
+  const empty = JSON.stringify({ months: [], more: false, invoices: [] });
+  answer = (reply) => void reply.end(empty);
+  t.same(await ask.months('2026-10'), { months: [], more: false, invoices: [] });
+  let sent = 0;
+  answer = (reply) => {
+    const chunk = ' '.repeat(65_536);
+    const more = (): void => {
+      while (!reply.destroyed && reply.write(chunk)) sent += chunk.length;
+      if (!reply.destroyed) reply.once('drain', more);
+    };
+    more();
+  };
+  await t.rejects(ask.months(undefined), { name: 'Refusal' }, 'an answer without end is left');
+  t.ok(sent < 64 * 1024 * 1024, 'soon');
+  answer = (reply) => {
+    reply.writeHead(200, { 'content-length': 1000 });
+    reply.write('{"months":');
+    setImmediate(() => reply.destroy());
+  };
+  await t.rejects(ask.months(undefined), refuses('est-unreachable'), 'one that is cut');
+  answer = (reply) => void reply.writeHead(503).end();
+  await t.rejects(ask.months(undefined), refuses('unavailable'));
+  asked = 0;
+  est = foreign;
+  await t.rejects(ask.months(undefined), refuses('server-untrusted'));
+  t.equal(asked, 0, 'whoever is not the provider is not even asked');
+});

@@ -127,6 +127,7 @@ export async function openInstalledApps(wish: InstalledAppsWish): Promise<Instal
       architecture,
       signal,
     }),
+    shipped: config.runtime.shipped,
     runner,
     sockets: wish.sockets,
     grants: wish.grants,

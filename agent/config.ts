@@ -52,7 +52,12 @@ export const ConfigFile = Type.Object(
     /** What runs the apps that the owner installs: podman's service. Without it none can be installed. */
     runtime: Type.Optional(
       Type.Object(
-        { podman: Type.String({ minLength: 1, description: 'path of its socket' }) },
+        {
+          podman: Type.String({ minLength: 1, description: 'path of its socket' }),
+          shipped: Type.Optional(
+            Type.String({ minLength: 1, description: 'where the image has layers that apps share, by SHA-256' }),
+          ),
+        },
         { additionalProperties: false },
       ),
     ),
@@ -131,7 +136,7 @@ export interface Config {
   territory: { est: URL; caSha256: string } | undefined;
   directory: { file: string | undefined; keysFile: string } | undefined;
   owner: { host: string; port: number; httpsPort: number | undefined; mdns: boolean } | undefined;
-  runtime: { podman: string } | undefined;
+  runtime: { podman: string; shipped: string | undefined } | undefined;
   developing: boolean;
   bootDir: string | undefined;
   claimCodeFile: string | undefined;
@@ -174,8 +179,9 @@ function furtherFaults(json: unknown): Fault[] {
   for (const name of ['dataDir', 'runtimeDir', 'claimCodeFile', 'bootDir'])
     if (typeof file[name] === 'string' && !path.isAbsolute(file[name])) wrong(`/${name}`, 'must be an absolute path');
   const runtime = fields(file.runtime);
-  if (typeof runtime.podman === 'string' && !path.isAbsolute(runtime.podman))
-    wrong('/runtime/podman', 'must be an absolute path');
+  for (const name of ['podman', 'shipped'])
+    if (typeof runtime[name] === 'string' && !path.isAbsolute(runtime[name]))
+      wrong(`/runtime/${name}`, 'must be an absolute path');
   const backup = fields(file.backup);
   if (typeof backup.disks === 'string' && !path.isAbsolute(backup.disks))
     wrong('/backup/disks', 'must be an absolute path');
@@ -240,7 +246,7 @@ export function parseConfig(text: string): Config {
       httpsPort: file.owner.httpsPort,
       mdns: file.owner.mdns ?? true,
     },
-    runtime: file.runtime,
+    runtime: file.runtime && { podman: file.runtime.podman, shipped: file.runtime.shipped },
     developing: file.developing ?? false,
     bootDir: file.bootDir === undefined ? undefined : path.resolve(file.bootDir),
     claimCodeFile: file.claimCodeFile,

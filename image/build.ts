@@ -10,6 +10,7 @@ import { type Lock, readLock } from './lock.js';
 import { type Architecture, built, root } from './places.js';
 import { openPublisher, signSums } from './publisher.js';
 import { baseRoot } from './root.js';
+import { run } from './run.js';
 import { sbomOf } from './sbom.js';
 import { openTools, type Tools } from './tools.js';
 import { makeTree } from './tree.js';
@@ -42,7 +43,10 @@ export async function prepare(
   return { lock, base, tools: openTools(lock) };
 }
 
-/** Answers the directory: image and rootfs.ext4; complete also image.zst, the update, sbom.json, SHA256SUMS and SHA256SUMS.sig. */
+/** Of a build: what makers of Node apps build on. */
+export const nodeBase = 'node-base';
+
+/** Answers the directory: image, rootfs.ext4 and node-base; complete also image.zst, the update, node-base.tar, sbom.json, SHA256SUMS and SHA256SUMS.sig. */
 export async function buildImage({ architecture, version, tell, ...options }: BuildOptions): Promise<string> {
   const out = options.out ?? built('image', architecture);
   const work = path.join(out, 'work');
@@ -57,6 +61,7 @@ export async function buildImage({ architecture, version, tell, ...options }: Bu
     version,
     base,
     alliance,
+    nodeBase: path.join(out, nodeBase),
     publisher,
     tools,
   });
@@ -70,12 +75,14 @@ export async function buildImage({ architecture, version, tell, ...options }: Bu
     tools.run('zstd', ['--quiet', '--force', '-T2', '--no-progress', disk, '-o', `${disk}.zst`]);
     tell('update');
     const bundle = makeBundle(out, { architecture, version, publisher, tools });
+    const asMade = ['--sort=name', '--owner=0', '--group=0', '--mode=a+rX,u+w,go-w', `--mtime=@${tools.epochSeconds}`];
+    run('tar', [...asMade, '--create', '-f', path.join(out, `${nodeBase}.tar`), '-C', out, nodeBase]);
     tell('list of contents, sums, signature');
     const dpkgStatus = readFileSync(path.join(tree, 'var/lib/dpkg/status'), 'utf8');
     const packageLock = readFileSync(path.join(root, 'package-lock.json'), 'utf8');
     const sbom = sbomOf({ architecture, dpkgStatus, packageLock, at: lock.epochSeconds * 1000 });
     writeFileSync(path.join(out, 'sbom.json'), sbom);
-    const names = ['image', 'image.zst', 'rootfs.ext4', path.basename(bundle), 'sbom.json'];
+    const names = ['image', 'image.zst', 'rootfs.ext4', path.basename(bundle), `${nodeBase}.tar`, 'sbom.json'];
     await signSums(out, names, publisher.keyFile);
   }
   rmSync(work, { recursive: true });

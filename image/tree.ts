@@ -17,6 +17,7 @@ import {
 import path from 'node:path';
 import { putAgent } from './agent.js';
 import { makeInitrd } from './initrd.js';
+import { makeNodeBase } from './node-base.js';
 import { type Architecture, source } from './places.js';
 import type { Publisher } from './publisher.js';
 import { run } from './run.js';
@@ -87,6 +88,8 @@ export interface TreeParts {
   base: string;
   /** Holds keys.json and directory.jws: what the box pins. */
   alliance: string;
+  /** Where the layer that Node apps share is left for their makers. */
+  nodeBase: string;
   /** Whose updates are taken. */
   publisher: Publisher;
   tools: Tools;
@@ -94,7 +97,7 @@ export interface TreeParts {
 
 /** Makes it anew below `home`, and answers its path. Root is needed: files have their owners. */
 export async function makeTree(home: string, parts: TreeParts): Promise<string> {
-  const { architecture, version, base, alliance, publisher, tools } = parts;
+  const { architecture, version, base, alliance, nodeBase, publisher, tools } = parts;
   const tree = path.join(home, 'tree');
   rmSync(tree, { recursive: true, force: true });
   mkdirSync(tree, { recursive: true });
@@ -123,6 +126,7 @@ export async function makeTree(home: string, parts: TreeParts): Promise<string> 
   copyFileSync(source('boot/choose.cfg'), path.join(tree, 'usr/lib/webizen/choose.cfg'));
   for (const name of ['data', 'boot/esp']) mkdirSync(path.join(tree, name), { recursive: true });
   await putAgent(tree, architecture, alliance);
+  await makeNodeBase(nodeBase, architecture, tree);
   copyFileSync(publisher.keyringFile, path.join(tree, 'usr/lib/webizen/publisher.pem'));
   copyFileSync(publisher.keysFile, path.join(tree, 'usr/lib/webizen/publisher-keys.json'));
   const resolver = path.join(tree, 'etc/resolv.conf');

@@ -35,7 +35,7 @@ export interface Blobs {
   collect(isNeeded: (digest: string) => boolean): Promise<void>;
 }
 
-const isDigestHex = (name: string): boolean => /^[0-9a-f]{64}$/.test(name);
+export const isDigestHex = (name: string): boolean => /^[0-9a-f]{64}$/.test(name);
 /** The engine holds a copy of the archive while it loads it, and the unpacked layers afterwards. */
 const unpacked = 2;
 

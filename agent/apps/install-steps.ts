@@ -12,6 +12,7 @@ import type { Changes } from '../changes/changes.js';
 import type { StepContext, StepKind } from '../changes/run.js';
 import type { Members } from '../members/members.js';
 import type { Blobs } from './blobs.js';
+import type { Bring } from './bring.js';
 import { dropNext } from './drop-next.js';
 import type { ImageCheck } from './image-check.js';
 import { type Held, type Installed, type InstalledRecord, mayRun, releaseOf } from './installed.js';
@@ -24,6 +25,7 @@ import type { Catalogue, Grants, Holds, Runner, Storage, Terms } from './uses.js
 export interface InstallParts {
   installed: Installed;
   blobs: Blobs;
+  bring: Bring;
   offers: Offers;
   images: ImageCheck;
   members: Members;
@@ -116,9 +118,7 @@ export function createInstallSteps(parts: InstallParts): Record<string, StepKind
       async do(context) {
         const { release } = known(context);
         context.note('fetching');
-        blobs.checkSpace(release.blobs);
-        for (const blob of blobs.missing(release.blobs))
-          await blobs.fetch(blob, (from, signal) => parts.catalogue.blob(blob.digest, from, signal), context.signal);
+        await parts.bring.all(release.blobs, context.signal);
       },
       undo: noteWhy,
       isFinal,

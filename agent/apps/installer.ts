@@ -8,6 +8,7 @@ import type { Changes } from '../changes/changes.js';
 import type { StepKind } from '../changes/run.js';
 import type { Members } from '../members/members.js';
 import { openBlobs } from './blobs.js';
+import { openBring } from './bring.js';
 import { type AppsDesk, createDesk } from './desk.js';
 import { createImageCheck } from './image-check.js';
 import { createInstallSteps } from './install-steps.js';
@@ -83,6 +84,8 @@ export async function createInstaller(wish: {
   architecture: Architecture;
   members: Members;
   catalogue: Catalogue;
+  /** Where the image has blobs that apps share. */
+  shipped?: string | undefined;
   /** The territory that the box is a member of: its provider is told of the releases that it gave out. */
   own: () => string | undefined;
   runner: Runner;
@@ -118,9 +121,10 @@ export async function createInstaller(wish: {
   const installed = await openInstalled({ ...wish, outcomes });
   const directory = path.join(wish.dataDir, 'blobs');
   const blobs = await openBlobs({ directory, freeBytes: wish.freeBytes, reserveBytes });
+  const bring = await openBring({ ...wish, blobs, shipped: wish.shipped });
   const running = createRunning({ runner, sockets, holds });
   const successions = createSuccessions({ ...wish, installed });
-  const offers = createOffers({ ...wish, terms, installed, blobs, successions });
+  const offers = createOffers({ ...wish, terms, installed, bring, successions });
   const isPinned = (digest: string): boolean => isShared(digest) || table.isPinned(digest);
   const images = createImageCheck();
   const rooms = {
@@ -130,6 +134,7 @@ export async function createInstaller(wish: {
     installed,
     outcomes,
     blobs,
+    bring,
     offers,
     images,
     successions,

@@ -18,7 +18,7 @@ import { agreedPlan, planDigest } from '#contract/plan-digest.js';
 import { Refusal } from '#contract/problems.js';
 import type { Release } from '#contract/release.js';
 import type { Judgement, Members } from '../members/members.js';
-import type { Blobs } from './blobs.js';
+import type { Bring } from './bring.js';
 import { type Held, type Installed, type InstalledRecord, releaseOf } from './installed.js';
 import type { Successions } from './successions.js';
 import type { Grants, Terms } from './uses.js';
@@ -59,14 +59,14 @@ const minorOf = (version: string): number => Number(version.split('.')[1]);
 export function createOffers(wish: {
   members: Members;
   installed: Installed;
-  blobs: Blobs;
+  bring: Pick<Bring, 'afar'>;
   grants: Grants;
   successions: Pick<Successions, 'isHeirs'>;
   architecture: Architecture;
   clock: { now(): number };
   terms: Pick<Terms, 'covers'>;
 }): Offers {
-  const { successions, members, installed, blobs, grants, architecture, clock, terms } = wish;
+  const { successions, members, installed, bring, grants, architecture, clock, terms } = wish;
 
   const asks = ({ manifest }: Release): Capability[] =>
     manifest.capabilities.map(({ capability }) => capability).filter((one) => !grants.allows(manifest.id, one));
@@ -141,7 +141,7 @@ export function createOffers(wish: {
         manifest: release.manifest,
         member: judged.member,
         sizeBytes: sum(release.blobs),
-        missingBytes: sum(blobs.missing(release.blobs)),
+        missingBytes: sum(bring.afar(release.blobs)),
         installed: current ? releaseOf(current).manifest.version : null,
         asks: asks(release),
         ...digestsOf(release.manifest),

@@ -4,6 +4,7 @@
  */
 import { Refusal } from '#contract/problems.js';
 import type { Blobs } from './blobs.js';
+import type { Bring } from './bring.js';
 import type { ImageCheck } from './image-check.js';
 import { type Held, type Installed, releaseOf } from './installed.js';
 import { loadImage } from './load.js';
@@ -20,10 +21,11 @@ export interface Provide {
 export function createProvide(parts: {
   installed: Pick<Installed, 'barred'>;
   blobs: Blobs;
+  bring: Bring;
   offers: Offers;
   images: ImageCheck;
   architecture: Architecture;
-  catalogue: Pick<Catalogue, 'release' | 'blob'>;
+  catalogue: Pick<Catalogue, 'release'>;
   runner: Pick<Runner, 'images' | 'load'>;
 }): Provide {
   const { blobs, catalogue, offers, runner } = parts;
@@ -40,9 +42,7 @@ export function createProvide(parts: {
       }
       const barred = parts.installed.barred(held.release);
       if (barred && barred.why !== 'failed') throw new Refusal('release-withdrawn', barred.detail);
-      blobs.checkSpace(release.blobs);
-      for (const blob of blobs.missing(release.blobs))
-        await blobs.fetch(blob, (from, ending) => catalogue.blob(blob.digest, from, ending), signal);
+      await parts.bring.all(release.blobs, signal);
       try {
         await parts.images.check(release, { fileOf: blobs.fileOf, architecture: parts.architecture });
       } catch (error) {

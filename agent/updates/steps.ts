@@ -7,27 +7,19 @@
  * crash too, leads back to the one before.
  */
 import type { Clock } from '#common/clock.js';
-import type { OctetSource } from '#common/download.js';
-import { compareVersions } from '#contract/manifest.js';
-import type { OsOutcome, OsRelease } from '#contract/os-release.js';
-import { isProblemCode, Refusal } from '#contract/problems.js';
+import { Refusal } from '#contract/problems.js';
 import type { Changes, Wish } from '../changes/changes.js';
 import type { StepContext, StepKind } from '../changes/run.js';
 import type { Left } from '../host/left.js';
-import type { OsHost } from '../host/slots.js';
 import type { RebootHolds } from '../leases/gate.js';
-import { type Choice, type OsBook, withFailed } from './book.js';
-import type { BundleRoom } from './bundle.js';
+import type { Choice } from './book.js';
 import { type Before, type GateLimits, type LocalHealth, passGate } from './gate.js';
+import { bundleFacts, createInstallSteps, type InstallParts } from './install.js';
+import { createOutcomes, versionOf } from './outcomes.js';
 import type { OsPlan } from './plan.js';
-import type { Stream, StreamedBundle } from './stream.js';
-import { againAfter, isFailure, isFinal, outcomeOf, streamedFault } from './verdict.js';
+import { isFinal } from './verdict.js';
 
 export const osGroup = 'os';
-
-/** @param unstreamed the release that this box has found cannot be */
-export const isStreamed = ({ id, release }: Choice, unstreamed: string | undefined): boolean =>
-  release.bundle.signature !== undefined && unstreamed !== id;
 
 export const osChange = (
   choice: Choice,
@@ -40,24 +32,12 @@ export const osChange = (
     release: choice.id,
     version: choice.release.version,
     from: from ?? '',
-    sha256: choice.release.bundle.sha256,
-    size: choice.release.bundle.size,
-    ...(isStreamed(choice, unstreamed) && signatureFacts(choice.release.bundle)),
+    ...bundleFacts(choice, unstreamed),
   },
 });
 
-/** Where they are there, it is streamed. */
-const signatureFacts = ({ signature }: OsRelease['bundle']): Record<string, string | number> =>
-  signature ? { signature: signature.sha256, signatureSize: signature.size } : {};
-
-export interface OsStepParts {
-  book: OsBook;
-  bundle: BundleRoom;
-  os: OsHost;
+export interface OsStepParts extends Omit<InstallParts, 'outcomes'> {
   changes: () => Pick<Changes, 'show'>;
-  octets: (sha256: string) => OctetSource;
-  /** @throws Refusal as `openStream` */
-  stream: (bundle: StreamedBundle, signal: AbortSignal) => Promise<Stream>;
   /** As things are, with the new system in place. */
   plan: () => Promise<OsPlan>;
   /** Aborts when something that a plan follows from changes. */
@@ -86,25 +66,9 @@ export interface OsStepParts {
 const restartMilliseconds = 600_000;
 
 export function createOsSteps(parts: OsStepParts): Record<string, StepKind> {
-  const { book, bundle, os, holds, boot, clock } = parts;
-  const versionOf = ({ data }: StepContext): string => String(data.version);
-  const bundleOf = ({ data }: StepContext) => ({ sha256: String(data.sha256), size: Number(data.size) });
-
-  /** Undefined where it is fetched first. */
-  function streamedOf(context: StepContext): StreamedBundle | undefined {
-    const { signature, signatureSize } = context.data;
-    if (signature === undefined) return undefined;
-    return { ...bundleOf(context), signature: { sha256: String(signature), size: Number(signatureSize) } };
-  }
-
-  /** Why it is undone, while the change still says so: an undo that must be tried again has a problem of its own. */
-  async function noteWhy(context: StepContext): Promise<void> {
-    if (context.data.why !== undefined) return;
-    const problem = parts.changes().show(context.id)?.problem;
-    context.data.why = problem?.code ?? '';
-    context.data.whyDetail = problem?.detail ?? '';
-    await context.remember();
-  }
+  const { book, os, holds, boot, clock } = parts;
+  const outcomes = createOutcomes(parts);
+  const { noteWhy, recordDone } = outcomes;
 
   async function restart(context: StepContext): Promise<never> {
     await parts.reboot();
@@ -120,114 +84,8 @@ export function createOsSteps(parts: OsStepParts): Record<string, StepKind> {
   const tell = (error: unknown): void =>
     parts.onRefused(error instanceof Refusal ? error : new Refusal('internal', undefined, { cause: error }));
 
-  function outcome({ data }: StepContext, word: OsOutcome['outcome'], at: number): OsOutcome {
-    const from = data.from ? String(data.from) : null;
-    const told = isProblemCode(data.why)
-      ? { code: data.why, ...(data.whyDetail ? { detail: String(data.whyDetail).slice(0, 500) } : {}) }
-      : {};
-    return { version: String(data.version), from, outcome: word, at, ...told };
-  }
-
-  /** Once for each change, however often it is cut. */
-  async function recordFailure(context: StepContext): Promise<void> {
-    const code = context.data.why;
-    if (book.now().lastChange === context.id || !isProblemCode(code) || !isFailure(code)) return;
-    const at = clock.now();
-    const version = versionOf(context);
-    const times = (book.now().failed.find((one) => one.version === version)?.times ?? 0) + 1;
-    // Whatever went wrong after it was started: it is the release that is to blame, and was left.
-    const wasStarted = context.data.activated === true;
-    const last = outcome(context, wasStarted ? 'rolled-back' : outcomeOf(code), at);
-    const again = wasStarted ? null : againAfter(code, times);
-    const type = last.outcome === 'rolled-back' ? 'os.rolled-back' : 'os.not-updated';
-    await book.set(
-      (now) => ({
-        last,
-        lastChange: context.id,
-        saidNow: null,
-        failed: withFailed(now.failed, { version, code, at, times, again: again === null ? null : at + again }),
-      }),
-      { decisions: [{ by: 'box', type, facts: { version, ...(last.from && { from: last.from }), code } }] },
-    );
-  }
-
-  async function stream(bundle: StreamedBundle, { signal }: StepContext): Promise<void> {
-    const opened = await parts.stream(bundle, signal);
-    try {
-      await os.install(opened.url, signal);
-    } catch (error) {
-      signal.throwIfAborted();
-      throw streamedFault(error, opened.fault());
-    } finally {
-      await opened.close();
-    }
-  }
-
-  async function install(context: StepContext): Promise<void> {
-    const streamed = streamedOf(context);
-    if (streamed) return stream(streamed, context);
-    const wanted = bundleOf(context);
-    try {
-      await os.install(bundle.fileOf(wanted), context.signal);
-    } catch (error) {
-      // It was what the publisher signed when it came: a card that has changed it since says nothing of the release.
-      if (error instanceof Refusal && error.code === 'os-bundle-refused' && !(await bundle.isWhole(wanted)))
-        throw new Refusal('os-bundle-mismatch', 'it changed on the disk', { cause: error });
-      throw error;
-    }
-  }
-
   return {
-    'os-fetch': {
-      async do(context) {
-        if (streamedOf(context)) return;
-        context.note('fetching');
-        const wanted = bundleOf(context);
-        await bundle.fetch(wanted, parts.octets(wanted.sha256), context.signal);
-      },
-      // The last to be undone: what became of it is written down here.
-      async undo(context) {
-        await noteWhy(context);
-        await bundle.clear();
-        if (context.data.why === 'os-not-streamed')
-          await book.set(() => ({ unstreamed: String(context.data.release) }));
-        await recordFailure(context);
-      },
-      isFinal,
-    },
-
-    'os-install': {
-      async do(context) {
-        const { data } = context;
-        context.note('installing');
-        const { booted, other } = await os.slots();
-        if (data.installs === undefined) {
-          Object.assign(data, { home: booted.name, target: other.name, installs: other.installs });
-          await context.remember();
-        }
-        // The power went in the moment before what runs was made the first again: it is on trial already.
-        if (booted.name === data.target && booted.version === versionOf(context)) {
-          data.activated = true;
-          return bundle.clear();
-        }
-        if (data.home !== booted.name) throw new Refusal('os-install-failed', `${booted.name} runs meanwhile`);
-        const isThere = other.installs > Number(data.installs) && other.version === versionOf(context);
-        if (!isThere) await install(context);
-        const after = await os.slots();
-        // A restart before its time starts what runs now.
-        if (after.primary === after.other.name) await os.activate(booted.name);
-        if (after.other.version === versionOf(context)) return bundle.clear();
-        // Nor may it be what starts when what runs does not.
-        await os.markBad(after.other.name);
-        throw new Refusal('os-bundle-refused', `it holds ${after.other.version}, not ${data.version}`);
-      },
-      async undo(context) {
-        await noteWhy(context);
-        const { booted, other, primary } = await os.slots();
-        if (primary === other.name) await os.activate(booted.name);
-      },
-      isFinal,
-    },
+    ...createInstallSteps({ ...parts, outcomes }),
 
     'os-wait': {
       async do(context) {
@@ -319,26 +177,7 @@ export function createOsSteps(parts: OsStepParts): Record<string, StepKind> {
     'os-commit': {
       noReturn: true,
       async do(context) {
-        const version = versionOf(context);
-        if (book.now().lastChange !== context.id)
-          await book.set(
-            (now) => ({
-              last: outcome(context, 'done', clock.now()),
-              lastChange: context.id,
-              saidNow: null,
-              floor: version, // the book keeps the higher one
-              failed: now.failed.filter((one) => compareVersions(one.version, version) > 0),
-            }),
-            {
-              decisions: [
-                {
-                  by: 'box',
-                  type: 'os.updated',
-                  facts: { version, ...(context.data.from ? { from: context.data.from } : {}) },
-                },
-              ],
-            },
-          );
+        await recordDone(context);
         // Whoever was cut here has started once more since it was marked.
         await os.markGood(String(context.data.target)).catch(tell);
         await holds.end();

@@ -2,7 +2,6 @@
 import type { Clock } from '#common/clock.js';
 import type { Database, Operation } from '#common/commits.js';
 import type { OctetSource } from '#common/download.js';
-import { verifyOsRelease } from '#common/os/release.js';
 import type { NewOsSettings, OsView, ReportedOs } from '#contract/os.js';
 import type { OsAsk, OsKeys, OsRelease, OsSelection } from '#contract/os-release.js';
 import { Refusal } from '#contract/problems.js';
@@ -14,9 +13,12 @@ import type { OsHost, Slots } from '../host/slots.js';
 import type { RebootHolds } from '../leases/gate.js';
 import { openOsBook } from './book.js';
 import { openBundle } from './bundle.js';
+import { createChoosing } from './choice.js';
 import { type Before, type GateLimits, type LocalHealth, usualGate } from './gate.js';
+import { isStreamed } from './install.js';
 import { type OsPlan, planOs } from './plan.js';
-import { createOsSteps, isStreamed, osChange, osGroup } from './steps.js';
+import { markSettled } from './settled.js';
+import { createOsSteps, osChange, osGroup } from './steps.js';
 import { openStream, type Pieces } from './stream.js';
 import { reportOf, type Seen, viewOf } from './view.js';
 
@@ -84,12 +86,11 @@ export interface UpdatesParts {
 
 /** What stays free on the disk whatever is fetched. */
 const reserveBytes = 64 * 1024 * 1024;
-const askMilliseconds = 6 * 3_600_000;
 const firstPause = 60_000;
 const day = 86_400_000;
 
 export async function createUpdates(parts: UpdatesParts): Promise<Updates> {
-  const { clock, os, pinned, source, changes, holds, conditions, onRefused } = parts;
+  const { clock, os, source, changes, holds, conditions, onRefused } = parts;
   const book = await openOsBook(parts);
   const stopping = new AbortController();
   const { signal } = stopping;
@@ -98,8 +99,6 @@ export async function createUpdates(parts: UpdatesParts): Promise<Updates> {
   let slots: Slots | undefined;
   let plan: OsPlan = { do: 'nothing' };
   let fetchedBytes = 0;
-  let askedAt: number | null = null;
-  let refused: OsView['refused'] = null;
   let running: Promise<void> = Promise.resolve();
   const undo: (() => void)[] = [];
 
@@ -127,15 +126,21 @@ export async function createUpdates(parts: UpdatesParts): Promise<Updates> {
     return change && String(changes().data(change.id)?.version ?? '');
   };
 
-  async function planWith(isInstalled: boolean): Promise<OsPlan> {
+  /** How they are is remembered, for who looks. */
+  async function lookAtSlots(): Promise<Slots> {
     slots = await os.slots();
+    return slots;
+  }
+  const choosing = createChoosing({ ...parts, ...{ book, signal, onFault, slots: lookAtSlots }, onAsked: look });
+
+  async function planWith(isInstalled: boolean): Promise<OsPlan> {
+    const { compatible, booted } = await lookAtSlots();
     const { chosen, settings, saidNow, failed, floor } = book.now();
     fetchedBytes = chosen ? await bundle.fetchedBytes(chosen.release.bundle) : 0;
     return planOs({
       now: clock.now(),
       isTimeKnown: clock.trusted(),
-      compatible: slots.compatible,
-      running: slots.booted.version,
+      ...{ compatible, running: booted.version },
       selected: chosen,
       ...{ floor, settings, saidNow, failed, isInstalled, fetchedBytes },
       isStreamed: chosen !== null && isStreamed(chosen, book.now().unstreamed),
@@ -177,67 +182,6 @@ export async function createUpdates(parts: UpdatesParts): Promise<Updates> {
     changes,
   });
 
-  /** Keys that a rotation has led to, unless the image knows later ones, or ones that they do not come from. */
-  function keys(): OsKeys {
-    const { keys: held, retired } = book.now();
-    const isLater = held !== null && held.generation > pinned.generation && retired.includes(pinned.keys[0].kid);
-    return isLater ? held : pinned;
-  }
-
-  /** @throws Refusal those of `verifyOsRelease`, `os-release-foreign` for a key that was replaced */
-  async function take(selection: OsSelection | undefined): Promise<void> {
-    const { chosen } = book.now();
-    if (!selection) {
-      refused = null;
-      if (chosen) await book.choose(null);
-      return;
-    }
-    const verified = await verifyOsRelease(selection.release, keys());
-    const { id, retired } = verified;
-    const { notBefore } = selection;
-    if (verified.keys.generation > keys().generation)
-      await book.set((now) => ({ keys: verified.keys, retired: [...now.retired, ...retired].slice(-100) }));
-    refused = null;
-    if (chosen?.id === id && chosen.notBefore === notBefore) return;
-    await book.choose({ id, jws: selection.release, notBefore });
-  }
-
-  let asking: Promise<void> | undefined;
-  function ask(): Promise<void> {
-    asking ??= (async () => {
-      slots = await os.slots();
-      const { compatible, booted } = slots;
-      const selection = await source.selected({ compatible, version: booted.version ?? null, last: book.now().last });
-      askedAt = clock.now();
-      try {
-        await take(selection);
-      } catch (error) {
-        if (error instanceof Refusal) refused = { version: null, code: error.code, at: clock.now() };
-        throw error;
-      }
-    })().finally(() => {
-      asking = undefined;
-      look();
-    });
-    return asking;
-  }
-
-  async function keepAsking(): Promise<void> {
-    let pause = firstPause;
-    while (!signal.aborted) {
-      const isAsked = await ask().then(
-        () => true,
-        (error: unknown) => {
-          const isQuiet = error instanceof Refusal && ['not-a-member', 'est-unreachable'].includes(error.code);
-          if (!isQuiet && !signal.aborted) onFault(error);
-          return false;
-        },
-      );
-      pause = isAsked ? firstPause : Math.min(pause * 2, askMilliseconds);
-      await clock.sleep((isAsked ? askMilliseconds : pause) * (0.75 + Math.random() / 4), signal);
-    }
-  }
-
   /** One look: what may be begun is begun. Answers until when there is nothing to do. */
   async function next(): Promise<number | null> {
     const change = underWay();
@@ -254,7 +198,8 @@ export async function createUpdates(parts: UpdatesParts): Promise<Updates> {
     }
     plan = await planWith(false);
     const { chosen } = book.now();
-    if (plan.do === 'refuse' && chosen) refused = { version: chosen.release.version, code: plan.code, at: clock.now() };
+    if (plan.do === 'refuse' && chosen)
+      choosing.refuse({ version: chosen.release.version, code: plan.code, at: clock.now() });
     if (plan.do === 'install' && chosen)
       await changes()
         .begin(osChange(chosen, { from: slots?.booted.version, unstreamed: book.now().unstreamed }))
@@ -283,31 +228,8 @@ export async function createUpdates(parts: UpdatesParts): Promise<Updates> {
     return change !== undefined && gate?.state !== 'done' && changes().data(change.id)?.target === booted;
   }
 
-  /** With nothing on trial, what runs is what has proved itself before: the boot loader's count of tries begins anew. */
-  async function markGood(): Promise<void> {
-    const before = { apps: [], isOnline: false };
-    while (!signal.aborted) {
-      try {
-        slots = await os.slots();
-        if (isOnTrial(slots.booted.name)) return; // the gate does
-        const faults = await parts.health(before, signal);
-        if (faults.length > 0) throw new Refusal('os-unhealthy', faults.join('; '));
-        await os.markGood(slots.booted.name);
-        const { version } = slots.booted;
-        await book.set(() => (version === undefined ? {} : { floor: version }));
-        await parts.onGood();
-        return;
-      } catch (error) {
-        if (signal.aborted) return;
-        onFault(error);
-        if (error instanceof Refusal && error.code === 'os-unsupported') return;
-        await clock.sleep(firstPause, signal);
-      }
-    }
-  }
-
   const seen = (): Seen => ({
-    ...{ slots, plan, fetchedBytes, askedAt, refused },
+    ...{ slots, plan, fetchedBytes, askedAt: choosing.askedAt(), refused: choosing.refused() },
     book: book.now(),
     change: underWay(),
     changing: versionUnderWay(),
@@ -323,9 +245,9 @@ export async function createUpdates(parts: UpdatesParts): Promise<Updates> {
     kinds: steps,
     reported: () => reportOf(seen()),
     look,
-    ask,
+    ask: choosing.ask,
     async wanted(version) {
-      await ask();
+      await choosing.ask();
       if (book.now().chosen?.release.version !== version) throw new Refusal('os-not-selected', version);
     },
     owner: {
@@ -356,13 +278,11 @@ export async function createUpdates(parts: UpdatesParts): Promise<Updates> {
       },
     },
     async start() {
-      slots = await os.slots().catch((error: unknown) => {
-        onFault(error);
-        return undefined;
-      });
+      await lookAtSlots().catch(onFault);
       undo.push(book.onChange(look), holds.onChange(look));
       undo.push(changes().on(({ kind, endedAt }) => kind === 'os-update' && (endedAt === null ? tell() : look())));
-      running = Promise.all([markGood(), keepAsking(), keepLooking()]).then(() => {});
+      const settled = markSettled({ ...parts, ...{ book, signal, onFault, isOnTrial, slots: lookAtSlots } });
+      running = Promise.all([settled, choosing.keepAsking(), keepLooking()]).then(() => {});
     },
     async stop() {
       stopping.abort();

@@ -12,12 +12,24 @@ import { filesBelow, folder, foldersAbove, type LayerFile, type PackedLayer, pac
 
 const run = promisify(execFile);
 
+/** Where paths begin: at `/`, or below another root filesystem. No link may lead out of that. @throws Refusal `pack-refused` */
+async function fileBelow(root: string, file: string): Promise<string> {
+  const found = await realpath(path.join(root, file)).catch((error: unknown) => {
+    throw new Refusal('pack-refused', `cannot read ${file}`, { cause: error });
+  });
+  if (path.relative(await realpath(root), found).startsWith('..'))
+    throw new Refusal('pack-refused', `${file} leads out of ${root}`);
+  return found;
+}
+
 /** Absolute paths of the loader and the libraries. A program that is linked with none has none. @throws Refusal `pack-refused` */
-async function librariesOf(program: string): Promise<{ loader: string[]; libraries: string[] }> {
-  if (!(await isElf(program))) throw new Refusal('pack-refused', `${program} is no program that Linux runs by itself`);
+async function librariesOf(program: string, root: string): Promise<{ loader: string[]; libraries: string[] }> {
+  if (!(await isElf(await fileBelow(root, program))))
+    throw new Refusal('pack-refused', `${program} is no program that Linux runs by itself`);
   let told: string;
   try {
-    ({ stdout: told } = await run('ldd', [program], { env: { LC_ALL: 'C', PATH: '/usr/bin:/bin' } }));
+    const [command = '', ...args] = [...(root === '/' ? [] : ['chroot', root]), 'ldd', program];
+    ({ stdout: told } = await run(command, args, { env: { LC_ALL: 'C', PATH: '/usr/sbin:/usr/bin:/bin' } }));
   } catch (error) {
     if (/not a dynamic executable/.test(String(error))) return { loader: [], libraries: [] };
     throw new Refusal('pack-refused', `cannot tell which libraries ${program} is linked with`, { cause: error });
@@ -37,9 +49,7 @@ export const partsIn = (program: Buffer): string[] => [
 
 /** What it begins with (System V ABI, ELF header). A wrapper written in a shell has nothing to run it in an image. */
 async function isElf(file: string): Promise<boolean> {
-  const handle = await open(file).catch((error) => {
-    throw new Refusal('pack-refused', `cannot read ${file}`, { cause: error });
-  });
+  const handle = await open(file);
   try {
     const { buffer } = await handle.read(Buffer.alloc(4), 0, 4, 0);
     return buffer.toString('latin1') === '\x7fELF';
@@ -52,13 +62,16 @@ async function isElf(file: string): Promise<boolean> {
 const folders = ['app', 'dev', 'etc', 'proc', 'run/app', 'run/webizen', 'sys', 'usr/bin', 'var'];
 
 /**
- * Of the machine it runs on, whose architecture it has. As reproducible as its inputs: the same Node, the same libraries.
+ * Of the machine it runs on, whose architecture it has, or of another root filesystem. As reproducible as its inputs: the
+ * same Node, the same libraries.
  * @param node path of a Node executable; in the image it is `/usr/bin/node`
+ * @param root in which `node` is looked for; what is in another one than `/` must be able to run here, and chroot(1) wants root
  * @param directory where the blob is left
  * @throws Refusal `pack-refused`
  */
-export async function packBase({ node, directory }: { node: string; directory: string }): Promise<PackedLayer> {
-  const { loader, libraries } = await librariesOf(node);
+export async function packBase(wish: { node: string; directory: string; root?: string }): Promise<PackedLayer> {
+  const { node, directory, root = '/' } = wish;
+  const { loader, libraries } = await librariesOf(node, root);
   // The loader looks beside the C library whatever else it is told, so they all go there.
   const libc = libraries.find((file) => /^libc[.-]/.test(path.basename(file)));
   const home = libc ? path.dirname(libc) : '/usr/lib';
@@ -69,8 +82,9 @@ export async function packBase({ node, directory }: { node: string; directory: s
   ]);
   const files: LayerFile[] = [];
   for (const program of [node, ...libraries.filter((file) => /^libnode[.-]/.test(path.basename(file)))])
-    for (const part of partsIn(await readFile(program))) if (existsSync(part)) places.set(part.slice(1), part);
-  for (const [name, file] of places) files.push({ name, mode: 0o755, content: { file: await realpath(file) } });
+    for (const part of partsIn(await readFile(await fileBelow(root, program))))
+      if (existsSync(path.join(root, part))) places.set(part.slice(1), part);
+  for (const [name, file] of places) files.push({ name, mode: 0o755, content: { file: await fileBelow(root, file) } });
   return packFiles(completed(files), directory);
 }
 

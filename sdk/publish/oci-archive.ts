@@ -8,13 +8,13 @@ import { createReadStream, createWriteStream } from 'node:fs';
 import { mkdtemp, readFile, rename, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { type Static, type TSchema, Type } from 'typebox';
+import type { Architecture } from '#common/archive/base-folder.js';
 import { createBytes, EndedEarly } from '#common/archive/bytes.js';
 import { blobFile } from '#common/archive/layout.js';
 import { allZero, blockBytes, numberAt, padding, sumOf, textAt } from '#common/archive/tar.js';
 import { describeFaults, parseJson } from '#contract/parse.js';
 import { Refusal } from '#contract/problems.js';
 import { BlobDigest, type Descriptor, imageConfigType, imageManifestType, largestArchive } from '#contract/release.js';
-import type { Architecture } from './base.js';
 
 const Named = Type.Object({
   mediaType: Type.String(),

@@ -2,13 +2,13 @@
 import { copyFile, link, mkdir, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { type Static, Type } from 'typebox';
+import { Architecture } from '#common/archive/base-folder.js';
 import { blobFile } from '#common/archive/layout.js';
 import { type Files, isErrno } from '#common/files.js';
 import { Manifest } from '#contract/manifest.js';
 import { describeFaults, parseJson } from '#contract/parse.js';
 import { Refusal } from '#contract/problems.js';
 import { BlobDigest, Descriptor } from '#contract/release.js';
-import { Architecture } from './base.js';
 
 export const Built = Type.Object(
   {

@@ -1,6 +1,6 @@
 /** Installing, updating and removing apps on a box: what the owner decides, and what a member's standing allows. */
 import { readdirSync } from 'node:fs';
-import { readFile, writeFile } from 'node:fs/promises';
+import { cp, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import t, { type Test } from 'tap';
 import type { InstalledApp } from '#contract/installed.js';
@@ -65,7 +65,7 @@ async function bench(t: Test) {
       const words = text === undefined ? {} : { text };
       return testRelease(place, { by, territory: 'north', status, manifest: { version, ...manifest }, ...words });
     },
-    async open(engine: FileRunner = runner): Promise<InstallingBox> {
+    async open(engine: FileRunner = runner, shipped?: string): Promise<InstallingBox> {
       box = await installingBox({
         folder,
         clock,
@@ -74,6 +74,7 @@ async function bench(t: Test) {
         runner: engine,
         freeBytes: () => tools.free.bytes,
         isTimeKnown: () => tools.time.isKnown,
+        ...(shipped !== undefined && { shipped }),
       });
       if (box.ledger.ownerKeys().length === 0) await box.ledger.appendKey(jwk, 'owner.set', signer);
       return box;
@@ -119,6 +120,32 @@ const typesOf = async (box: InstallingBox): Promise<string[]> =>
 const blobsOf = (box: InstallingBox): string[] =>
   readdirSync(box.blobsDirectory).filter((name) => /^[0-9a-f]{64}$/.test(name));
 const versionOf = (shown: InstalledApp | undefined): string | undefined => shown?.manifest.version;
+
+t.test('a layer that the image brought does not come over the network, and outlives the image', async (t) => {
+  const b = await bench(t);
+  const one = await b.release('1.0.0', { capabilities: [storage] });
+  const [layer, other] = one.release.blobs.toSorted((a, z) => z.size - a.size);
+  if (!layer || !other) throw new Error('a release has more than one blob');
+  const shipped = path.join(b.folder, 'image');
+  const hexOf = (digest: string): string => digest.slice('sha256:'.length);
+  await mkdir(shipped);
+  await cp(one.fileOf(layer.digest), path.join(shipped, hexOf(layer.digest)));
+  await writeFile(path.join(shipped, hexOf(other.digest)), 'cut, or changed on the card');
+  const box = await b.open(b.runner, shipped);
+  b.shelf.publish(one);
+  const offer = await box.desk.offer(one.id);
+  t.equal(offer.missingBytes, offer.sizeBytes - layer.size - other.size);
+  await b.installed(box, one);
+  t.notOk(b.shelf.asked.some((asked) => asked.includes(layer.digest)));
+  t.ok(
+    b.shelf.asked.some((asked) => asked.includes(other.digest)),
+    'what is not what its name says is fetched',
+  );
+  t.match(box.refused, [{ code: 'blob-damaged' }], 'and that is told');
+  await rm(shipped, { recursive: true });
+  const after = await b.again();
+  t.same(blobsOf(after).toSorted(), one.release.blobs.map(({ digest }) => hexOf(digest)).toSorted());
+});
 
 t.test('an app from the catalogue is shown with its maker, agreed to, fetched, checked and run', async (t) => {
   const b = await bench(t);

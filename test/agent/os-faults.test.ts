@@ -1,6 +1,5 @@
 /** What goes wrong around an update of the system: a box that works, at most one slot behind, and tells why. */
 import { readdirSync, writeFileSync } from 'node:fs';
-import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
 import fc from 'fast-check';
 import t, { type Test } from 'tap';
@@ -10,49 +9,12 @@ import { createLeft } from '../../agent/host/left.js';
 import { createLocalHealth } from '../../agent/local-health.js';
 import { openStore } from '../../agent/store/store.js';
 import { ownFolder } from '../support/folder.js';
-import { jumpingClock, leftIn, type OsBox, type OsBoxWish, osBox, osCatalogue, quickGate } from '../support/os-box.js';
-import { type Behaviour, someRelease, testBundle, testPublisher } from '../support/os-release.js';
-import { machineIn, newMachine, start } from '../support/two-slots.js';
+import { leftIn, type OsBox, quickGate } from '../support/os-box.js';
+import { osTrial } from '../support/os-trial.js';
+import { machineIn } from '../support/two-slots.js';
 
 t.setTimeout(300_000);
 const day = 86_400_000;
-
-async function trial(t: Test) {
-  const folder = path.join(await ownFolder(t), 'box');
-  await mkdir(folder);
-  newMachine(folder);
-  const publisher = await testPublisher();
-  const { now: catalogue, asked, source } = osCatalogue();
-  const clock = jumpingClock();
-  let box: OsBox | undefined;
-  let restarts: Promise<void> | undefined;
-  t.teardown(() => box?.close());
-  async function open(more: Partial<OsBoxWish> = {}): Promise<OsBox> {
-    let restart = (): void => {};
-    restarts = new Promise((resolve) => {
-      restart = resolve;
-    });
-    box = await osBox({ folder, source, clock, keys: publisher.keys, reboot: () => restart(), ...more });
-    return box;
-  }
-  return {
-    ...{ folder, catalogue, asked, clock, open },
-    async select(version: string, behaviour: Behaviour = {}): Promise<void> {
-      const { bytes, bundle } = testBundle(version, behaviour);
-      catalogue.bytes = bytes;
-      const release = await publisher.sign(someRelease({ version, bundle }));
-      catalogue.selection = { release, notBefore: null };
-      await box?.updates.ask();
-    },
-    /** Off and on again, so often. */
-    async powered(times = 1, more: Partial<OsBoxWish> = {}): Promise<OsBox> {
-      await box?.close();
-      for (let one = 0; one < times; one += 1) start(folder);
-      return open(more);
-    },
-    restarted: async () => restarts,
-  };
-}
 
 async function leftBehind(t: Test, box: OsBox, folder: string, wanted: { code: string; detail: RegExp }) {
   await box.until(({ last }) => last !== null);
@@ -74,31 +36,31 @@ async function leftBehind(t: Test, box: OsBox, folder: string, wanted: { code: s
 }
 
 t.test('why the machine left the new system outlives it, and is told', async (t) => {
-  const a = await trial(t);
+  const a = await osTrial(t);
   writeFileSync(leftIn(a.folder), '1.1.0\nthe last time that it was tried\n');
   await a.open();
-  await a.select('1.1.0', { dead: true });
-  await a.restarted();
+  await a.select('1.1.0', { behaviour: { dead: true } });
+  await a.wantsRestart();
   t.notOk(readdirSync(a.folder).includes('left'), 'what was said of an earlier try is forgotten');
   writeFileSync(leftIn(a.folder), '1.1.0\nthe agent ended 5 times (exit-code): store-newer\n');
   await leftBehind(t, await a.powered(), a.folder, { code: 'os-not-booted', detail: /ended 5 times .* store-newer/ });
 });
 
 t.test('a new system that cannot tell its own slots is given up, and is not tried again', async (t) => {
-  const a = await trial(t);
+  const a = await osTrial(t);
   await a.open();
-  await a.select('1.1.0', { isDeaf: true });
-  await a.restarted();
+  await a.select('1.1.0', { behaviour: { isDeaf: true } });
+  await a.wantsRestart();
   await a.powered();
   const back = await a.powered(3);
   await leftBehind(t, back, a.folder, { code: 'os-unsupported', detail: /./ });
 });
 
 t.test('a new system that cannot be kept is left when its time is over, and says what was in the way', async (t) => {
-  const a = await trial(t);
+  const a = await osTrial(t);
   await a.open();
-  await a.select('1.1.0', { cannotKeep: true });
-  await a.restarted();
+  await a.select('1.1.0', { behaviour: { cannotKeep: true } });
+  await a.wantsRestart();
   let isTried = false;
   await a.powered(1, {
     at(name) {
@@ -106,13 +68,13 @@ t.test('a new system that cannot be kept is left when its time is over, and says
     },
     more: { monotonic: () => (isTried ? quickGate.limitMilliseconds : 0) },
   });
-  await a.restarted();
+  await a.wantsRestart();
   const back = await a.powered();
   await leftBehind(t, back, a.folder, { code: 'os-unhealthy', detail: /cannot be kept .*read-only/ });
 });
 
 t.test('a bundle that has changed on the disk since it came says nothing of its release', async (t) => {
-  const a = await trial(t);
+  const a = await osTrial(t);
   let isTorn = false;
   const at = (name: string): void => {
     if (name !== 'before install' || isTorn) return;
@@ -125,13 +87,13 @@ t.test('a bundle that has changed on the disk since it came says nothing of its 
   await box.until(({ last }) => last?.code === 'os-bundle-mismatch');
   await box.until(({ next }) => next?.why === 'failed-lately');
   a.clock.jump(3_600_000);
-  await a.restarted();
+  await a.wantsRestart();
   const after = await a.powered();
   await after.until(({ last }) => last?.outcome === 'done');
 });
 
 t.test('what a cut left of a download, and the disk has changed, is fetched anew at once', async (t) => {
-  const a = await trial(t);
+  const a = await osTrial(t);
   const box = await a.open();
   a.catalogue.cutAt = 30_000;
   let isTorn = false;
@@ -144,7 +106,7 @@ t.test('what a cut left of a download, and the disk has changed, is fetched anew
     }
   });
   await a.select('1.1.0');
-  await a.restarted();
+  await a.wantsRestart();
   t.same(a.asked, [0, 30_000, 0]);
   t.equal(box.updates.owner.view().last, null, 'nothing has failed');
   await (await a.powered()).until(({ last }) => last?.outcome === 'done');

@@ -1,52 +1,19 @@
 /** A system that is installed while it is fetched: what travels, what is refused, and what is done where it does not work. */
-import { mkdir, readdir } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import path from 'node:path';
 import fc from 'fast-check';
 import t, { type Test } from 'tap';
 import { Refusal } from '#contract/problems.js';
 import { openStream, type Pieces, partIn, type StreamedBundle } from '../../agent/updates/stream.js';
-import { ownFolder } from '../support/folder.js';
 import { createManualClock } from '../support/manual-clock.js';
-import { type OsBox, type OsBoxWish, osBox, osCatalogue } from '../support/os-box.js';
-import { someRelease, streamedBundle, testPublisher } from '../support/os-release.js';
-import { machineIn, newMachine, start } from '../support/two-slots.js';
+import type { OsBox } from '../support/os-box.js';
+import { streamedBundle } from '../support/os-release.js';
+import { osTrial } from '../support/os-trial.js';
+import { machineIn } from '../support/two-slots.js';
 
 t.setTimeout(300_000);
 
-async function trial(t: Test, machine: { cannotStream?: boolean } = {}) {
-  const folder = path.join(await ownFolder(t), 'box');
-  await mkdir(folder);
-  newMachine(folder, '1.0.0', machine);
-  const publisher = await testPublisher();
-  const { now: catalogue, asked, parts, source } = osCatalogue();
-  let box: OsBox | undefined;
-  let restarts: Promise<void> | undefined;
-  t.teardown(() => box?.close());
-  async function open(more: Partial<OsBoxWish> = {}): Promise<OsBox> {
-    let restart = (): void => {};
-    restarts = new Promise((resolve) => {
-      restart = resolve;
-    });
-    box = await osBox({ folder, source, keys: publisher.keys, reboot: () => restart(), ...more });
-    return box;
-  }
-  return {
-    ...{ folder, catalogue, asked, parts, open },
-    async select(version: string) {
-      const { bytes, bundle } = streamedBundle(version);
-      catalogue.bytes = bytes;
-      catalogue.selection = { release: await publisher.sign(someRelease({ version, bundle })), notBefore: null };
-      await box?.updates.ask();
-    },
-    async restarted(): Promise<OsBox> {
-      await restarts;
-      await box?.close();
-      start(folder);
-      return open();
-    },
-  };
-}
-
+const trial = (t: Test, machine: { cannotStream?: boolean } = {}) => osTrial(t, { machine, bundleOf: streamedBundle });
 const problems = (box: OsBox): (string | undefined)[] => box.changes.list().map(({ problem }) => problem?.code);
 
 t.test('a release that says its bundle’s signature is installed as it comes, with no room on the disk', async (t) => {

@@ -1,91 +1,24 @@
 /** Updates of the system: what the owner, the provider, the network and the new system itself have to say to one. */
 import { createHash } from 'node:crypto';
-import { mkdir, readdir } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import path from 'node:path';
-import t, { type Test } from 'tap';
-import type { OsRelease } from '#contract/os-release.js';
+import t from 'tap';
 import { Refusal } from '#contract/problems.js';
 import { passGate } from '../../agent/updates/gate.js';
-import { ownFolder } from '../support/folder.js';
 import { createManualClock } from '../support/manual-clock.js';
-import { type JumpingClock, jumpingClock, type OsBox, type OsBoxWish, osBox, osCatalogue } from '../support/os-box.js';
-import {
-  type Behaviour,
-  someRelease,
-  someSigner,
-  type TestPublisher,
-  testBundle,
-  testPublisher,
-} from '../support/os-release.js';
-import { machineIn, newMachine, start } from '../support/two-slots.js';
+import type { OsBox } from '../support/os-box.js';
+import { someRelease, someSigner, type TestPublisher, testBundle } from '../support/os-release.js';
+import { osTrial } from '../support/os-trial.js';
+import { machineIn } from '../support/two-slots.js';
 
 t.setTimeout(300_000);
 const hour = 3_600_000;
 const day = 24 * hour;
 
-interface Trial {
-  folder: string;
-  publisher: TestPublisher;
-  catalogue: ReturnType<typeof osCatalogue>;
-  clock: JumpingClock;
-  box(): OsBox;
-  open(more?: Partial<OsBoxWish>): Promise<OsBox>;
-  select(version: string, more?: Partial<OsRelease> & { notBefore?: number; behaviour?: Behaviour }): Promise<void>;
-  /** Resolves when the machine is asked to restart; it is then started again. */
-  restarted(more?: Partial<OsBoxWish>): Promise<OsBox>;
-  runs(): string | null;
-}
-
-async function trial(t: Test): Promise<Trial> {
-  const folder = path.join(await ownFolder(t), 'box');
-  await mkdir(folder);
-  newMachine(folder);
-  const publisher = await testPublisher();
-  const catalogue = osCatalogue();
-  const clock = jumpingClock();
-  let box: OsBox | undefined;
-  let restart = (): void => {};
-  let restarts = new Promise<void>(() => {});
-  const made: Trial = {
-    ...{ folder, publisher, catalogue, clock },
-    box() {
-      if (!box) throw new Error('it does not run');
-      return box;
-    },
-    async open(more = {}) {
-      restarts = new Promise((resolve) => {
-        restart = resolve;
-      });
-      const { source } = catalogue;
-      box = await osBox({ folder, source, clock, keys: publisher.keys, reboot: () => restart(), ...more });
-      return box;
-    },
-    async select(version, { notBefore, behaviour, ...more } = {}) {
-      const { bytes, bundle } = testBundle(version, behaviour);
-      catalogue.now.bytes = bytes;
-      const release = await publisher.sign(someRelease({ version, bundle, ...more }));
-      catalogue.now.selection = { release, notBefore: notBefore ?? null };
-      await box?.updates.ask();
-    },
-    async restarted(more) {
-      await restarts;
-      await box?.close();
-      start(folder);
-      return made.open(more);
-    },
-    runs() {
-      const { booted, slots } = machineIn(folder);
-      return slots[booted].version;
-    },
-  };
-  t.teardown(() => box?.close());
-  return made;
-}
-
 const whyOf = (box: OsBox) => box.updates.owner.view().next?.why ?? null;
 
 t.test('a selected release is fetched, installed, tried and kept, and its floor is never gone below', async (t) => {
-  const a = await trial(t);
+  const a = await osTrial(t);
   await a.open();
   await a.select('1.1.0');
   const box = await a.restarted();
@@ -102,12 +35,12 @@ t.test('a selected release is fetched, installed, tried and kept, and its floor 
 });
 
 t.test('a download that is cut goes on where it was', async (t) => {
-  const a = await trial(t);
+  const a = await osTrial(t);
   await a.open();
-  a.catalogue.now.cutAt = 30_000;
+  a.catalogue.cutAt = 30_000;
   await a.select('1.1.0');
   const box = await a.restarted();
-  t.same(a.catalogue.asked, [0, 30_000]);
+  t.same(a.asked, [0, 30_000]);
   await box.until(({ last }) => last?.outcome === 'done');
   t.same(await readdir(path.join(box.dataDir, 'os')), []);
 });
@@ -115,24 +48,24 @@ t.test('a download that is cut goes on where it was', async (t) => {
 t.test(
   'a catalogue that gives garbage is refused, is asked again an hour later, and nothing was installed',
   async (t) => {
-    const a = await trial(t);
+    const a = await osTrial(t);
     const box = await a.open();
     const { bytes } = testBundle('1.1.0');
     const release = await a.publisher.sign(someRelease());
-    a.catalogue.now.bytes = Buffer.alloc(bytes.length, 'no');
-    a.catalogue.now.selection = { release, notBefore: null };
+    a.catalogue.bytes = Buffer.alloc(bytes.length, 'no');
+    a.catalogue.selection = { release, notBefore: null };
     await box.updates.ask();
     await box.until(({ last }) => last?.code === 'os-bundle-mismatch');
     await box.until(({ next }) => next?.why === 'failed-lately');
     t.equal(machineIn(a.folder).slots.B.version, null);
     // Shorter, and longer.
-    a.catalogue.now.bytes = Buffer.concat([bytes, Buffer.from('more')]);
+    a.catalogue.bytes = Buffer.concat([bytes, Buffer.from('more')]);
     a.clock.jump(hour);
     await box.until(
       ({ next, last }) =>
         next?.why === 'failed-lately' && last?.code === 'os-bundle-mismatch' && last.at > a.clock.now() - hour / 2,
     );
-    a.catalogue.now.bytes = bytes;
+    a.catalogue.bytes = bytes;
     a.clock.jump(6 * hour);
     const after = await a.restarted();
     await after.until(({ last }) => last?.outcome === 'done');
@@ -140,13 +73,13 @@ t.test(
 );
 
 t.test('a bundle that the installer does not want is not tried again, unless its owner says so', async (t) => {
-  const a = await trial(t);
+  const a = await osTrial(t);
   const { signer } = await someSigner();
   const box = await a.open();
   const bytes = Buffer.from('{"compatible":"webizen-other","version":"1.1.0","behaviour":{}}\n');
   const bundle = { sha256: createHash('sha256').update(bytes).digest('hex'), size: bytes.length };
-  a.catalogue.now.bytes = bytes;
-  a.catalogue.now.selection = { release: await a.publisher.sign(someRelease({ bundle })), notBefore: null };
+  a.catalogue.bytes = bytes;
+  a.catalogue.selection = { release: await a.publisher.sign(someRelease({ bundle })), notBefore: null };
   await box.updates.ask();
   await box.until(({ last, refused }) => last?.outcome === 'failed' && refused?.code === 'os-failed-before');
   t.match(box.updates.owner.view().last, { code: 'os-bundle-refused' });
@@ -159,11 +92,11 @@ t.test('a bundle that the installer does not want is not tried again, unless its
 });
 
 t.test('an older system under a newer name is refused, and nothing that happens later starts it', async (t) => {
-  const a = await trial(t);
+  const a = await osTrial(t);
   const box = await a.open();
   const { bytes, bundle } = testBundle('0.9.0');
-  a.catalogue.now.bytes = bytes;
-  a.catalogue.now.selection = { release: await a.publisher.sign(someRelease({ bundle })), notBefore: null };
+  a.catalogue.bytes = bytes;
+  a.catalogue.selection = { release: await a.publisher.sign(someRelease({ bundle })), notBefore: null };
   await box.updates.ask();
   await box.until(({ last }) => last !== null);
   t.match(box.updates.owner.view().last, { outcome: 'failed', code: 'os-bundle-refused', detail: /it holds 0\.9\.0/ });
@@ -172,7 +105,7 @@ t.test('an older system under a newer name is refused, and nothing that happens 
 });
 
 t.test('a system that does not start is given up by the boot loader, and the owner is told', async (t) => {
-  const a = await trial(t);
+  const a = await osTrial(t);
   await a.open();
   await a.select('1.1.0', { behaviour: { dead: true } });
   const box = await a.restarted();
@@ -188,7 +121,7 @@ t.test('a system that does not start is given up by the boot loader, and the own
 });
 
 t.test('a system on which the agent works in safe mode only is left again', async (t) => {
-  const a = await trial(t);
+  const a = await osTrial(t);
   await a.open();
   await a.select('1.1.0');
   await a.restarted({ more: { isSafeMode: () => true } });
@@ -199,7 +132,7 @@ t.test('a system on which the agent works in safe mode only is left again', asyn
 });
 
 t.test('no room, heat and a weak supply are waited out', async (t) => {
-  const a = await trial(t);
+  const a = await osTrial(t);
   let free = 0;
   const box = await a.open({ more: { freeBytes: () => free } });
   await a.select('1.1.0');
@@ -219,8 +152,8 @@ t.test('no room, heat and a weak supply are waited out', async (t) => {
 });
 
 t.test('a disk that fills up while it is fetched holds it up, and it goes on when there is room', async (t) => {
-  const a = await trial(t);
-  const box = await a.open({ more: { freeBytes: () => (a.catalogue.asked.length === 1 ? 0 : 1e9) } });
+  const a = await osTrial(t);
+  const box = await a.open({ more: { freeBytes: () => (a.asked.length === 1 ? 0 : 1e9) } });
   await a.select('1.1.0');
   const after = await a.restarted();
   t.ok(box.refused.some(({ code }) => code === 'disk-full'));
@@ -228,7 +161,7 @@ t.test('a disk that fills up while it is fetched holds it up, and it goes on whe
 });
 
 t.test('the owner’s hours, and an hour that the clock jumps over', async (t) => {
-  const a = await trial(t);
+  const a = await osTrial(t);
   const { signer } = await someSigner();
   const box = await a.open();
   const minute = Math.floor((a.clock.now() % day) / 60_000);
@@ -247,7 +180,7 @@ t.test('the owner’s hours, and an hour that the clock jumps over', async (t) =
 });
 
 t.test('an owner who puts updates off, or wants to be asked, is waited for, and has the last word', async (t) => {
-  const a = await trial(t);
+  const a = await osTrial(t);
   const { signer } = await someSigner();
   const box = await a.open();
   await box.updates.owner.set({ automatic: 'security', window: null }, signer);
@@ -275,7 +208,7 @@ t.test('an owner who puts updates off, or wants to be asked, is waited for, and 
 });
 
 t.test('an app that must not be interrupted holds the restart, and not for ever against its owner', async (t) => {
-  const a = await trial(t);
+  const a = await osTrial(t);
   const { signer } = await someSigner();
   const box = await a.open();
   const lease = { hold: 'reboot' as const, reason: 'it records', seconds: 3600 };
@@ -297,14 +230,14 @@ t.test('an app that must not be interrupted holds the restart, and not for ever 
 t.test(
   'what the provider takes back, or replaces, before the restart is not carried out, and has not failed',
   async (t) => {
-    const a = await trial(t);
+    const a = await osTrial(t);
     const { signer } = await someSigner();
     const box = await a.open();
     const minute = Math.floor((a.clock.now() % day) / 60_000);
     await box.updates.owner.set({ automatic: 'all', window: { from: (minute + 720) % 1440, minutes: 60 } }, signer);
     await a.select('1.1.0');
     await box.until(({ next }) => next?.stage === 'ready' && next.why === 'window');
-    a.catalogue.now.selection = undefined;
+    a.catalogue.selection = undefined;
     await box.updates.ask();
     await box.until(({ next }) => next === null);
     await a.select('1.1.0');
@@ -319,22 +252,22 @@ t.test(
 );
 
 t.test('keys that a rotation led to are kept, and those before are worth nothing any more', async (t) => {
-  const a = await trial(t);
+  const a = await osTrial(t);
   const box = await a.open();
   const { publisher: second, statement } = await a.publisher.rotate();
   const of = async (publisher: TestPublisher, version: string, rotation?: string[]) => ({
     release: await publisher.sign(someRelease({ version, minimum: '2.0.0' }), { ...(rotation && { rotation }) }),
     notBefore: null,
   });
-  a.catalogue.now.selection = await of(second, '3.0.0', [statement]);
+  a.catalogue.selection = await of(second, '3.0.0', [statement]);
   await box.updates.ask();
   await box.until(({ refused }) => refused?.code === 'os-release-step');
-  a.catalogue.now.selection = await of(a.publisher, '3.1.0');
+  a.catalogue.selection = await of(a.publisher, '3.1.0');
   await t.rejects(box.updates.ask(), { code: 'os-release-foreign' });
   await box.close();
   const again = await a.open();
   await t.rejects(again.updates.ask(), { code: 'os-release-foreign' });
-  a.catalogue.now.selection = await of(second, '3.2.0');
+  a.catalogue.selection = await of(second, '3.2.0');
   await again.updates.ask();
   await again.until(({ refused }) => refused?.version === '3.2.0');
 });

@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import path from 'node:path';
-import { buildImage } from '../../image/build.js';
+import { buildImage, nodeBase } from '../../image/build.js';
 import { makeBundle } from '../../image/bundle.js';
 import { type Architecture, built, source } from '../../image/places.js';
 import type { Publisher } from '../../image/publisher.js';
@@ -21,6 +21,8 @@ export interface Images {
   nextRootfs: string;
   /** The update to 1.1.0. */
   bundle: string;
+  /** Of 1.0.0: what Node apps are built on. */
+  nodeBase: string;
   /** The territory's folder: to be copied. */
   territory: string;
 }
@@ -65,6 +67,7 @@ export async function makeImages(
     image: path.join(place, versions.first, 'image'),
     nextRootfs: path.join(place, versions.next, 'rootfs.ext4'),
     bundle: path.join(place, 'bundle'),
+    nodeBase: path.join(place, versions.first, nodeBase),
     territory: path.join(place, 'territory'),
   };
 }

@@ -5,9 +5,7 @@ import path from 'node:path';
 import { Type } from 'typebox';
 import { Manifest } from '#contract/manifest.js';
 import { check } from '#contract/parse.js';
-import { readLock } from '../../image/lock.js';
-import { type Architecture, built } from '../../image/places.js';
-import { baseRoot } from '../../image/root.js';
+import { built } from '../../image/places.js';
 import type { Territory } from './territory.js';
 
 export interface AppWish {
@@ -23,35 +21,16 @@ export interface Maker {
 
 const Status = Type.Object({ releases: Type.Array(Type.Object({ id: Type.String(), version: Type.String() })) });
 
-/** The base layer of Node apps: this machine's Node, or for arm64 the one that Debian has. */
-function nodeBase(home: string, architecture: Architecture, webizen: (...args: string[]) => string): string {
-  const base = path.join(home, 'base');
-  mkdirSync(base);
-  if (architecture === 'amd64') {
-    webizen('app', 'base', '--node', process.execPath, '--out', base);
-    return base;
-  }
-  const root = path.join(home, 'node-root');
-  mkdirSync(root);
-  const tar = baseRoot(architecture, readLock(architecture));
-  // Debian's Node reads parts of itself from files.
-  const wanted = ['./usr/bin/node*', './usr/share/nodejs', './lib', './usr/lib/ld-linux-aarch64.so.1'];
-  wanted.push(...['lib*', 'ld-linux*'].map((names) => `./usr/lib/aarch64-linux-gnu/${names}`));
-  execFileSync('tar', ['--extract', '--no-same-owner', '--wildcards', '-f', tar, '-C', root, ...wanted]);
-  webizen('app', 'base', '--from-folder', root, '--architecture', architecture, '--out', base);
-  rmSync(root, { recursive: true });
-  return base;
-}
-
 export interface Laptop {
   /** Made anew. */
   home: string;
   /** Where the territory serves. */
   est: string;
-  architecture: Architecture;
+  /** Of the image: what Node apps are built on. */
+  base: string;
 }
 
-export function admit(territory: Territory, { home, est, architecture }: Laptop): Maker {
+export function admit(territory: Territory, { home, est, base }: Laptop): Maker {
   rmSync(home, { recursive: true, force: true });
   mkdirSync(home, { recursive: true });
   const member = path.join(home, 'member');
@@ -65,7 +44,6 @@ export function admit(territory: Territory, { home, est, architecture }: Laptop)
   territory.operate('member', 'credential', 'acme', '--out', credential);
   webizen('member', 'accept', credential, '--catalogue', est, '--ca', path.join(territory.provider, 'ca/root.crt'));
 
-  let base: string | undefined;
   return {
     publish(id, { change = (manifest: Manifest): Manifest => manifest, main } = {}) {
       webizen('app', 'init', id, '--id', id);
@@ -74,7 +52,6 @@ export function admit(territory: Territory, { home, est, architecture }: Laptop)
       if (!manifest.ok) throw new Error('cannot read the manifest of the skeleton');
       writeFileSync(file, JSON.stringify(change(manifest.value)));
       if (main !== undefined) writeFileSync(path.join(home, id, 'app/main.mjs'), main);
-      base ??= nodeBase(home, architecture, webizen);
       webizen('app', 'build', id, '--base', base);
       webizen('app', 'sign', id, '--out', path.join(home, `${id}.wza`));
       webizen('app', 'publish', id);

@@ -277,6 +277,8 @@ export interface BoxWish {
   /** The apps' real sockets; without, they are folders. */
   api?: (made: { grants: AllGrants; storage: Storage; clock: Clock }) => Promise<OpenApi>;
   freeBytes?: () => number;
+  /** Where the image has blobs that apps share. */
+  shipped?: string;
   /** Around each commit, for who wants to cut. */
   at?: (name: string) => void;
   isTimeKnown?: () => boolean;
@@ -391,6 +393,7 @@ export async function installingBox(wish: BoxWish) {
     members,
     catalogue: wish.catalogue,
     own: () => wish.territory ?? 'north',
+    shipped: wish.shipped,
     runner,
     sockets,
     grants,

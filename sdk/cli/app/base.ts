@@ -4,9 +4,10 @@ import { mkdir, readdir } from 'node:fs/promises';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import { packBase, packRoot } from '#common/archive/base.js';
+import { type Base, baseBlobs, baseFile } from '#common/archive/base-folder.js';
 import { files } from '#common/files.js';
 import { Refusal } from '#contract/problems.js';
-import { architectureOf, type Base, baseBlobs, baseFile } from '../../publish/base.js';
+import { architectureOf } from '../../publish/machine.js';
 import { noMoreThan, oneOf, readArguments, required, text } from '../arguments.js';
 import type { Command } from '../command.js';
 

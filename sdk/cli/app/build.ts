@@ -1,11 +1,11 @@
 /** `app build`: the image of an app, of its folder on the shared base layer or of an OCI archive. */
 import { readdir } from 'node:fs/promises';
 import path from 'node:path';
+import { baseBlobs, readBase } from '#common/archive/base-folder.js';
 import { checkImage } from '#common/archive/image.js';
 import { packImage, packLayer } from '#common/archive/pack.js';
 import { files } from '#common/files.js';
 import { Refusal } from '#contract/problems.js';
-import { baseBlobs, readBase } from '../../publish/base.js';
 import { soundManifest } from '../../publish/manifest-file.js';
 import { readOciArchive } from '../../publish/oci-archive.js';
 import { type Built, type Workshop, workshop } from '../../publish/workshop.js';

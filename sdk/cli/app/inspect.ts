@@ -1,12 +1,12 @@
 /** `app inspect`: what an archive is, verified as far as it can be from here. */
 
 import path from 'node:path';
+import { baseBlobs, readBase } from '#common/archive/base-folder.js';
 import { checkImage } from '#common/archive/image.js';
 import { blobFile } from '#common/archive/layout.js';
 import { when } from '#common/columns.js';
 import { verifyCredential } from '#common/members/credential.js';
 import { Refusal } from '#contract/problems.js';
-import { baseBlobs, readBase } from '../../publish/base.js';
 import { type Opened, withArchive } from '../../publish/opened.js';
 import { flag, noMoreThan, readArguments, required, text } from '../arguments.js';
 import type { Command } from '../command.js';

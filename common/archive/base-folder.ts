@@ -1,5 +1,5 @@
-/** The layer that Node apps share: what `webizen app base` packs, boxes have already, and `webizen app build` builds on. */
-import { open, readFile } from 'node:fs/promises';
+/** The base that makers of apps build on, as a folder: its layers in `blobs/`, and `base.json`, which says what it is. */
+import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { type Static, Type } from 'typebox';
 import { describeFaults, parseJson } from '#contract/parse.js';
@@ -35,23 +35,4 @@ export async function readBase(directory: string): Promise<Base> {
   const read = parseJson(Base, bytes);
   if (!read.ok) throw new Refusal('base-invalid', `${file}: ${describeFaults(read.faults)}`);
   return read.value;
-}
-
-/** `e_machine` of the ELF header (System V ABI) as OCI names it. @throws Refusal `base-invalid` */
-export async function architectureOf(executable: string): Promise<Architecture> {
-  const header = Buffer.alloc(20);
-  try {
-    const handle = await open(executable, 'r');
-    try {
-      await handle.read(header, 0, header.length, 0);
-    } finally {
-      await handle.close();
-    }
-  } catch (error) {
-    throw new Refusal('base-invalid', `cannot read ${executable}`, { cause: error });
-  }
-  const machine = header.subarray(0, 4).toString('latin1') === '\x7fELF' ? header.readUInt16LE(18) : 0;
-  if (machine === 62) return 'amd64';
-  if (machine === 183) return 'arm64';
-  throw new Refusal('base-invalid', `${executable} is not a program for Linux on amd64 or arm64`);
 }

@@ -11,14 +11,14 @@ import { createRounds } from '#common/rounds.js';
 import type { Agreement } from '#contract/agreements.js';
 import type { UsageSum } from '#contract/metering.js';
 import type { BoxInvoice, BoxMonth } from '#contract/months.js';
-import type { MonthGlance, MonthsView, OwnerMonth } from '#contract/owner-months.js';
+import type { MonthsView, OwnerMonth } from '#contract/owner-months.js';
 import { Refusal } from '#contract/problems.js';
 import type { Decision, Ledger } from '../consent/ledger.js';
 import { type Bounds, type InvoiceRow, type MonthRow, monthKey, openBook } from './book.js';
 import type { AskAccounts } from './client.js';
 import { differencesOf } from './compare.js';
 import { fetchInvoices, fetchMonths } from './fetch.js';
-import { openMonths } from './running.js';
+import { createShown } from './shown.js';
 
 /** What the owner does. */
 export interface OwnerMonths {
@@ -66,21 +66,13 @@ const nextDay = (): number => (20 + Math.random() * 4) * hour;
 const firstPause = 60_000;
 const longestPause = hour;
 
-const told = ({ problem: { code, title, remedy, detail } }: Refusal) => ({
-  ...{ code, title, remedy, ...(detail ? { detail } : {}) },
-});
-
-const glanceOf = ({ territory, box, told: its, keptAt, differences, isSeen }: MonthRow): MonthGlance => ({
-  ...{ territory, box, month: its.month, closedAt: its.closedAt, keptAt, entries: its.entries },
-  ...{ sums: its.account?.sums ?? [], isSeen, differences: differences.length },
-});
-
 export async function createMonths(parts: MonthsParts): Promise<MonthsRoom> {
   const { store, ledger, clock, isTimeKnown, own, ask, onRefused } = parts;
   const book = await openBook({ db: store.db, onRefused, bounds: parts.bounds });
+  const shown = createShown(book);
   const listeners = new Set<() => void>();
   const differing = new Set<string>();
-  for (const row of await allRows()) if (row.differences.length > 0 && !row.isSeen) differing.add(monthKey(row));
+  for (const row of await shown.rows()) if (row.differences.length > 0 && !row.isSeen) differing.add(monthKey(row));
   let problem: Refusal | undefined;
   let nextAt = 0;
   let pause = firstPause;
@@ -109,19 +101,12 @@ export async function createMonths(parts: MonthsParts): Promise<MonthsRoom> {
   function isDue(): boolean {
     const [mine, asked] = [own(), book.asked()];
     const isOther = asked?.box !== mine?.box || asked?.territory !== mine?.territory;
-    return (problem === undefined && isOther) || clock.now() >= nextAt;
+    const left = nextAt - clock.now(); // more than a day: the clock was put back
+    return (problem === undefined && isOther) || left <= 0 || left > 24 * hour;
   }
 
-  async function allRows(): Promise<MonthRow[]> {
-    const rows: MonthRow[] = [];
-    for (const key of book.months.keys()) {
-      const row = await book.months.get(key);
-      if (row) rows.push(row);
-    }
-    return rows;
-  }
   const rowsOf = async (box: string, territory: string): Promise<MonthRow[]> =>
-    (await allRows()).filter((row) => row.box === box && row.territory === territory);
+    (await shown.rows()).filter((row) => row.box === box && row.territory === territory);
 
   const knownOf = (box: string): Promise<Known[]> =>
     Promise.all(
@@ -200,56 +185,18 @@ export async function createMonths(parts: MonthsParts): Promise<MonthsRoom> {
     }
   }
 
-  async function find(box: string, month: string): Promise<MonthRow> {
-    const row = (await allRows()).find((one) => one.box === box && one.told.month === month);
-    if (!row) throw new Refusal('month-unknown', month);
-    return row;
-  }
-  async function invoicesOf(box: string): Promise<BoxInvoice[]> {
-    const found: BoxInvoice[] = [];
-    for (const key of book.invoices.keys()) {
-      const row = await book.invoices.get(key);
-      if (row?.box === box) found.push(row.invoice);
-    }
-    return found;
-  }
-
   return {
     async view() {
       const mine = own();
-      const closed = (await allRows()).reverse();
-      const last = closed.find(({ box, territory }) => box === mine?.box && territory === mine.territory);
       const known = mine ? await knownOf(mine.box) : [];
-      return {
-        askedAt: book.asked()?.at ?? null,
-        problem: problem ? told(problem) : null,
-        open: openMonths(known, { closed: last?.told.month, now: clock.now() }),
-        closed: closed.map(glanceOf),
-      };
+      return shown.view({ own: mine, known, problem, at: clock.now() });
     },
-    async month(box, month) {
-      const row = await find(box, month);
-      const { told: its, differences } = row;
-      const sums = its.account?.sums ?? [];
-      const invoices = (await invoicesOf(box)).filter((one) => one.month === month);
-      return {
-        ...{ ...glanceOf(row), differences, lines: its.account?.entries ?? [] },
-        invoices: invoices.map(({ xml: _xml, ...one }) => ({
-          ...one,
-          agrees: sums.some(({ currency, amount }) => currency === one.currency && amount === one.amount),
-        })),
-        ...{ sha256: its.sha256, previous: its.previous },
-      };
-    },
-    async invoice(box, number) {
-      const found = (await invoicesOf(box)).find((one) => one.number === number);
-      if (!found) throw new Refusal('invoice-unknown', number);
-      return found;
-    },
+    month: shown.month,
+    invoice: shown.invoice,
     ask: () => inTurn(askOnce),
     seen: (box, month) =>
       inTurn(async () => {
-        const row = await find(box, month);
+        const row = await shown.find(box, month);
         await write([], [book.months.put(new Map([[monthKey(row), { ...row, isSeen: true }]]))]);
         differing.delete(monthKey(row));
         announce();

@@ -392,6 +392,10 @@ t.test(
     });
     await b.months().idle();
     t.match((await b.months().view()).closed, [{ month: '2026-10', territory: 'north' }]);
+    const again = new Promise<void>((resolve) => void b.months().onChange(resolve));
+    b.clock.advance(-40 * 86_400_000); // a clock that had run ahead
+    b.months().wake();
+    await again;
     b.own.box = boxOf(7);
     b.own.territory = 'south';
     b.provider.box = boxOf(7);

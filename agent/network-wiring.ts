@@ -76,8 +76,14 @@ export async function openNetwork(ground: Ground, { factory, owner, membership }
     password: factory.wifiPassword,
     isOwned: owner.isSet,
   });
-  const heed = (): Promise<void> =>
-    tellCountry().catch((error: unknown) => ground.log.warn({ err: error }, 'cannot tell the country'));
+  let heeded: Promise<void> = Promise.resolve();
+  /** One after the other: they write one file. */
+  const heed = (): Promise<void> => {
+    heeded = heeded
+      .then(tellCountry)
+      .catch((error: unknown) => ground.log.warn({ err: error }, 'cannot tell the country'));
+    return heeded;
+  };
   let unheed = (): void => {};
 
   return {

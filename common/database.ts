@@ -1,8 +1,10 @@
 /** Opens the one level database of a process, and says plainly why it cannot. */
+import { readdir, rename, rm, stat } from 'node:fs/promises';
+import path from 'node:path';
 import { Level } from 'level';
 import { Refusal } from '#contract/problems.js';
 import type { Database } from './commits.js';
-import { isErrno } from './files.js';
+import { isErrno, syncPath } from './files.js';
 
 const codesOf = (error: unknown): string => {
   const codes: string[] = [];
@@ -14,18 +16,46 @@ const codesOf = (error: unknown): string => {
 /** Of a store whose records lie elsewhere now: no release opens it as its own. */
 export const movedVersion = 1_000_000;
 
+/**
+ * LevelDB does not sync the first description of a new database (`DBImpl::NewDB`), and cannot open what a cut leaves of it. So
+ * it is made beside, and has its name once all of it is on the disk.
+ */
+async function begin(directory: string): Promise<void> {
+  const isThere = await stat(directory).catch((error: unknown) => {
+    if (isErrno(error, 'ENOENT')) return undefined;
+    throw error;
+  });
+  if (isThere) return;
+  const beside = `${directory}.new`;
+  const made = new Level<string, unknown>(beside);
+  await made.open().catch(async (error: unknown) => {
+    if (codesOf(error).includes('LEVEL_LOCKED')) throw error; // another process is at it
+    await rm(beside, { recursive: true, force: true }); // left by a cut
+    await made.open();
+  });
+  await made.close();
+  for (const name of await readdir(beside)) await syncPath(path.join(beside, name));
+  await syncPath(beside);
+  await rename(beside, directory);
+  await syncPath(path.dirname(directory));
+}
+
 /** @throws Refusal `directory-in-use` when another process has it open, `disk-full`, `store-damaged` */
 export async function openLevel<L extends Database>(db: L, directory: string): Promise<L> {
   try {
     await db.open();
     return db;
   } catch (error) {
-    const codes = codesOf(error);
-    if (codes.includes('LEVEL_LOCKED')) throw new Refusal('directory-in-use', directory, { cause: error });
-    if (isErrno(error, 'ENOSPC') || /ENOSPC|No space left/i.test(codes))
-      throw new Refusal('disk-full', directory, { cause: error });
-    throw new Refusal('store-damaged', directory, { cause: error });
+    throw whyNot(error, directory);
   }
+}
+
+function whyNot(error: unknown, directory: string): Refusal {
+  const codes = codesOf(error);
+  if (codes.includes('LEVEL_LOCKED')) return new Refusal('directory-in-use', directory, { cause: error });
+  if (isErrno(error, 'ENOSPC') || /ENOSPC|No space left/i.test(codes))
+    return new Refusal('disk-full', directory, { cause: error });
+  return new Refusal('store-damaged', directory, { cause: error });
 }
 
 /**
@@ -35,6 +65,10 @@ export async function openLevel<L extends Database>(db: L, directory: string): P
  * @throws Refusal as `openLevel`; `store-newer` when it was written by a release later than that, `store-moved`
  */
 export async function openDatabase(directory: string, version: number): Promise<Database> {
+  await begin(directory).catch((error: unknown) => {
+    throw whyNot(error, directory);
+  });
+  // Not before: it begins to open itself.
   const db: Database = await openLevel(new Level<string, unknown>(directory, { valueEncoding: 'json' }), directory);
   const found = await db.get('version');
   if (typeof found === 'number' && found > version + 1) {

@@ -13,8 +13,9 @@ export interface Files {
   destroy(file: string): Promise<void>;
 }
 
-export async function syncDirectory(directory: string): Promise<void> {
-  const handle = await open(directory, 'r');
+/** Onto the disk: what a file holds, or the names in a directory. */
+export async function syncPath(place: string): Promise<void> {
+  const handle = await open(place, 'r');
   try {
     await handle.sync();
   } finally {
@@ -42,11 +43,11 @@ export const files: Files = {
       await handle.close();
     }
     await rename(beside, file);
-    await syncDirectory(path.dirname(file));
+    await syncPath(path.dirname(file));
   },
   async remove(file) {
     await rm(file, { force: true });
-    await syncDirectory(path.dirname(file));
+    await syncPath(path.dirname(file));
   },
   async destroy(file) {
     // Under its own name it is whole or not there, wherever a cut comes: what is half destroyed would be read as damaged.

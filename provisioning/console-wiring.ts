@@ -33,6 +33,7 @@ export async function startConsole(
   const pages = createConsole({
     ...desk,
     terms: rooms,
+    cases: rooms.members.cases,
     ...{ claims, requests, events, operators, audit, alerts, commands, assetsDir, isSure, clock, log },
     territory: { id, name, jurisdiction, law },
     gauges: () => [

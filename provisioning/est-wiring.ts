@@ -6,6 +6,7 @@ import type { Ways } from './admission/ways.js';
 import { declareAgreements } from './agreements-wiring.js';
 import type { OutsideConfig } from './brokers.js';
 import type { ServerTls } from './ca/server-certificate.js';
+import { declareCases } from './cases-wiring.js';
 import { type CallerParts, createCallers } from './catalogue/caller.js';
 import type { Catalogue } from './catalogue/catalogue.js';
 import { createEst, type Est } from './est/est.js';
@@ -66,6 +67,7 @@ export async function startEst({ clock, log, onStop }: Ground, wish: EstWish): P
     more: [
       (app) => declareMemberRoutes(app, { members }),
       (app) => declareRegisterRoutes(app, { members }),
+      (app, limits) => declareCases(app, { members, boxes, hosts, limits }),
       catalogue.declare,
       (app, limits) => links.declare(app, callers(limits)),
       (app, limits) => mail.declare(app, callers(limits)),

@@ -22,6 +22,7 @@ const commands: Record<string, (() => Promise<Command>) | undefined> = {
   alliance: async () => (await import('./cli/alliance.js')).alliance,
   maker: async () => (await import('./cli/maker.js')).maker,
   member: async () => (await import('./cli/member.js')).member,
+  case: async () => (await import('./cli/case.js')).caseCommand,
   request: async () => (await import('./cli/request.js')).request,
   operator: async () => (await import('./cli/operator.js')).operator,
   alert: async () => (await import('./cli/alert.js')).alert,

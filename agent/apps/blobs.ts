@@ -6,10 +6,10 @@
  */
 import { createHash, type Hash, randomBytes } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { mkdir, open, readdir, rename, rm } from 'node:fs/promises';
+import { mkdir, readdir, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { download, type OctetSource } from '#common/download.js';
-import { isErrno, ownDirectory } from '#common/files.js';
+import { isErrno, ownDirectory, syncPath } from '#common/files.js';
 import { Refusal } from '#contract/problems.js';
 import type { Descriptor } from '#contract/release.js';
 
@@ -38,15 +38,6 @@ export interface Blobs {
 export const isDigestHex = (name: string): boolean => /^[0-9a-f]{64}$/.test(name);
 /** The engine holds a copy of the archive while it loads it, and the unpacked layers afterwards. */
 const unpacked = 2;
-
-async function sync(directory: string): Promise<void> {
-  const handle = await open(directory, 'r');
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
-}
 
 async function hashFile(file: string, hash: Hash): Promise<void> {
   for await (const chunk of createReadStream(file)) hash.update(chunk);
@@ -83,7 +74,7 @@ export async function openBlobs(wish: {
   const keep = (digest: string, file: string): Promise<void> =>
     inTurn(async () => {
       await rename(file, fileOf(digest));
-      await sync(directory);
+      await syncPath(directory);
       held.add(digest);
     });
 
@@ -119,12 +110,7 @@ export async function openBlobs(wish: {
     },
     async adopt(digest, file) {
       if (held.has(digest)) return;
-      const handle = await open(file, 'r');
-      try {
-        await handle.sync();
-      } finally {
-        await handle.close();
-      }
+      await syncPath(file);
       await keep(digest, file);
     },
     async dropDamaged(descriptors) {

@@ -9,7 +9,7 @@ import { createReadStream, watch } from 'node:fs';
 import { mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { isDiskFull } from '#common/database.js';
-import { isErrno, syncDirectory } from '#common/files.js';
+import { isErrno, syncPath } from '#common/files.js';
 import type { BackupDisk } from '#contract/backup.js';
 import { Refusal } from '#contract/problems.js';
 import { readFromDisk } from './read-back.js';
@@ -152,7 +152,7 @@ export function createDisks({
         const back = await readBack(part, (done) => told('reading-back', done), signal);
         if (back !== hash.digest('hex')) throw new Refusal('backup-disk-broken', `${disk} answers other bytes`);
         await rename(part, path.join(folder, file));
-        await syncDirectory(folder);
+        await syncPath(folder);
         return bytes;
       } catch (error) {
         await rm(part, { force: true }).catch(() => {}); // a disk that is gone takes it along

@@ -8,7 +8,7 @@ import { type Static, Type } from 'typebox';
 import { type BackupSink, readBackup } from '#common/backup/format.js';
 import { createCommits, type Database, type Operation } from '#common/commits.js';
 import { isDiskFull, openDatabase } from '#common/database.js';
-import { type Files, isErrno, syncDirectory } from '#common/files.js';
+import { type Files, isErrno, syncPath } from '#common/files.js';
 import { BackupHead, BackupKeySet, ownersConcerns } from '#contract/backup.js';
 import { type LedgerEntry, LedgerExport } from '#contract/ledger.js';
 import { verifyLedger } from '#contract/ledger-chain.js';
@@ -165,7 +165,7 @@ export async function stageBackup(
     await landing;
     const entries = await checkLedger(store, head.ledger);
     await store.close();
-    for (const folder of [places.keys, places.blobs, places.folder]) await syncDirectory(folder);
+    for (const folder of [places.keys, places.blobs, places.folder]) await syncPath(folder);
     const staged: Staged = { head, sizeBytes: wish.sizeBytes(), entries, hasOwner, keys: wish.keys };
     await files.write(places.found, JSON.stringify(staged), 0o600);
     return staged;

@@ -9,7 +9,7 @@
 import { access, mkdir, readdir, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { type Static, Type } from 'typebox';
-import { type Files, isErrno, syncDirectory } from '#common/files.js';
+import { type Files, isErrno, syncPath } from '#common/files.js';
 import { Time } from '#contract/health.js';
 import { describeFaults, parseJson } from '#contract/parse.js';
 import { Refusal } from '#contract/problems.js';
@@ -94,7 +94,7 @@ export function createRestore(wish: {
 
   async function move(from: string, to: string): Promise<void> {
     await rename(from, to);
-    await Promise.all([syncDirectory(path.dirname(from)), syncDirectory(path.dirname(to))]);
+    await Promise.all([syncPath(path.dirname(from)), syncPath(path.dirname(to))]);
   }
 
   async function switchOver(marker: RestoreMarker): Promise<void> {

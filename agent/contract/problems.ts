@@ -9,6 +9,7 @@ import { appsProblems } from './problems/apps.js';
 import { archivesProblems } from './problems/archives.js';
 import { backupProblems } from './problems/backup.js';
 import { boxProblems } from './problems/box.js';
+import { casesProblems } from './problems/cases.js';
 import { commandsProblems } from './problems/commands.js';
 import { databaseProblems } from './problems/database.js';
 import { developingProblems } from './problems/developing.js';
@@ -45,6 +46,7 @@ const table = {
   ...programsProblems,
   ...ownerProblems,
   ...membersProblems,
+  ...casesProblems,
   ...toolsProblems,
   ...appsProblems,
   ...leaseProblems,

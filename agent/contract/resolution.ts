@@ -40,6 +40,10 @@ export const ResolutionAct = Type.Union([
   Type.Literal('member.expelled'),
   Type.Literal('member.succeeded'),
   Type.Literal('panel.set'),
+  Type.Literal('case.dismissed'),
+  Type.Literal('case.condition'),
+  Type.Literal('case.upheld'),
+  Type.Literal('case.overturned'),
 ]);
 export type ResolutionAct = Static<typeof ResolutionAct>;
 
@@ -53,7 +57,7 @@ export const Resolution = Type.Object(
     panel: PanelName,
     act: ResolutionAct,
     at: Time,
-    /** As they will stand in the register: `member`, `reason`, `decidedBy`, `review`; `successor` and `apps`; `of` and `document`. */
+    /** As they will stand in the register: `member`, `reason`, `decidedBy`, `review`; `successor` and `apps`; `of` and `document`; `case`, `reviewDays` and `condition`. */
     facts: Type.Record(Type.String({ pattern: '^[a-zA-Z]{1,20}$' }), Type.String({ maxLength: 1500 })),
   },
   { $id: 'Resolution', additionalProperties: false },

@@ -56,25 +56,63 @@ function reason({ output, errors }: Ran): string {
 export const imageVersion = (osRelease: string | undefined): string | undefined =>
   /^IMAGE_VERSION="?([0-9A-Za-z.-]+)"?$/m.exec(osRelease ?? '')?.[1];
 
+/** What is said behind the mounting of a bundle. */
+const isMounted = /target install group|Updating slots|Checking slot/i;
+/** The mounting waits for the network at most so long before others may look at new devices again. */
+const longestHold = 60_000;
+
 export function createRauc(wish: {
   /** Of the root that runs. */
   osRelease: () => Promise<string | undefined>;
   program?: string;
+  /** udev's own control program; what looks at new devices. */
+  udevadm?: string;
   /** The whole of it; that of this program where nothing is said. */
   env?: Record<string, string>;
 }): OsHost {
-  const { program = 'rauc', osRelease } = wish;
+  const { program = 'rauc', udevadm = 'udevadm', osRelease } = wish;
 
   /** Never rejects but where there is no such program. */
-  function run(args: readonly string[], signal?: AbortSignal): Promise<Ran> {
+  function run(args: readonly string[], signal?: AbortSignal, onSaid: (said: string) => void = () => {}): Promise<Ran> {
     return new Promise((resolve, reject) => {
       const options = { ...(wish.env && { env: wish.env }), maxBuffer: 16 * 1024 * 1024, signal };
-      execFile(program, args, options, (error, output, errors) => {
+      const running = execFile(program, args, options, (error, output, errors) => {
         if (error?.code === 'ENOENT') return reject(new Refusal('os-unsupported', 'RAUC is not installed'));
         if (signal?.aborted) return reject(signal.reason);
         resolve({ code: error ? (error.code ?? 1) : 0, output, errors });
       });
+      running.stdout?.on('data', onSaid);
     });
+  }
+
+  const udev = (what: 'stop' | 'start'): Promise<void> =>
+    new Promise((resolve) => {
+      const options = { ...(wish.env && { env: wish.env }) };
+      execFile(udevadm, ['control', `--${what}-exec-queue`], options, () => resolve()); // a machine may have none
+    });
+
+  /**
+   * A bundle that is streamed is a block device, which goes when nobody has it open any more: udev, which opens and closes each
+   * new device, makes it go before RAUC has it mounted (rauc/rauc#1741, in 1.13 too). So udev is held until then; the agent's
+   * unit lets it go on where this program ends meanwhile.
+   */
+  async function installStreamed(bundle: string, signal: AbortSignal): Promise<Ran> {
+    await udev('stop');
+    let isHeld = true;
+    const letGo = async (): Promise<void> => {
+      if (!isHeld) return;
+      isHeld = false;
+      await udev('start');
+    };
+    const timer = setTimeout(() => void letGo(), longestHold);
+    try {
+      return await run(['install', bundle], signal, (said) => {
+        if (isMounted.test(said)) void letGo();
+      });
+    } finally {
+      clearTimeout(timer);
+      await letGo();
+    }
   }
 
   async function slots(): Promise<Slots> {
@@ -111,7 +149,9 @@ export function createRauc(wish: {
   return {
     slots,
     async install(bundle, signal) {
-      const ran = await run(['install', bundle], signal);
+      const ran = bundle.startsWith('/')
+        ? await run(['install', bundle], signal)
+        : await installStreamed(bundle, signal);
       if (ran.code === 0) return;
       const said = reason(ran);
       if (busy.test(said) || busy.test(ran.errors)) throw new Refusal('os-busy', said);

@@ -8,7 +8,7 @@
 import { createHmac, randomBytes } from 'node:crypto';
 import path from 'node:path';
 import { Type } from 'typebox';
-import { type Files, ownDirectory, syncDirectory } from '#common/files.js';
+import { type Files, ownDirectory, syncPath } from '#common/files.js';
 import { AppId } from '#contract/api.js';
 import { parseJson } from '#contract/parse.js';
 import { Refusal } from '#contract/problems.js';
@@ -66,7 +66,7 @@ export async function createKeys({
   onRefused: (refusal: Refusal) => void;
 }): Promise<Keys> {
   await ownDirectory(directory);
-  await syncDirectory(path.dirname(directory)); // a key that is on the disk must be found there
+  await syncPath(path.dirname(directory)); // a key that is on the disk must be found there
   const nonces = createNonces();
   const known = new Map<string, Seal | Refusal>();
   const making = new Map<string, Promise<Seal>>();

@@ -2,7 +2,7 @@
 import { mkdir, readdir, rename, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { download, type OctetSource, sha256Of } from '#common/download.js';
-import { ownDirectory, syncDirectory } from '#common/files.js';
+import { ownDirectory, syncPath } from '#common/files.js';
 import type { OsRelease } from '#contract/os-release.js';
 import { Refusal } from '#contract/problems.js';
 
@@ -53,7 +53,7 @@ export async function openBundle(wish: {
       if (came === 'other') throw new Refusal('os-bundle-mismatch', bundle.sha256);
       if (came !== 'whole') throw new Refusal('est-unreachable', `cut at ${came.cutAt} of ${bundle.size} bytes`);
       await rename(partOf(bundle), file);
-      await syncDirectory(directory);
+      await syncPath(directory);
     },
     isWhole: async (bundle) => (await sha256Of(fileOf(bundle)).catch(() => undefined)) === bundle.sha256,
     fetchedBytes: async (bundle) => (await sizeOf(fileOf(bundle))) ?? (await sizeOf(partOf(bundle))) ?? 0,

@@ -131,6 +131,7 @@ export async function createUpdates(parts: UpdatesParts): Promise<Updates> {
     slots = await os.slots();
     return slots;
   }
+  const watchedOs: OsHost = { ...os, slots: lookAtSlots };
   const choosing = createChoosing({ ...parts, ...{ book, signal, onFault, slots: lookAtSlots }, onAsked: look });
 
   async function planWith(isInstalled: boolean): Promise<OsPlan> {
@@ -155,7 +156,7 @@ export async function createUpdates(parts: UpdatesParts): Promise<Updates> {
 
   const steps = createOsSteps({
     ...parts,
-    ...{ book, bundle, changed },
+    ...{ os: watchedOs, book, bundle, changed },
     seen: () => woken.signal,
     octets: (sha256) => source.octets(sha256),
     async stream(wanted, over) {

@@ -5,6 +5,7 @@ import type { MemberLedgerExport } from '#contract/member-register.js';
 import type { RegisterHead } from '#contract/register.js';
 import type { Hash } from '../merkle/proof.js';
 import { nodesOf, type ReadNode, rootOf } from '../merkle/tree.js';
+import { caseFault } from './case.js';
 import { verifyMemberLedger } from './ledger.js';
 import { octetsOf } from './register.js';
 import { quorumFault } from './resolution.js';
@@ -25,11 +26,11 @@ function createGrowing() {
 
 /**
  * `chain`: an entry is not what the territory signed, or does not follow the one before. `quorum`: it
- * lacks signatures of officers. `head`: the entries are not those of the head. `forgotten`: the register holds less than it did. `forked`: it begins with other entries than it did.
+ * lacks signatures of officers. `case`: it lacks what has to go before it in its case. `head`: the entries are not those of the head. `forgotten`: the register holds less than it did. `forked`: it begins with other entries than it did.
  */
 export type Audited =
   | { ok: true }
-  | { ok: false; fault: 'chain' | 'quorum' | 'head' | 'forgotten' | 'forked'; why: string };
+  | { ok: false; fault: 'chain' | 'quorum' | 'case' | 'head' | 'forgotten' | 'forked'; why: string };
 
 /**
  * Takes outside values; never throws.
@@ -53,6 +54,8 @@ export async function auditRegister({
   if (!chain.ok) return { ok: false, fault: 'chain', why: `entry ${chain.index ?? '-'}: ${chain.why}` };
   const unsigned = quorumFault(entries);
   if (unsigned) return { ok: false, fault: 'quorum', why: `entry ${unsigned.index}: ${unsigned.why}` };
+  const undue = caseFault(entries);
+  if (undue) return { ok: false, fault: 'case', why: `entry ${undue.index}: ${undue.why}` };
   if (entries.length !== head.size)
     return { ok: false, fault: 'head', why: `${entries.length} entries, and a head of ${head.size}` };
   if (before && before.size > head.size)

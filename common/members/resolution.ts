@@ -62,9 +62,12 @@ const signaturesIn = (facts: LedgerEntry['facts']): string[] =>
     /^signature[0-9]+$/.test(name) && typeof fact === 'string' ? [fact] : [],
   );
 
-const needing = new Set(['member.suspended', 'member.reinstated', 'member.expelled', 'member.succeeded', 'panel.set']);
+const needing = new Set([
+  ...['member.suspended', 'member.reinstated', 'member.expelled', 'member.succeeded', 'panel.set'],
+  ...['case.dismissed', 'case.condition', 'case.upheld', 'case.overturned'],
+]);
 /** A suspension for a stated time, until the panel has met: the operators' own measure. */
-export const isInterim = ({ type, facts }: LedgerEntry): boolean =>
+export const isInterim = ({ type, facts }: Pick<LedgerEntry, 'type' | 'facts'>): boolean =>
   type === 'member.suspended' && facts.interim === true;
 /** Whole days; NaN where it does not say until when. */
 const daysOf = ({ at, facts: { until } }: LedgerEntry): number => Math.floor((Number(until) - at) / 86_400_000);
@@ -81,7 +84,8 @@ export function quorumFault(entries: readonly LedgerEntry[]): { index: number; w
     const fault = (why: string) => ({ index, why });
     if (isInterim(entry) && !(daysOf(entry) <= mostInterimDays))
       return fault(`it suspends for a time that is not one of ${mostInterimDays} days at most`);
-    if (needing.has(type) && panels.has('standing') && !isInterim(entry)) {
+    const isSigned = panels.has('standing') || facts.resolution !== undefined;
+    if (needing.has(type) && isSigned && !isInterim(entry)) {
       const text = String(facts.resolution ?? '');
       const resolution = readResolution(text);
       if (!resolution) return fault('it needs a resolution, and has none');

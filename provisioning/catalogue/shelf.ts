@@ -8,7 +8,7 @@
 import { readdir, rename, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
 import type { Clock } from '#common/clock.js';
-import { isErrno, ownDirectory, syncDirectory } from '#common/files.js';
+import { isErrno, ownDirectory, syncPath } from '#common/files.js';
 import type { BlobRecord } from '../store/catalogue.js';
 import type { Store } from '../store/store.js';
 import { createTurns } from '../store/turns.js';
@@ -94,7 +94,7 @@ export function createShelf({ directory, store, clock }: { directory: string; st
         if ((await size(hex)) !== undefined) await rm(file, { force: true });
         else {
           await rename(file, fileOf(hex));
-          await syncDirectory(directory);
+          await syncPath(directory);
         }
         const isNew = !holders.includes(member);
         await put(hex, { size: bytes, at: clock.now(), holders: isNew ? [...holders, member] : holders });

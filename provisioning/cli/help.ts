@@ -1,3 +1,4 @@
+import { caseHelp } from './help-case.js';
 import { alertHelp, fleetHelp } from './help-watch.js';
 
 export const help = `webizen-provider: brings boxes into a territory and looks after them
@@ -42,6 +43,7 @@ export const help = `webizen-provider: brings boxes into a territory and looks a
   webizen-provider os keys|sign|publish|list|schedule|pause|resume|abort|next
   webizen-provider member admit REQUEST --dir D --id ID --level N --charter V --vetted TEXT --by TEXT
   webizen-provider member list|show|level|suspend|reinstate|expel|succeed|key|credential|keys|policy|ledger|panel|resolve --dir D
+  webizen-provider case open|notice|receive|hearing|court|close|list|show|document --dir D
   webizen-provider directory accept FILE --dir D [--keys keys.json]
   webizen-provider directory show --dir D [--json]
   webizen-provider alliance init|territory|maker|url|publish|rotate --dir A
@@ -66,6 +68,7 @@ Each command tells more with --help.
 `;
 
 export const helpOf: Record<string, string> = {
+  case: caseHelp,
   init: `webizen-provider init: makes a territory, its certification authority and its database in a new directory
 
   --dir D                where; made with mode 0700, or empty already
@@ -280,7 +283,7 @@ Works while the server runs and while it does not.
   member level ID 1|2|3 --dir D --vetted TEXT --by TEXT [--on DAY] [--evidence FILE] [--charter VERSION]
   member suspend ID --dir D --reason TEXT --decided-by TEXT [--review TEXT] [--interim-days N]
       nothing new of the member is installed; what runs goes on
-      with --interim-days for 1 to 30 days at most, until a panel has met
+      with --interim-days for 1 to 30 days at most, until a panel has met, in a case that was opened (--case CASE)
   member panel --dir D [--json]
   member panel --set standing|review FILE --dir D
       who decides about members, and who reviews it: FILE is {"quorum": N, "officers": [what webizen officer keygen prints,
@@ -289,7 +292,8 @@ Works while the server runs and while it does not.
   member resolve RESOLUTION --signature FILE … --dir D
       carry out what officers have signed (webizen officer)
   member reinstate ID --dir D --reason TEXT --decided-by TEXT [--review TEXT]
-      ends a suspension, and undoes an expulsion
+      ends a suspension, and undoes an expulsion. suspend, reinstate and expel take --case CASE, and the first and the last
+      then --review-days N
   member expel ID --dir D --reason TEXT --decided-by TEXT --review TEXT
       its apps are stopped on the boxes, their data stays with the owners; --review says how to have it reviewed
   member succeed ID SUCCESSOR --dir D [--app APP]... --reason TEXT --decided-by TEXT --review TEXT

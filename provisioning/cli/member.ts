@@ -23,6 +23,7 @@ import { panel, resolve } from './member-panel.js';
 
 const many = { type: 'string', multiple: true } as const;
 const aboutDecision = { reason: text, 'decided-by': text, review: text } as const;
+const aboutCase = { case: text, 'review-days': text } as const;
 const aboutVetting = { vetted: text, by: text, on: text, evidence: text, charter: text } as const;
 
 function answered<T>(parsed: Parsed<T>): T {
@@ -45,6 +46,11 @@ const decided = (values: Given) => ({
   reason: required(values.reason, '--reason'),
   decidedBy: required(values['decided-by'], '--decided-by'),
   ...(values.review === undefined ? {} : { review: required(values.review, '--review') }),
+});
+
+const inCase = (values: { case?: string | undefined; 'review-days'?: string | undefined }) => ({
+  ...(values.case !== undefined && { case: values.case }),
+  ...(values['review-days'] !== undefined && { reviewDays: values['review-days'] }),
 });
 
 /** Midnight in UTC. */
@@ -138,18 +144,30 @@ const setLevel: Command = async (args, { out }) => {
 const decision =
   (operation: 'suspend' | 'reinstate' | 'expel'): Command =>
   async (args, { out }) => {
-    const { values, positionals } = readArguments(args, { dir: text, 'interim-days': text, ...aboutDecision });
+    const { values, positionals } = readArguments(args, {
+      ...aboutCase,
+      dir: text,
+      'interim-days': text,
+      ...aboutDecision,
+    });
     const member = one(positionals);
     const days = values['interim-days'];
     if (days !== undefined) {
       if (operation !== 'suspend') throw new Refusal('arguments-invalid', '--interim-days goes with suspend');
-      const wish = { member, days: wholeNumber(days, '--interim-days', [1, 30]), ...decided(values) };
+      const wish = {
+        member,
+        days: wholeNumber(days, '--interim-days', [1, 30]),
+        ...decided(values),
+        ...inCase(values),
+      };
       const { interimUntil } = record(await asking(values.dir)('member.suspend-until', wish));
       return out(`member ${member} is suspended until ${when(interimUntil ?? 0)}, or a panel decides`);
     }
     // Who is put out must be told where to turn.
     if (operation === 'expel') required(values.review, '--review');
-    const now = record(await asking(values.dir)(`member.${operation}`, { member, ...decided(values) }));
+    const now = record(
+      await asking(values.dir)(`member.${operation}`, { member, ...decided(values), ...inCase(values) }),
+    );
     out(`member ${now.id} is ${now.standing === 'good' ? 'in good standing' : now.standing}`);
   };
 

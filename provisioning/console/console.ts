@@ -23,6 +23,7 @@ import { declareRoutes, type RouteParts, type Territory } from './routes.js';
 import { type AccountFeature, declareAccountRoutes } from './routes-accounts.js';
 import { type AgreementFeature, declareAgreementRoutes } from './routes-agreements.js';
 import { type AlertDesk, declareAlertRoutes } from './routes-alerts.js';
+import { type CaseFeature, declareCaseRoutes } from './routes-cases.js';
 import type { CommandFeature } from './routes-commands.js';
 import type { FleetRouteParts } from './routes-fleet.js';
 import { declareOperatorRoutes } from './routes-operators.js';
@@ -40,6 +41,7 @@ export interface ConsoleParts extends Omit<FleetRouteParts, 'fleet'> {
   audit: Audit;
   alerts: AlertDesk;
   terms: AgreementFeature & AccountFeature;
+  cases: CaseFeature['cases'];
   territory: Territory;
   /** Where the built console lies: index.html, main.js, main.css. */
   assetsDir: string;
@@ -81,6 +83,7 @@ const pages = [
   '/alerts',
   '/months',
   '/months/:month',
+  '/cases',
   '/operators',
   '/audit',
 ];
@@ -92,6 +95,7 @@ interface ApiParts extends RouteParts {
   audit: Audit;
   alerts: AlertDesk;
   terms: AgreementFeature & AccountFeature;
+  cases: CaseFeature['cases'];
   log: FastifyBaseLogger;
 }
 
@@ -104,6 +108,7 @@ export function declareApi(app: FastifyInstance, parts: ApiParts): void {
   declareAlertRoutes(app, parts.alerts);
   declareAgreementRoutes(app, parts.terms);
   declareAccountRoutes(app, parts.terms, parts.log);
+  declareCaseRoutes(app, parts);
 }
 
 export function createConsole(parts: ConsoleParts): Console {
@@ -137,10 +142,10 @@ export function createConsole(parts: ConsoleParts): Console {
     });
     app.removeContentTypeParser('text/plain'); // what a form of another site may send without asking first
     answerProblems(app);
-    const { alerts, terms, commands } = parts;
+    const { alerts, terms, cases, commands } = parts;
     declareApi(app, {
       ...{ fleet, table, abouts, filters, claims, requests, streams, metrics, access, territory, clock },
-      ...{ operators, audit, alerts, terms, commands, log },
+      ...{ operators, audit, alerts, terms, cases, commands, log },
     });
     // For what spreads the load: a process that stands by answers 503 to everything (standby-door.ts).
     app.get('/health', { config: { consoleAccess: 'open' } }, (_request, reply) => {

@@ -21,6 +21,7 @@ import { Refusal } from '#contract/problems.js';
 import { KeyRotation, keyRotationType } from '#contract/release.js';
 import type { Succession } from '#contract/succession.js';
 import type { Store } from '../store/store.js';
+import type { CaseBook } from './case-book.js';
 import { certify } from './credentials.js';
 import { newIndexes } from './lists.js';
 import { createPanels } from './panels.js';
@@ -62,6 +63,8 @@ export interface SuccessionWish extends Required<Decided> {
   to: string;
   /** All that it has, where none are named. */
   apps?: readonly string[] | undefined;
+  /** In which it was expelled. */
+  case?: string | undefined;
 }
 
 /** Of the catalogue: whose app id is whose. */
@@ -117,6 +120,7 @@ async function rotationOf(jws: string, member: MemberRecord): Promise<PublicJwk>
 export function createActs({
   store,
   register,
+  book,
   clock,
   signing,
   territory,
@@ -125,6 +129,7 @@ export function createActs({
 }: {
   store: Store;
   register: Register;
+  book: CaseBook;
   appIds: AppIds;
   clock: Clock;
   signing: Pick<SigningKeys, 'key'>;
@@ -193,7 +198,7 @@ export function createActs({
 
   async function succeed(
     member: string,
-    { to, apps, ...decided }: SuccessionWish,
+    { to, apps, case: id, ...decided }: SuccessionWish,
     sign: (decision: Decision) => Promise<Decision> | Decision,
   ): Promise<Succession> {
     return await appIds.pass({ from: member, to, apps }, async (passing, more) => {
@@ -216,7 +221,7 @@ export function createActs({
         made = succession;
         return await sign({
           type: 'member.succeeded',
-          facts: present({ member, successor: to, kid: successor.jwk.kid, serial, apps: ids, ...decided }),
+          facts: present({ member, case: id, successor: to, kid: successor.jwk.kid, serial, apps: ids, ...decided }),
           text: `${ids} of member ${member} pass to ${to}: ${decided.reason}`,
           records: (entry) =>
             [from, successor].map((one) => ({
@@ -236,7 +241,7 @@ export function createActs({
 
   return {
     ...createStandingActs({
-      ...{ register, panels, clock, show },
+      ...{ register, book, panels, clock, show },
       succeed: async ({ member, ...wish }, sign) => void (await succeed(member, wish, sign)),
     }),
     admit: ({ request, id, level, charterVersion, ...wish }) =>

@@ -46,6 +46,13 @@ export function demandGood(member: MemberRecord): void {
   if (member.standing === 'expelled') throw new Refusal('member-expelled', standsAs(member));
 }
 
+export interface Authenticator {
+  /** Whose key this is, however it stands. @throws Refusal `credential-…`, `proof-…`, `member-unknown` */
+  identify(shown: Shown): Promise<MemberRecord>;
+  /** And in good standing. @throws Refusal `member-suspended`, `member-expelled` as well */
+  authenticate(shown: Shown): Promise<MemberRecord>;
+}
+
 export function createAuthenticator({
   territory,
   keys,
@@ -56,7 +63,7 @@ export function createAuthenticator({
   keys: () => readonly PublicJwk[];
   find: (member: string) => MemberRecord | undefined;
   clock: Clock;
-}): (shown: Shown) => Promise<MemberRecord> {
+}): Authenticator {
   /** Oldest first. */
   const used = new Map<string, number>();
 
@@ -74,12 +81,17 @@ export function createAuthenticator({
     used.set(proof, now);
   }
 
-  return async ({ credential, proof, method, url }) => {
+  async function holderOf(
+    { credential, proof, method, url }: Shown,
+    { late }: { late: boolean },
+  ): Promise<MemberRecord> {
     const at = clock.now();
     const verified = await verifyCredential(credential, { keys: keys(), territory, at });
-    if (!verified.ok) throw new Refusal(ofCredential[verified.fault]);
-    const { member: id } = verified.credential.credentialSubject;
-    const { jwk } = verified.credential.cnf;
+    const isLate = late && !verified.ok && verified.fault === 'expired';
+    const shown = verified.credential;
+    if (!shown || !(verified.ok || isLate)) throw new Refusal(ofCredential[verified.ok ? 'malformed' : verified.fault]);
+    const { member: id } = shown.credentialSubject;
+    const { jwk } = shown.cnf;
     const member = find(id);
     if (!member) throw new Refusal('member-unknown', id);
     if (member.jwk.kid !== jwk.kid) throw new Refusal('credential-superseded', id);
@@ -87,7 +99,16 @@ export function createAuthenticator({
     if (!proved.ok)
       throw proved.fault === 'stale' ? new Refusal('proof-stale') : new Refusal('proof-invalid', inWords[proved.fault]);
     once(id, proved.jti);
-    demandGood(member);
     return member;
+  }
+
+  return {
+    // Who was expelled is given no new credential, and has a year to be heard and longer: the key is what counts.
+    identify: (shown) => holderOf(shown, { late: true }),
+    async authenticate(shown) {
+      const member = await holderOf(shown, { late: false });
+      demandGood(member);
+      return member;
+    },
   };
 }

@@ -17,6 +17,8 @@ import { type AppSuccessions, mostSuccessions } from '#contract/succession.js';
 import type { Store } from '../store/store.js';
 import { type AppIds, createActs, type MemberActs } from './acts.js';
 import { createAuthenticator, type Shown } from './authenticate.js';
+import { openCaseBook } from './case-book.js';
+import { type Cases, createCases } from './cases.js';
 import { createFreshness, type Freshness } from './freshness.js';
 import type { DecisionLog } from './log.js';
 import { allowsAt, usualPolicy } from './policy.js';
@@ -40,6 +42,8 @@ export interface Members {
    * @throws Refusal `credential-…`, `proof-…`, `member-unknown`, `member-suspended`, `member-expelled`
    */
   authenticate(shown: Shown): Promise<MemberRecord>;
+  /** Whose key this is, however it stands: for what a member has a right to also then. @throws Refusal as `authenticate` */
+  identify(shown: Shown): Promise<MemberRecord>;
   /** By its vetting level and the territory's table; says nothing of its standing. */
   mayAsk(member: string, capability: Capability): boolean;
   /** Undefined for an app that never passed to another. */
@@ -50,6 +54,7 @@ export interface Members {
 
 /** What an operator asks, beside the decisions. */
 export interface MemberDesk extends Members, MemberActs, Freshness {
+  cases: Cases;
   list(): MemberRecord[];
   /** @throws Refusal `member-unknown` */
   show(member: string): MemberRecord;
@@ -93,7 +98,8 @@ export async function openMembers({
   const settings = (await store.memberSettings.get('all')) ?? {};
   const signing = await openSigningKeys({ files, directory, clock, record: settings.signing });
   const { keys } = signing;
-  const register = await openRegister({ store, clock, signing, settings, territory, listedAt, events });
+  const book = await openCaseBook(store);
+  const register = await openRegister({ store, book, clock, signing, settings, territory, listedAt, events });
   const { find } = register;
 
   function show(member: string): MemberRecord {
@@ -102,7 +108,7 @@ export async function openMembers({
     return record;
   }
 
-  const acts = createActs({ store, register, clock, signing, territory, show, appIds });
+  const acts = createActs({ store, register, book, clock, signing, territory, show, appIds });
   return {
     ...acts,
     ...createFreshness({ register, clock, events, endInterim: acts.endInterim }),
@@ -133,7 +139,8 @@ export async function openMembers({
         }
       );
     },
-    authenticate: createAuthenticator({ territory, keys, find, clock }),
+    ...createAuthenticator({ territory, keys, find, clock }),
+    cases: createCases({ store, register, book, clock, signing, territory, show }),
     mayAsk(member, capability) {
       const record = find(member);
       return record !== undefined && allowsAt(register.policy(), record.level, capability);

@@ -1,12 +1,14 @@
 /** What the operator's `member` commands ask for, each parsed where it enters. */
 import { type Static, type TSchema, Type } from 'typebox';
 import type { Handlers } from '#common/control.js';
+import { InCase } from '#contract/cases.js';
 import { ReleasedAppId } from '#contract/manifest.js';
 import { MemberId, VettingLevel } from '#contract/member.js';
 import { CharterVersion, Decided, LevelPolicy, type MemberRecord, NewVetting } from '#contract/member-register.js';
 import { check, describeFaults } from '#contract/parse.js';
 import { Refusal } from '#contract/problems.js';
 import { mostInterimDays, PanelName, SignedResolution } from '#contract/resolution.js';
+import { createCaseOperations } from './case-operations.js';
 import type { MemberDesk } from './members.js';
 
 const Jws = Type.String({ minLength: 1, maxLength: 20_000 });
@@ -17,12 +19,15 @@ const Admission = Type.Object({
 const NewLevel = Type.Object({
   ...{ member: MemberId, level: VettingLevel, charterVersion: Type.Optional(CharterVersion), vetting: NewVetting },
 });
-const About = Type.Object({ member: MemberId, ...Decided.properties });
+const About = Type.Object({ member: MemberId, ...Decided.properties, ...InCase.properties });
 const Interim = Type.Object({
-  ...{ member: MemberId, days: Type.Integer({ minimum: 1, maximum: mostInterimDays }), ...Decided.properties },
+  ...{ member: MemberId, days: Type.Integer({ minimum: 1, maximum: mostInterimDays }) },
+  ...{ ...Decided.properties, case: InCase.properties.case },
 });
 const NewPanel = Type.Object({ of: PanelName, document: Type.String({ maxLength: 1500 }) });
-const Expulsion = Type.Required(About);
+const Expulsion = Type.Object({
+  ...{ member: MemberId, ...Type.Required(Decided).properties, ...InCase.properties },
+});
 const NewSuccession = Type.Object({
   ...{ member: MemberId, to: MemberId, apps: Type.Optional(Type.Array(Type.String(), { minItems: 1, maxItems: 100 })) },
   ...Type.Required(Decided).properties,
@@ -46,6 +51,7 @@ export function createMemberOperations({ members, pageSize }: { members: MemberD
   }
 
   return {
+    ...createCaseOperations({ cases: members.cases, pageSize }),
     async 'member.admit'(parameters): Promise<MemberRecord> {
       return members.admit(wanted(Admission, parameters));
     },

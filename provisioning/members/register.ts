@@ -12,6 +12,7 @@ import { Refusal } from '#contract/problems.js';
 import type { Panel, PanelName } from '#contract/resolution.js';
 import { entryKey, type MemberSettings, type StatusListsRecord, type SuccessionRecord } from '../store/members.js';
 import type { Store } from '../store/store.js';
+import type { CaseBook } from './case-book.js';
 import { certify, isOld } from './credentials.js';
 import { lifetime, makeLists, remadeEvery } from './lists.js';
 import { type DecisionLog, openLog, type RegisterTree } from './log.js';
@@ -55,7 +56,7 @@ export interface Register {
   /** In milliseconds since 1970; 0 while there are none. */
   listsEnd(): number;
   /** One at a time: what `work` reads is what it changes. Nothing is decided where it answers nothing. */
-  decide(work: () => Promise<Decision> | Decision | undefined): Promise<void>;
+  decide(work: () => Promise<Decision | undefined> | Decision | undefined): Promise<void>;
   /** The key that will sign is made, where there is none, and listed. */
   announce(): Promise<PublicJwk>;
   /** Another key signs from now on. @throws Refusal `member-origin-unknown` */
@@ -68,6 +69,7 @@ export interface Register {
 
 export async function openRegister({
   store,
+  book,
   clock,
   signing,
   settings: opened,
@@ -76,6 +78,7 @@ export async function openRegister({
   events,
 }: {
   store: Store;
+  book: CaseBook;
   clock: Clock;
   signing: SigningKeys;
   /** As the store has them. */
@@ -138,6 +141,7 @@ export async function openRegister({
   async function decideNow({ type, facts, text, settings: changed, ...wish }: Decision): Promise<void> {
     const before = last ?? { ledger: randomBytes(16).toString('hex') };
     const entry = await makeEntry({ after: before, at: clock.now(), type, facts, key: signing.key() });
+    const step = book.step(entry);
     const records = wish.records?.(entry.index) ?? [];
     const after = new Map([...members, ...records.map((record) => [record.id, record] as const)]);
     const added = await log.with(entry);
@@ -150,11 +154,13 @@ export async function openRegister({
       operation,
     ];
     operations.push(...records.map(putRecord), ...(wish.more ?? []));
+    if (step) operations.push(step.operation);
     if (lists) operations.push(putLists(lists));
     if (wish.succession) operations.push(putSuccession(wish.succession));
     if (changed) operations.push({ type: 'put', sublevel: store.memberSettings, key: 'all', value: changed });
     await store.commit(operations);
     log.added(entry);
+    step?.keep();
     last = entry;
     if (changed) settings = changed;
     if (wish.succession) successions.push(wish.succession);

@@ -4,28 +4,40 @@
  */
 import type { Clock } from '#common/clock.js';
 import { isInterim } from '#common/members/resolution.js';
+import type { InCase } from '#contract/cases.js';
 import type { Standing } from '#contract/member.js';
 import type { Decided, MemberAct, MemberRecord } from '#contract/member-register.js';
 import { check, describeFaults } from '#contract/parse.js';
 import { Refusal } from '#contract/problems.js';
 import type { Panel, PanelName, ResolutionAct, SignedResolution } from '#contract/resolution.js';
-import { NewSuccession, ResolvedDecision, ResolvedExpulsion } from './asked.js';
+import { NewSuccession, ResolvedDecision, ResolvedExpulsion, ResolvedRuling } from './asked.js';
+import type { CaseBook } from './case-book.js';
+import { interimEnded } from './interim.js';
 import { type Panels, panelOf, type Resolved } from './panels.js';
 import type { Decision, Register } from './register.js';
+import { createRulings, isRuling } from './rulings.js';
+
+export type Told = Decided & InCase;
 
 export interface StandingActs {
   /** @throws Refusal `panel-decides`, `member-unknown`, `member-standing` as those that follow */
-  suspend(member: string, decided: Decided): Promise<MemberRecord>;
-  /** By the operators, for so many days, until a panel decides. @throws Refusal `interim-used` as well */
-  suspendUntil(member: string, days: number, decided: Decided): Promise<MemberRecord>;
+  suspend(member: string, decided: Told): Promise<MemberRecord>;
+  /**
+   * By the operators, for so many days, until a panel decides; where there is one, in a case.
+   * @throws Refusal `interim-used`, `case-needed`, `case-…` as well
+   */
+  suspendUntil(member: string, days: number, decided: Told): Promise<MemberRecord>;
   /** Ends a suspension, and undoes an expulsion. */
-  reinstate(member: string, decided: Decided): Promise<MemberRecord>;
+  reinstate(member: string, decided: Told): Promise<MemberRecord>;
   /** Always with the way to have it reviewed. */
-  expel(member: string, decided: Required<Decided>): Promise<MemberRecord>;
+  expel(member: string, decided: Required<Decided> & InCase): Promise<MemberRecord>;
   panels(): Partial<Record<PanelName, Panel>>;
   /** @param document a `Panel` as JSON. @throws Refusal `panel-invalid` */
   setPanel(of: PanelName, document: string): Promise<void>;
-  /** What officers resolved is carried out. Answers which act that was. @throws Refusal `resolution-…`, and as the act itself */
+  /**
+   * What officers resolved is carried out. Answers which act that was.
+   * @throws Refusal `resolution-…`, `case-needed`, `case-…`, and as the act itself
+   */
   resolve(signed: SignedResolution): Promise<ResolutionAct>;
   /** Suspensions for a time that is over. Answers when the next one ends, in milliseconds since 1970. */
   endInterim(): Promise<number | undefined>;
@@ -33,6 +45,8 @@ export interface StandingActs {
 
 const day = 86_400_000;
 const interimAgain = 90 * day;
+/** How far a panel decides about a member by a case alone. */
+const needCase: readonly ResolutionAct[] = ['member.suspended', 'member.expelled'];
 const standings: readonly MemberAct[] = [
   'member.suspended',
   'member.reinstated',
@@ -41,7 +55,7 @@ const standings: readonly MemberAct[] = [
 ];
 
 type Succeed = (
-  wish: Required<Decided> & { member: string; to: string; apps?: readonly string[] },
+  wish: Required<Decided> & { member: string; to: string; apps?: readonly string[]; case?: string | undefined },
   sign: (decision: Decision) => Promise<Decision>,
 ) => Promise<void>;
 
@@ -53,18 +67,22 @@ const factsAs = <T>(read: { ok: true; value: T } | { ok: false; faults: Paramete
 
 export function createStandingActs({
   register,
+  book,
   panels,
   clock,
   show,
   succeed,
 }: {
   register: Register;
+  book: CaseBook;
   panels: Panels;
   clock: Clock;
   show: (member: string) => MemberRecord;
   /** Of apps, in a turn of its own. */
   succeed: Succeed;
 }): StandingActs {
+  const ruled = createRulings({ book, clock, show });
+
   interface Change {
     act: MemberAct;
     from: readonly Standing[];
@@ -76,19 +94,20 @@ export function createStandingActs({
     'member.expelled': { act: 'member.expelled', from: ['good', 'suspended'], to: 'expelled' },
   } as const satisfies Record<string, Change>;
 
-  function changed(member: string, { act, from, to }: Change, decided: Decided, interimUntil?: number): Decision {
+  function changed(member: string, { act, from, to }: Change, decided: Told, interimUntil?: number): Decision {
     const { interimUntil: confirmed, ...before } = show(member);
     // What is decided about who was suspended for a time holds without an end.
     const confirms = to === 'suspended' && confirmed !== undefined && interimUntil === undefined;
     if (!from.includes(before.standing) && !confirms)
       throw new Refusal('member-standing', `${member} is ${before.standing}`);
     const at = clock.now();
-    const { reason, decidedBy, review } = decided;
+    const { reason, decidedBy, review, case: id, reviewDays } = decided;
+    const inCase = { ...(id !== undefined && { case: id }), ...(reviewDays !== undefined && { reviewDays }) };
     const history = { at, act, reason, by: decidedBy, ...(review !== undefined && { review }) };
     return {
       type: act,
       facts: {
-        ...{ member, from: before.standing, reason, decidedBy, ...(review !== undefined && { review }) },
+        ...{ member, from: before.standing, reason, decidedBy, ...(review !== undefined && { review }), ...inCase },
         ...(interimUntil !== undefined && { interim: true, until: interimUntil }),
       },
       text: `member ${member} is ${to === 'good' ? 'reinstated' : to}: ${reason}`,
@@ -119,7 +138,7 @@ export function createStandingActs({
     await register.decide(work);
     return show(member);
   };
-  const byOperators = (member: string, change: Change, decided: Decided) =>
+  const byOperators = (member: string, change: Change, decided: Told) =>
     decide(member, () => {
       panels.operatorsMay();
       return changed(member, change, decided);
@@ -130,7 +149,8 @@ export function createStandingActs({
     const { quorum, officers } = set.panel;
     return {
       type: 'panel.set',
-      facts: { of: set.of, document },
+      // Whoever reads the register knows from here on that each of its measures has to have a case.
+      facts: { of: set.of, document, ...(set.of === 'standing' && { cases: true }) },
       text: `the ${set.of} panel is ${quorum} of ${officers.map(({ name }) => name).join(', ')}`,
       settings: register.withPanel(set.of, set.panel),
     };
@@ -156,6 +176,7 @@ export function createStandingActs({
     suspendUntil: (member, days, decided) =>
       decide(member, async () => {
         const now = clock.now();
+        if (panels.now().standing && decided.case === undefined) throw new Refusal('case-needed', member);
         const ended = await lastInterimEnd(show(member));
         if (ended !== undefined && now - ended < interimAgain) throw new Refusal('interim-used', member);
         return changed(member, changes['member.suspended'], decided, now + days * day);
@@ -181,8 +202,10 @@ export function createStandingActs({
       await register.decide(async () => {
         const resolved = await panels.verified(signed);
         if (act === 'panel.set') return signedBy(resolved, panelSet(String(facts.of), String(facts.document)));
+        if (isRuling(act)) return signedBy(resolved, ruled(act, factsAs(check(ResolvedRuling, facts))));
         const schema = act === 'member.expelled' ? ResolvedExpulsion : ResolvedDecision;
         const { member, ...decided } = factsAs(check(schema, facts));
+        if (needCase.includes(act) && decided.case === undefined) throw new Refusal('case-needed', member);
         return signedBy(resolved, changed(member, changes[act], decided));
       });
       return act;
@@ -192,21 +215,15 @@ export function createStandingActs({
       for (const { id, interimUntil } of [...register.all()])
         if (interimUntil !== undefined && over(interimUntil))
           await register.decide(() => {
-            const { interimUntil: until, ...before } = show(id);
+            const before = show(id);
+            const { interimUntil: until } = before;
             if (until === undefined || !over(until)) return undefined;
-            const at = clock.now();
             const reason = 'the time of the measure is over, and nothing was decided';
             return {
               type: 'member.interim-ended',
               facts: { member: id, until },
               text: `member ${id} is reinstated: ${reason}`,
-              records: (entry) => [
-                {
-                  ...before,
-                  ...{ standing: 'good' as const },
-                  history: [...before.history, { at, act: 'member.interim-ended' as const, entry, reason }],
-                },
-              ],
+              records: interimEnded(before, { at: clock.now(), reason }),
             };
           });
       const ends = [...register.all()].flatMap(({ interimUntil }) =>

@@ -1,5 +1,6 @@
 /** What is stored of members, of the decisions about them, and of the apps that they passed on. */
 import type { Database } from '#common/commits.js';
+import type { Case, CaseStep, DocumentKind } from '#contract/cases.js';
 import type { PublicJwk } from '#contract/directory.js';
 import type { LedgerEntry } from '#contract/ledger.js';
 import type { AppIdPolicy, LevelPolicy, MemberRecord } from '#contract/member-register.js';
@@ -27,6 +28,15 @@ export interface SuccessionRecord {
   succession: Succession;
   /** The same, signed by the key that the territory signs with now. */
   jws: string;
+}
+
+/** What a case has come to, and how. */
+export interface CaseRecord {
+  case: Case;
+  /** Oldest first. */
+  steps: CaseStep[];
+  /** When the member first read the notice by its key. */
+  readAt?: number;
 }
 
 /** Which key the territory signs for its members with, and those before it, newest first. */
@@ -60,6 +70,9 @@ export const memberSublevels = (db: Database) => ({
   memberSettings: sublevel<MemberSettings>(db, 'memberSettings'),
   /** Those that have served: `{id}`, with when they were drawn up. */
   resolutions: sublevel<number>(db, 'resolutions'),
+  cases: sublevel<CaseRecord>(db, 'cases'),
+  /** As they were signed: `{case}!{sha256}`. */
+  caseDocuments: sublevel<{ kind: DocumentKind; jws: string }>(db, 'caseDocuments'),
   successions: sublevel<SuccessionRecord>(db, 'successions'),
 });
 

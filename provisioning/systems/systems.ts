@@ -8,7 +8,7 @@ import path from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import type { Clock } from '#common/clock.js';
 import type { Operation } from '#common/commits.js';
-import { ownDirectory, syncDirectory } from '#common/files.js';
+import { ownDirectory, syncPath } from '#common/files.js';
 import { meter } from '#common/meter.js';
 import { bundleSignature } from '#common/os/bundle.js';
 import { verifyOsRelease } from '#common/os/release.js';
@@ -115,7 +115,7 @@ export function createSystems(wish: { directory: string; store: Store; clock: Cl
       throw new Refusal('os-bundle-mismatch', bundle);
     }
     await rename(part, fileOf(sha256));
-    await syncDirectory(directory);
+    await syncPath(directory);
   }
 
   /** What the results mean, and whether a wave has lasted. */

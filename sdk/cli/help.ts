@@ -9,6 +9,7 @@ export const help = `webizen: tools for owners and developers of Webizen boxes
   webizen link …        with which boxes you are linked: ask with an owner's code, list, end
   webizen agreement …   what owners have agreed to, and what it came to: list, usage, income
   webizen ledger …      verify what a box has written down about itself
+  webizen case …        what is held against you, and your answer: list, show, answer, review
   webizen officer …     decide about members as an officer of a territory: keygen, resolve, show, sign
   webizen register …    audit what a territory has decided about its members
   webizen backup …      open an owner's backup with its code, away from the box
@@ -151,15 +152,31 @@ const register = `webizen register: what a territory has decided about its membe
 Exit codes: 0 it is whole, 1 it is not or could not be checked, 2 the command line is wrong.
 `;
 
+const cases = `webizen case: what is held against you as a member, and what you say to that
+
+  webizen case list [--json] [--catalogue URL --ca FILE] [--member DIR]
+      each with what is due next, by whom and until when
+  webizen case show CASE [--json] [--catalogue URL --ca FILE] [--member DIR]
+      its steps, and what was said in it: the notice, records of hearings, your own statements, each with its signature
+      verified. Save what --json prints: it is your evidence
+  webizen case answer CASE FILE [--catalogue URL --ca FILE] [--member DIR]
+      your answer, signed with your key. Nothing is decided before your time to answer is over; more than one is taken
+  webizen case review CASE FILE [--catalogue URL --ca FILE] [--member DIR]
+      ask the panel that reviews to look at what was decided, and say why. While you are suspended or expelled too
+`;
+
 const officer = `webizen officer: decide about members as an officer of a territory
 
   webizen officer keygen --name OFFICE --out FILE
       make your key, for you alone, and print what the panel says of you. OFFICE is public for ever: the name of your office
       rather than yours
-  webizen officer resolve suspend|reinstate|expel|succeed --territory T --member ID --reason TEXT --decided-by TEXT
+  webizen officer resolve suspend|reinstate|expel|succeed|dismiss|condition|uphold|overturn --territory T --member ID --reason TEXT --decided-by TEXT
+                          [--case CASE] [--review-days 30] [--condition TEXT]
                           [--review TEXT] [--successor ID] [--apps 'APP, APP'] [--panel standing|review] --out FILE
   webizen officer resolve panel --territory T --of standing|review --document FILE [--panel standing|review] --out FILE
-      draw up what is to be resolved. Nothing is sent to anybody
+      draw up what is to be resolved. Nothing is sent to anybody. A member is suspended or expelled in a case, once its time
+      to answer is over: name the case. dismiss and condition end one too; uphold and overturn are for the panel that
+      reviews, as is reinstate where a suspension or an expulsion is overturned
   webizen officer show FILE
   webizen officer sign FILE --key KEY --out SIGNATURE
       read it, and sign it. The provider carries it out when enough of you have, within 90 days, once; resolution and
@@ -192,5 +209,6 @@ const agreement = `webizen agreement: what owners have agreed to with you
 `;
 
 export const helpOf: Record<string, string | undefined> = {
+  case: cases,
   ...{ agreement, member, app, link, ledger, backup, officer, register, conformance },
 };

@@ -13,6 +13,7 @@ const commands: Record<string, (() => Promise<Command>) | undefined> = {
   app: async () => (await import('./app.js')).app,
   agreement: async () => (await import('./agreement.js')).agreement,
   link: async () => (await import('./link.js')).link,
+  case: async () => (await import('./case.js')).caseCommand,
   officer: async () => (await import('./officer.js')).officer,
   register: async () => (await import('./register.js')).register,
   conformance: async () => (await import('./conformance.js')).conformance,

@@ -5,9 +5,12 @@ import { files } from '#common/files.js';
 import { publicJwkOf } from '#common/jws.js';
 import { readResolution, signResolution, textOf } from '#common/members/resolution.js';
 import { keyFromPem, keyToPem, newPrivateKey } from '#common/pki/keys.js';
+import { CaseId, usualReviewDays } from '#contract/cases.js';
+import { check } from '#contract/parse.js';
 import { Refusal } from '#contract/problems.js';
 import {
   longestResolution,
+  type PanelName,
   type Resolution,
   type ResolutionAct,
   resolutionFormat,
@@ -36,16 +39,27 @@ const acts: Record<string, ResolutionAct> = {
   expel: 'member.expelled',
   succeed: 'member.succeeded',
   panel: 'panel.set',
+  dismiss: 'case.dismissed',
+  condition: 'case.condition',
+  uphold: 'case.upheld',
+  overturn: 'case.overturned',
 };
+/** Of the panel that reviews, and of a case alone. */
+const rulings: Record<string, PanelName> = {
+  ...{ dismiss: 'standing', condition: 'standing', uphold: 'review', overturn: 'review' },
+};
+/** What the member can ask to have reviewed. */
+const reviewable = ['suspend', 'expel', 'condition'];
 
 const resolve: Command = async (args, { out }) => {
   const { values, positionals } = readArguments(args, {
     ...{ territory: text, panel: text, member: text, successor: text, apps: text, of: text, document: text },
     ...{ reason: text, 'decided-by': text, review: text, out: text },
+    ...{ case: text, 'review-days': text, condition: text },
   });
   noMoreThan(1, positionals);
   const act = oneOf(required(positionals[0], 'what is resolved'), 'what is resolved', Object.keys(acts));
-  const panel = oneOf(values.panel ?? 'standing', '--panel', ['standing', 'review'] as const);
+  const panel = oneOf(values.panel ?? rulings[act] ?? 'standing', '--panel', ['standing', 'review'] as const);
   const facts = act === 'panel' ? await panelFacts(values) : memberFacts(act, values);
   const resolution: Resolution = {
     ...{ format: resolutionFormat, territory: required(values.territory, '--territory'), panel },
@@ -70,9 +84,21 @@ async function panelFacts(values: Given): Promise<Record<string, string>> {
   return { of: required(values.of, '--of'), document };
 }
 
+function caseFacts(act: string, values: Given): Record<string, string> {
+  const id = rulings[act] === undefined ? values.case : required(values.case, '--case');
+  if (id === undefined) return {};
+  if (!check(CaseId, id).ok) throw new Refusal('arguments-invalid', `${id} is no id of a case`);
+  return {
+    case: id,
+    ...(reviewable.includes(act) && { reviewDays: values['review-days'] ?? String(usualReviewDays) }),
+    ...(act === 'condition' && { condition: required(values.condition, '--condition') }),
+  };
+}
+
 function memberFacts(act: string, values: Given): Record<string, string> {
   const review = act === 'expel' || act === 'succeed' ? required(values.review, '--review') : values.review;
   return {
+    ...caseFacts(act, values),
     member: required(values.member, '--member'),
     reason: required(values.reason, '--reason'),
     decidedBy: required(values['decided-by'], '--decided-by'),

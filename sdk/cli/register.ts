@@ -2,13 +2,13 @@
 import { readFile } from 'node:fs/promises';
 import { table, when } from '#common/columns.js';
 import { files } from '#common/files.js';
-import { auditRegister } from '#common/members/audit.js';
+import { type Audited, auditRegister } from '#common/members/audit.js';
 import { verifyHead } from '#common/members/register.js';
 import type { PublicJwk } from '#contract/directory.js';
 import type { LedgerEntry } from '#contract/ledger.js';
 import { MemberKeys } from '#contract/member.js';
 import { describeFaults, parseJson } from '#contract/parse.js';
-import { Refusal } from '#contract/problems.js';
+import { type ProblemCode, Refusal } from '#contract/problems.js';
 import {
   mostRegisterEntries,
   RegisterEntries,
@@ -56,6 +56,11 @@ async function keysIn(file: string): Promise<readonly PublicJwk[]> {
   return read.value;
 }
 
+const codeOf: Partial<Record<Exclude<Audited, { ok: true }>['fault'], ProblemCode>> = {
+  chain: 'member-ledger-damaged',
+  case: 'register-undue',
+};
+
 const audit: Command = async (args, { out }) => {
   const { values, positionals } = readArguments(args, {
     ...{ catalogue: text, ca: text, keys: text, seen: text, json: flag },
@@ -75,7 +80,7 @@ const audit: Command = async (args, { out }) => {
     };
     const audited = await auditRegister({ register, head, before, believed });
     if (!audited.ok) {
-      const code = audited.fault === 'chain' ? 'member-ledger-damaged' : 'register-forked';
+      const code = codeOf[audited.fault] ?? 'register-forked';
       throw new Refusal(code, `${audited.why}${before ? `; seen: ${kept}` : ''}; shown: ${state.head}`);
     }
     if (values.seen !== undefined) await files.write(values.seen, `${state.head}\n`, 0o644);

@@ -5,6 +5,7 @@ import type { PublicJwk } from '#contract/directory.js';
 import { MemberKeys, memberCredentialPath, memberKeysPath, StatusLists, statusPath } from '#contract/member.js';
 import { describeFaults, parseJson } from '#contract/parse.js';
 import { Refusal } from '#contract/problems.js';
+import { RegisterState, registerPath } from '#contract/register.js';
 import { AppSuccessions, successionPath } from '#contract/succession.js';
 import { type Catalogue, createCatalogue } from '../publish/catalogue.js';
 import { createHttps, type Https, refuseOf } from '../publish/https.js';
@@ -49,6 +50,9 @@ export async function jsonOf<T extends TSchema>(https: Https, path: string, sche
 }
 
 export const memberKeysOf = (https: Https): Promise<PublicJwk[]> => jsonOf(https, memberKeysPath, MemberKeys);
+/** All that ever signed for members: for what was signed in its day. */
+export const everKeysOf = async (https: Https): Promise<PublicJwk[]> =>
+  (await jsonOf(https, registerPath, RegisterState)).keys;
 export const statusListsOf = (https: Https): Promise<StatusLists> => jsonOf(https, statusPath, StatusLists);
 
 /** Where the app has passed to whoever signs it now from another: what the territory says of that. */

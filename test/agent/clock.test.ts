@@ -19,6 +19,7 @@ import { killed, testBox } from '../support/box.js';
 import { ownFolder } from '../support/folder.js';
 import { createManualClock } from '../support/manual-clock.js';
 import { command, testProvider } from '../support/provider.js';
+import { clockAhead } from '../support/shifted.js';
 import { storedSamples, wholeUpTo } from '../support/stored.js';
 
 const hour = 3_600_000;
@@ -202,16 +203,13 @@ t.test(
 
 /** The built command with another system clock, for all that runs in it. */
 function spawnAt(t: Test, configFile: string, then: number): ChildProcess {
-  const shift = `
-    const True = Date, by = ${then} - True.now();
-    globalThis.Date = class Date extends True {
-      constructor(...given) { if (given.length) super(...given); else super(True.now() + by); }
-      static now() { return True.now() + by; }
-    };`;
-  const url = `data:text/javascript,${encodeURIComponent(shift)}`;
-  const child = spawn(process.execPath, ['--import', url, command('webizen-agent'), '--config', configFile], {
-    stdio: 'ignore',
-  });
+  const child = spawn(
+    process.execPath,
+    ['--import', clockAhead(then - Date.now()), command('webizen-agent'), '--config', configFile],
+    {
+      stdio: 'ignore',
+    },
+  );
   t.teardown(() => killed(child));
   return child;
 }

@@ -1,15 +1,17 @@
 /** Updates of the system: what the owner, the provider, the network and the new system itself have to say to one. */
 import { createHash } from 'node:crypto';
+import { EventEmitter, once } from 'node:events';
 import { readdir } from 'node:fs/promises';
 import path from 'node:path';
 import t from 'tap';
 import { Refusal } from '#contract/problems.js';
+import type { OsHost } from '../../agent/host/slots.js';
 import { passGate } from '../../agent/updates/gate.js';
 import { createManualClock } from '../support/manual-clock.js';
 import type { OsBox } from '../support/os-box.js';
 import { someRelease, someSigner, type TestPublisher, testBundle } from '../support/os-release.js';
 import { osTrial } from '../support/os-trial.js';
-import { machineIn } from '../support/two-slots.js';
+import { machineIn, twoSlots } from '../support/two-slots.js';
 
 t.setTimeout(300_000);
 const hour = 3_600_000;
@@ -32,6 +34,39 @@ t.test('a selected release is fetched, installed, tried and kept, and its floor 
   await again.updates.ask();
   await again.until(({ refused }) => refused?.code === 'os-release-older');
   t.equal(again.changes.list().length, 1);
+});
+
+t.test('what runs is known though the installer, at work again behind a cut, does not say it', async (t) => {
+  const a = await osTrial(t);
+  const machine = twoSlots(a.folder);
+  const goOn = new AbortController();
+  const begins = new EventEmitter();
+  let isInstalling = false;
+  const os: OsHost = {
+    ...machine,
+    async slots() {
+      if (isInstalling) throw new Refusal('os-slots-unreadable', 'already processing a different method');
+      return machine.slots();
+    },
+    async install(bundle, signal) {
+      isInstalling = true;
+      begins.emit('installation');
+      if (!goOn.signal.aborted) await once(AbortSignal.any([goOn.signal, signal]), 'abort');
+      isInstalling = false;
+      signal.throwIfAborted();
+      await machine.install(bundle, signal);
+    },
+  };
+  const box = await a.open({ more: { os } });
+  await Promise.all([once(begins, 'installation'), a.select('1.1.0')]);
+  await box.close();
+  const begun = once(begins, 'installation');
+  const again = await a.open({ more: { os } });
+  await begun;
+  t.match(again.updates.reported(), { version: '1.0.0', slot: 'rootfs.0' });
+  goOn.abort();
+  const after = await a.restarted();
+  await after.until(({ last }) => last?.outcome === 'done');
 });
 
 t.test('a download that is cut goes on where it was', async (t) => {

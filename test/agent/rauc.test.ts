@@ -1,5 +1,5 @@
 /** Updates of the system with RAUC itself: what it says, what it refuses, and what is left when it dies. */
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import t, { type Test } from 'tap';
 import { createRauc } from '../../agent/host/rauc.js';
@@ -68,6 +68,33 @@ async function trial(t: Test) {
     },
   };
 }
+
+t.test('udev leaves the devices of a streamed bundle alone until it is mounted, and no longer', async (t) => {
+  const folder = await ownFolder(t);
+  const log = path.join(folder, 'log');
+  const [program, udevadm] = [path.join(folder, 'rauc'), path.join(folder, 'udevadm')];
+  const script = (file: string, lines: string) => writeFile(file, `#!/bin/sh\n${lines}\n`, { mode: 0o755 });
+  await script(udevadm, `echo "udev $2" >> ${log}`);
+  const rauc = createRauc({ program, udevadm, osRelease: async () => undefined });
+  const said = async (): Promise<string[]> => (await readFile(log, 'utf8')).trim().split('\n');
+  const signal = new AbortController().signal;
+
+  await script(
+    program,
+    `echo begun >> ${log}; echo "40% Checking bundle done."; echo "40% Determining target install group"
+while ! grep -q start-exec ${log}; do :; done; echo written >> ${log}`,
+  );
+  await rauc.install('http://127.0.0.1:1/it', signal);
+  t.same(await said(), ['udev --stop-exec-queue', 'begun', 'udev --start-exec-queue', 'written']);
+  await writeFile(log, '');
+  await script(program, `echo begun >> ${log}; echo "LastError: Failed mounting bundle" ; exit 1`);
+  await t.rejects(rauc.install('http://127.0.0.1:1/it', signal), { code: 'os-install-failed' });
+  t.same(await said(), ['udev --stop-exec-queue', 'begun', 'udev --start-exec-queue']);
+  await writeFile(log, '');
+  await script(program, `echo begun >> ${log}`);
+  await rauc.install('/data/it.raucb', signal);
+  t.same(await said(), ['begun'], 'a file has no such device');
+});
 
 t.test('a bundle is installed, started and kept; the next one is ill, and is left again', async (t) => {
   const { rauc, open, select, restarted } = await trial(t);

@@ -68,3 +68,26 @@ t.test('the power may go at any write, and nothing that was acknowledged is lost
     [],
   );
 });
+
+t.test(
+  'the power may go while the store is made at the first start, and it starts by itself all the same',
+  async (t) => {
+    const folder = await ownFolder(t);
+    const disk = await makeSmallDisk(folder, false);
+    const mounted = mountRecorded(disk, folder, { atByte: startOf('webizen-data'), sizeBytes: dataBytes });
+    t.teardown(mounted.close);
+    const rooms = await openRooms(path.join(mounted.place, 'webizen/agent'));
+    await rooms.ledger.append({ by: 'box', type: 'made', facts: {} });
+    const notes: Note[] = [{ logBytes: statSync(mounted.log).size, kind: 'ledger', length: 1 }];
+    await rooms.close();
+    mounted.close();
+
+    const recorded = { architecture, disk, diskBytes, log: mounted.log, notes, app, nextRootfs: disk };
+    const { entries, results } = await tryCuts(recorded, { home: folder, count: 4 * count, seed, told: () => {} });
+    t.comment(`SEED ${seed}: ${results.length} cuts in ${entries} writes`);
+    t.strictSame(
+      results.filter(({ faults }) => faults.length > 0),
+      [],
+    );
+  },
+);

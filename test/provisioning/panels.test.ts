@@ -1,71 +1,16 @@
 /** Decisions about members by panels of officers: m of n signatures, by commands as officers and operator use them. */
 import { readFile, writeFile } from 'node:fs/promises';
-import path from 'node:path';
 import fc from 'fast-check';
-import t, { type Test } from 'tap';
+import t from 'tap';
 import { publicJwkOf } from '#common/jws.js';
-import { signMemberRequest } from '#common/members/request.js';
 import { quorumFault, readResolution, signersOf, signResolution, textOf } from '#common/members/resolution.js';
 import { keyFromPem, newPrivateKey } from '#common/pki/keys.js';
 import type { LedgerEntry } from '#contract/ledger.js';
-import { MemberLedgerExport, MemberRecord } from '#contract/member-register.js';
+import { MemberRecord } from '#contract/member-register.js';
 import { check } from '#contract/parse.js';
 import { type Resolution, resolutionFormat } from '#contract/resolution.js';
-import { answered, day, territory } from '../support/est.js';
-import { ownFolder } from '../support/folder.js';
-import { askCommand } from '../support/provider.js';
-
-const review = 'write to the review panel within 30 days';
-const reasons = ['--reason', 'a complaint that was upheld', '--decided-by', 'the standing panel', '--review', review];
-
-/** A territory with members, five officers, and the commands of both sides. */
-async function decidingTerritory(t: Test) {
-  const made = await territory(t);
-  const folder = await ownFolder(t);
-  const at = (name: string) => path.join(folder, name);
-  const provider = (...args: string[]) => askCommand('webizen-provider', ['member', ...args, '--dir', made.directory]);
-  const officer = (...args: string[]) => askCommand('webizen', ['officer', ...args]);
-  async function done(asked: Promise<{ status: number | null; stdout: string; stderr: string }>): Promise<string> {
-    const { status, stdout, stderr } = await asked;
-    if (status !== 0) throw new Error(stderr);
-    return stdout.trim();
-  }
-  const admit = async (id: string) =>
-    made.ask('member.admit', {
-      ...{ id, level: 1, charterVersion: '1.0', vetting: { what: 'papers', by: 'the register office' } },
-      request: await signMemberRequest({ key: newPrivateKey(), name: id, class: 'var', at: Date.now() }),
-    });
-  async function panelOf(names: string[], quorum: number): Promise<string> {
-    const officers = [];
-    for (const name of names)
-      officers.push(JSON.parse(await done(officer('keygen', '--name', `the ${name}`, '--out', at(`${name}.key`)))));
-    const file = at(`${names.join('-')}.json`);
-    await writeFile(file, JSON.stringify({ quorum, officers }));
-    return file;
-  }
-  async function drawn(name: string, ...args: string[]): Promise<string> {
-    await done(officer('resolve', ...args, '--territory', 'kowhai', '--out', at(name)));
-    return at(name);
-  }
-  async function signed(file: string, ...names: string[]): Promise<string[]> {
-    const args: string[] = [];
-    for (const name of names) {
-      await done(officer('sign', file, '--key', at(`${name}.key`), '--out', `${file}.${name}`));
-      args.push('--signature', `${file}.${name}`);
-    }
-    return args;
-  }
-  const standing = async (member: string) =>
-    answered(check(MemberRecord, await made.ask('member.show', { member }))).standing;
-  const ledger = async () => answered(check(MemberLedgerExport, await made.ask('member.ledger', {}))).entries;
-  const audit = () =>
-    askCommand('webizen', ['register', 'audit', 'kowhai', '--catalogue', made.url.origin, '--ca', made.root]);
-  const panels = async () => {
-    await done(provider('panel', '--set', 'review', await panelOf(['judge', 'elder'], 2)));
-    await done(provider('panel', '--set', 'standing', await panelOf(['chair', 'clerk', 'warden'], 2)));
-  };
-  return { ...made, at, provider, officer, done, admit, panelOf, drawn, signed, standing, ledger, audit, panels };
-}
+import { decidingTerritory, reasons } from '../support/deciding.js';
+import { answered, day } from '../support/est.js';
 
 t.test('a member is expelled by two of three officers, and reinstated by those who review it', async (t) => {
   const it = await decidingTerritory(t);
@@ -79,7 +24,10 @@ t.test('a member is expelled by two of three officers, and reinstated by those w
     { status: 1, stderr: /panel-decides/ },
     'not by the operators',
   );
-  const expulsion = await it.drawn('expulsion', 'expel', '--member', 'wattle', ...reasons);
+  const bare = await it.drawn('bare', 'expel', '--member', 'wattle', ...reasons);
+  t.match(await it.provider('resolve', bare, ...(await it.signed(bare, 'chair', 'clerk'))), { stderr: /case-needed/ });
+  const about = ['--case', await it.heard('wattle')];
+  const expulsion = await it.drawn('expulsion', 'expel', '--member', 'wattle', ...about, ...reasons);
   t.match(await it.done(it.officer('show', expulsion)), /act +member\.expelled[\s\S]*member +wattle/);
   const one = await it.signed(expulsion, 'chair');
   for (const [few, says] of [
@@ -111,7 +59,15 @@ t.test('no resolution that was altered, is old, or says what cannot be is carrie
   const it = await decidingTerritory(t);
   await it.admit('wattle');
   await it.panels();
-  const file = await it.drawn('suspension', 'suspend', '--member', 'wattle', ...reasons);
+  const file = await it.drawn(
+    'suspension',
+    'suspend',
+    '--member',
+    'wattle',
+    '--case',
+    await it.heard('wattle'),
+    ...reasons,
+  );
   const signatures = await it.signed(file, 'chair', 'clerk');
   const text = (await readFile(file, 'utf8')).trim();
   const tried = async (altered: string, signatures: string[], code: RegExp) => {
@@ -152,10 +108,16 @@ t.test('the operators suspend for some days, until the panel decides', async (t)
   for (const id of ['wattle', 'banksia']) await it.admit(id);
   await it.panels();
   const why = ['--reason', 'boxes were harmed', '--decided-by', 'the duty officer'];
-  for (const id of ['wattle', 'banksia'])
-    t.match(await it.done(it.provider('suspend', id, '--interim-days', '10', ...why)), /is suspended until 20/);
+  const about: Record<string, string> = {};
+  t.match(await it.provider('suspend', 'wattle', '--interim-days', '10', ...why), { stderr: /case-needed/ });
+  for (const id of ['wattle', 'banksia']) {
+    about[id] = await it.opened(id);
+    const suspended = it.provider('suspend', id, '--interim-days', '10', '--case', about[id] ?? '', ...why);
+    t.match(await it.done(suspended), /is suspended until 20/);
+  }
   t.match(await it.provider('suspend', 'wattle', '--interim-days', '31', ...why), { status: 2 }, 'not for longer');
-  const file = await it.drawn('suspension', 'suspend', '--member', 'banksia', ...reasons);
+  const id = await it.heard('banksia', about.banksia);
+  const file = await it.drawn('suspension', 'suspend', '--member', 'banksia', '--case', id, ...reasons);
   await it.done(it.provider('resolve', file, ...(await it.signed(file, 'chair', 'clerk'))));
   const shown = async (member: string) => answered(check(MemberRecord, await it.ask('member.show', { member })));
   t.match(

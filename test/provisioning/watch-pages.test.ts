@@ -1,6 +1,7 @@
 /** Alerts, operators and the audit log as people meet them: real Chromium, phone and desktop, light and dark, the keyboard. */
 import type { Page } from 'playwright-core';
 import t from 'tap';
+import type { CaseView } from '#contract/cases.js';
 import type { Condition } from '#contract/conditions.js';
 import { boxOf, secret, startConsole } from '../support/console.js';
 import { launch, openPage, shots, sizes, violations } from '../support/owner-pages.js';
@@ -8,6 +9,35 @@ import { startReceiver } from '../support/receiver.js';
 
 const browser = await launch(t);
 const disk: Condition = { kind: 'disk-filling', severity: 'trouble', since: 0, evidence: 'full in about 9 days' };
+
+/** One that waits for the office too long, one in which the member is heard, and one that is over. */
+function casesOf(now: number): CaseView[] {
+  const day = 86_400_000;
+  const about = (n: number, member: string) => ({
+    ...{ id: `case-00000000000${n}`, member, kind: 'complaint' as const, openedAt: now - 20 * day },
+    ...{ answers: 0, hearings: 0, courts: 0 },
+  });
+  const opened = { entry: 4, at: now - 20 * day, type: 'case.opened', sha256: '0'.repeat(64) };
+  const closed = { entry: 9, at: now - day, type: 'case.closed', reason: 'the complaint was withdrawn' };
+  return [
+    {
+      case: { ...about(1, 'wattle-software'), state: 'open' },
+      steps: [opened],
+      due: [{ what: 'notice', by: 'office', at: now - 6 * day }],
+    },
+    {
+      case: { ...about(2, 'banksia'), state: 'noticed', answerBy: now + 3 * day, interimUntil: now + 9 * day },
+      steps: [opened, { ...opened, entry: 5, type: 'case.noticed' }],
+      due: [
+        { what: 'answer', by: 'member', at: now + 3 * day },
+        { what: 'decision', by: 'standing panel', at: now + 9 * day },
+        { what: 'hearing', by: 'office', at: now + 17 * day },
+      ],
+      readAt: now - 2 * day,
+    },
+    { case: { ...about(3, 'grevillea'), state: 'closed', closedAt: now - day }, steps: [opened, closed], due: [] },
+  ];
+}
 
 async function startWatched(test: Parameters<typeof startConsole>[0], troubled: number) {
   const served = await startConsole(test);
@@ -34,7 +64,8 @@ const heading = (page: Page, name: string | RegExp) => page.getByRole('heading',
 const overflow = (page: Page) => page.evaluate<number>('document.documentElement.scrollWidth - innerWidth');
 
 t.test('each page fits phone and desktop, light and dark, and breaks no rule', { buffered: true }, async (test) => {
-  const { url, operators, alerts } = await startWatched(test, 30);
+  const { url, operators, alerts, cases } = await startWatched(test, 30);
+  cases.push(...casesOf(Date.now()));
   await operators.add({ name: 'jo', role: 'operator' });
   await alerts.settings.createSilence({ place: 'Sydney', forSeconds: 3600, reason: 'the mains are renewed' }, 'jo');
   await alerts.alerts.acknowledge({ rule: 'trouble', box: 'box-000000000001', note: 'on my way' }, 'jo');
@@ -68,6 +99,13 @@ t.test('each page fits phone and desktop, light and dark, and breaks no rule', {
     await page.getByRole('button', { name: 'Silence Trouble on a box' }).click();
     await page.getByRole('button', { name: 'Edit Trouble on a box' }).click();
     await look('alerts-forms');
+    await turnTo(page, 'Cases');
+    await heading(page, 'In 1 case something is late.');
+    await page.getByText('Give notice').waitFor();
+    await page.getByText('The member read the notice').waitFor();
+    await page.locator('summary', { hasText: '2 steps' }).last().click();
+    await page.getByText('the complaint was withdrawn').waitFor();
+    await look('cases');
     await turnTo(page, 'Operators');
     await heading(page, '2 people may sign in.');
     await look('operators');

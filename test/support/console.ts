@@ -5,6 +5,7 @@ import path from 'node:path';
 import { fastify } from 'fastify';
 import { type Clock, systemClock } from '#common/clock.js';
 import { files } from '#common/files.js';
+import type { CaseView } from '#contract/cases.js';
 import type { BoxDetail } from '#contract/operator.js';
 import { Refusal } from '#contract/problems.js';
 import { openAccounts, openClosing } from '../../provisioning/accounts-wiring.js';
@@ -97,7 +98,9 @@ export async function startConsole(
       },
     },
   });
+  const cases: CaseView[] = [];
   const parts = {
+    cases: { list: () => cases },
     commands,
     alerts,
     fleet,
@@ -140,6 +143,7 @@ export async function startConsole(
     audit,
     alerts,
     accounts,
+    cases,
     store,
     port,
     url: `${options.tls ? 'https' : 'http'}://127.0.0.1:${port}`,

@@ -8,6 +8,7 @@ import { AccountMonth, Closing, MemberAccount, NextMonth, OwnerAccount } from '#
 import { ProviderAgreement } from '#contract/agreements.js';
 import { AlertMail, AlertMailView } from '#contract/alert-mail.js';
 import { Alert, AlertGroup, AlertRule, CreatedWebhook, Silence, Webhook } from '#contract/alerts.js';
+import { CaseView } from '#contract/cases.js';
 import { diagnosticsMediaType } from '#contract/commands.js';
 import { FleetGlance, FleetPage, FleetQuery, SavedFilter } from '#contract/fleet.js';
 import { ProviderStatement } from '#contract/metering.js';
@@ -110,6 +111,11 @@ export const answers: Record<string, Answer> = {
   'POST /v1/operators/:name/reset': { says: 'Gives a new secret, shown this once.', answer: CreatedOperator },
   'DELETE /v1/operators/:name': { says: 'Removes an operator, and ends what they have open.' },
   'GET /v1/audit': { says: 'What operators did, newest first.', answer: AuditPage },
+
+  'GET /v1/cases': {
+    says: 'Cases about members, newest first: how each stands, what is due in it, by whom and until when.',
+    answer: Type.Array(CaseView),
+  },
 
   'GET /v1/alerts': { says: 'Every alert rule with what fires of it.', answer: Type.Array(AlertGroup) },
   'GET /v1/alerts/:rule': { says: 'What fires, or waits, of one rule, by box.', answer: Type.Array(Alert) },
@@ -250,6 +256,7 @@ export async function operatorDocument(
     alerts: { alerts: all, settings: all, webhooks: all, mail: all },
     commands: { desk: all, diagnostics: all },
     terms: { agreements: all, usage: all, accounts: all, closing: all },
+    cases: all,
     access: createAccess({ operators, secrets: all, sessions: all, secure: false }),
   });
   await app.ready();

@@ -14,6 +14,7 @@ import {
 } from '#contract/agreements.js';
 import { AlertDelivery } from '#contract/alerts.js';
 import { AttestationClaims, apiVersion } from '#contract/api.js';
+import { CaseDocument, CaseStatement, CaseView, MemberCase, MemberCases, NewStatement } from '#contract/cases.js';
 import { CatalogueApp, CataloguePage, CatalogueRelease, NewRelease, Withdrawal } from '#contract/catalogue.js';
 import { Command, CommandResult, DesiredState, LiveSample } from '#contract/commands.js';
 import { ConsentReceipt } from '#contract/consent-receipt.js';
@@ -179,6 +180,9 @@ const schemas: Record<string, TSchema> = {
   AgreementsTold,
   MemberAgreement,
   MemberAgreements,
+  MemberCase,
+  MemberCases,
+  NewStatement,
   MemberAccount,
   MemberAccounts,
   BoxMonths,
@@ -194,6 +198,9 @@ const schemas: Record<string, TSchema> = {
   AttestationClaims,
   Birth,
   BoxMessage,
+  CaseDocument,
+  CaseStatement,
+  CaseView,
   CatalogueApp,
   CataloguePage,
   CatalogueRelease,

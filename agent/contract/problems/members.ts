@@ -107,7 +107,7 @@ export const membersProblems = {
   'panel-decides': [
     409,
     'the territory has a panel, and this needs its resolution',
-    'draw it up with webizen officer resolve, have officers sign it, and carry it out with member resolve; until they meet a member can be suspended with --interim-days',
+    'draw it up with webizen officer resolve, have officers sign it, and carry it out with member resolve; until they meet a member can be suspended in a case that was opened (member suspend --interim-days --case)',
   ],
   'interim-used': [409, 'the member was suspended like this less than 90 days ago', 'have the panel decide'],
   'resolution-malformed': [

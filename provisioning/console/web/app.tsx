@@ -3,6 +3,7 @@ import { AlertsPage } from './alerts-page.js';
 import { AuditPage } from './audit-page.js';
 import { BoxPage } from './box-page.js';
 import { BoxesPage } from './boxes-page.js';
+import { CasesPage } from './cases-page.js';
 import { ClaimsPage } from './claims-page.js';
 import { EventsPage } from './events-page.js';
 import { clockTime } from './format.js';
@@ -30,6 +31,7 @@ function Body(props: { page: Page; live: Live; state: State }) {
   if (page.name === 'alerts') return <AlertsPage live={live} />;
   if (page.name === 'months') return <MonthsPage live={live} />;
   if (page.name === 'month') return <MonthPage key={page.month} month={page.month} live={live} />;
+  if (page.name === 'cases') return <CasesPage live={live} />;
   if (page.name === 'operators')
     return may(live, 'admin') ? (
       <OperatorsPage live={live} />
@@ -104,6 +106,9 @@ function Header(props: { page: Page; live: Live; state: State }) {
           </Link>
           <Link to="/months" current={page.name === 'months' || page.name === 'month'}>
             {texts.nav.months}
+          </Link>
+          <Link to="/cases" current={page.name === 'cases'}>
+            {texts.nav.cases}
           </Link>
           {may(live, 'admin') && (
             <>

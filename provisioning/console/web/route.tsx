@@ -10,6 +10,7 @@ export type Page =
   | { name: 'requests' }
   | { name: 'events' }
   | { name: 'alerts' }
+  | { name: 'cases' }
   | { name: 'operators' }
   | { name: 'audit' }
   | { name: 'months' }
@@ -27,6 +28,7 @@ export function pageOf(path: string): Page {
   if (path === '/claims') return { name: 'claims' };
   if (path === '/requests') return { name: 'requests' };
   if (path === '/alerts') return { name: 'alerts' };
+  if (path === '/cases') return { name: 'cases' };
   if (path === '/operators') return { name: 'operators' };
   if (path === '/audit') return { name: 'audit' };
   return path === '/events' ? { name: 'events' } : { name: 'nowhere' };

@@ -1,5 +1,6 @@
 /** Everything the console says, in one place. */
 import { span } from './format.js';
+import { caseTexts } from './texts-cases.js';
 import { watchTexts } from './texts-watch.js';
 
 const numbers = ['No', 'One', 'Two', 'Three', 'Four', 'Five', 'Six', 'Seven', 'Eight', 'Nine'];
@@ -8,6 +9,7 @@ const plural = (n: number, one: string, many: string): string => `${n.toLocaleSt
 
 export const texts = {
   ...watchTexts,
+  cases: caseTexts,
   product: 'Webizen provider',
   skip: 'Skip to the content',
   sections: 'Sections',
@@ -19,6 +21,7 @@ export const texts = {
     events: 'Events',
     alerts: 'Alerts',
     months: 'Months',
+    cases: 'Cases',
     operators: 'Operators',
     audit: 'Audit',
   },

@@ -27,7 +27,7 @@ export const nothing: Promised = { versions: new Map(), sample: 0, ledgerLength:
 export async function lookAtAgent(dataDir: string, app: string, promised: Promised): Promise<string[]> {
   const faults: string[] = [];
   const owes = promised.versions.size > 0 || promised.sample > 0 || promised.ledgerLength > 0 || promised.isMember;
-  if (!existsSync(path.join(dataDir, 'store'))) return owes ? ['the store is gone'] : [];
+  if (owes && !existsSync(path.join(dataDir, 'store'))) return ['the store is gone'];
   if (promised.isMember && !existsSync(path.join(dataDir, 'membership.json'))) faults.push('the membership is gone');
   let store: Store | undefined;
   try {

@@ -44,18 +44,24 @@ export async function openRooms(dataDir: string) {
   };
 }
 
-/** The first key in its first version, and one entry of the ledger, are kept. Answers the disk's file. */
-export async function makeSmallDisk(folder: string): Promise<string> {
+/** The first key in its first version, and one entry of the ledger. */
+async function keepALittle(dataDir: string): Promise<void> {
+  const rooms = await openRooms(dataDir);
+  await rooms.ledger.append({ by: 'box', type: 'made', facts: {} });
+  await rooms.put(keysOf(0)[0] ?? '', 1);
+  await rooms.close();
+}
+
+/** @param isUsed false: no agent has run on it yet. Answers the disk's file. */
+export async function makeSmallDisk(folder: string, isUsed = true): Promise<string> {
   const [file, tree, esp, data] = ['disk', 'tree', 'esp', 'data'].map((name) => path.join(folder, name)) as [
     string,
     string,
     string,
     string,
   ];
-  const rooms = await openRooms(path.join(tree, 'webizen/agent'));
-  await rooms.ledger.append({ by: 'box', type: 'made', facts: {} });
-  await rooms.put(keysOf(0)[0] ?? '', 1);
-  await rooms.close();
+  mkdirSync(path.join(tree, 'webizen'), { recursive: true });
+  if (isUsed) await keepALittle(path.join(tree, 'webizen/agent'));
   for (const [name, size] of Object.entries({ [file]: diskBytes, [esp]: sizeOf('webizen-esp'), [data]: dataBytes })) {
     writeFileSync(name, '');
     truncateSync(name, size);

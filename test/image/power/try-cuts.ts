@@ -42,7 +42,7 @@ const watched = ['webizen/agent', 'system'];
  * Level's own files, what is written beside before it takes its name or is still being fetched, and what others keep without
  * need of it: RAUC does not sync its index of blocks, and takes a block that it does not find by it from the bundle.
  */
-export const passing = /^(store|NetworkManager|systemd|network)(\/|$)|\.new$|\.gone$|\.part$|\/block-hash-index$/;
+export const passing = /^(store|NetworkManager|systemd|network)(\/|$)|\.new(\/|$)|\.gone$|\.part$|\/block-hash-index$/;
 
 /** As the kernel finds the partitions: by the table, or by its copy at the end. */
 function tableFaults(folder: string, table: Part, last: Part): string[] {

@@ -8,7 +8,8 @@ import type { Rig } from '../rig.js';
 export const name = 'what chooses a slot is updated beside the one in use, whatever is pulled';
 
 const patient = { timeoutSeconds: 1200 };
-const environment = 'grub-editenv /boot/esp/EFI/debian/boot.env list';
+/** The guest answers before all is mounted. */
+const environment = 'until mountpoint -q /boot/esp; do sleep 1; done; grub-editenv /boot/esp/EFI/debian/boot.env list';
 /** As if this system had come with another one. */
 const bring = (make: string): string =>
   `umount /usr/lib/webizen/choose.cfg 2> /dev/null; ${make} > /run/choose.cfg &&

@@ -141,6 +141,7 @@ export function createAgent(config: Config, host: Host, around: Around): Agent {
       await links.start();
       await terms.start();
       installed.metering.start();
+      installed.months.start();
       link.subscribe((online) => {
         if (!online) return;
         // Who was cut off for a while hears first of all who must not run any more.
@@ -148,6 +149,7 @@ export function createAgent(config: Config, host: Host, around: Around): Agent {
         links.refresh();
         terms.wake();
         installed.metering.wake();
+        installed.months.wake();
       });
       let { box } = membership.view().current;
       membership.onChange(() => {
@@ -261,6 +263,7 @@ export function createAgent(config: Config, host: Host, around: Around): Agent {
     undo.push(() => made.installed?.links.stop());
     undo.push(() => made.installed?.terms.stop());
     undo.push(() => made.installed?.metering.stop());
+    undo.push(() => made.installed?.months.stop());
     undo.push(() => made.apps.stop());
     // They run on behind an agent that ends; here nobody is there for them, and one may be the cause.
     const { clock } = host;
@@ -322,6 +325,7 @@ export function createAgent(config: Config, host: Host, around: Around): Agent {
         links: made.installed.links,
         terms: made.installed.terms,
         metering: made.installed.metering,
+        months: made.installed.months,
         grants: made.grants,
         logs: made.installed.runner.logs,
         data: made.storage,

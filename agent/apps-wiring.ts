@@ -3,6 +3,8 @@ import { X509Certificate } from 'node:crypto';
 import path from 'node:path';
 import { Refusal } from '#contract/problems.js';
 import type { Sandbox } from '#contract/status.js';
+import type { MonthsRoom } from './accounts/months.js';
+import { openMonths } from './accounts-wiring.js';
 import type { AppStatus, Apps } from './apps/apps.js';
 import { createCatalogue } from './apps/catalogue.js';
 import { createInstaller, type Installer } from './apps/installer.js';
@@ -29,6 +31,7 @@ export interface InstalledApps {
   links: LinkRoom;
   terms: TermsRoom;
   metering: Metering;
+  months: MonthsRoom;
 }
 
 export interface InstalledAppsWish extends Ground {
@@ -148,6 +151,7 @@ export async function openInstalledApps(wish: InstalledAppsWish): Promise<Instal
     return box === undefined || territory === undefined ? undefined : { box, territory };
   };
   const { terms, metering } = await openTerms(wish, { desk: installer.desk, membership, own: ownBox, access });
+  const months = await openMonths(wish, { terms, metering, own: ownBox, access });
   const links: LinkRoom = await createLinkRoom({
     store: wish.store,
     ledger: wish.ledger,
@@ -158,5 +162,5 @@ export async function openInstalledApps(wish: InstalledAppsWish): Promise<Instal
     say: createSay({ access, moment: clock.moment, signal }),
     ...{ members, clock, architecture, onRefused },
   });
-  return { members, runner, installer, links, terms, metering };
+  return { members, runner, installer, links, terms, metering, months };
 }

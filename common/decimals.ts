@@ -10,4 +10,5 @@ Exact.strict = true;
 export const plus = (a: string, b: string): string => new Exact(a).plus(b).toFixed();
 export const times = (a: string, b: string): string => new Exact(a).times(b).toFixed();
 export const isAbove = (a: string, b: string): boolean => new Exact(a).gt(b);
+export const isSame = (a: string, b: string): boolean => new Exact(a).eq(b);
 export const total = (all: readonly string[]): string => all.reduce(plus, '0');

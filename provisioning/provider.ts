@@ -2,6 +2,7 @@
 import type { FastifyBaseLogger } from 'fastify';
 import type { Clock } from '#common/clock.js';
 import type { Files } from '#common/files.js';
+import { startClosing } from './accounts-wiring.js';
 import { addressesOf } from './addresses.js';
 import type { Ways } from './admission/ways.js';
 import { startAlertWatch } from './alerts-wiring.js';
@@ -109,6 +110,7 @@ export function createProvider(
     urls.est = urlOf('https', est.port);
     await startMembers(ground, { rooms, traffic, url: urls.est });
 
+    startClosing(ground, rooms);
     const expiry = startExpiryWatch(ground, { rooms, certificate, broker });
     const alerts = await startAlertWatch(ground, { rooms, boxes: desk.fleet });
     const gauges = () => [...traffic.gauges(), ...expiry.gauges(), ...(records ? recordGauges(records) : [])];

@@ -7,8 +7,9 @@ import type { Clock } from '#common/clock.js';
 import type { Database } from '#common/commits.js';
 import type { Files } from '#common/files.js';
 import type { Accounts } from './accounts/accounts.js';
+import type { MonthClosing } from './accounts/closing.js';
 import type { Invoices } from './accounts/invoices.js';
-import { openAccounts, openInvoices } from './accounts-wiring.js';
+import { openAccounts, openClosing, openInvoices } from './accounts-wiring.js';
 import { createRequests } from './admission/requests.js';
 import type { Agreements } from './agreements/agreements.js';
 import type { UsageRoom } from './agreements/usage.js';
@@ -64,6 +65,7 @@ export interface Rooms extends PaymentRooms {
   readonly agreements: Agreements;
   readonly usage: UsageRoom;
   readonly accounts: Accounts;
+  readonly closing: MonthClosing;
   readonly invoices: Invoices;
   readonly members: MemberDesk;
   readonly commands: CommandRooms;
@@ -167,6 +169,7 @@ export async function openRooms({
     systems: openSystems({ directory, store, clock }),
     usage: openUsage({ store, clock, territory: id }),
     accounts,
+    closing: openClosing({ store, clock, accounts }),
     invoices: openInvoices({ store, clock, territory: id, accounts }),
     ...openPayments({ store, clock, territory: id }),
     agreements: openAgreements({ store, clock, territory: id, registry }),

@@ -162,6 +162,28 @@ export const AccountMonth = Type.Object(
 );
 export type AccountMonth = Static<typeof AccountMonth>;
 
+/** How many days after its end a month closes by itself; null: somebody closes it. */
+export const Closing = Type.Object(
+  { afterDays: NullOr(Type.Integer({ minimum: 1, maximum: 60 })) },
+  { $id: 'Closing', ...closed },
+);
+export type Closing = Static<typeof Closing>;
+
+/** The month that is to be closed next. */
+export const NextMonth = Type.Object(
+  {
+    month: Period,
+    isOver: Type.Boolean(),
+    /** Closing it was cut. */
+    isBegun: Type.Boolean(),
+    ...Closing.properties,
+    /** When it closes by itself; null: not by itself, as the first of all. */
+    closesAt: NullOr(Time),
+  },
+  { $id: 'NextMonth', ...closed },
+);
+export type NextMonth = Static<typeof NextMonth>;
+
 export const NewCredit = Type.Object(
   {
     agreement: AgreementId,

@@ -182,6 +182,12 @@ export const eventTable = {
     title: 'An app was stopped: its maker is expelled',
     owner: 'which app was stopped because its maker was expelled',
   },
+  'month-differs': {
+    severity: 'attention',
+    minimum: false,
+    title: 'The box reckons a month otherwise than it was closed',
+    owner: 'which month it reckons otherwise than your provider has closed it, and in how many places',
+  },
   'app-reinstated': {
     severity: 'info',
     minimum: false,

@@ -109,6 +109,13 @@ export const NoticesView = Type.Object({
 });
 export type NoticesView = Static<typeof NoticesView>;
 
+export const MonthsGlance = Type.Object({
+  /** Another one whenever something about months may be new. */
+  version: Type.Integer({ minimum: 0 }),
+  /** How many closed ones differ from what the box knows, and were not read. */
+  differing: Type.Integer({ minimum: 0 }),
+});
+
 /** What every page of a signed-in owner is drawn from. */
 export const OwnerView = Type.Object(
   {
@@ -132,6 +139,8 @@ export const OwnerView = Type.Object(
     apps: NullOr(AppsView),
     /** Null where this box takes no apps. */
     links: NullOr(LinksView),
+    /** Null where this box takes no apps. */
+    months: NullOr(MonthsGlance),
     notices: NoticesView,
     /** Null where nothing is told of it here. */
     provider: NullOr(ProviderGlance),

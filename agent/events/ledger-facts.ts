@@ -74,6 +74,11 @@ export function fromLedger({ type, facts }: Pick<LedgerEntry, 'type' | 'facts'>)
       return { type: 'reset', about: '', facts: { how: type } };
     case 'other-machine':
       return { type: 'machine-changed', about: '', facts: {} };
+    case 'terms.month-differs':
+      return {
+        ...{ type: 'month-differs', about: String(facts.month), territory: String(facts.territory) },
+        facts: some(facts, ['month', 'differences']),
+      };
     case 'command-refused':
       return { type: 'command-refused', about: '', facts: { tries: Number(facts.count ?? 1) } };
     case 'command':

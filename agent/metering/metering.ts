@@ -19,6 +19,7 @@ import {
   type StatementsTaken,
   type StatementsTold,
   type UsageEntry,
+  type UsageSum,
   type UsageView,
 } from '#contract/metering.js';
 import type { AgreedPlan } from '#contract/plans.js';
@@ -36,6 +37,8 @@ export interface Metering {
   count(app: string, usage: NewUsage, key: string): Promise<{ entry: UsageEntry; isNew: boolean }>;
   /** @throws Refusal `metering-not-agreed` */
   view(app: string): UsageView;
+  /** Months of an agreement that were summed up and not refused, and the one that is being counted, each with its sums. */
+  months(agreement: string): Promise<{ period: string; sums: UsageSum[] }[]>;
   /** That are kept, of the agreement that holds. @throws Refusal `metering-not-agreed` */
   entries(app: string, after: number, limit: number): Promise<UsageEntry[]>;
   /** What a month may come to, of what is counted; null: anything. */
@@ -244,6 +247,14 @@ export async function createMetering(parts: MeteringParts): Promise<Metering> {
         entries: isThis ? row.entry - row.from + 1 : 0,
         cost: currency === undefined ? null : { amount: costOf(sums, plan), currency },
       };
+    },
+    async months(agreement) {
+      const stated = (await usage.statementsOf(agreement)).filter(({ refused }) => refused === null);
+      const now = usage.count(agreement);
+      return [
+        ...stated.map(({ statement: { period, sums } }) => ({ period, sums })),
+        ...(now && now.period !== null ? [{ period: now.period, sums: now.sums }] : []),
+      ];
     },
     entries: (app, after, limit) => usage.entries(known(app).agreement, after, limit),
     async setCap(app, amount, signer) {

@@ -20,6 +20,7 @@ import type { OwnerFeatures } from './features.js';
 import { declareLinkRoutes } from './link-routes.js';
 import { createLocalCa } from './local-ca.js';
 import { createLocalNames, lentName, linksOfMachine, mdnsPort, type NetworkLink } from './mdns.js';
+import { declareMonthRoutes } from './month-routes.js';
 import { declareNetworkRoutes } from './network-routes.js';
 import { declareNoticeRoutes } from './notice-routes.js';
 import { declareProviderRoutes } from './provider-routes.js';
@@ -110,6 +111,7 @@ const appPages = [
   '/changes/:change',
   '/changes/:change/:app',
 ];
+const monthPages = ['/months', '/months/:box/:month'];
 const linkPages = ['/companies', '/companies/:link', '/companies/:link/manager'];
 
 const withPort = (scheme: 'http' | 'https', host: string, port: number): string =>
@@ -137,6 +139,7 @@ export function createOwnerConsole(parts: OwnerConsoleParts): OwnerConsole {
   let noticesVersion = 0;
   let providerVersion = 0;
   let systemVersion = 0;
+  let monthsVersion = 0;
   let networkVersion = 0;
   const run = randomBytes(8).toString('hex');
   let viewsMade = 0;
@@ -180,6 +183,7 @@ export function createOwnerConsole(parts: OwnerConsoleParts): OwnerConsole {
       providerVersion: () => providerVersion,
       systemVersion: () => systemVersion,
       networkVersion: () => networkVersion,
+      monthsVersion: () => monthsVersion,
       made: () => ({ run, count: ++viewsMade }),
     };
     const streams = createViewStreams({ view: () => viewOf(view), clock: ticks });
@@ -231,7 +235,13 @@ export function createOwnerConsole(parts: OwnerConsoleParts): OwnerConsole {
     }
     if (parts.links) declareLinkRoutes(app, { links: parts.links, access });
     if (parts.terms) declareTermsRoutes(app, { terms: parts.terms, metering: parts.metering, access });
-    const served = [...pages, ...(parts.apps ? appPages : []), ...(parts.links ? linkPages : [])];
+    if (parts.months) declareMonthRoutes(app, { months: parts.months });
+    const served = [
+      ...pages,
+      ...(parts.apps ? appPages : []),
+      ...(parts.links ? linkPages : []),
+      ...(parts.months ? monthPages : []),
+    ];
     await serveAssets(app, { directory: parts.assetsDir, pages: served, config: { ownerAccess: 'page' } });
     await app.ready();
     const tell = (): void => streams.tell();
@@ -261,6 +271,12 @@ export function createOwnerConsole(parts: OwnerConsoleParts): OwnerConsole {
     stop.push(
       parts.network?.onChange(() => {
         networkVersion += 1;
+        streams.tell();
+      }) ?? (() => {}),
+    );
+    stop.push(
+      parts.months?.onChange(() => {
+        monthsVersion += 1;
         streams.tell();
       }) ?? (() => {}),
     );

@@ -5,6 +5,7 @@ import type { TerritoryList } from '#contract/membership.js';
 import type { NewWifi } from '#contract/network.js';
 import type { ProviderView } from '#contract/owner-commands.js';
 import type { SafeView } from '#contract/safe.js';
+import type { OwnerMonths } from '../accounts/months.js';
 import type { AppsDesk as Desk } from '../apps/desk.js';
 import type { OwnerBackup } from '../backup/backup.js';
 import type { Changes } from '../changes/changes.js';
@@ -101,6 +102,8 @@ export interface OwnerFeatures {
   terms?: OwnerTerms;
   /** What is counted under them. */
   metering?: Pick<Metering, 'view' | 'setCap'>;
+  /** What months came to; only where there are apps. */
+  months?: OwnerMonths;
   grants?: AppGrants;
   logs?: AppLogs;
   data?: AppData;

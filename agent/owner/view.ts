@@ -21,6 +21,7 @@ export interface ViewParts {
   providerVersion: () => number;
   systemVersion: () => number;
   networkVersion: () => number;
+  monthsVersion: () => number;
   /** Another one for each view. */
   made: () => OwnerView['made'];
 }
@@ -92,6 +93,7 @@ export function viewOf(parts: ViewParts): OwnerView {
     https: https(),
     apps: appsOf(features, appsVersion()),
     links: features.links?.view() ?? null,
+    months: features.months ? { version: parts.monthsVersion(), ...features.months.glance() } : null,
     notices: noticesOf(features, noticesVersion()),
     system: features.system ? { version: systemVersion(), ...glanceOf(features.system.view()) } : null,
     safe: features.safe?.view() ?? null,

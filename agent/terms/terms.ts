@@ -56,6 +56,8 @@ export interface TermsRoom extends OwnerTerms, Terms {
   under(app: string): Under | undefined;
   /** Whether the provider knows how it stands; also of one that ended so long ago that it is not kept here. */
   isTold(agreement: string): boolean;
+  /** What this box has agreed to as this one, and costs something, whatever became of it. */
+  held(box: string): { agreement: Agreement; since: number | null; endedAt: number | null }[];
   /** Behind the apps. */
   start(): Promise<void>;
   /** The provider can be reached again. */
@@ -282,6 +284,11 @@ export async function createTerms(parts: TermsParts): Promise<TermsRoom> {
       for (let id = replaces; id !== null; id = book.get(id)?.agreement.replaces ?? null) earlier.push(id);
       return { agreement: row.id, app, member, box, plan, at, since: row.since, earlier };
     },
+    held: (box) =>
+      book
+        .list()
+        .filter(({ agreement }) => agreement.box === box && agreement.plan.prices.length > 0)
+        .map(({ agreement, since, ended }) => ({ agreement, since, endedAt: ended?.at ?? null })),
     isTold: (agreement) => book.get(agreement)?.told ?? true,
     of(app) {
       const all = book.list().filter(({ agreement }) => agreement.app === app);

@@ -1,7 +1,7 @@
 /** What an operator's command line asks of accounts. */
 import { type Static, type TSchema, Type } from 'typebox';
 import type { Handlers } from '#common/control.js';
-import { NewCredit, Schedule } from '#contract/accounts.js';
+import { Closing, NewCredit, Schedule } from '#contract/accounts.js';
 import { BoxId } from '#contract/box-id.js';
 import { Buyer, Seller } from '#contract/invoices.js';
 import { Period } from '#contract/metering.js';
@@ -9,6 +9,7 @@ import { Currency } from '#contract/money.js';
 import { check, describeFaults } from '#contract/parse.js';
 import { Refusal } from '#contract/problems.js';
 import type { Accounts } from './accounts.js';
+import type { MonthClosing } from './closing.js';
 import type { Invoices } from './invoices.js';
 
 const Month = Type.Object({ month: Period });
@@ -41,12 +42,16 @@ function wanted<T extends TSchema>(schema: T, value: unknown): Static<T> {
 export const createAccountOperations = ({
   accounts,
   invoices,
+  closing,
 }: {
   accounts: Accounts;
   invoices: Invoices;
+  closing: MonthClosing;
 }): Handlers => ({
   'account.list': () => accounts.months(),
   'account.close': (parameters) => accounts.close(wanted(Month, parameters).month),
+  'account.next.show': () => closing.next(),
+  'account.closing': (parameters) => closing.set(wanted(Closing, parameters)),
   'account.verify.read': () => accounts.verify(),
   async 'account.owners.list'(parameters) {
     const { month, ...page } = wanted(Page, parameters);

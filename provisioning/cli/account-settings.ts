@@ -1,12 +1,16 @@
-/** `account schedule | development`: what the territory keeps of what owners pay, and on which boxes nobody pays. */
+/**
+ * `account schedule | development | closing`: what the territory keeps of what owners pay, on which boxes nobody pays, and
+ * whether months close by themselves.
+ */
 import { Type } from 'typebox';
-import { DevelopmentBox, Schedule } from '#contract/accounts.js';
+import { when } from '#common/columns.js';
+import { DevelopmentBox, NextMonth, Schedule } from '#contract/accounts.js';
 import { check } from '#contract/parse.js';
 import { Refusal } from '#contract/problems.js';
 import { noMore, readArguments, required, text, wholeNumber } from './arguments.js';
 import { asking } from './ask.js';
 import type { Command } from './command.js';
-import { answered, outputs, tellRows } from './output.js';
+import { answered, outputs, tellDone, tellRows } from './output.js';
 
 const scheduleHead = ['FROM', 'TERRITORY', 'ALLIANCE', 'DISCOUNTS'];
 const scheduleRow = ({ from, share, alliance, discounts }: Schedule): string[] => [
@@ -52,4 +56,22 @@ export const development: Command = async (args, { out }) => {
   const all = answered(check(Type.Array(DevelopmentBox), await ask('account.development.list', {})));
   const rows = all.map((one) => [one.box, one.from, one.until ?? '']);
   tellRows(out, values, all, [['BOX', 'FROM', 'UNTIL BEFORE'], ...rows]);
+};
+
+const off = 'off';
+export const closing: Command = async (args, { out }) => {
+  const { values, positionals } = readArguments(args, { dir: text, ...outputs, 'after-days': text });
+  noMore(positionals);
+  const ask = asking(values.dir);
+  const wish = values['after-days'];
+  if (wish !== undefined)
+    await ask('account.closing', { afterDays: wish === off ? null : wholeNumber(wish, '--after-days', [1, 60]) });
+  const next = answered(check(NextMonth, await ask('account.next.show', {})));
+  const how =
+    next.afterDays === null
+      ? 'somebody closes it'
+      : next.closesAt === null
+        ? 'the first month is closed by somebody, and those behind it by themselves'
+        : `it closes by itself on ${when(next.closesAt)}`;
+  tellDone(out, values, next, `${next.month} is closed next; ${how}`);
 };

@@ -1,12 +1,13 @@
 /** `account`: months, rated and closed; what owners owe, what members have, what is given back, and by which shares. */
 import { Type } from 'typebox';
+import { memberTable, ownerTable } from '#common/accounts/tables.js';
 import { when } from '#common/columns.js';
 import { AccountMonth, Credit, MemberAccount, OwnerAccount } from '#contract/accounts.js';
 import { check } from '#contract/parse.js';
 import { Refusal } from '#contract/problems.js';
 import { pageSize } from '../operations.js';
 import { invoice, invoices, seller } from './account-invoices.js';
-import { development, schedule } from './account-settings.js';
+import { closing, development, schedule } from './account-settings.js';
 import { noMore, readArguments, required, text } from './arguments.js';
 import { type Ask, asking } from './ask.js';
 import type { Command, Io } from './command.js';
@@ -19,21 +20,6 @@ const monthRows = ({ month, state, closedAt, owners, totals }: AccountMonth): st
   if (totals.length === 0) return [[...start, '', '', '', '', '']];
   return totals.map((one) => [...start, one.currency, one.owners, one.members, one.provider, one.alliance]);
 };
-
-const ownerHead = ['BOX', 'AGREEMENT', 'APP', 'MEMBER', 'ENTRY', 'ABOUT', 'FOR', 'USED', 'PRICE', 'AMOUNT', 'CURRENCY'];
-const ownerRows = ({ box, entries }: OwnerAccount): string[][] =>
-  entries.map((one) => [
-    ...[box, one.agreement, one.app, one.member, one.kind, one.period, one.reason ?? one.unit ?? one.for],
-    one.quantity ?? (one.days === null ? '' : `${one.days.held} of ${one.days.of} days`),
-    ...[one.price ?? '', one.amount, one.currency],
-  ]);
-
-const memberHead = ['MEMBER', 'ABOUT', 'CURRENCY', 'CHARGED', 'SHARE', 'DISCOUNT', 'ALLIANCE', 'INCOME'];
-const memberRows = ({ member, territory, lines }: MemberAccount, own: string | undefined): string[][] =>
-  lines.map((line) => [
-    territory === own ? member : `${member} (${territory})`,
-    ...[line.period, line.currency, line.gross, line.share, line.discount, line.alliance, line.income],
-  ]);
 
 async function pages<T>(
   ask: Ask,
@@ -79,7 +65,7 @@ async function owners(args: string[], { out }: Io): Promise<void> {
   const { values, month, rest, ask } = monthAnd(args);
   noMore(rest);
   const all = await pages(ask, 'account.owners.list', month, readOwners, ({ box }) => box);
-  tellRows(out, values, all, [ownerHead, ...all.flatMap(ownerRows)]);
+  tellRows(out, values, all, [ownerTable.head, ...all.flatMap(ownerTable.rows)]);
 }
 
 async function members(args: string[], { out }: Io): Promise<void> {
@@ -87,7 +73,7 @@ async function members(args: string[], { out }: Io): Promise<void> {
   noMore(rest);
   const all = await pages(ask, 'account.members.list', month, readMembers, (one) => `${one.territory}!${one.member}`);
   const [own] = new Set(all.map(({ territory }) => territory)).size === 1 ? all.map(({ territory }) => territory) : [];
-  tellRows(out, values, all, [memberHead, ...all.flatMap((one) => memberRows(one, own))]);
+  tellRows(out, values, all, [memberTable.head, ...all.flatMap((one) => memberTable.rows(one, own))]);
 }
 
 async function show(args: string[], { out }: Io): Promise<void> {
@@ -98,7 +84,7 @@ async function show(args: string[], { out }: Io): Promise<void> {
   const sums = account.sums.map(({ currency, amount }) => [
     ...['', '', '', '', 'all of it', account.month, '', '', '', amount, currency],
   ]);
-  tellRows(out, values, account, [ownerHead, ...ownerRows(account), ...(values.csv ? [] : sums)]);
+  tellRows(out, values, account, [ownerTable.head, ...ownerTable.rows(account), ...(values.csv ? [] : sums)]);
 }
 
 const Verified = Type.Object({ months: Type.Integer(), altered: Type.Union([Type.String(), Type.Null()]) });
@@ -128,7 +114,7 @@ async function credit(args: string[], { out }: Io): Promise<void> {
 }
 
 const verbs: Record<string, Command | undefined> = {
-  ...{ close, list, owners, members, show, verify, credit, schedule, development },
+  ...{ close, list, owners, members, show, verify, credit, schedule, development, closing },
   ...{ seller, invoice, invoices },
 };
 

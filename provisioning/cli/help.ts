@@ -116,6 +116,7 @@ The root's key is needed again to make a new CA (ca roll); serving does not need
       the territory's share members of a vetting level are let off, in per cent
   account development --dir D [--json]
   account development BOX on|off --dir D
+  account closing [--after-days 10|off] --dir D [--json]
       nothing is charged on a maker's own box, from the first month that is open
 
   account seller [FILE] --dir D [--json]

@@ -81,6 +81,8 @@ const pages = [
   '/requests',
   '/events',
   '/alerts',
+  '/months',
+  '/months/:month',
   '/cases',
   '/operators',
   '/audit',
@@ -105,7 +107,7 @@ export function declareApi(app: FastifyInstance, parts: ApiParts): void {
   declareOperatorRoutes(app, parts);
   declareAlertRoutes(app, parts.alerts);
   declareAgreementRoutes(app, parts.terms);
-  declareAccountRoutes(app, parts.terms);
+  declareAccountRoutes(app, parts.terms, parts.log);
   declareCaseRoutes(app, parts);
 }
 

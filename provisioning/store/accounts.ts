@@ -2,6 +2,7 @@
 import type { Database } from '#common/commits.js';
 import type {
   AccountMonth,
+  Closing,
   Credit,
   DevelopmentBox,
   MemberAccount,
@@ -46,6 +47,8 @@ export const accountSublevels = (db: Database) => ({
   invoices: sublevel<Omit<IssuedInvoice, 'reference'>>(db, 'invoices'),
   /** `{month}!{box}!{currency}` to the key of its invoice. */
   invoiceNumbers: sublevel<string>(db, 'invoiceNumbers'),
+  /** `now` */
+  accountClosing: sublevel<Closing>(db, 'accountClosing'),
   /** `now` */
   sellers: sublevel<Seller>(db, 'sellers'),
 });

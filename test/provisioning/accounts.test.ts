@@ -8,6 +8,7 @@ import t from 'tap';
 import { AccountEntry, MemberAccounts } from '#contract/accounts.js';
 import { check } from '#contract/parse.js';
 import type { ProblemCode } from '#contract/problems.js';
+import { createBoxMonths } from '../../provisioning/accounts/box-months.js';
 import { declareAccountRoutes } from '../../provisioning/accounts/routes.js';
 import { type AccountsDesk, boxOf, openAccountsDesk, type Told } from '../support/accounts-desk.js';
 import {
@@ -138,8 +139,9 @@ t.test('a member is told what it had of closed months, and nobody else’s', asy
   const server = fastify();
   t.teardown(() => server.close());
   let who = 'acme';
-  const callers = { member: async () => ({ id: who }) };
-  declareAccountRoutes(server, { accounts: desk.accounts, territory: 'north', callers });
+  const callers = { member: async () => ({ id: who }), box: async () => box };
+  const boxMonths = createBoxMonths({ store: desk.store });
+  declareAccountRoutes(server, { accounts: desk.accounts, boxMonths, territory: 'north', callers });
   const told = async (): Promise<unknown> => (await server.inject('/v1/accounts')).json();
   t.same(await told(), { accounts: [] });
   await desk.accounts.close('2026-10');

@@ -1,6 +1,7 @@
 /** The published description of the operator's API, held against what runs. */
 import t from 'tap';
 import { check, describeFaults } from '#contract/parse.js';
+import { recordOf } from '../support/accounts-desk.js';
 import { boxOf, secret, startConsole } from '../support/console.js';
 import { startMailServer } from '../support/mail-server.js';
 import { answers, operatorDocument } from '../support/operator-spec.js';
@@ -23,7 +24,7 @@ t.test('every route is described, with its role, and nothing that is not there',
 });
 
 t.test('what is answered has the described form', async (test) => {
-  const { url, fleet, requests, events, alerts, accounts } = await startConsole(test);
+  const { url, fleet, requests, events, alerts, accounts, store } = await startConsole(test);
   const receiver = await startReceiver(test);
   const mailServer = await startMailServer(test);
   const now = Date.now();
@@ -37,6 +38,13 @@ t.test('what is answered has the described form', async (test) => {
     });
   events.record({ type: 'online', box: 'box-0000000a', text: 'agent 1.0.0' });
   await alerts.alerts.look();
+  const prices = [{ amount: '3.00', currency: 'EUR', per: 'month' as const }];
+  const agreement = recordOf({ number: 1, box: 'box-000000000001', prices, since: Date.UTC(2026, 0, 1) });
+  const key = agreement.agreement.id;
+  await store.commit([
+    { type: 'put', sublevel: store.agreements, key, value: agreement },
+    { type: 'put', sublevel: store.boxAgreements, key: `box-000000000001!${key}`, value: 0 },
+  ]);
   await accounts.close('2026-01');
 
   const headers = { authorization: `Bearer ${secret}`, accept: 'application/json' };
@@ -53,7 +61,7 @@ t.test('what is answered has the described form', async (test) => {
     const { answer, status = answer ? 200 : 204, type } = answers[key]!;
     test.equal(reply.status, status, `${key}: ${text.slice(0, 200)}`);
     if (!answer) return undefined as T;
-    const value: unknown = type === 'text/plain' ? text : JSON.parse(text);
+    const value: unknown = type?.startsWith('text/') ? text : JSON.parse(text);
     const parsed = check(answer, value);
     test.ok(parsed.ok, `${key}: ${parsed.ok ? 'fits' : describeFaults(parsed.faults)}`);
     return value as T;
@@ -80,7 +88,12 @@ t.test('what is answered has the described form', async (test) => {
   await tries('POST /v1/alert-mail/test');
   await tries('POST /v1/fleet/commands', {}, { filter: {}, command: { kind: 'refresh' }, boxes: 1 });
   for (const key of gets.filter((one) => !one.endsWith('/diagnostics')))
-    await tries(key, key.includes('/alerts/') ? { rule: 'trouble' } : { ...box, month: '2026-01' });
+    await tries(
+      key,
+      key.includes('/alerts/') ? { rule: 'trouble' } : { ...box, month: '2026-01', box: 'box-000000000001' },
+    );
+  await tries('POST /v1/accounts/:month/close', { month: '2026-01' });
+  await tries('PUT /v1/accounts/closing', {}, { afterDays: 10 });
 
   await tries('POST /v1/boxes/:id/settle', box);
   await tries('POST /v1/boxes/:id/revoke', box, { reason: 'stolen' });

@@ -13,7 +13,7 @@ import type { OwnerSigner } from '../../agent/consent/ledger.js';
 import type { Host } from '../../agent/host/host.js';
 import { killed, type TestBox, testBox } from './box.js';
 import { type TestPodman, testPodman } from './podman.js';
-import { askCommand, freePortBase, type TestProvider, testProvider } from './provider.js';
+import { askCommand, freePortBase, type ProviderWish, type TestProvider, testProvider } from './provider.js';
 import { type Laptop, laptop } from './var.js';
 
 export const passphrase = 'tram lantern quartz pillow';
@@ -41,9 +41,13 @@ export interface Way extends Vendor {
 
 export async function openVendor(
   t: Test,
-  { base, territory, name, member }: { base: string; territory: string; name: string; member: string },
+  {
+    base,
+    member,
+    ...about
+  }: { base: string; territory: string; name: string; member: string; leafLifetime?: string; provider?: ProviderWish },
 ): Promise<Vendor> {
-  const provider = await testProvider(t, { territory, name });
+  const provider = await testProvider(t, about);
   const serving = await provider.spawn();
   t.teardown(() => killed(serving));
   return joined(t, { base, provider, serving, member, called: 'Acme Apps' });
@@ -103,9 +107,21 @@ export async function joined(
 
 export async function openWay(
   t: Test,
-  wish: { base: string; host?: Host; others?: readonly DirectoryTerritory[] },
+  wish: {
+    base: string;
+    host?: Host;
+    others?: readonly DirectoryTerritory[];
+    /** When it runs in this process, and not as the command. */
+    provider?: ProviderWish;
+    leafLifetime?: string;
+  },
 ): Promise<Way> {
-  const vendor = await openVendor(t, { base: wish.base, territory: 'home', name: 'Home', member: 'acme' });
+  const { base, provider, leafLifetime } = wish;
+  const vendor = await openVendor(t, {
+    ...{ base, territory: 'home', name: 'Home', member: 'acme' },
+    ...(provider && { provider }),
+    ...(leafLifetime && { leafLifetime }),
+  });
   const podman = await testPodman(t);
   const port = await freePortBase();
   const box = await testBox(t, {

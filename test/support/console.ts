@@ -8,7 +8,7 @@ import { files } from '#common/files.js';
 import type { CaseView } from '#contract/cases.js';
 import type { BoxDetail } from '#contract/operator.js';
 import { Refusal } from '#contract/problems.js';
-import { openAccounts } from '../../provisioning/accounts-wiring.js';
+import { openAccounts, openClosing } from '../../provisioning/accounts-wiring.js';
 import { openAgreements, openUsage } from '../../provisioning/agreements-wiring.js';
 import { openAlertWatch } from '../../provisioning/alerts-wiring.js';
 import { openCommandDesk } from '../../provisioning/commands/desk.js';
@@ -90,6 +90,14 @@ export async function startConsole(
     boxes: fleet,
     territory: 'test',
   });
+  const accounts = openAccounts({
+    ...{ store, clock, territory: 'test' },
+    members: {
+      show(id) {
+        throw new Refusal('member-unknown', id);
+      },
+    },
+  });
   const cases: CaseView[] = [];
   const parts = {
     cases: { list: () => cases },
@@ -105,16 +113,10 @@ export async function startConsole(
     operators,
     audit,
     terms: {
+      closing: openClosing({ store, clock, accounts }),
       agreements: openAgreements({ store, clock, territory: 'test', registry: { find: () => undefined } }),
       usage: openUsage({ store, clock, territory: 'test' }),
-      accounts: openAccounts({
-        ...{ store, clock, territory: 'test' },
-        members: {
-          show(id) {
-            throw new Refusal('member-unknown', id);
-          },
-        },
-      }),
+      accounts,
     },
     territory,
     clock,
@@ -140,7 +142,7 @@ export async function startConsole(
     operators,
     audit,
     alerts,
-    accounts: parts.terms.accounts,
+    accounts,
     cases,
     store,
     port,

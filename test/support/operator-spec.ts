@@ -4,7 +4,7 @@ import { fastify, type RouteOptions } from 'fastify';
 import { type TSchema, Type } from 'typebox';
 import { systemClock } from '#common/clock.js';
 import { version } from '#common/version.js';
-import { AccountMonth, MemberAccount, OwnerAccount } from '#contract/accounts.js';
+import { AccountMonth, Closing, MemberAccount, NextMonth, OwnerAccount } from '#contract/accounts.js';
 import { ProviderAgreement } from '#contract/agreements.js';
 import { AlertMail, AlertMailView } from '#contract/alert-mail.js';
 import { Alert, AlertGroup, AlertRule, CreatedWebhook, Silence, Webhook } from '#contract/alerts.js';
@@ -146,6 +146,26 @@ export const answers: Record<string, Answer> = {
     says: 'The months that are begun with or closed, oldest first, and what they came to.',
     answer: Type.Array(AccountMonth),
   },
+  'GET /v1/accounts/next': {
+    says: 'The month that is to be closed next, and when it closes by itself.',
+    answer: NextMonth,
+  },
+  'PUT /v1/accounts/closing': { says: 'After how many days months close by themselves; null: not.', answer: Closing },
+  'POST /v1/accounts/:month/close': {
+    says: 'Closes a month that is over, once. 202 where it takes long: it goes on, and asking again answers how far it is.',
+    answer: AccountMonth,
+  },
+  'GET /v1/accounts/:month/boxes/:box': { says: 'What a closed month came to for one box.', answer: OwnerAccount },
+  'GET /v1/accounts/:month/owners.csv': {
+    says: 'The accounts of all boxes as a table (RFC 4180), a line for each charge.',
+    type: 'text/csv',
+    answer: Type.String(),
+  },
+  'GET /v1/accounts/:month/members.csv': {
+    says: 'The accounts of all members as a table (RFC 4180).',
+    type: 'text/csv',
+    answer: Type.String(),
+  },
   'GET /v1/accounts/:month/owners': {
     says: 'What a closed month came to for the owner of each box, by box, a page at a time.',
     answer: Type.Array(OwnerAccount),
@@ -235,7 +255,7 @@ export async function operatorDocument(
     ...{ operators: all, audit: all, territory: all, clock: systemClock, log: all },
     alerts: { alerts: all, settings: all, webhooks: all, mail: all },
     commands: { desk: all, diagnostics: all },
-    terms: { agreements: all, usage: all, accounts: all },
+    terms: { agreements: all, usage: all, accounts: all, closing: all },
     cases: all,
     access: createAccess({ operators, secrets: all, sessions: all, secure: false }),
   });

@@ -279,6 +279,7 @@ export async function startOwnerConsole(
     apps?: ReturnType<typeof createAppsDesk>;
     links?: OwnerLinks;
     terms?: OwnerConsoleParts['terms'];
+    months?: NonNullable<OwnerConsoleParts['months']>;
     provider?: OwnerConsoleParts['provider'];
     system?: OwnerConsoleParts['system'];
     safe?: NonNullable<OwnerConsoleParts['safe']>;
@@ -385,6 +386,7 @@ export async function startOwnerConsole(
       : {}),
     ...(options.links ? { links: options.links } : {}),
     ...(options.terms ? { terms: options.terms } : {}),
+    ...(options.months ? { months: options.months } : {}),
     ...(options.provider ? { provider: options.provider } : {}),
     ...(options.system ? { system: options.system } : {}),
     ...(options.safe ? { safe: options.safe } : {}),

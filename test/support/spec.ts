@@ -54,6 +54,7 @@ import {
   StatementsTold,
   UsageStatement,
 } from '#contract/metering.js';
+import { BoxInvoice, BoxMonths } from '#contract/months.js';
 import { PaymentTaken, ToldPayment } from '#contract/payments.js';
 import { Problem, type ProblemCode, problem } from '#contract/problems.js';
 import { Profile } from '#contract/profile.js';
@@ -187,6 +188,8 @@ const schemas: Record<string, TSchema> = {
   MemberAccounts,
   PaymentTaken,
   ToldPayment,
+  BoxMonths,
+  BoxInvoice,
   MemberStatement,
   MemberStatements,
   StatementsTaken,

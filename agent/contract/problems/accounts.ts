@@ -41,6 +41,12 @@ export const accountsProblems = {
     'an invoice is in one currency, whose amounts have two decimals at the most',
     'name one of those of the account by --currency; EN 16931 knows no amounts with three decimals',
   ],
+  'account-invalid': [
+    502,
+    'what the provider answers about months is not an account of this box',
+    'the box keeps what it was told before; ask the provider, naming the month',
+  ],
+  'invoice-unknown': [404, 'there is no such invoice of this box', 'ask for those that its months name'],
   'schedule-invalid': [
     422,
     'territory and alliance cannot have more than all of it',

@@ -11,6 +11,9 @@ import { Company } from './company.js';
 import { GetApp } from './get-app.js';
 import { Home, type HomeProps } from './home.js';
 import { Install } from './install.js';
+import { Month } from './month.js';
+import { Months } from './months.js';
+import { nameOf } from './words-of.js';
 
 /** The pages about apps; home where this box takes none. */
 export function AppBody({ path, ...props }: HomeProps & { path: string }) {
@@ -35,4 +38,17 @@ export function LinkBody({ path, ...props }: HomeProps & { path: string }) {
   const [, , one = '', more] = path.split('/').map(decodeURIComponent);
   if (one === '') return <Companies {...known} />;
   return more === 'manager' ? <Appoint key={one} {...known} id={one} /> : <Company key={one} {...known} id={one} />;
+}
+
+/** What apps cost by the month; home where this box takes no apps. */
+export function MonthBody({ path, ...props }: HomeProps & { path: string }) {
+  const { months, apps } = props.view;
+  if (!months) return <Home {...props} />;
+  const named = (id: string): string => {
+    const app = apps?.installed.find((one) => one.id === id);
+    return app ? nameOf(app.name) : id;
+  };
+  const [, , box, month = ''] = path.split('/').map(decodeURIComponent);
+  const about = { ...props, version: months.version, nameOf: named };
+  return box ? <Month key={path} {...about} box={box} month={month} /> : <Months {...about} />;
 }

@@ -22,6 +22,7 @@ import { texts } from './texts.js';
 /** What is not needed to set the box up and to see that it is well is loaded when it is looked at. */
 const AppBody = later(() => import('./app-pages.js').then(({ AppBody }) => AppBody));
 const LinkBody = later(() => import('./app-pages.js').then(({ LinkBody }) => LinkBody));
+const MonthBody = later(() => import('./app-pages.js').then(({ MonthBody }) => MonthBody));
 const machinePages = () => import('./machine-pages.js');
 const Backup = later(() => machinePages().then((pages) => pages.Backup));
 const Network = later(() => machinePages().then((pages) => pages.Network));
@@ -36,6 +37,7 @@ export interface PageProps {
 }
 
 const aboutApps = /^\/(apps|install|changes)(\/|$)/;
+const aboutMonths = /^\/months(\/|$)/;
 const aboutLinks = /^\/companies(\/|$)/;
 
 function Body({ live, state }: PageProps) {
@@ -70,6 +72,7 @@ function Body({ live, state }: PageProps) {
   if (path === '/move') return <Move {...props} />;
   if (aboutApps.test(path)) return <AppBody path={path} {...props} />;
   if (aboutLinks.test(path)) return <LinkBody path={path} {...props} />;
+  if (aboutMonths.test(path)) return <MonthBody path={path} {...props} />;
   if (path === '/leave') return <Leave {...props} />;
   return path === '/secure' ? <Secure {...props} /> : <Home {...props} />;
 }
@@ -97,7 +100,7 @@ function Header({ live, state }: PageProps) {
             {texts.nav.home}
           </Link>
           {view.apps && (
-            <Link to="/apps" current={aboutApps.test(path) || aboutLinks.test(path)}>
+            <Link to="/apps" current={aboutApps.test(path) || aboutLinks.test(path) || aboutMonths.test(path)}>
               {texts.nav.apps}
             </Link>
           )}

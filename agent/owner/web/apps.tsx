@@ -109,6 +109,11 @@ export function Apps({ live, view }: HomeProps & { view: { apps: AppsView } }) {
           {words.get}
         </Link>
       </p>
+      {view.months && (
+        <p>
+          <Link to="/months">{texts.months.link}</Link>
+        </p>
+      )}
       {view.links && (
         <p>
           <Link to="/companies">{texts.links.nav}</Link>

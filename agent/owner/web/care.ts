@@ -99,6 +99,10 @@ export function findings(view: OwnerView): Finding[] {
   }
   if (provider && provider.waiting > 0)
     found.push({ key: 'provider', tone: 'attention', ...texts.provider.care, to: '/provider' });
+  if (view.months && view.months.differing > 0) {
+    const { title, what } = texts.months.care;
+    found.push({ key: 'months', tone: 'attention', title: title(view.months.differing), what, to: '/months' });
+  }
   if (view.backup?.restored)
     found.push({ key: 'restored', tone: 'attention', ...texts.backup.care.restored, to: '/backup' });
   if (view.backup?.failed) found.push({ key: 'backup', tone: 'attention', ...texts.backup.care.failed, to: '/backup' });

@@ -29,6 +29,13 @@ export const exact = (at: number): string => exactFormat.format(at);
 export const clockTime = (at: number): string => clockFormat.format(at);
 export const date = (at: number): string => dateFormat.format(at);
 
+const monthFormat = new Intl.DateTimeFormat(language, { month: 'long', year: 'numeric', timeZone: 'UTC' });
+/** `November 2026`, of `2026-11`: months are those of UTC. */
+export const monthName = (period: string): string => {
+  const at = Date.parse(`${period}-01T00:00:00Z`);
+  return Number.isNaN(at) ? period : monthFormat.format(at);
+};
+
 const sizes = ['bytes', 'kB', 'MB', 'GB'];
 
 /** `12 MB`: powers of a thousand, two digits where one would be coarse. */

@@ -3,6 +3,7 @@ import { apps } from './texts-apps.js';
 import { backup } from './texts-backup.js';
 import { health } from './texts-health.js';
 import { links } from './texts-links.js';
+import { months } from './texts-months.js';
 import { network } from './texts-network.js';
 import { provider } from './texts-provider.js';
 import { safe } from './texts-safe.js';
@@ -225,6 +226,7 @@ export const texts = {
   apps,
   health,
   links,
+  months,
   network,
   provider,
   safe,
@@ -393,6 +395,11 @@ export const texts = {
     'est-unreachable': {
       title: 'the provider can not be reached',
       remedy: 'look at your internet connection; the box goes on trying by itself',
+      detail: 'technical',
+    },
+    'account-invalid': {
+      title: 'what the provider answers is not an account of this box',
+      remedy: 'nothing of it was kept, and what you see stays; tell your provider',
       detail: 'technical',
     },
     'claim-malformed': {

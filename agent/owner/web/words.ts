@@ -1,6 +1,6 @@
 /** What happened and what happens, in words: kinds of ledger entries and steps of changes. */
 
-import { exact } from './format.js';
+import { exact, monthName } from './format.js';
 import { sayPermission } from './permissions.js';
 import { placeName } from './places.js';
 import { appSteps } from './texts-apps.js';
@@ -165,6 +165,10 @@ export const words = {
       `What ${app(facts)} had used stood otherwise at your provider than on this box. It goes on behind what stands there; no month is charged twice.`,
     'terms.usage-refused': (facts) =>
       `Your provider refused the sums of what ${app(facts)} used in ${text(facts, 'period', '')}. They are not charged.`,
+    'terms.month-closed': (facts) =>
+      `Your provider closed ${monthName(text(facts, 'month', ''))}: ${text(facts, 'sums', '')}.`,
+    'terms.month-differs': (facts) =>
+      `Your box reckons ${monthName(text(facts, 'month', ''))} otherwise than your provider has closed it.`,
     'grant.given': (facts) =>
       `${app(facts)} was allowed: ${permission(facts)}${facts.until === undefined ? '' : `, until ${exact(Number(facts.until))}`}.`,
     'grant.taken': (facts) => `Taken back from ${app(facts)}: ${permission(facts)}.`,

@@ -10,6 +10,8 @@ import { clockTime } from './format.js';
 import { GlancePage } from './glance-page.js';
 import type { Live, State } from './live.js';
 import { AdminsOnly, may } from './may.js';
+import { MonthPage } from './month-page.js';
+import { MonthsPage } from './months-page.js';
 import { OperatorsPage } from './operators-page.js';
 import { Mark, Title } from './parts.js';
 import { RequestsPage } from './requests-page.js';
@@ -27,6 +29,8 @@ function Body(props: { page: Page; live: Live; state: State }) {
   if (page.name === 'requests') return <RequestsPage live={live} state={state} />;
   if (page.name === 'events') return <EventsPage live={live} state={state} />;
   if (page.name === 'alerts') return <AlertsPage live={live} />;
+  if (page.name === 'months') return <MonthsPage live={live} />;
+  if (page.name === 'month') return <MonthPage key={page.month} month={page.month} live={live} />;
   if (page.name === 'cases') return <CasesPage live={live} />;
   if (page.name === 'operators')
     return may(live, 'admin') ? (
@@ -99,6 +103,9 @@ function Header(props: { page: Page; live: Live; state: State }) {
           </Link>
           <Link to="/events" current={page.name === 'events'}>
             {texts.nav.events}
+          </Link>
+          <Link to="/months" current={page.name === 'months' || page.name === 'month'}>
+            {texts.nav.months}
           </Link>
           <Link to="/cases" current={page.name === 'cases'}>
             {texts.nav.cases}

@@ -13,11 +13,16 @@ export type Page =
   | { name: 'cases' }
   | { name: 'operators' }
   | { name: 'audit' }
+  | { name: 'months' }
+  | { name: 'month'; month: string }
   | { name: 'nowhere' };
 
 export function pageOf(path: string): Page {
   const box = /^\/boxes\/([a-z0-9-]{1,100})$/.exec(path)?.[1];
   if (box !== undefined) return { name: 'box', id: box };
+  const month = /^\/months\/(\d{4}-(?:0[1-9]|1[0-2]))$/.exec(path)?.[1];
+  if (month !== undefined) return { name: 'month', month };
+  if (path === '/months') return { name: 'months' };
   if (path === '/') return { name: 'glance' };
   if (path === '/boxes') return { name: 'boxes' };
   if (path === '/claims') return { name: 'claims' };

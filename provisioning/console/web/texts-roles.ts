@@ -17,6 +17,7 @@ export const roleTexts = {
     alerts: 'acknowledge or silence what fires',
     rules: 'change rules and where alerts are sent',
     filters: 'save a filter',
+    months: 'close a month, or have months close by themselves',
   },
   adminsOnly: 'This page is for admins.',
   adminsWhat: (name: string, has: Role): string =>

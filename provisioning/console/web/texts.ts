@@ -20,6 +20,7 @@ export const texts = {
     requests: 'Requests',
     events: 'Events',
     alerts: 'Alerts',
+    months: 'Months',
     cases: 'Cases',
     operators: 'Operators',
     audit: 'Audit',

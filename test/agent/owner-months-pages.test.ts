@@ -100,6 +100,7 @@ for (const size of Object.keys(sizes) as Size[])
     const csv = await readFile(await (await saving).path(), 'utf8');
     t.match(csv, /^month,app,member,.*\r\n/);
     t.match(csv, new RegExp(`${month},${app},acme,personal,.*,unit,printed-page,12,,0\\.02,0\\.24,EUR`));
+    t.match(await page.locator('main').innerText(), /comes to .* gives the reference RF\d\d( \d{4}){3}\./);
     const invoice = page.waitForEvent('download');
     await page.getByRole('link', { name: /^Save invoice north-000001/ }).click();
     const xml = await readFile(await (await invoice).path(), 'utf8');

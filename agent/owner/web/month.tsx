@@ -53,6 +53,13 @@ function Saved({ its }: { its: OwnerMonth }) {
         ))}
       </p>
       {invoices
+        .filter(({ type, agrees }) => type === '380' && agrees)
+        .map(({ number, currency, amount, reference }) => (
+          <p key={number} class="muted">
+            {words.pay(number, texts.months.sums([{ currency, amount }]), reference)}
+          </p>
+        ))}
+      {invoices
         .filter(({ agrees }) => !agrees)
         .map(({ number }) => (
           <Mark key={number} tone="attention">

@@ -90,6 +90,8 @@ export const months = {
     seen: 'I have read this',
     csv: 'Save as a table (CSV)',
     invoice: (number: string) => `Save invoice ${number} (UBL)`,
+    pay: (number: string, sum: string, reference: string) =>
+      `Invoice ${number} comes to ${sum}. Whoever pays it by bank gives the reference ${reference.replace(/(.{4})(?=.)/g, '$1 ')}.`,
     invoiceDiffers: (number: string) => `Invoice ${number} is made out for another sum than the account says.`,
     noInvoice: 'Your provider has made out no invoice for it. If you need one, ask for it, naming the month.',
     closedAt: 'Closed',

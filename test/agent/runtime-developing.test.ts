@@ -68,11 +68,12 @@ for (const sandbox of ['bubblewrap', 'none'] as const)
 
     t.test('an app that another agent left behind does not run twice', async (t) => {
       const app = ground.app({ id: 'example.twice', script: forever });
-      await engine.obtain(app);
+      const run = await engine.obtain(app);
       const first = pidOf(app.id);
       const other = engineWith(1);
       await other.obtain(app);
       t.not(pidOf(app.id), first);
+      await engine.ended(run, new AbortController().signal); // else it would run on for ever
       t.notOk(existsSync(`/proc/${first}`) && familyOf(first).length > 1);
       await other.stop(app.id);
       await other.remove(app.id);

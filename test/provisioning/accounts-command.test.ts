@@ -6,22 +6,12 @@ import { openStore } from '../../provisioning/store/store.js';
 import { agreementId, boxOf, recordOf } from '../support/accounts-desk.js';
 import { brokenRules, readXml, schemaFaults } from '../support/en16931.js';
 import { ownFolder } from '../support/folder.js';
-import { runCommand } from '../support/provider.js';
+import { territoryCommands } from '../support/territory-commands.js';
 
 t.test('a month is closed, read, given back from and invoiced by commands', async (t) => {
   const folder = await ownFolder(t);
   const dir = path.join(folder, 'territory');
-  const run = (...args: string[]) => runCommand('webizen-provider', [...args, '--dir', dir]);
-  const done = (...args: string[]): string => {
-    const { status, stdout, stderr } = run(...args);
-    t.equal(status, 0, `${args.join(' ')}: ${stderr}`);
-    return stdout;
-  };
-  const refused = (code: string, ...args: string[]): void => {
-    const { status, stderr } = run(...args);
-    t.not(status, 0, args.join(' '));
-    t.match(stderr, code);
-  };
+  const { done, refused } = territoryCommands(t, dir);
   done('init', '--territory', 'north', '--name', 'North', '--jurisdiction', 'AU-NSW', '--law', 'NSW law');
   const now = new Date();
   const over = (months: number): Date => new Date(Date.UTC(now.getUTCFullYear(), now.getUTCMonth() - months, 1));

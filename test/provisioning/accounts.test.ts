@@ -1,7 +1,3 @@
-/** Months at the provider: the same however late it is heard, closed once, and summing up for everybody. */
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
-import path from 'node:path';
 import fc from 'fast-check';
 import fastify from 'fastify';
 import t from 'tap';
@@ -24,6 +20,7 @@ import {
   splitBy,
   worldArb,
 } from '../support/accounts-world.js';
+import { cutChild } from '../support/cut-child.js';
 import { ownFolder } from '../support/folder.js';
 
 const refuses = (code: ProblemCode) => ({ name: 'Refusal', code });
@@ -209,16 +206,7 @@ t.test('months are closed in order and when they are over, and what is set is se
 });
 
 t.test('killed at each step, a month is closed once and as if nothing had happened', async (t) => {
-  const child = path.resolve('build/test/support/accounts-child.js');
-  const run = async (folder: string, cut: number): Promise<string> => {
-    const its = spawn(process.execPath, [child, folder, String(cut)], { stdio: ['ignore', 'pipe', 'inherit'] });
-    let said = '';
-    its.stdout.on('data', (chunk: Buffer) => {
-      said += chunk.toString();
-    });
-    await once(its, 'close');
-    return said.trim();
-  };
+  const run = (folder: string, cut: number): Promise<string> => cutChild('accounts-child', folder, cut);
   const whole = await run(await ownFolder(t), 0);
   const { commits, sha256, totals } = JSON.parse(whole);
   t.ok(commits >= 4);

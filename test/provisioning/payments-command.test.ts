@@ -5,23 +5,13 @@ import t from 'tap';
 import { openStore } from '../../provisioning/store/store.js';
 import { agreementId, boxOf, recordOf } from '../support/accounts-desk.js';
 import { ownFolder } from '../support/folder.js';
-import { runCommand } from '../support/provider.js';
+import { territoryCommands } from '../support/territory-commands.js';
 
 t.test('an invoice is paid by a bank’s file, and a member is paid what is due', async (t) => {
   const folder = await ownFolder(t);
   const dir = path.join(folder, 'territory');
   const at = (name: string): string => path.join(folder, name);
-  const run = (...args: string[]) => runCommand('webizen-provider', [...args, '--dir', dir]);
-  const done = (...args: string[]): string => {
-    const { status, stdout, stderr } = run(...args);
-    t.equal(status, 0, `${args.join(' ')}: ${stderr}`);
-    return stdout;
-  };
-  const refused = (code: string, ...args: string[]): void => {
-    const { status, stderr } = run(...args);
-    t.not(status, 0, args.join(' '));
-    t.match(stderr, code);
-  };
+  const { done, refused } = territoryCommands(t, dir);
   done('init', '--territory', 'north', '--name', 'North', '--jurisdiction', 'AU-NSW', '--law', 'NSW law');
   const now = new Date();
   const over = Date.UTC(now.getUTCFullYear(), now.getUTCMonth() - 1, 1);

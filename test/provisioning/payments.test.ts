@@ -1,6 +1,3 @@
-/** What was paid of invoices: each payment taken once, booked by its reference, and nothing lost, invented or counted twice. */
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import fc from 'fast-check';
@@ -17,6 +14,7 @@ import {
   UnmatchedPayment,
 } from '#contract/payments.js';
 import { type ProblemCode, Refusal } from '#contract/problems.js';
+import { cutChild } from '../support/cut-child.js';
 import { ownFolder } from '../support/folder.js';
 import { type BankLine, bank, openPaymentsDesk, type PaymentsDesk, statement } from '../support/payments-desk.js';
 
@@ -270,16 +268,7 @@ t.test('whatever is read, read again, assigned and taken back: all that came in 
 });
 
 t.test('killed at each step of an import, all of it is there once when it is read again', async (t) => {
-  const child = path.resolve('build/test/support/payments-child.js');
-  const run = async (folder: string, cut: number): Promise<string> => {
-    const its = spawn(process.execPath, [child, folder, String(cut)], { stdio: ['ignore', 'pipe', 'inherit'] });
-    let said = '';
-    its.stdout.on('data', (chunk: Buffer) => {
-      said += chunk.toString();
-    });
-    await once(its, 'close');
-    return said.trim();
-  };
+  const run = (folder: string, cut: number): Promise<string> => cutChild('payments-child', folder, cut);
   const whole = await run(await ownFolder(t), 0);
   const { commits, sums, states: told } = JSON.parse(whole);
   t.ok(commits >= 5, 'an import of several batches, an assignment and a reversal');

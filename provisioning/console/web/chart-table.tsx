@@ -4,6 +4,7 @@ import { columnsFor, rowsOf } from './chart-rows.js';
 import type { ChartSpec } from './charts.js';
 import { moment } from './format.js';
 import type { Gap } from './gaps.js';
+import { Wide } from './parts.js';
 import { texts } from './texts.js';
 
 const words = texts.box;
@@ -21,8 +22,7 @@ export function ChartTable(props: {
   return (
     <>
       <p class="muted">{words.averagedHint}</p>
-      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reached by keyboard */}
-      <section class="scroll" tabIndex={0} aria-label={words.tableOf}>
+      <Wide label={words.tableOf}>
         <table class="samples">
           <thead>
             <tr>
@@ -57,7 +57,7 @@ export function ChartTable(props: {
             ))}
           </tbody>
         </table>
-      </section>
+      </Wide>
     </>
   );
 }

@@ -2,8 +2,8 @@ import { useState } from 'preact/hooks';
 import type { AccountMonth, MemberAccount, OwnerAccount } from '#contract/accounts.js';
 import { call } from './api.js';
 import type { Live } from './live.js';
-import { Totals, Wide } from './months-page.js';
-import { Failure, Skeleton, Title, useAsked } from './parts.js';
+import { Totals } from './months-page.js';
+import { Failure, Skeleton, Title, useAsked, Wide } from './parts.js';
 import { Link } from './route.js';
 import { monthTexts } from './texts-months.js';
 

@@ -1,11 +1,10 @@
-import type { ComponentChildren } from 'preact';
 import { useState } from 'preact/hooks';
 import type { AccountMonth, NextMonth } from '#contract/accounts.js';
 import { call } from './api.js';
 import { Asking } from './asking.js';
 import type { Live } from './live.js';
 import { may, WhoCan } from './may.js';
-import { Failure, Mark, Skeleton, Title, useAsked, When } from './parts.js';
+import { Failure, Mark, Skeleton, Title, useAsked, When, Wide } from './parts.js';
 import { Link } from './route.js';
 import { monthTexts as words } from './texts-months.js';
 
@@ -89,14 +88,6 @@ function Next({ next, live, again }: { next: NextMonth; live: Live; again: () =>
     </section>
   );
 }
-
-/** A table that is wider than a telephone: it is moved sideways by itself, by the keyboard too. */
-export const Wide = (props: { label: string; children: ComponentChildren }) => (
-  // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reached by the keyboard (WCAG 2.1.1)
-  <section class="scroll" aria-label={props.label} tabIndex={0}>
-    {props.children}
-  </section>
-);
 
 export function Totals({ months }: { months: readonly AccountMonth[] }) {
   const { head } = words;

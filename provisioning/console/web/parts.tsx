@@ -150,3 +150,11 @@ export function useAsked<T>(key: string, ask: (signal: AbortSignal) => Promise<T
   const { value: latest } = state;
   return { value: mine.value, latest, error: mine.error, again: () => setTurn((count) => count + 1) };
 }
+
+/** A table that is wider than a telephone: it is moved sideways by itself, by the keyboard too. */
+export const Wide = (props: { label: string; children: ComponentChildren }) => (
+  // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reached by the keyboard (WCAG 2.1.1)
+  <section class="scroll" aria-label={props.label} tabIndex={0}>
+    {props.children}
+  </section>
+);
